@@ -1,0 +1,1 @@
+"""The words of gpurun: what a run, an event, a device are, whoever speaks of them. Imports nothing else of gpurun."""

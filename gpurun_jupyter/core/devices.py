@@ -1,0 +1,60 @@
+"""Devices and the agents that offer them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+#: Seconds since an agent was heard: healthy up to the first, stale up to the second, then disconnected.
+HEALTHY_S = 10.0
+STALE_S = 60.0
+
+
+class DeviceProcess(msgspec.Struct, omit_defaults=True):
+    """A process that uses a GPU. `ours` means that a run of gpurun started it."""
+
+    pid: int
+    user: str = ""
+    memory_bytes: int | None = None
+    ours: bool = False
+
+
+class Device(msgspec.Struct, omit_defaults=True):
+    """A GPU, MIG slice or CPU slot of an agent. `util` is percent, `temperature` degrees Celsius, `power` watts."""
+
+    id: str  # a GPU's UUID; cpu0, cpu1, ... for CPU slots
+    kind: Literal["gpu", "mig", "cpu"]
+    index: int
+    name: str = ""
+    util: float | None = None
+    memory_used_bytes: int | None = None
+    memory_total_bytes: int | None = None
+    temperature: float | None = None
+    power: float | None = None
+    processes: list[DeviceProcess] = []
+    run_id: str | None = None  # the run that holds it; the server fills it in
+    run_name: str | None = None
+
+    @property
+    def label(self) -> str:
+        """`gpu0`, `cpu1`: how people name it."""
+        return f"{'cpu' if self.kind == 'cpu' else 'gpu'}{self.index}"
+
+
+class Agent(msgspec.Struct):
+    """An agent as the API shows it. `heard_s_ago` is the time since its last heartbeat."""
+
+    id: str
+    host: str
+    version: str
+    health: Literal["healthy", "stale", "disconnected"]
+    heard_s_ago: float
+    devices: list[Device]
+
+
+def health(heard_s_ago: float) -> Literal["healthy", "stale", "disconnected"]:
+    """How an agent that was heard this long ago is called."""
+    if heard_s_ago <= HEALTHY_S:
+        return "healthy"
+    return "stale" if heard_s_ago <= STALE_S else "disconnected"

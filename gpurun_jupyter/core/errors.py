@@ -1,0 +1,124 @@
+"""Every error that gpurun shows to a person: one base class, a sentence, a hint, an HTTP status.
+
+The server turns a `GpurunError` into `{"error": {"code", "message", "hint"}}` with its status; the client turns that
+body back into the same class; a magic shows it as one sentence. The docstring of each class says when it is raised.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class GpurunError(Exception):
+    """Raised for anything that gpurun refuses or cannot do; `hint` says what to do next."""
+
+    code: ClassVar[str] = "error"
+    status: ClassVar[int] = 400
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class InvalidRequest(GpurunError):
+    """Raised when what was asked for does not make sense: a wrong type, an unknown option, a negative number."""
+
+    code = "invalid_request"
+
+
+class RunNotFound(GpurunError):
+    """Raised when no run has this id, prefix or name."""
+
+    code = "run_not_found"
+    status = 404
+
+
+class FileMissing(GpurunError):
+    """Raised when a named file or directory does not exist."""
+
+    code = "file_not_found"
+    status = 404
+
+
+class AmbiguousRun(GpurunError):
+    """Raised when a prefix fits several runs."""
+
+    code = "ambiguous_run"
+    status = 409
+
+
+class WrongState(GpurunError):
+    """Raised when a run's state does not allow what was asked, such as cancelling a finished run."""
+
+    code = "wrong_state"
+    status = 409
+
+
+class NoSuchDevices(GpurunError):
+    """Raised when no agent could ever give the devices that a run asks for."""
+
+    code = "no_such_devices"
+    status = 409
+
+
+class BadArchive(GpurunError):
+    """Raised when a zip is refused: not a zip, paths or links that leave it, device files, a bomb."""
+
+    code = "bad_archive"
+    status = 422
+
+
+class TooLarge(GpurunError):
+    """Raised when a directory or an upload is over the size guard."""
+
+    code = "too_large"
+    status = 413
+
+
+class NotAllowed(GpurunError):
+    """Raised when the server refuses the client's token."""
+
+    code = "not_allowed"
+    status = 403
+
+
+class ServerUnreachable(GpurunError):
+    """Raised by the client when no Jupyter server with gpurun answers."""
+
+    code = "server_unreachable"
+    status = 503
+
+
+class StorageUnusable(GpurunError):
+    """Raised when the state directory or the database cannot be used as it is."""
+
+    code = "storage_unusable"
+    status = 503
+
+
+class RunFailed(GpurunError):
+    """Raised where a result was wanted of a run that did not succeed; `traceback` holds the remote one."""
+
+    code = "run_failed"
+    status = 409
+
+    def __init__(self, message: str, hint: str = "", traceback: str = "") -> None:
+        super().__init__(message, hint)
+        self.traceback = traceback
+
+    def __str__(self) -> str:
+        return "\n".join(part for part in (super().__str__(), self.traceback) if part)
+
+
+def _subclasses(cls: type[GpurunError]) -> list[type[GpurunError]]:
+    return [cls, *(below for child in cls.__subclasses__() for below in _subclasses(child))]
+
+
+def from_code(code: str, message: str, hint: str = "") -> GpurunError:
+    """The error that a server's `{"error": {...}}` body stands for; an unknown code gives the base class."""
+    by_code = {cls.code: cls for cls in _subclasses(GpurunError)}
+    return by_code.get(code, GpurunError)(message, hint)

@@ -1,0 +1,140 @@
+"""The event log: one JSON object a line, a closed list of kinds, readable for ever.
+
+`t` is seconds since the epoch, `m` monotonic seconds since the attempt began; elapsed times use `m`, because clocks of
+machines differ. A place in a run's log is a `Cursor`, written `attempt:byte-offset`, always at a line's start.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple, Union
+
+import msgspec
+
+from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.core.lifecycle import Outcome, Reason
+
+FORMAT_VERSION = 1
+
+
+class Event(msgspec.Struct, kw_only=True, tag_field="kind", omit_defaults=True):
+    """What every line of a log has."""
+
+    t: float = 0.0
+    m: float = 0.0
+
+
+class Start(Event, tag="start"):
+    """The attempt began: which one, in which process, on which devices."""
+
+    v: int
+    attempt: int
+    pid: int
+    devices: list[str]
+
+
+class Output(Event, tag="output"):
+    """Text that the run printed; `stream` is stdout or stderr."""
+
+    stream: Literal["stdout", "stderr"]
+    text: str
+
+
+class Clear(Event, tag="clear"):
+    """The cell cleared its output; with `wait`, not before the next output."""
+
+    wait: bool = False
+
+
+class Display(Event, tag="display"):
+    """A displayed object as a mime bundle; `update` replaces the earlier one with the same `display_id`."""
+
+    data: dict[str, Any]
+    metadata: dict[str, Any] = {}
+    display_id: str | None = None
+    update: bool = False
+
+
+class Result(Event, tag="result"):
+    """The value of a cell's last expression, as a mime bundle."""
+
+    data: dict[str, Any]
+    metadata: dict[str, Any] = {}
+
+
+class Error(Event, tag="error"):
+    """A cell raised: the exception's name and value, and the traceback's lines with their ANSI colours."""
+
+    name: str
+    value: str
+    traceback: list[str]
+
+
+class Progress(Event, tag="progress"):
+    """The present state of one bar. `rate` is items a second, `left_s` seconds; without `total` there is no end known."""
+
+    id: str
+    parent: str | None = None
+    label: str = ""
+    done: float = 0.0
+    total: float | None = None
+    rate: float | None = None
+    left_s: float | None = None
+
+
+class Metric(Event, tag="metric"):
+    """Values that were logged together; `step` is None where the run named none."""
+
+    values: dict[str, float]
+    step: float | None = None
+
+
+class Meta(Event, tag="meta"):
+    """Facts about the run that another tool announced, such as an MLflow run id."""
+
+    values: dict[str, Any]
+
+
+class End(Event, tag="end"):
+    """The last line: how and why the attempt ended."""
+
+    outcome: Outcome
+    reason: Reason
+    exit_code: int | None = None
+    message: str = ""
+
+
+AnyEvent = Union[Start, Output, Clear, Display, Result, Error, Progress, Metric, Meta, End]
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(AnyEvent)
+
+
+def encode_line(event: Event) -> bytes:
+    """The event as one line of a log, newline included."""
+    return _encoder.encode(event) + b"\n"
+
+
+def decode_line(line: bytes | str) -> AnyEvent:
+    """The event on one line of a log. Raises msgspec.DecodeError for what is not an event."""
+    return _decoder.decode(line)
+
+
+class Cursor(NamedTuple):
+    """A place in a run's log: the attempt (from 1) and a byte offset at a line's start."""
+
+    attempt: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.attempt}:{self.offset}"
+
+    @classmethod
+    def parse(cls, text: str) -> Cursor:
+        """The cursor written `attempt:offset`. Raises InvalidRequest."""
+        attempt, _, offset = text.partition(":")
+        if not (attempt.isdecimal() and offset.isdecimal() and attempt.isascii() and offset.isascii() and int(attempt)):
+            raise InvalidRequest(f"{text!r} is not a cursor.", "A cursor is attempt:offset, such as 1:0.")
+        return cls(int(attempt), int(offset))
+
+
+START_OF_LOG = Cursor(1, 0)

@@ -1,0 +1,99 @@
+"""The state directory and the folders in it: the one place that knows file names.
+
+    GPURUN_HOME/
+      gpurun.db  agent.json  agent.lock  agent.log  bells/  blobs/ab/ab12...
+      runs/<run id>/run.json
+      runs/<run id>/attempts/<n>/grant.json events.jsonl runner.json runner.log stop.json exit.json lock report
+                                 work/ checkpoints/
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+
+def default_home() -> Path:
+    """GPURUN_HOME, else `gpurun` in the Jupyter data directory."""
+    if named := os.environ.get("GPURUN_HOME"):
+        return Path(named).expanduser().absolute()
+    from jupyter_core.paths import jupyter_data_dir
+
+    return Path(jupyter_data_dir()) / "gpurun"
+
+
+class Home:
+    """The state directory. Making one of these touches nothing; `create` makes the folders (0700)."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path).absolute()
+        self.database = self.path / "gpurun.db"
+        self.agent_record = self.path / "agent.json"
+        self.agent_lock = self.path / "agent.lock"
+        self.agent_log = self.path / "agent.log"
+        self.bells = self.path / "bells"
+        self.blobs = self.path / "blobs"
+        self.runs = self.path / "runs"
+
+    def create(self) -> None:
+        """Make the folders that are not there yet, readable by this user alone."""
+        for folder in (self.path, self.bells, self.blobs, self.runs):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def blob(self, digest: str) -> Path:
+        """Where the blob with this sha256 lies."""
+        return self.blobs / digest[:2] / digest
+
+    def run(self, run_id: str) -> RunFolder:
+        """The folder of one run."""
+        return RunFolder(self.runs / run_id)
+
+    def attempt(self, run_id: str, number: int) -> AttemptFolder:
+        """The folder of one attempt at a run."""
+        return self.run(run_id).attempt(number)
+
+
+class RunFolder:
+    """A run's folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.record = path / "run.json"  # spec and owner, written at acceptance
+
+    def attempt(self, number: int) -> AttemptFolder:
+        """The folder of attempt `number`, from 1."""
+        return AttemptFolder(self.path / "attempts" / str(number))
+
+
+class AttemptFolder:
+    """An attempt's folder; its runner is the only writer of `events`, `runner` and `exit`."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self.grant = self.path / "grant.json"  # written by the agent before the runner starts
+        self.stop = self.path / "stop.json"  # written by the agent before it signals the runner
+        self.events = self.path / "events.jsonl"
+        self.runner = self.path / "runner.json"  # the runner's identity
+        self.runner_log = self.path / "runner.log"  # what the runner itself has to say
+        self.exit = self.path / "exit.json"
+        self.lock = self.path / "lock"  # held by the runner for its whole life
+        self.report = self.path / "report"  # FIFO that gpurun_jupyter.report writes to
+        self.work = self.path / "work"  # the workspace: current directory of the run
+        self.checkpoints = self.path / "checkpoints"
+
+    @property
+    def home(self) -> Home:
+        """The state directory that this attempt lies in."""
+        return Home(self.path.parents[3])
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write beside and rename, so that a reader sees the old content or the new, never a part."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    with beside.open("wb") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(msgspec.json.encode(value))
+    beside.replace(path)

@@ -1,0 +1,73 @@
+"""Where a run is (state), how it ended (outcome), why (reason), and which changes of state there are.
+
+            hold                     grant              runner at work
+    created ────► queued ──────────► starting ────────► running ──┐
+       │            │  ▲                │  │               │ │    │ agent out of sight
+       │            │  └────────────────┘  │ stop          │ │    ▼
+       │            │   never started      └──► stopping ◄─┘ │   lost
+       │            │                              │         │    │
+       └────────────┴───────────► finished ◄───────┴─────────┴────┘
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class State(str, Enum):
+    """Where a run is."""
+
+    CREATED = "created"
+    QUEUED = "queued"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    LOST = "lost"
+    FINISHED = "finished"
+
+
+class Outcome(str, Enum):
+    """How a finished run ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed_out"
+
+
+class Reason(str, Enum):
+    """Why a run ended as it did."""
+
+    COMPLETED = "completed"  # the code ran to its end
+    EXCEPTION = "exception"  # a cell raised
+    EXIT_CODE = "exit_code"  # a process ended with another code than 0
+    SIGNAL = "signal"  # a process was ended by a signal that was not ours
+    CUDA_OOM = "cuda_oom"  # the GPU had no memory left
+    HOST_OOM = "host_oom"  # the kernel of the operating system ended it for memory
+    DISK_FULL = "disk_full"
+    TIMEOUT = "timeout"  # ran longer than its --timeout
+    CANCELLED_BY = "cancelled_by"  # somebody stopped it; the run's message says who
+    KERNEL_DIED = "kernel_died"  # the Jupyter kernel ended in the middle of the cell
+    RUNNER_KILLED = "runner_killed"  # the runner is gone without an exit record
+    START_FAILED = "start_failed"  # no kernel of that name, entry point missing, archive unreadable
+    AGENT_LOST = "agent_lost"  # not heard of for too long
+
+
+#: The only changes of state there are. gpurun_server.queue.transitions applies them and refuses any other.
+TRANSITIONS: dict[State, frozenset[State]] = {
+    State.CREATED: frozenset({State.QUEUED, State.FINISHED}),
+    State.QUEUED: frozenset({State.STARTING, State.FINISHED}),
+    State.STARTING: frozenset({State.RUNNING, State.STOPPING, State.QUEUED, State.LOST, State.FINISHED}),
+    State.RUNNING: frozenset({State.STOPPING, State.LOST, State.FINISHED}),
+    State.STOPPING: frozenset({State.LOST, State.FINISHED}),
+    State.LOST: frozenset({State.STARTING, State.RUNNING, State.STOPPING, State.FINISHED}),
+    State.FINISHED: frozenset(),
+}
+
+#: States in which an attempt may hold devices.
+ACTIVE: frozenset[State] = frozenset({State.STARTING, State.RUNNING, State.STOPPING, State.LOST})
+
+
+def allowed(before: State, after: State) -> bool:
+    """Whether a run may go from `before` to `after`."""
+    return after in TRANSITIONS[before]

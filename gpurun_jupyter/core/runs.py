@@ -1,0 +1,138 @@
+"""What people ask for (RunSpec) and what they are shown of it (Run)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+from typing import Annotated, Literal
+
+import msgspec
+
+from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f/\\]+$")]
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+#: The notebook, the client and the command line refuse a directory whose files sum up to more, unless told otherwise.
+SIZE_GUARD_BYTES = 2**30
+
+
+class ShippedDir(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """A directory that was shipped as a zip: the blob's sha256, the file to run, its arguments."""
+
+    zip: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    entry: str | None = None
+    args: list[str] = []
+
+
+class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """One execution that somebody asks for: `code` (a cell), `dir` with an entry point, or `code` inside `dir`."""
+
+    code: str | None = None
+    dir: ShippedDir | None = None
+    gpu: Annotated[int, msgspec.Meta(ge=0, le=1024)] | None = None  # None: one where any agent has one, else a CPU slot
+    kernel: Name | None = None  # kernelspec; None: the agent's own Python
+    name: Name | None = None
+    project: Name = "default"
+    tags: list[Name] = []
+    priority: Annotated[int, msgspec.Meta(ge=-1000, le=1000)] = 0
+    timeout: Annotated[float, msgspec.Meta(gt=0)] | None = None  # seconds
+    env: dict[str, str] = {}
+    wait_for_device: bool = False
+
+    @property
+    def kind(self) -> Literal["cell", "dir"]:
+        """`cell` for code that runs in a kernel, `dir` for an entry point that runs as a process."""
+        return "cell" if self.code is not None else "dir"
+
+    def check(self) -> None:
+        """What the types cannot say. Raises InvalidRequest."""
+        if self.code is None and self.dir is None:
+            raise InvalidRequest("There is nothing to run.", 'Give "code", or a directory with an entry point.')
+        if self.code is not None and not self.code.strip():
+            raise InvalidRequest("The cell is empty.", "Write the code to run below %%gpurun.")
+        if self.dir is not None:
+            self._check_entry(self.dir)
+        bad = [key for key in self.env if not _ENV_NAME.fullmatch(key)]
+        if bad or any("\0" in value for value in self.env.values()):
+            raise InvalidRequest(f"{bad[0] if bad else 'a value'!r} cannot be an environment variable.", "Use NAME=value.")
+
+    def _check_entry(self, shipped: ShippedDir) -> None:
+        if (shipped.entry is None) == (self.code is None):
+            raise InvalidRequest("A directory runs an entry point or a cell.", 'Give either "entry" or "code".')
+        path = PurePosixPath(shipped.entry or ".")
+        if path.is_absolute() or ".." in path.parts or "\0" in (shipped.entry or ""):
+            raise InvalidRequest(f"The entry point {shipped.entry!r} is outside the directory.", "Name a file inside it.")
+        if any("\0" in arg for arg in shipped.args):
+            raise InvalidRequest("An argument holds a NUL character.", "Remove it.")
+
+
+class Bar(msgspec.Struct, omit_defaults=True):
+    """One progress bar as last seen; see events.Progress."""
+
+    id: str
+    label: str = ""
+    done: float = 0.0
+    total: float | None = None
+    rate: float | None = None
+    left_s: float | None = None
+    parent: str | None = None
+
+
+class RunProgress(msgspec.Struct, omit_defaults=True):
+    """How far a run is: `fraction` of the whole (0 to 1), its time left, and the bars it showed last."""
+
+    fraction: float | None = None
+    left_s: float | None = None
+    bars: list[Bar] = []
+
+
+class MetricSummary(msgspec.Struct):
+    """One metric over a run: last, smallest and largest value, and the step of the last."""
+
+    last: float
+    min: float
+    max: float
+    step: float | None = None
+
+
+class Waiting(msgspec.Struct):
+    """Why a queued run has not started: its place in the queue (from 1) and a sentence."""
+
+    position: int
+    why: str
+
+
+class Run(msgspec.Struct, kw_only=True):
+    """A run as the API shows it. Times are seconds since the epoch; `revision` grows with every change."""
+
+    id: str
+    name: str
+    project: str
+    owner: str
+    kind: Literal["cell", "dir"]
+    state: State
+    outcome: Outcome | None
+    reason: Reason | None
+    message: str
+    tags: list[str]
+    priority: int
+    gpu: int
+    attempt: int
+    agent: str | None
+    devices: list[str]  # labels such as gpu0
+    created_at: float
+    queued_at: float | None
+    started_at: float | None
+    finished_at: float | None
+    progress: RunProgress | None
+    metrics: dict[str, MetricSummary]
+    waiting: Waiting | None
+    revision: int
+    spec: RunSpec | None = None  # only where one run is asked for
+
+    @property
+    def elapsed_s(self) -> float | None:
+        """Seconds that a finished run took; None before."""
+        return None if self.started_at is None or self.finished_at is None else self.finished_at - self.started_at
