@@ -6,7 +6,7 @@ machines differ. A place in a run's log is a `Cursor`, written `attempt:byte-off
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, Union
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -103,7 +103,7 @@ class End(Event, tag="end"):
     message: str = ""
 
 
-AnyEvent = Union[Start, Output, Clear, Display, Result, Error, Progress, Metric, Meta, End]
+AnyEvent = Start | Output | Clear | Display | Result | Error | Progress | Metric | Meta | End
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(AnyEvent)

@@ -46,7 +46,8 @@ class Report(msgspec.Struct, kw_only=True):
 
 
 class Orders(msgspec.Struct):
-    """The answer to a report."""
+    """The answer to a report; `waiting` is how many runs are queued still."""
 
     grants: list[Grant] = []
     stops: list[Stop] = []
+    waiting: int = 0

@@ -1,10 +1,10 @@
 """The state directory and the folders in it: the one place that knows file names.
 
-    GPURUN_HOME/
-      gpurun.db  agent.json  agent.lock  agent.log  bells/  blobs/ab/ab12...
-      runs/<run id>/run.json
-      runs/<run id>/attempts/<n>/grant.json events.jsonl runner.json runner.log stop.json exit.json lock report
-                                 work/ checkpoints/
+GPURUN_HOME/
+  gpurun.db  agent.json  agent.lock  agent.log  bells/  blobs/ab/ab12...
+  runs/<run id>/run.json
+  runs/<run id>/attempts/<n>/grant.json events.jsonl runner.json runner.log stop.json exit.json lock report
+                             work/ checkpoints/
 """
 
 from __future__ import annotations

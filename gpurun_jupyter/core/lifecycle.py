@@ -1,12 +1,12 @@
 """Where a run is (state), how it ended (outcome), why (reason), and which changes of state there are.
 
-            hold                     grant              runner at work
-    created ────► queued ──────────► starting ────────► running ──┐
-       │            │  ▲                │  │               │ │    │ agent out of sight
-       │            │  └────────────────┘  │ stop          │ │    ▼
-       │            │   never started      └──► stopping ◄─┘ │   lost
-       │            │                              │         │    │
-       └────────────┴───────────► finished ◄───────┴─────────┴────┘
+        hold                     grant              runner at work
+created ────► queued ──────────► starting ────────► running ──┐
+   │            │  ▲                │  │               │ │    │ agent out of sight
+   │            │  └────────────────┘  │ stop          │ │    ▼
+   │            │   never started      └──► stopping ◄─┘ │   lost
+   │            │                              │         │    │
+   └────────────┴───────────► finished ◄───────┴─────────┴────┘
 """
 
 from __future__ import annotations

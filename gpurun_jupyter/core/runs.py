@@ -56,14 +56,18 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
             self._check_entry(self.dir)
         bad = [key for key in self.env if not _ENV_NAME.fullmatch(key)]
         if bad or any("\0" in value for value in self.env.values()):
-            raise InvalidRequest(f"{bad[0] if bad else 'a value'!r} cannot be an environment variable.", "Use NAME=value.")
+            raise InvalidRequest(
+                f"{bad[0] if bad else 'a value'!r} cannot be an environment variable.", "Use NAME=value."
+            )
 
     def _check_entry(self, shipped: ShippedDir) -> None:
         if (shipped.entry is None) == (self.code is None):
             raise InvalidRequest("A directory runs an entry point or a cell.", 'Give either "entry" or "code".')
         path = PurePosixPath(shipped.entry or ".")
         if path.is_absolute() or ".." in path.parts or "\0" in (shipped.entry or ""):
-            raise InvalidRequest(f"The entry point {shipped.entry!r} is outside the directory.", "Name a file inside it.")
+            raise InvalidRequest(
+                f"The entry point {shipped.entry!r} is outside the directory.", "Name a file inside it."
+            )
         if any("\0" in arg for arg in shipped.args):
             raise InvalidRequest("An argument holds a NUL character.", "Remove it.")
 

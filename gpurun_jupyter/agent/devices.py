@@ -1,0 +1,43 @@
+"""The devices that an agent offers: its GPUs, and CPU slots so that everything works without one."""
+
+from __future__ import annotations
+
+import platform
+
+import psutil
+
+from gpurun_jupyter.agent.nvml import Gpus
+from gpurun_jupyter.core.devices import Device
+
+
+class Devices:
+    """This machine's devices, read anew at each heartbeat."""
+
+    def __init__(self, cpu_slots: int) -> None:
+        self._gpus = Gpus()
+        self._cpu_slots = cpu_slots
+        self._cpu_name = platform.processor() or platform.machine()
+        psutil.cpu_percent()  # the first reading has nothing to compare with
+
+    def read(self) -> list[Device]:
+        """GPUs first, then CPU slots; a slot shows the load and the memory of the whole machine."""
+        return self._gpus.read() + self._read_cpu_slots()
+
+    def close(self) -> None:
+        """Let the hardware go."""
+        self._gpus.close()
+
+    def _read_cpu_slots(self) -> list[Device]:
+        util, memory = psutil.cpu_percent(), psutil.virtual_memory()
+        return [
+            Device(
+                id=f"cpu{index}",
+                kind="cpu",
+                index=index,
+                name=self._cpu_name,
+                util=util,
+                memory_used_bytes=memory.total - memory.available,
+                memory_total_bytes=memory.total,
+            )
+            for index in range(self._cpu_slots)
+        ]

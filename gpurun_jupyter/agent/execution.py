@@ -1,0 +1,17 @@
+"""What a runner carries out: a kernel that runs a cell, or a process that runs an entry point."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from gpurun_jupyter.core.events import End
+
+
+class Execution(Protocol):
+    """One cell in a kernel, or one process. `run` is called once."""
+
+    async def run(self) -> End:
+        """Start it, pass on its output, and return how it ended by itself. Raises GpurunError if it cannot start."""
+
+    async def interrupt(self) -> None:
+        """Ask it to stop, as Ctrl-C would."""

@@ -1,0 +1,77 @@
+"""Runners as the agent handles them: start, adopt, ask to stop, read the last word. All of it goes through the folder."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import msgspec
+import psutil
+
+from gpurun_jupyter.core.events import End
+from gpurun_jupyter.core.grants import Grant, Stop
+from gpurun_jupyter.core.home import AttemptFolder, write_json
+from gpurun_jupyter.core.lifecycle import Outcome, Reason
+from gpurun_jupyter.core.processes import Identity, boot_id, read_identity
+
+
+@dataclass
+class Child:
+    """A runner that this process started."""
+
+    process: subprocess.Popen[bytes]
+    identity: Identity
+
+    def reap(self) -> None:
+        """Collect the exit status of the runner, which is gone."""
+        self.process.wait()
+
+
+def living_runner(folder: AttemptFolder) -> Identity | None:
+    """The attempt's runner if it runs."""
+    identity = read_identity(folder.runner)
+    return identity if identity is not None and identity.alive() else None
+
+
+def may_start(folder: AttemptFolder) -> bool:
+    """Whether no runner has begun this attempt; one that has may not be followed by a second."""
+    return not folder.events.exists() and not folder.exit.exists()
+
+
+def start_runner(folder: AttemptFolder, grant: Grant) -> Child:
+    """Start the attempt's runner, detached: it outlives this process and its terminal."""
+    folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_json(folder.grant, grant)
+    with folder.runner_log.open("ab") as own_words:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gpurun_jupyter.agent.runner", str(folder.path)],
+            cwd=folder.path,
+            stdin=subprocess.DEVNULL,
+            stdout=own_words,
+            stderr=own_words,
+            start_new_session=True,
+        )
+    try:
+        return Child(process, Identity.of(process.pid))
+    except psutil.NoSuchProcess:  # gone already
+        return Child(process, Identity(process.pid, 0.0, boot_id()))
+
+
+def ask_to_stop(folder: AttemptFolder, stop: Stop) -> None:
+    """Leave word who wants the attempt ended, and wake its runner."""
+    write_json(folder.stop, stop)
+    identity = living_runner(folder)
+    if identity is not None:
+        os.kill(identity.pid, signal.SIGTERM)
+
+
+def last_word(folder: AttemptFolder) -> End:
+    """How the attempt ended by its runner's exit record; without one the runner was killed."""
+    try:
+        return msgspec.json.decode(folder.exit.read_bytes(), type=End)
+    except FileNotFoundError:
+        message = "The runner was killed from outside; its log ends where it was."
+        return End(outcome=Outcome.FAILED, reason=Reason.RUNNER_KILLED, message=message)

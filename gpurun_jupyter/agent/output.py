@@ -1,0 +1,71 @@
+"""What a run says, on its way into the log: printed text through the progress decoder, and `report` through its FIFO."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from gpurun_jupyter.agent.event_log import EventLog
+from gpurun_jupyter.core.events import Event, Metric, Progress, decode_line
+from gpurun_jupyter.progress import Decoder
+
+_READ_BYTES = 65536
+_REPORTED = (Progress, Metric)
+
+
+class OutputSink:
+    """Takes what a run prints and displays, and writes it to the log in order."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+        self._decoder = Decoder()
+
+    def text(self, stream: Literal["stdout", "stderr"], text: str) -> None:
+        """Text as it was printed, in pieces of any size."""
+        for event in self._decoder.feed(text, stream):
+            self._log.write(event)
+
+    def event(self, event: Event) -> None:
+        """Anything that is not printed text."""
+        self.flush()
+        self._log.write(event)
+
+    def flush(self) -> None:
+        """Write what the decoder holds back."""
+        for event in self._decoder.flush():
+            self._log.write(event)
+
+
+@contextlib.contextmanager
+def reports_into(log: EventLog, path: Path) -> Iterator[None]:
+    """While this lasts, what `gpurun_jupyter.report` writes to the FIFO becomes events; what is malformed is dropped."""
+    with contextlib.suppress(FileExistsError):
+        os.mkfifo(path, 0o600)
+    fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)  # for writing too: never an end of file
+    begun = bytearray()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(fd, _take_reports, fd, begun, log)
+    try:
+        yield
+        _take_reports(fd, begun, log)
+    finally:
+        loop.remove_reader(fd)
+        os.close(fd)
+
+
+def _take_reports(fd: int, begun: bytearray, log: EventLog) -> None:
+    with contextlib.suppress(BlockingIOError):
+        begun += os.read(fd, _READ_BYTES)
+    *lines, rest = begun.split(b"\n")
+    begun[:] = rest
+    for line in lines:
+        with contextlib.suppress(msgspec.DecodeError):
+            event = decode_line(bytes(line))
+            if isinstance(event, _REPORTED):
+                log.write(event)

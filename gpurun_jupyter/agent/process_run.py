@@ -1,0 +1,129 @@
+"""A directory run: its entry point as a process under a pseudo-terminal, so that progress bars behave as in a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import fcntl
+import os
+import pty
+import signal
+import struct
+import sys
+import termios
+from pathlib import Path
+
+from gpurun_jupyter.agent.environment import run_environment
+from gpurun_jupyter.agent.kernelspecs import python_of
+from gpurun_jupyter.agent.output import OutputSink
+from gpurun_jupyter.agent.processes import kill_attempt
+from gpurun_jupyter.core.errors import FileMissing, InvalidRequest
+from gpurun_jupyter.core.events import End
+from gpurun_jupyter.core.grants import Grant
+from gpurun_jupyter.core.home import AttemptFolder
+from gpurun_jupyter.core.lifecycle import Outcome, Reason
+
+_ROWS, _COLUMNS = 24, 100
+_READ_BYTES = 65536
+
+
+class ProcessRun:
+    """Runs `spec.dir.entry` with its arguments in the workspace."""
+
+    def __init__(self, folder: AttemptFolder, grant: Grant, sink: OutputSink) -> None:
+        self._folder = folder
+        self._grant = grant
+        self._sink = sink
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace")
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def run(self) -> End:
+        """Start the process and wait for it; strays that keep the terminal open are ended before the rest is read."""
+        terminal, inner = _open_terminal()
+        try:
+            self._process = await self._start(inner)
+        finally:
+            os.close(inner)
+        loop = asyncio.get_running_loop()
+        loop.add_reader(terminal, self._read, terminal)
+        try:
+            exit_code = await self._process.wait()
+            kill_attempt(self._grant.key)
+            while self._read(terminal):
+                pass
+        finally:
+            loop.remove_reader(terminal)
+            os.close(terminal)
+        return _end(exit_code)
+
+    async def interrupt(self) -> None:
+        """SIGINT to the process and its group, as a terminal's Ctrl-C."""
+        if self._process is not None and self._process.returncode is None:
+            os.killpg(self._process.pid, signal.SIGINT)
+
+    async def _start(self, inner: int) -> asyncio.subprocess.Process:
+        shipped = self._grant.spec.dir
+        assert shipped is not None  # RunSpec.check: a run without code has a directory
+        assert shipped.entry is not None
+        command = command_for(self._folder.work, shipped.entry, self._grant.spec.kernel)
+        terminal = {"TERM": "xterm-256color", "COLUMNS": str(_COLUMNS), "LINES": str(_ROWS)}
+        return await asyncio.create_subprocess_exec(
+            *command,
+            *shipped.args,
+            cwd=self._folder.work,
+            env=terminal | run_environment(self._folder, self._grant),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=inner,
+            stderr=inner,
+            start_new_session=True,
+        )
+
+    def _read(self, terminal: int) -> bool:
+        """Pass on what the terminal has; False when there is no more."""
+        try:
+            data = os.read(terminal, _READ_BYTES)
+        except BlockingIOError:
+            return False
+        except OSError:  # EIO: the last process that had it open is gone
+            asyncio.get_running_loop().remove_reader(terminal)
+            data = b""
+        if text := self._decode.decode(data, final=not data):
+            self._sink.text("stdout", text)
+        return bool(data)
+
+
+def command_for(work: Path, entry: str, kernel: str | None) -> list[str]:
+    """The command that runs a file of the workspace: Python, a shell script, or anything executable.
+
+    Raises FileMissing and InvalidRequest.
+    """
+    path = work / entry
+    if not path.is_file():
+        raise FileMissing(f"The entry point {entry!r} is not in the shipped directory.", "Name a file that is in it.")
+    if path.suffix == ".py":
+        return [python_of(kernel) if kernel else sys.executable, entry]
+    if path.suffix == ".sh":
+        return ["sh", entry]
+    if os.access(path, os.X_OK):
+        return [str(path)]
+    raise InvalidRequest(f"{entry!r} cannot be run.", "An entry point is a .py or .sh file, or is executable.")
+
+
+def _open_terminal() -> tuple[int, int]:
+    terminal, inner = pty.openpty()
+    os.set_blocking(terminal, False)
+    modes = termios.tcgetattr(inner)
+    modes[1] &= ~termios.OPOST  # a newline stays a newline
+    termios.tcsetattr(inner, termios.TCSANOW, modes)
+    fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, _COLUMNS, 0, 0))
+    return terminal, inner
+
+
+def _end(exit_code: int) -> End:
+    if exit_code == 0:
+        return End(outcome=Outcome.SUCCEEDED, reason=Reason.COMPLETED, exit_code=0)
+    if exit_code < 0:
+        message = f"ended by signal {signal.Signals(-exit_code).name}"
+        return End(outcome=Outcome.FAILED, reason=Reason.SIGNAL, exit_code=exit_code, message=message)
+    message = f"ended with exit code {exit_code}"
+    return End(outcome=Outcome.FAILED, reason=Reason.EXIT_CODE, exit_code=exit_code, message=message)

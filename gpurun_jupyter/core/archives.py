@@ -1,0 +1,156 @@
+"""Zips from elsewhere: what is refused, and how one is unpacked without leaving its folder."""
+
+from __future__ import annotations
+
+import posixpath
+import shutil
+import stat
+import zipfile
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from gpurun_jupyter.core.errors import BadArchive
+from gpurun_jupyter.core.units import format_size
+
+_CHUNK_BYTES = 2**20
+_LINK_BYTES = 4096
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """How much a zip may hold. The ratio counts only above `ratio_from_bytes`: small texts pack very well."""
+
+    files: int = 100_000
+    total_bytes: int = 20 * 2**30
+    ratio: float = 200.0
+    ratio_from_bytes: int = 100 * 2**20
+
+
+DEFAULT_LIMITS = Limits()
+
+
+def check(path: Path, limits: Limits = DEFAULT_LIMITS) -> list[str]:
+    """The names of a zip's files. Raises BadArchive for one that must not be unpacked."""
+    with _opened(path) as archive:
+        members = archive.infolist()
+        _check_amount(members, path.stat().st_size, limits)
+        names = [_checked_name(member) for member in members]
+        if len(set(names)) < len(names):
+            raise BadArchive("The zip holds one name twice.")
+        links = {name for name, member in zip(names, members, strict=True) if _is_link(member)}
+        for name, member in zip(names, members, strict=True):
+            _check_kind(archive, member, name)
+            if any(str(parent) in links for parent in _parents(name)):
+                raise BadArchive(f"{name!r} lies below a link of the zip.")
+        return [name for name, member in zip(names, members, strict=True) if not member.is_dir()]
+
+
+def top_folder(names: list[str], entry: str | None) -> str:
+    """The single folder that wraps everything, with its slash, where `entry` is meant from inside it; else ``."""
+    top = {name.partition("/")[0] for name in names}
+    wrapped = f"{next(iter(top))}/" if len(top) == 1 else ""
+    return wrapped if wrapped and entry and entry not in names and wrapped + entry in names else ""
+
+
+def unpack(path: Path, into: Path, *, entry: str | None = None, limits: Limits = DEFAULT_LIMITS) -> None:
+    """Unpack a zip into a folder, a single top folder unwrapped. Raises BadArchive; checks all before writing any."""
+    wrapped = top_folder(check(path, limits), entry)
+    into.mkdir(parents=True, exist_ok=True)
+    links: list[tuple[Path, str]] = []
+    with _opened(path) as archive:
+        for member in archive.infolist():
+            target = into / member.filename.removeprefix(wrapped)
+            if member.is_dir():
+                target.mkdir(parents=True, exist_ok=True)
+            elif _is_link(member):
+                links.append((target, _link_target(archive, member)))
+            else:
+                _unpack_file(archive, member, target)
+    for target, where in links:  # last, so that nothing is ever written through one
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.symlink_to(where)
+
+
+def _opened(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, NotImplementedError) as error:
+        raise BadArchive(f"This is not a readable zip: {error}.") from error
+
+
+def _check_amount(members: list[zipfile.ZipInfo], packed_bytes: int, limits: Limits) -> None:
+    total_bytes = sum(member.file_size for member in members)
+    if len(members) > limits.files:
+        raise BadArchive(f"The zip holds {len(members)} files; the limit is {limits.files}.")
+    if total_bytes > limits.total_bytes:
+        raise BadArchive(
+            f"The zip unpacks to {format_size(total_bytes)}; the limit is {format_size(limits.total_bytes)}."
+        )
+    if total_bytes > limits.ratio_from_bytes and total_bytes > packed_bytes * limits.ratio:
+        raise BadArchive(f"The zip unpacks to {total_bytes / packed_bytes:.0f} times its size, as a zip bomb does.")
+
+
+def _checked_name(member: zipfile.ZipInfo) -> str:
+    name = member.filename.rstrip("/")
+    parts = name.split("/")
+    if (
+        not name
+        or name.startswith("/")
+        or ".." in parts
+        or "" in parts
+        or "\\" in name
+        or ":" in parts[0]
+        or "\0" in name
+    ):
+        raise BadArchive(f"The path {member.filename!r} in the zip leaves its folder.", "Zip the directory itself.")
+    return name
+
+
+def _parents(name: str) -> list[str]:
+    parts = name.split("/")[:-1]
+    return ["/".join(parts[: end + 1]) for end in range(len(parts))]
+
+
+def _mode(member: zipfile.ZipInfo) -> int:
+    return member.external_attr >> 16
+
+
+def _is_link(member: zipfile.ZipInfo) -> bool:
+    return stat.S_ISLNK(_mode(member))
+
+
+def _check_kind(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> None:
+    kind = stat.S_IFMT(_mode(member))
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):
+        raise BadArchive(f"{name!r} in the zip is neither a file, a folder nor a link.")
+    if member.flag_bits & 1:
+        raise BadArchive(f"{name!r} in the zip is encrypted.", "Zip it without a password.")
+    if _is_link(member):
+        where = _link_target(archive, member)
+        reached = posixpath.normpath(posixpath.join(posixpath.dirname(name), where))
+        if where.startswith("/") or reached.split("/")[0] == ".." or "\0" in where:
+            raise BadArchive(f"The link {name!r} in the zip points out of it, to {where!r}.", "Zip what it points to.")
+
+
+def _link_target(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> str:
+    with _member(archive, member) as file:
+        return file.read(_LINK_BYTES).decode("utf-8", "surrogateescape")
+
+
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
+    try:
+        return archive.open(member)
+    except (zipfile.BadZipFile, NotImplementedError) as error:
+        raise BadArchive(f"{member.filename!r} in the zip cannot be read: {error}.") from error
+
+
+def _unpack_file(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with _member(archive, member) as source, target.open("xb") as file:
+            shutil.copyfileobj(source, file, _CHUNK_BYTES)  # zipfile reads no more than the size that was checked
+    except zipfile.BadZipFile as error:
+        raise BadArchive(f"{member.filename!r} in the zip is damaged: {error}.") from error
+    if _mode(member) & stat.S_IXUSR:
+        target.chmod(0o755)

@@ -1,0 +1,52 @@
+"""Processes known again: a pid alone may be another process by now. POSIX only."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import msgspec
+import psutil
+
+
+@cache
+def boot_id() -> str:
+    """What tells one boot of this machine from the next."""
+    linux = Path("/proc/sys/kernel/random/boot_id")
+    return linux.read_text().strip() if linux.exists() else f"{psutil.boot_time():.0f}"
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """A process for good: pid, creation time (seconds since the epoch) and boot."""
+
+    pid: int
+    created: float
+    boot: str
+
+    @classmethod
+    def of(cls, pid: int) -> Identity:
+        """The identity of a living process. Raises psutil.NoSuchProcess."""
+        return cls(pid, psutil.Process(pid).create_time(), boot_id())
+
+    def process(self) -> psutil.Process | None:
+        """The process if it still is the same one and not a zombie, else None."""
+        if self.boot != boot_id():
+            return None
+        try:
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.created) < 0.01 and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return None
+        return process if same else None
+
+    def alive(self) -> bool:
+        """Whether the process still runs."""
+        return self.process() is not None
+
+
+def read_identity(path: Path) -> Identity | None:
+    """The identity written in a file, or None where there is none."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Identity)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None

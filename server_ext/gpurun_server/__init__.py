@@ -1,0 +1,11 @@
+"""The Jupyter server extension: queues runs, keeps what is known of them, streams what they print."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    from gpurun_server.app import GpurunApp
+
+    return [{"module": "gpurun_server", "app": GpurunApp}]

@@ -1,0 +1,32 @@
+"""Programs of the server side: `python -m gpurun_server serve|agent|migrate`."""
+
+from __future__ import annotations
+
+import sys
+
+USAGE = "usage: python -m gpurun_server serve [jupyter options] | agent HOME [--cpu-slots N] | migrate URL"
+
+
+def main(argv: list[str]) -> int:
+    """Run the program named first in `argv`; returns the exit code."""
+    program, *rest = argv or [""]
+    if program == "serve":
+        from gpurun_server.app import GpurunApp
+
+        GpurunApp.launch_instance(rest)
+        return 0
+    if program == "agent":
+        from gpurun_server.local_agent import main as agent
+
+        return agent(rest)
+    if program == "migrate" and len(rest) == 1:
+        from gpurun_server.store.migrate import migrate
+
+        migrate(rest[0])
+        return 0
+    print(USAGE, file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

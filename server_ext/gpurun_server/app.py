@@ -1,0 +1,102 @@
+"""The extension and its composition root: settings, the parts, how they are put together, start and stop."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from jupyter_server.auth import IdentityProvider, PasswordIdentityProvider
+from jupyter_server.extension.application import ExtensionApp
+from tornado.ioloop import PeriodicCallback
+from traitlets import Bool, Int, Unicode, default
+
+from gpurun_jupyter.core.home import Home, default_home
+from gpurun_server import settings
+from gpurun_server.agent_process import AgentProcess
+from gpurun_server.http import routes
+from gpurun_server.http.base import Parts
+from gpurun_server.store.blobs import Blobs
+from gpurun_server.store.database import Database
+from gpurun_server.stream.hub import Hub
+
+_AGENT_CHECK_MS = 5000
+
+
+class GpurunApp(ExtensionApp):
+    """Queues runs across GPUs, local or remote, and streams what they print."""
+
+    name = "gpurun_server"
+    description = __doc__
+    extension_url = "/gpurun/api/v1/status"
+    load_other_extensions = False
+
+    home = Unicode(help="The state directory. Default: GPURUN_HOME, else `gpurun` in the Jupyter data directory.").tag(
+        config=True
+    )
+    database_url = Unicode(help="A database URL. Default: GPURUN_DB, else SQLite in the state directory.").tag(
+        config=True
+    )
+    cpu_slots = Int(settings.DEFAULT_CPU_SLOTS, min=0, help="Runs without a GPU that go at the same time here.").tag(
+        config=True
+    )
+    local_agent = Bool(True, help="Whether this machine's own devices are offered.").tag(config=True)
+
+    @default("home")
+    def _default_home(self) -> str:
+        return str(default_home())
+
+    @default("database_url")
+    def _default_database_url(self) -> str:
+        return os.environ.get("GPURUN_DB", "")
+
+    @default("cpu_slots")
+    def _default_cpu_slots(self) -> int:
+        return int(os.environ.get("GPURUN_CPU_SLOTS", settings.DEFAULT_CPU_SLOTS))
+
+    def initialize_settings(self) -> None:
+        """Put the parts together."""
+        home = Home(self.home)
+        home.create()
+        database = Database(home, self.database_url or None)
+        database.prepare()
+        self._agent = AgentProcess(home, database.url, self.cpu_slots)
+        self._parts = Parts(
+            home=home,
+            database=database,
+            blobs=Blobs(home),
+            hub=Hub(home, database),
+            threads=ThreadPoolExecutor(4, "gpurun"),
+            owner=_owner_of(self.serverapp.identity_provider),
+            ensure_agent=self._agent.ensure if self.local_agent else lambda: None,
+        )
+        self.settings["gpurun"] = self._parts
+
+    def initialize_handlers(self) -> None:
+        """Answer the routes."""
+        self.handlers.extend(routes.handlers())
+
+    async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
+        self._parts.hub.start()
+        if self.local_agent:
+            self._keeping = PeriodicCallback(self._agent.ensure, _AGENT_CHECK_MS)
+            self._keeping.start()
+            await asyncio.get_running_loop().run_in_executor(self._parts.threads, self._agent.ensure)
+
+    async def stop_extension(self) -> None:
+        """Close connections and files; runs and the local agent go on."""
+        if self.local_agent:
+            self._keeping.stop()
+        self._parts.hub.close()
+        self._parts.threads.shutdown()
+        self._parts.database.close()
+
+
+def _owner_of(identity: IdentityProvider) -> Any:
+    """Who owns what a request makes: the signed-in person, or the server's OS user where nobody signs in by name."""
+    if type(identity) in (IdentityProvider, PasswordIdentityProvider):
+        user = getpass.getuser()
+        return lambda _handler: user
+    return lambda handler: handler.current_user.username

@@ -1,0 +1,1 @@
+"""The HTTP interface: one file for each noun. Handlers decode, ask, answer; they decide nothing."""

@@ -1,0 +1,30 @@
+"""Accepting a run over HTTP, whatever form it came in."""
+
+from __future__ import annotations
+
+from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.core.runs import Run, RunSpec
+from gpurun_server.http.base import GpurunHandler
+from gpurun_server.queue.accept import accept
+from gpurun_server.queue.agents import known_agents
+from gpurun_server.queue.listing import run_of
+
+_LONGEST_KEY = 200
+
+
+async def accept_run(handler: GpurunHandler, spec: RunSpec) -> Run:
+    """Queue a run for whoever sent the request. Raises InvalidRequest and NoSuchDevices."""
+    parts, owner = handler.parts, handler.parts.owner(handler)
+    key = handler.request.headers.get("Idempotency-Key")
+    if key is not None and not 0 < len(key) <= _LONGEST_KEY:
+        raise InvalidRequest(f"An Idempotency-Key has 1 to {_LONGEST_KEY} characters.", "A random UUID does well.")
+    if spec.dir is not None and not parts.home.blob(spec.dir.zip).exists():
+        raise InvalidRequest("The server does not have that zip.", "Send it with POST runs/zip.")
+    spec.check()
+    parts.ensure_agent()
+    await parts.hub.first_agent()
+    run_id = await handler.write_database(
+        lambda writing: accept(writing, parts.home, spec, owner=owner, key=key, agents=known_agents(writing.conn))
+    )
+    with parts.database.read() as conn:
+        return run_of(conn, run_id)

@@ -1,0 +1,144 @@
+"""What every handler shares: the parts of the server, decoding, and the one place where errors become statuses."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
+
+import msgspec
+from jupyter_server.base.handlers import APIHandler
+from tornado.web import HTTPError
+
+from gpurun_jupyter.core.errors import GpurunError, InvalidRequest
+from gpurun_jupyter.core.home import Home
+from gpurun_server.store.blobs import Blobs
+from gpurun_server.store.database import Database, Writing
+from gpurun_server.stream.hub import Hub
+
+AUTH_RESOURCE = "gpurun"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the extension is made of; handlers find it in the settings under `gpurun`."""
+
+    home: Home
+    database: Database
+    blobs: Blobs
+    hub: Hub
+    threads: Executor
+    owner: Callable[[Any], str]
+    ensure_agent: Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What openapi.json says of one method of a route."""
+
+    summary: str
+    query: type[msgspec.Struct] | None = None
+    body: type | None = None
+    body_type: str = "application/json"
+    answer: type | None = None
+    answer_type: str = "application/json"
+    status: int = 200
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def operation(summary: str, **details: Any) -> Callable[[F], F]:
+    """Describe a handler's method for openapi.json."""
+
+    def mark(method: F) -> F:
+        method.operation = Operation(summary, **details)  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+class GpurunHandler(APIHandler):
+    """A handler whose errors are JSON sentences."""
+
+    auth_resource: ClassVar[str] = AUTH_RESOURCE
+
+    @property
+    def parts(self) -> Parts:
+        """The parts of the server."""
+        parts: Parts = self.settings["gpurun"]
+        return parts
+
+    async def write_database(self, change: Callable[[Writing], T]) -> T:
+        """Make a change in a transaction, in a thread: a writer may have to wait for another."""
+
+        def transaction() -> T:
+            with self.parts.database.write() as writing:
+                return change(writing)
+
+        return await asyncio.get_running_loop().run_in_executor(self.parts.threads, transaction)
+
+    def query(self, kind: type[T]) -> T:
+        """The query's arguments, checked. Raises InvalidRequest."""
+        values = {name: self.get_query_argument(name) for name in self.request.query_arguments if name != "token"}
+        unknown = set(values) - set(kind.__struct_fields__)  # type: ignore[attr-defined]
+        if unknown:
+            raise InvalidRequest(f"There is no parameter {min(unknown)!r}.", "GET openapi.json lists those there are.")
+        return checked(lambda: msgspec.convert(values, kind, strict=False))
+
+    def body(self, kind: type[T]) -> T:
+        """The body, checked. Raises InvalidRequest."""
+        return checked(lambda: msgspec.json.decode(self.request.body or b"{}", type=kind))
+
+    def answer(self, value: Any, status: int = 200) -> None:
+        """Finish with a value as JSON."""
+        self.set_status(status)
+        self.set_header("Content-Type", "application/json")
+        self.finish(msgspec.json.encode(value))
+
+    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
+        """As tornado's, but an error of ours brings its own status."""
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        super().send_error(error.status if isinstance(error, GpurunError) else status_code, **kwargs)
+
+    def log_exception(self, kind: Any, error: Any, traceback: Any) -> None:
+        """As tornado's, but a refusal of ours is no news for the server's log."""
+        if not isinstance(error, GpurunError):
+            super().log_exception(kind, error, traceback)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """The error as JSON."""
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        self.set_header("Content-Type", "application/json")
+        self.finish(msgspec.json.encode({"error": _described(error, status_code)}))
+
+
+def checked(convert: Callable[[], T]) -> T:
+    """The converted value; what does not fit its type is an InvalidRequest that says where."""
+    try:
+        return convert()
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"{error}.", "GET openapi.json describes what is expected.") from error
+
+
+def _described(error: BaseException | None, status: int) -> dict[str, str]:
+    if isinstance(error, GpurunError):
+        return {"code": error.code, "message": error.message, "hint": error.hint}
+    if isinstance(error, HTTPError) and status in (401, 403):
+        hint = "Send `Authorization: token TOKEN`; from a page, the X-XSRFToken header with the cookie."
+        return {"code": "not_allowed", "message": error.log_message or "This needs a token.", "hint": hint}
+    if isinstance(error, HTTPError):
+        return {
+            "code": "http_error",
+            "message": error.log_message or error.reason or f"HTTP {status}",
+            "hint": "",
+        }
+    return {
+        "code": "internal_error",
+        "message": f"{type(error).__name__}: {error}",
+        "hint": "The server's log has more.",
+    }

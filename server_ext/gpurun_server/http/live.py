@@ -1,0 +1,117 @@
+"""The live connection: `stream` as server-sent events, `stream/ws` as a WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any, ClassVar
+
+import msgspec
+from jupyter_server.auth.decorator import authorized, ws_authenticated
+from jupyter_server.base.handlers import JupyterHandler
+from jupyter_server.base.websocket import WebSocketMixin
+from jupyter_server.utils import ensure_async
+from tornado import web
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
+
+from gpurun_jupyter.core.errors import GpurunError, InvalidRequest
+from gpurun_jupyter.core.events import START_OF_LOG
+from gpurun_server.http.base import AUTH_RESOURCE, GpurunHandler, Parts, checked, operation
+from gpurun_server.http.sse import EventStream
+from gpurun_server.stream.connection import LiveConnection, Watch, error_frame
+
+
+class StreamQuery(msgspec.Struct):
+    """What to watch: `runs`, `devices` (repeatable), and runs as ID or ID@CURSOR (repeatable)."""
+
+    watch: list[str] = []
+    run: list[str] = []
+
+
+class StreamHandler(GpurunHandler):
+    """`stream`."""
+
+    @web.authenticated
+    @authorized
+    @operation("The live connection as server-sent events", query=StreamQuery, answer_type="text/event-stream")
+    async def get(self) -> None:
+        """Follow."""
+        wishes = [
+            checked(lambda name=name: msgspec.convert({"watch": name}, Watch)) for name in self.get_arguments("watch")
+        ]
+        for text in self.get_arguments("run"):
+            run, _, cursor = text.partition("@")
+            wishes.append(Watch(watch="run", run=run, cursor=cursor or str(START_OF_LOG)))
+        if not wishes:
+            raise InvalidRequest("There is nothing to watch.", "Add watch=runs, watch=devices or run=ID.")
+        stream = EventStream(self)
+        for wish in wishes:
+            stream.connection.watch(wish)
+        await stream.send_until(lambda _frame: False)
+
+
+class StreamSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
+    """`stream/ws`. Tornado refuses origins that are not ours; a token does not open the door to them."""
+
+    auth_resource: ClassVar[str] = AUTH_RESOURCE
+
+    _connection: LiveConnection | None = None
+    _sending: asyncio.Task[None] | None = None
+
+    @ws_authenticated
+    async def get(self) -> None:
+        """Open, if the user may read and the page is one of ours."""
+        if not self._from_our_page():
+            raise web.HTTPError(403, "The page is of another origin.")
+        allowed = self.authorizer.is_authorized(self, self.current_user, "read", self.auth_resource)
+        if not await ensure_async(allowed):
+            raise web.HTTPError(403)
+        await super().get()
+
+    def open(self, *args: str, **kwargs: str) -> None:
+        """Begin to send."""
+        super().open(*args, **kwargs)
+        parts: Parts = self.settings["gpurun"]
+        self._connection = parts.hub.connect()
+        self._sending = asyncio.ensure_future(self._send(self._connection))
+
+    async def _send(self, connection: LiveConnection) -> None:
+        with contextlib.suppress(WebSocketClosedError):
+            async for frame in connection.frames():
+                await self.write_message(frame.decode())  # waiting for it is the back-pressure
+        self.close()
+
+    async def on_message(self, message: str | bytes) -> None:
+        """A client's wish."""
+        assert self._connection is not None
+        try:
+            self._connection.receive(message)
+        except GpurunError as error:
+            with contextlib.suppress(WebSocketClosedError):
+                await self.write_message(error_frame(error, None).decode())
+
+    def on_close(self) -> None:
+        """The client has gone."""
+        if self._connection is not None:
+            self._connection.close()
+        super().on_close()
+
+    def get_compression_options(self) -> dict[str, Any] | None:
+        """None: compressing a live log costs more than it saves on the way to a browser nearby."""
+        return None
+
+    def _from_our_page(self) -> bool:
+        """Whether there is no Origin (not a browser), or it is ours or allowed by the server's settings."""
+        origin = self.request.headers.get("Origin")
+        return origin is None or self._same_or_allowed(origin)
+
+    def _same_or_allowed(self, origin: str) -> bool:
+        host = origin.partition("://")[2].lower()
+        if host == self.request.headers.get("Host", "").lower():
+            return True
+        if self.allow_origin:
+            return bool(self.allow_origin in ("*", origin))
+        return bool(self.allow_origin_pat and self.allow_origin_pat.match(origin))
+
+
+default_handlers = [(r"stream", StreamHandler), (r"stream/ws", StreamSocket)]

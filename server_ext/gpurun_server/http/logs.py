@@ -1,0 +1,136 @@
+"""What runs said: their events, what they printed, their metrics."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Annotated
+
+import msgspec
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from gpurun_jupyter.core import events
+from gpurun_jupyter.core.events import Cursor
+from gpurun_jupyter.core.lifecycle import State
+from gpurun_jupyter.core.runs import Run
+from gpurun_server.http.base import GpurunHandler, operation
+from gpurun_server.http.sse import EventStream
+from gpurun_server.queue.listing import run_of
+from gpurun_server.store.logs import metric_points, printed_text
+from gpurun_server.stream.connection import Watch
+from gpurun_server.stream.tail import Tail
+
+
+class EventsQuery(msgspec.Struct):
+    """From where on."""
+
+    cursor: str = str(events.START_OF_LOG)
+
+
+class LogQuery(msgspec.Struct):
+    """How many of the last lines; all where it is not said."""
+
+    tail: Annotated[int, msgspec.Meta(ge=0)] | None = None
+
+
+class Points(msgspec.Struct):
+    """One metric: its summary, and `points` as [step, m, value]."""
+
+    last: float
+    min: float
+    max: float
+    step: float | None
+    points: list[tuple[float | None, float, float]]
+
+
+class Metrics(msgspec.Struct):
+    """The metrics of a run by name."""
+
+    metrics: dict[str, Points]
+
+
+class _LogHandler(GpurunHandler):
+    def run(self, reference: str) -> Run:
+        with self.parts.database.read() as conn:
+            return run_of(conn, reference)
+
+
+class EventsHandler(_LogHandler):
+    """`runs/{id}/events`."""
+
+    @web.authenticated
+    @authorized
+    @operation(
+        "The log as NDJSON; with Accept: text/event-stream followed to the run's end",
+        query=EventsQuery,
+        answer_type="application/x-ndjson",
+    )
+    async def get(self, reference: str) -> None:
+        """Read or follow."""
+        run = self.run(reference)
+        cursor = self.request.headers.get("Last-Event-ID") or self.query(EventsQuery).cursor
+        place = Cursor.parse(cursor)
+        if "text/event-stream" in self.request.headers.get("Accept", ""):
+            await self._follow(run, cursor)
+        else:
+            await self._dump(Tail(self.parts.home, run.id, place))
+
+    async def _dump(self, tail: Tail) -> None:
+        self.set_header("Content-Type", "application/x-ndjson")
+        while lines := tail.read():
+            self.write(b"\n".join(lines) + b"\n")
+            await self.flush()
+
+    async def _follow(self, run: Run, cursor: str) -> None:
+        stream = EventStream(self)
+        stream.connection.watch(Watch(watch="run", run=run.id, cursor=cursor))
+        await stream.send_until(_says_finished)
+
+
+def _says_finished(frame: bytes) -> bool:
+    """Whether this is the last frame of a run's stream."""
+    if not frame.startswith(b'{"type":"run"'):
+        return False
+    return State(msgspec.json.decode(frame)["run"]["state"]) is State.FINISHED
+
+
+class LogHandler(_LogHandler):
+    """`runs/{id}/log`."""
+
+    @web.authenticated
+    @authorized
+    @operation("What the run printed", query=LogQuery, answer_type="text/plain")
+    async def get(self, reference: str) -> None:
+        """Read."""
+        run, tail = self.run(reference), self.query(LogQuery).tail
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        pieces = printed_text(Tail(self.parts.home, run.id, events.START_OF_LOG))
+        if tail is not None:
+            pieces = iter(["".join(deque("".join(pieces).splitlines(keepends=True), maxlen=tail))])
+        for piece in pieces:
+            self.write(piece)
+            await self.flush()
+
+
+class MetricsHandler(_LogHandler):
+    """`runs/{id}/metrics`."""
+
+    @web.authenticated
+    @authorized
+    @operation("Metrics with every point that was logged", answer=Metrics)
+    async def get(self, reference: str) -> None:
+        """Read."""
+        run = self.run(reference)
+        points = metric_points(Tail(self.parts.home, run.id, events.START_OF_LOG))
+        named = {
+            name: Points(summary.last, summary.min, summary.max, summary.step, points.get(name, []))
+            for name, summary in run.metrics.items()
+        }
+        self.answer(Metrics(named))
+
+
+default_handlers = [
+    (r"runs/([^/]+)/events", EventsHandler),
+    (r"runs/([^/]+)/log", LogHandler),
+    (r"runs/([^/]+)/metrics", MetricsHandler),
+]

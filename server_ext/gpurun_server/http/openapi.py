@@ -1,0 +1,126 @@
+"""GET openapi.json: the interface described from the handlers themselves (OpenAPI 3.1)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from gpurun_jupyter.core.errors import GpurunError
+from gpurun_server.http.base import GpurunHandler, Operation, operation
+from gpurun_server.settings import version
+
+_SCHEMAS = "#/components/schemas/{name}"
+_METHODS = ("get", "post", "put", "patch", "delete")
+
+
+class ErrorBody(msgspec.Struct):
+    """What a refusal says."""
+
+    code: str
+    message: str
+    hint: str
+
+
+class ErrorAnswer(msgspec.Struct):
+    """The body of every answer that is not a success."""
+
+    error: ErrorBody
+
+
+class OpenApiHandler(GpurunHandler):
+    """`openapi.json`."""
+
+    @web.authenticated
+    @authorized
+    @operation("This description")
+    async def get(self) -> None:
+        """Describe."""
+        from gpurun_server.http.routes import ROUTES  # it lists this handler
+
+        self.answer(describe(ROUTES))
+
+
+def describe(routes: list[tuple[str, type]]) -> dict[str, Any]:
+    """The OpenAPI document of routes given as (pattern below gpurun/api/v1/, handler)."""
+    operations = [
+        (_path(pattern), method, getattr(handler, method).operation)
+        for pattern, handler in routes
+        for method in _METHODS
+        if hasattr(getattr(handler, method, None), "operation")
+    ]
+    types = [kind for _, _, op in operations for kind in (op.body, op.answer, op.query) if kind] + [ErrorAnswer]
+    schemas, components = msgspec.json.schema_components(types, ref_template=_SCHEMAS)
+    schema_of = dict(zip(types, schemas, strict=True))
+    paths: dict[str, Any] = {}
+    for path, method, op in operations:
+        paths.setdefault(path, {})[method] = _describe_operation(path, op, schema_of, components)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "gpurun",
+            "version": version(),
+            "description": "Runs, devices and logs. See docs/http.md.",
+        },
+        "servers": [{"url": "gpurun/api/v1"}],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"token": {"type": "apiKey", "in": "header", "name": "Authorization"}},
+        },
+        "security": [{"token": []}],
+    }
+
+
+def _path(pattern: str) -> str:
+    return "/" + re.sub(r"\([^)]*\)", "{id}", pattern)
+
+
+def _describe_operation(
+    path: str, op: Operation, schema_of: dict[Any, Any], components: dict[str, Any]
+) -> dict[str, Any]:
+    answer: dict[str, Any] = {"schema": schema_of[op.answer]} if op.answer else {}
+    described: dict[str, Any] = {
+        "summary": op.summary,
+        "responses": {
+            str(op.status): {"description": "done", "content": {op.answer_type: answer}},
+            "4XX": _refusals(schema_of),
+        },
+    }
+    parameters = [_run_parameter()] if "{id}" in path else []
+    if op.query:
+        parameters += _query_parameters(components[op.query.__name__])
+    if parameters:
+        described["parameters"] = parameters
+    if op.body:
+        described["requestBody"] = {"content": {op.body_type: {"schema": schema_of[op.body]}}}
+    return described
+
+
+def _refusals(schema_of: dict[Any, Any]) -> dict[str, Any]:
+    codes = ", ".join(sorted({cls.code for cls in GpurunError.__subclasses__()}))
+    return {
+        "description": f"refused: {codes}",
+        "content": {"application/json": {"schema": schema_of[ErrorAnswer]}},
+    }
+
+
+def _run_parameter() -> dict[str, Any]:
+    meaning = "an id, a unique prefix of one, a name, or `last`"
+    return {
+        "name": "id",
+        "in": "path",
+        "required": True,
+        "description": meaning,
+        "schema": {"type": "string"},
+    }
+
+
+def _query_parameters(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"name": name, "in": "query", "schema": kind} for name, kind in schema["properties"].items()]
+
+
+default_handlers = [(r"openapi\.json", OpenApiHandler)]

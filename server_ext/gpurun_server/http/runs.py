@@ -1,0 +1,91 @@
+"""Runs: submit, list, show, cancel, and read what they left."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from gpurun_jupyter.core.runs import Run, RunSpec
+from gpurun_server.http.accepting import accept_run
+from gpurun_server.http.base import AUTH_RESOURCE, GpurunHandler, operation
+from gpurun_server.queue.listing import newest, run_of
+from gpurun_server.queue.stopping import cancel
+from gpurun_server.store.queries import Filters, find
+
+
+class RunsQuery(Filters, omit_defaults=True):
+    """Filters of a list of runs, and how many."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
+
+
+class RunsPage(msgspec.Struct):
+    """A page of a list of runs; `next` is the cursor of the page after it."""
+
+    runs: list[Run]
+    next: int | None
+
+
+class CancelBody(msgspec.Struct, forbid_unknown_fields=True):
+    """How to end a run."""
+
+    kill: bool = False
+
+
+class RunsHandler(GpurunHandler):
+    """`runs`."""
+
+    @web.authenticated
+    @authorized
+    @operation("Runs, newest first", query=RunsQuery, answer=RunsPage)
+    async def get(self) -> None:
+        """List."""
+        query = self.query(RunsQuery)
+        with self.parts.database.read() as conn:
+            found = newest(conn, query.limit, query)
+            more = len(found) == query.limit
+            following = find(conn, found[-1].id).seq if more else None
+        self.answer(RunsPage(found, following))
+
+    @web.authenticated
+    @authorized(action="execute", resource=AUTH_RESOURCE)
+    @operation("Submit a cell, or code inside a shipped directory", body=RunSpec, answer=Run, status=201)
+    async def post(self) -> None:
+        """Submit."""
+        self.answer(await accept_run(self, self.body(RunSpec)), 201)
+
+
+class RunHandler(GpurunHandler):
+    """`runs/{id}`."""
+
+    @web.authenticated
+    @authorized
+    @operation("One run with its spec", answer=Run)
+    async def get(self, reference: str) -> None:
+        """Show."""
+        with self.parts.database.read() as conn:
+            self.answer(run_of(conn, reference))
+
+
+class CancelHandler(GpurunHandler):
+    """`runs/{id}/cancel`."""
+
+    @web.authenticated
+    @authorized(action="execute", resource=AUTH_RESOURCE)
+    @operation("End a run: interrupt it, or kill it", body=CancelBody, answer=Run)
+    async def post(self, reference: str) -> None:
+        """Cancel."""
+        kill, owner = self.body(CancelBody).kill, self.parts.owner(self)
+        run_id = await self.write_database(lambda writing: cancel(writing, reference, by=owner, kill=kill))
+        with self.parts.database.read() as conn:
+            self.answer(run_of(conn, run_id))
+
+
+default_handlers = [
+    (r"runs", RunsHandler),
+    (r"runs/([^/]+)", RunHandler),
+    (r"runs/([^/]+)/cancel", CancelHandler),
+]

@@ -1,0 +1,114 @@
+"""The local agent: gpurun_jupyter's agent, with a link that speaks to the database itself. A detached process."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import fcntl
+import logging
+import os
+import socket
+import time
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from gpurun_jupyter.agent.agent import Agent
+from gpurun_jupyter.core.events import End
+from gpurun_jupyter.core.grants import Grant, Orders, Report
+from gpurun_jupyter.core.home import Home, write_json
+from gpurun_jupyter.core.processes import Identity
+from gpurun_server.queue.claims import claim
+from gpurun_server.queue.ingest import end_without_log, ingest
+from gpurun_server.settings import DEFAULT_CPU_SLOTS, version
+from gpurun_server.store.database import Database
+
+#: An agent that finds another one at work waits this long for it to leave, then leaves itself.
+_TAKE_OVER_S = 2.0
+
+
+class DatabaseLink:
+    """The link of the agent on the server's own machine."""
+
+    def __init__(self, database: Database, home: Home, agent_id: str) -> None:
+        self._database = database
+        self._home = home
+        self._by = f"agent {agent_id}"
+
+    async def sync(self, report: Report) -> Orders:
+        """Claim from the database."""
+        with _as_os_error(), self._database.write() as writing:
+            return claim(writing, report)
+
+    async def advance(self, grant: Grant) -> None:
+        """Take in what is new of the attempt's log."""
+        self._ingest(grant)
+
+    async def ended(self, grant: Grant, end: End) -> None:
+        """Take in the rest of the log and finish the run."""
+        while self._ingest(grant):
+            pass
+        with _as_os_error(), self._database.write() as writing:
+            end_without_log(writing, grant.run_id, grant.attempt, end, self._by)
+
+    def _ingest(self, grant: Grant) -> bool:
+        log = self._home.attempt(grant.run_id, grant.attempt).events
+        with _as_os_error(), self._database.write() as writing:
+            return ingest(writing, grant.run_id, grant.attempt, log, self._by)
+
+
+class _as_os_error:  # noqa: N801 - reads as a statement where it is used
+    """A database that cannot be reached is, to the agent, like any other server that cannot: an OSError."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, sa.exc.OperationalError):
+            raise OSError(str(error.orig)) from error
+
+
+def main(argv: list[str]) -> int:
+    """Be the agent of a state directory until there is nothing left to do; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m gpurun_server agent", description=main.__doc__)
+    parser.add_argument("home", type=Path)
+    parser.add_argument("--database", help="a database URL; default: SQLite in HOME")
+    parser.add_argument("--cpu-slots", type=int, default=DEFAULT_CPU_SLOTS)
+    parser.add_argument("--idle", type=float, default=60.0, help="seconds after which an agent without work leaves")
+    options = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    home = Home(options.home)
+    lock = os.open(home.agent_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    if not _lock_within(lock, _TAKE_OVER_S):
+        logging.info("another agent is at work here")
+        return 0
+    write_json(home.agent_record, Identity.of(os.getpid()))
+    database = Database(home, options.database)
+    asyncio.run(_agent(home, database, options).run())
+    database.close()
+    home.agent_record.unlink(missing_ok=True)
+    return 0
+
+
+def _agent(home: Home, database: Database, options: argparse.Namespace) -> Agent:
+    host = socket.gethostname()
+    return Agent(
+        home,
+        DatabaseLink(database, home, host),
+        agent_id=host,
+        host=host,
+        version=version(),
+        cpu_slots=options.cpu_slots,
+        idle_s=options.idle,
+    )
+
+
+def _lock_within(fd: int, seconds: float) -> bool:
+    give_up = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() > give_up:
+                return False
+            time.sleep(0.1)  # flock has no timeout of its own

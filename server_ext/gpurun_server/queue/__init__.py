@@ -1,0 +1,1 @@
+"""What decides: which run is accepted, which state follows which, who gets which device, why a run waits."""

@@ -1,0 +1,144 @@
+"""Logs into the database: what an attempt's log says becomes its run's state, progress and metric summaries.
+
+Several processes may take in the same log: each advances `ingested_offset` by compare-and-swap in the transaction that
+holds what it read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from gpurun_jupyter.core import events
+from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
+from gpurun_jupyter.core.runs import Bar, MetricSummary, RunProgress
+from gpurun_server.queue.transitions import move, touch
+from gpurun_server.store.database import Writing
+from gpurun_server.store.queries import encode
+from gpurun_server.store.tables import attempts, runs
+
+_CHUNK_BYTES = 4 * 2**20
+_OUTPUT = b'{"kind":"output"'  # most lines are output, and say nothing to the database
+
+
+@dataclass
+class _Digest:
+    """What a stretch of a log says about its run."""
+
+    progress: RunProgress
+    metrics: dict[str, MetricSummary]
+    started_at: float | None = None
+    end: events.End | None = None
+    changed: set[str] = field(default_factory=set)
+
+    def take(self, event: events.AnyEvent) -> None:
+        if isinstance(event, events.Start):
+            self.started_at = event.t
+        elif isinstance(event, events.Progress):
+            self.changed.add("progress")
+            self.progress = with_bar(self.progress, event)
+        elif isinstance(event, events.Metric):
+            self.changed.add("metrics")
+            for name, value in event.values.items():
+                self.metrics[name] = _summed(self.metrics.get(name), value, event.step)
+        elif isinstance(event, events.End):
+            self.end = event
+
+
+def ingest(writing: Writing, run_id: str, attempt: int, log: Path, by: str) -> bool:
+    """Take in what is new of an attempt's log, some megabytes at most; returns whether there was anything new.
+
+    An attempt that has ended is left as it is.
+    """
+    row = writing.conn.execute(
+        sa.select(attempts.c.ingested_offset, attempts.c.ended_at, runs.c.progress_json, runs.c.metrics_json)
+        .join(runs, runs.c.id == attempts.c.run_id)
+        .where(attempts.c.run_id == run_id, attempts.c.number == attempt)
+    ).one()
+    if row.ended_at is not None:
+        return False
+    lines, offset = read_lines(log, row.ingested_offset)
+    digest = _Digest(
+        progress=msgspec.json.decode(row.progress_json or "{}", type=RunProgress),
+        metrics=msgspec.json.decode(row.metrics_json, type=dict[str, MetricSummary]),
+    )
+    for line in lines:
+        if not line.startswith(_OUTPUT):
+            digest.take(events.decode_line(line))
+    if not _advance(writing.conn, run_id, attempt, row.ingested_offset, offset):
+        return False
+    _apply(writing, run_id, digest, by)
+    return bool(lines)
+
+
+def end_without_log(writing: Writing, run_id: str, attempt: int, end: events.End, by: str) -> None:
+    """Finish a run whose log has no end, as `end` says; nothing where the attempt has ended already."""
+    query = sa.select(attempts.c.ended_at).where(attempts.c.run_id == run_id, attempts.c.number == attempt)
+    if writing.conn.execute(query).one().ended_at is None:
+        _finish(writing, run_id, end, by)
+
+
+def read_lines(log: Path, offset: int) -> tuple[list[bytes], int]:
+    """Whole lines from a byte offset on, at most some megabytes of them, and the offset after them."""
+    try:
+        with log.open("rb") as file:
+            file.seek(offset)
+            data = file.read(_CHUNK_BYTES)
+            while data and b"\n" not in data and (more := file.read(_CHUNK_BYTES)):
+                data += more
+    except FileNotFoundError:
+        return [], offset
+    data = data[: data.rfind(b"\n") + 1]
+    return data.splitlines(), offset + len(data)
+
+
+def with_bar(progress: RunProgress, event: events.Progress) -> RunProgress:
+    """The progress after one bar moved: the outermost bar with a total says how far the whole run is."""
+    bar = Bar(event.id, event.label, event.done, event.total, event.rate, event.left_s, event.parent)
+    known = [bar if old.id == bar.id else old for old in progress.bars]
+    bars = (known if bar in known else [*known, bar])[-8:]
+    leading = next((one for one in bars if one.parent is None and one.total), None)
+    if leading is None or not leading.total:
+        return RunProgress(None, None, bars)
+    return RunProgress(min(1.0, leading.done / leading.total), leading.left_s, bars)
+
+
+def _summed(before: MetricSummary | None, value: float, step: float | None) -> MetricSummary:
+    if before is None:
+        return MetricSummary(value, value, value, step)
+    return MetricSummary(value, min(before.min, value), max(before.max, value), step)
+
+
+def _advance(conn: sa.Connection, run_id: str, attempt: int, before: int, after: int) -> bool:
+    swapped = conn.execute(
+        sa.update(attempts)
+        .where(attempts.c.run_id == run_id, attempts.c.number == attempt, attempts.c.ingested_offset == before)
+        .values(ingested_offset=after)
+    )
+    return swapped.rowcount == 1
+
+
+def _apply(writing: Writing, run_id: str, digest: _Digest, by: str) -> None:
+    columns: dict[str, Any] = {}
+    if digest.started_at is not None:
+        columns["started_at"] = digest.started_at
+    if "progress" in digest.changed:
+        columns["progress_json"] = encode(digest.progress)
+    if "metrics" in digest.changed:
+        columns["metrics_json"] = encode(digest.metrics)
+    if columns:
+        touch(writing, run_id, **columns)
+    state = State(writing.conn.scalar(sa.select(runs.c.state).where(runs.c.id == run_id)))
+    if digest.started_at is not None and state is State.STARTING:
+        move(writing, run_id, State.RUNNING, by=by)
+    if digest.end:
+        _finish(writing, run_id, digest.end, by)
+
+
+def _finish(writing: Writing, run_id: str, end: events.End, by: str) -> None:
+    outcome, reason = Outcome(end.outcome), Reason(end.reason)
+    move(writing, run_id, State.FINISHED, by=by, outcome=outcome, reason=reason, message=end.message)

@@ -1,0 +1,37 @@
+"""Runs as people are shown them: rows of the store, with why they wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+
+from gpurun_jupyter.core.lifecycle import State
+from gpurun_jupyter.core.runs import Run, Waiting
+from gpurun_server.queue.agents import known_agents
+from gpurun_server.queue.claims import queued
+from gpurun_server.queue.waiting import explain
+from gpurun_server.store import queries
+
+
+def run_of(conn: sa.Connection, reference: str) -> Run:
+    """The run meant by a reference, with its spec. Raises RunNotFound and AmbiguousRun."""
+    return _shown(conn, [queries.find(conn, reference)])[0]
+
+
+def newest(conn: sa.Connection, limit: int, filters: queries.Filters | None = None) -> list[Run]:
+    """The newest runs that fulfil the filters."""
+    return _shown(conn, queries.select_runs(conn, filters or queries.Filters(), limit))
+
+
+def since(conn: sa.Connection, revision: int) -> list[Run]:
+    """Runs that changed after a revision."""
+    return _shown(conn, queries.changed_since(conn, revision))
+
+
+def _shown(conn: sa.Connection, rows: Iterable[sa.Row[Any]]) -> list[Run]:
+    rows = list(rows)
+    some_wait = any(row.state == State.QUEUED.value for row in rows)
+    waiting: dict[str, Waiting] = explain(queued(conn), known_agents(conn)) if some_wait else {}
+    return [queries.to_run(row, waiting.get(row.id)) for row in rows]

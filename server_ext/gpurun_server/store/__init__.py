@@ -1,0 +1,1 @@
+"""What is kept: the tables, the database they live in, the questions asked of them, the blobs. Decides nothing."""

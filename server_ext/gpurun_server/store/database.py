@@ -1,0 +1,129 @@
+"""The database: transactions that ring the doorbell after they are committed, on SQLite (WAL) or by URL."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import sqlalchemy as sa
+
+from gpurun_jupyter.core.bells import ring
+from gpurun_jupyter.core.errors import StorageUnusable
+from gpurun_jupyter.core.home import Home
+
+#: The newest migration; a test holds it equal to what Alembic says.
+SCHEMA = "0001"
+
+#: A writer waits this long for another's transaction before SQLite gives up.
+BUSY_TIMEOUT_MS = 30_000
+
+_NETWORK_FILE_SYSTEMS = {
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smbfs",
+    "smb3",
+    "afs",
+    "lustre",
+    "gpfs",
+    "beegfs",
+    "fuse.sshfs",
+    "ceph",
+}
+
+
+@dataclass
+class Writing:
+    """A write transaction: its connection, and the bells to ring once it is committed."""
+
+    conn: sa.Connection
+    rings: set[str] = field(default_factory=set)
+
+
+class Database:
+    """The queue's database. `read` and `write` give transactions; a write is committed whole or not at all."""
+
+    def __init__(self, home: Home, url: str | None = None) -> None:
+        self.url = url or f"sqlite:///{home.database}"
+        self._bells = home.bells
+        self.engine = sa.create_engine(self.url)
+        if self.engine.dialect.name == "sqlite":
+            _refuse_network_file_system(home.path)
+            sa.event.listen(self.engine, "connect", _configure_sqlite)
+            sa.event.listen(self.engine, "begin", _begin_sqlite)
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A transaction that sees one state of the database."""
+        with self.engine.begin() as conn:
+            yield conn
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Writing]:
+        """A transaction that may change things; on SQLite it is the only writer from its first moment."""
+        with self.engine.connect().execution_options(gpurun_write=True) as conn, conn.begin():
+            writing = Writing(conn)
+            yield writing
+        if writing.rings:
+            ring(self._bells, *sorted(writing.rings))
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+    def version(self) -> str | None:
+        """The migration that the database is at; None for an empty one."""
+        with self.read() as conn:
+            if not sa.inspect(conn).has_table("alembic_version"):
+                return None
+            return conn.scalar(sa.text("SELECT version_num FROM alembic_version"))
+
+    def prepare(self) -> None:
+        """Bring the schema up to date, in a process of its own so that Alembic is not kept in memory.
+
+        Raises StorageUnusable where that fails or the database is of a newer gpurun.
+        """
+        found = self.version()
+        if found == SCHEMA:
+            return
+        if found is not None and found > SCHEMA:
+            raise StorageUnusable(
+                f"The database is of a newer gpurun (schema {found}, this one knows {SCHEMA}).",
+                "Upgrade gpurun-jupyter, or name another state directory with GPURUN_HOME.",
+            )
+        command = [sys.executable, "-m", "gpurun_server", "migrate", self.url]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise StorageUnusable(f"The database could not be brought up to date:\n{done.stderr.strip()[-2000:]}")
+
+
+def _refuse_network_file_system(path: Path) -> None:
+    mounts = [part for part in psutil.disk_partitions(all=True) if path.is_relative_to(part.mountpoint)]
+    nearest = max(mounts, key=lambda part: len(part.mountpoint), default=None)
+    if nearest and nearest.fstype in _NETWORK_FILE_SYSTEMS:
+        raise StorageUnusable(
+            f"{path} lies on a network file system ({nearest.fstype}), where SQLite loses data.",
+            "Set GPURUN_HOME to a local directory, or GPURUN_DB to a PostgreSQL URL.",
+        )
+
+
+def _configure_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        "foreign_keys=ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(conn: sa.Connection) -> None:
+    writing = conn.get_execution_options().get("gpurun_write")
+    conn.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")

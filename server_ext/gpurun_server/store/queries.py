@@ -1,0 +1,150 @@
+"""Questions asked of runs, and rows turned into what the API shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from gpurun_jupyter.core.devices import Device
+from gpurun_jupyter.core.errors import AmbiguousRun, RunNotFound
+from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
+from gpurun_jupyter.core.runs import MetricSummary, Run, RunProgress, RunSpec, Waiting
+from gpurun_server.store.tables import attempts, history, runs
+
+#: Columns of a run as lists show it: all but the spec, which may be large.
+_LISTED = [column for column in runs.c if column.name != "spec_json"]
+
+_progress = msgspec.json.Decoder(RunProgress)
+_metrics = msgspec.json.Decoder(dict[str, MetricSummary])
+_texts = msgspec.json.Decoder(list[str])
+_spec = msgspec.json.Decoder(RunSpec)
+_devices = msgspec.json.Decoder(list[Device])
+
+
+class Filters(msgspec.Struct, omit_defaults=True):
+    """Conditions on a list of runs; `q` is looked for in names, `cursor` is the `next` of the page before."""
+
+    project: str | None = None
+    state: State | None = None
+    outcome: Outcome | None = None
+    owner: str | None = None
+    q: str | None = None
+    cursor: int | None = None
+
+
+def find(conn: sa.Connection, reference: str) -> sa.Row[Any]:
+    """The run meant by an id, a unique prefix of one, a name (the newest), or `last`.
+
+    Raises RunNotFound and AmbiguousRun.
+    """
+    newest = sa.select(runs).order_by(runs.c.seq.desc()).limit(1)
+    if reference == "last":
+        row = conn.execute(newest).first()
+    else:
+        row = conn.execute(sa.select(runs).where(runs.c.id == reference)).first()
+        row = row or conn.execute(newest.where(runs.c.name == reference)).first()
+        row = row or _by_prefix(conn, reference)
+    if row is None:
+        raise RunNotFound(f"There is no run {reference!r}.", "`%gpurun runs` lists those there are.")
+    return row
+
+
+def _by_prefix(conn: sa.Connection, prefix: str) -> sa.Row[Any] | None:
+    found = conn.execute(sa.select(runs).where(runs.c.id.startswith(prefix, autoescape=True)).limit(6)).all()
+    if len(found) > 1:
+        names = ", ".join(f"{row.id} ({row.name})" for row in found[:5])
+        raise AmbiguousRun(f"{prefix!r} fits several runs: {names}.", "Write more of the id.")
+    return found[0] if found else None
+
+
+def select_runs(conn: sa.Connection, filters: Filters, limit: int) -> Sequence[sa.Row[Any]]:
+    """The newest runs that fulfil the filters, newest first."""
+    query = sa.select(*_LISTED).order_by(runs.c.seq.desc()).limit(limit)
+    for column in ("project", "state", "outcome", "owner"):
+        if (wanted := getattr(filters, column)) is not None:
+            query = query.where(runs.c[column] == wanted)
+    if filters.q:
+        query = query.where(runs.c.name.contains(filters.q, autoescape=True))
+    if filters.cursor is not None:
+        query = query.where(runs.c.seq < filters.cursor)
+    return conn.execute(query).all()
+
+
+def changed_since(conn: sa.Connection, revision: int, limit: int = 1000) -> Sequence[sa.Row[Any]]:
+    """Runs that changed after `revision`, in the order of their changes."""
+    query = sa.select(*_LISTED).where(runs.c.revision > revision).order_by(runs.c.revision).limit(limit)
+    return conn.execute(query).all()
+
+
+def count_by_state(conn: sa.Connection) -> dict[str, int]:
+    """How many runs there are in each state."""
+    rows = conn.execute(sa.select(runs.c.state, sa.func.count()).group_by(runs.c.state))
+    return {row[0]: row[1] for row in rows}
+
+
+def history_of(conn: sa.Connection, run_id: str) -> list[dict[str, Any]]:
+    """Every change of a run's state, oldest first."""
+    query = sa.select(history).where(history.c.run_id == run_id).order_by(history.c.seq)
+    return [{key: value for key, value in row.items() if key != "seq"} for row in conn.execute(query).mappings()]
+
+
+def held_devices(conn: sa.Connection) -> dict[tuple[str, str], tuple[str, str]]:
+    """Who holds what: (agent id, device id) to (run id, run name), of every attempt that has not ended."""
+    query = (
+        sa.select(attempts.c.agent_id, attempts.c.devices_json, runs.c.id, runs.c.name)
+        .join(runs, runs.c.id == attempts.c.run_id)
+        .where(attempts.c.ended_at.is_(None))
+    )
+    return {
+        (row.agent_id, device.id): (row.id, row.name)
+        for row in conn.execute(query)
+        for device in decode_devices(row.devices_json)
+    }
+
+
+def decode_devices(text: str) -> list[Device]:
+    """The devices in a `devices_json` column of agents or attempts."""
+    return _devices.decode(text)
+
+
+def decode_spec(text: str) -> RunSpec:
+    """The spec in a `spec_json` column."""
+    return _spec.decode(text)
+
+
+def encode(value: Any) -> str:
+    """The text of a `*_json` column."""
+    return msgspec.json.encode(value).decode()
+
+
+def to_run(row: sa.Row[Any], waiting: Waiting | None = None) -> Run:
+    """The run that a row of `runs` stands for, with its spec where the row has it."""
+    return Run(
+        id=row.id,
+        name=row.name,
+        project=row.project,
+        owner=row.owner,
+        kind=row.kind,
+        state=State(row.state),
+        outcome=Outcome(row.outcome) if row.outcome else None,
+        reason=Reason(row.reason) if row.reason else None,
+        message=row.message,
+        tags=_texts.decode(row.tags_json),
+        priority=row.priority,
+        gpu=row.gpu,
+        attempt=row.attempt,
+        agent=row.agent_id,
+        devices=_texts.decode(row.devices_json),
+        created_at=row.created_at,
+        queued_at=row.queued_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        progress=_progress.decode(row.progress_json) if row.progress_json else None,
+        metrics=_metrics.decode(row.metrics_json),
+        waiting=waiting,
+        revision=row.revision,
+        spec=decode_spec(row.spec_json) if "spec_json" in row._fields else None,
+    )

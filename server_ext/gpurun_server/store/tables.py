@@ -1,0 +1,96 @@
+"""The tables. Columns named `*_json` hold what msgspec encodes; times are seconds since the epoch."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("project", sa.Text, nullable=False),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text),
+    sa.Column("reason", sa.Text),
+    sa.Column("message", sa.Text, nullable=False, server_default=""),
+    sa.Column("spec_json", sa.Text, nullable=False),
+    sa.Column("tags_json", sa.Text, nullable=False),
+    sa.Column("priority", sa.Integer, nullable=False),
+    sa.Column("gpu", sa.Integer, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("agent_id", sa.Text),
+    sa.Column("devices_json", sa.Text, nullable=False, server_default="[]"),
+    sa.Column("idempotency_key", sa.Text),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("queued_at", sa.Float),
+    sa.Column("started_at", sa.Float),
+    sa.Column("finished_at", sa.Float),
+    sa.Column("progress_json", sa.Text),
+    sa.Column("metrics_json", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("stop_by", sa.Text),
+    sa.Column("stop_kill", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("revision", sa.Integer, nullable=False),
+)
+sa.Index("runs_by_key", runs.c.owner, runs.c.idempotency_key, unique=True)
+sa.Index("runs_by_name", runs.c.name, runs.c.seq)
+sa.Index("runs_by_revision", runs.c.revision)
+sa.Index("runs_by_state", runs.c.state, runs.c.seq)
+sa.Index(
+    "runs_queue",
+    runs.c.priority.desc(),
+    runs.c.seq,
+    sqlite_where=runs.c.state == "queued",
+    postgresql_where=runs.c.state == "queued",
+)
+
+attempts = sa.Table(
+    "attempts",
+    metadata,
+    sa.Column("run_id", sa.Text, sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("agent_id", sa.Text, nullable=False),
+    sa.Column("token", sa.Text, nullable=False),
+    sa.Column("devices_json", sa.Text, nullable=False),
+    sa.Column("granted_at", sa.Float, nullable=False),
+    sa.Column("ended_at", sa.Float),
+    sa.Column("ingested_offset", sa.Integer, nullable=False, server_default="0"),
+)
+sa.Index(
+    "attempts_open",
+    attempts.c.agent_id,
+    sqlite_where=attempts.c.ended_at.is_(None),
+    postgresql_where=attempts.c.ended_at.is_(None),
+)
+
+history = sa.Table(
+    "history",
+    metadata,
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("run_id", sa.Text, sa.ForeignKey("runs.id"), nullable=False, index=True),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("before", sa.Text),
+    sa.Column("after", sa.Text, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text),
+    sa.Column("reason", sa.Text),
+    sa.Column("message", sa.Text, nullable=False, server_default=""),
+)
+
+agents = sa.Table(
+    "agents",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("heard_at", sa.Float, nullable=False),
+    sa.Column("devices_json", sa.Text, nullable=False),
+)
+
+#: One row: the number of the latest change of a run. Taking the next number orders the writers.
+revisions = sa.Table("revisions", metadata, sa.Column("latest", sa.Integer, nullable=False))

@@ -1,0 +1,206 @@
+"""One client's live connection: what it watches, and the frames that tell it what is new. Frames are JSON bytes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+import sqlalchemy as sa
+
+from gpurun_jupyter.core.errors import GpurunError, InvalidRequest
+from gpurun_jupyter.core.events import START_OF_LOG, Cursor
+from gpurun_jupyter.core.home import Home
+from gpurun_jupyter.core.lifecycle import State
+from gpurun_jupyter.core.runs import Run
+from gpurun_server.queue.agents import known_agents
+from gpurun_server.queue.listing import newest, run_of, since
+from gpurun_server.store.database import Database
+from gpurun_server.stream.tail import Tail
+
+BEAT_S = 15.0
+_NEWEST = 100
+
+_encode = msgspec.json.encode
+
+
+class Watch(msgspec.Struct, forbid_unknown_fields=True):
+    """What a client asks for: to watch the runs, the devices, or one run from a cursor on."""
+
+    watch: Literal["runs", "devices", "run"]
+    run: str | None = None
+    cursor: str = str(START_OF_LOG)
+
+
+class Unwatch(msgspec.Struct, forbid_unknown_fields=True):
+    """What a client no longer wants."""
+
+    unwatch: Literal["runs", "devices", "run"]
+    run: str | None = None
+
+
+@dataclass
+class _WatchedRun:
+    tail: Tail
+    revision: int = -1
+    log_rung: bool = True
+    row_rung: bool = True
+
+
+class LiveConnection:
+    """Collects frames for one client; iterate over `frames()` and send each before taking the next."""
+
+    def __init__(self, home: Home, database: Database, on_close: Callable[[LiveConnection], None]) -> None:
+        self._home = home
+        self._database = database
+        self._on_close = on_close
+        self._woken = asyncio.Event()
+        self._closed = False
+        self._runs_since: int | None = None  # revision; None: not watched; -1: nothing sent yet
+        self._runs_rung = False
+        self._devices_watched = False
+        self._devices_rung = False
+        self._watched: dict[str, _WatchedRun] = {}
+        self._pending: list[bytes] = []
+
+    def close(self) -> None:
+        """End `frames()`."""
+        self._closed = True
+        self._woken.set()
+        self._on_close(self)
+
+    def wake(self, kinds: set[str], run_ids: set[str] | None) -> None:
+        """Look again at what was rung for; `run_ids` None means every run."""
+        if self._runs_since is not None and kinds & {"run", "queue"}:
+            self._runs_rung = True
+        if self._devices_watched and kinds & {"agents", "queue"}:
+            self._devices_rung = True
+        for run_id, watched in self._watched.items():
+            if run_ids is None or run_id in run_ids or "queue" in kinds:
+                watched.log_rung |= "log" in kinds or "run" in kinds
+                watched.row_rung |= bool(kinds & {"run", "queue"})
+        self._woken.set()
+
+    def receive(self, message: str | bytes) -> None:
+        """A client's wish, as one JSON object. Raises InvalidRequest."""
+        try:
+            text = message.encode() if isinstance(message, str) else message
+            wish = msgspec.json.decode(text, type=Unwatch if b'"unwatch"' in text else Watch)
+        except msgspec.DecodeError as error:
+            raise InvalidRequest(f"That is not something to watch: {error}.", "docs/http.md lists what is.") from error
+        if isinstance(wish, Watch):
+            self.watch(wish)
+        else:
+            self._unwatch(wish)
+
+    def watch(self, wish: Watch) -> None:
+        """Begin to watch. Raises InvalidRequest; a run that does not exist is answered by an error frame."""
+        if wish.watch == "runs":
+            self._runs_since, self._runs_rung = -1, True
+        elif wish.watch == "devices":
+            self._devices_watched = self._devices_rung = True
+        else:
+            self._watch_run(wish)
+        self._woken.set()
+
+    def _watch_run(self, wish: Watch) -> None:
+        if wish.run is None:
+            raise InvalidRequest("Which run?", 'Add "run": its id.')
+        cursor = Cursor.parse(wish.cursor)
+        try:
+            with self._database.read() as conn:
+                run_id = run_of(conn, wish.run).id
+        except GpurunError as error:
+            self._pending.append(error_frame(error, wish.run))
+            return
+        self._watched[run_id] = _WatchedRun(Tail(self._home, run_id, cursor))
+
+    def _unwatch(self, wish: Unwatch) -> None:
+        if wish.unwatch == "runs":
+            self._runs_since = None
+        elif wish.unwatch == "devices":
+            self._devices_watched = False
+        else:
+            self._watched.pop(wish.run or "", None)
+
+    async def frames(self) -> AsyncIterator[bytes]:
+        """What is new, for ever; a beat where nothing is for long. Ends when the connection is closed."""
+        while not self._closed:
+            self._woken.clear()
+            frames = self._collect()
+            for frame in frames:
+                yield frame
+            if not frames and not await self._wait():
+                yield b'{"type":"beat"}'
+
+    async def _wait(self) -> bool:
+        try:
+            await asyncio.wait_for(self._woken.wait(), BEAT_S)
+        except asyncio.TimeoutError:
+            return False
+        return True
+
+    def _collect(self) -> list[bytes]:
+        frames, self._pending = self._pending, []
+        for run_id, watched in list(self._watched.items()):
+            frames += self._of_run(run_id, watched)
+        if self._runs_rung or self._devices_rung:
+            with self._database.read() as conn:
+                frames += self._of_runs(conn) + self._of_devices(conn)
+        return frames
+
+    def _of_run(self, run_id: str, watched: _WatchedRun) -> list[bytes]:
+        """Events first; a run that has finished is said to have only when its last events were sent."""
+        lines = watched.tail.read() if watched.log_rung else []
+        watched.log_rung = bool(lines)
+        if lines:
+            return [events_frame(run_id, watched.tail.cursor, lines)]
+        if not watched.row_rung:
+            return []
+        watched.row_rung = False
+        with self._database.read() as conn:
+            run = run_of(conn, run_id)
+        if run.state is State.FINISHED and (lines := watched.tail.read()):
+            watched.row_rung = watched.log_rung = True
+            return [events_frame(run_id, watched.tail.cursor, lines)]
+        if run.revision == watched.revision and run.waiting is None:
+            return []
+        watched.revision = run.revision
+        return [run_frame(run)]
+
+    def _of_runs(self, conn: sa.Connection) -> list[bytes]:
+        if not self._runs_rung or self._runs_since is None:
+            return []
+        self._runs_rung = False
+        first = self._runs_since < 0
+        found = newest(conn, _NEWEST) if first else since(conn, self._runs_since)
+        self._runs_since = max([self._runs_since, 0, *(run.revision for run in found)])
+        return [_encode({"type": "runs", "runs": found})] if found or first else []
+
+    def _of_devices(self, conn: sa.Connection) -> list[bytes]:
+        if not self._devices_rung:
+            return []
+        self._devices_rung = False
+        return [_encode({"type": "devices", "agents": known_agents(conn)})]
+
+
+def events_frame(run_id: str, cursor: Cursor, lines: list[bytes]) -> bytes:
+    """Lines of a log as a frame; they are JSON already and are passed on as they are."""
+    return b'{"type":"events","run":"%s","cursor":"%s","events":[%s]}' % (
+        run_id.encode(),
+        str(cursor).encode(),
+        b",".join(lines),
+    )
+
+
+def run_frame(run: Run) -> bytes:
+    """A run as a frame."""
+    return _encode({"type": "run", "run": run})
+
+
+def error_frame(error: GpurunError, run: str | None) -> bytes:
+    """A refusal as a frame."""
+    body: dict[str, Any] = {"code": error.code, "message": error.message, "hint": error.hint}
+    return _encode({"type": "error", "run": run, "error": body})

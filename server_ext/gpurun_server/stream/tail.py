@@ -1,0 +1,39 @@
+"""Following a run's log over its attempts, from a cursor on."""
+
+from __future__ import annotations
+
+from gpurun_jupyter.core.events import Cursor
+from gpurun_jupyter.core.home import Home
+
+_CHUNK_BYTES = 256 * 1024
+
+
+class Tail:
+    """A place in a run's log that moves on as it is read. The log is the only buffer there is."""
+
+    def __init__(self, home: Home, run_id: str, cursor: Cursor) -> None:
+        self._home = home
+        self._run_id = run_id
+        self.cursor = cursor
+
+    def read(self) -> list[bytes]:
+        """The next whole lines, some hundred kilobytes at most; an empty list where there is nothing new yet."""
+        lines = self._read_here()
+        while not lines and self._home.attempt(self._run_id, self.cursor.attempt + 1).events.exists():
+            self.cursor = Cursor(self.cursor.attempt + 1, 0)
+            lines = self._read_here()
+        return lines
+
+    def _read_here(self) -> list[bytes]:
+        path = self._home.attempt(self._run_id, self.cursor.attempt).events
+        try:
+            with path.open("rb") as file:
+                file.seek(self.cursor.offset)
+                data = file.read(_CHUNK_BYTES)
+                while data and b"\n" not in data and (more := file.read(_CHUNK_BYTES)):
+                    data += more
+        except FileNotFoundError:
+            return []
+        data = data[: data.rfind(b"\n") + 1]
+        self.cursor = Cursor(self.cursor.attempt, self.cursor.offset + len(data))
+        return data.splitlines()
