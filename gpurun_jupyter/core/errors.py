@@ -44,6 +44,13 @@ class FileMissing(GpurunError):
     status = 404
 
 
+class RouteMissing(GpurunError):
+    """Raised for a path of the HTTP interface that there is not."""
+
+    code = "route_missing"
+    status = 404
+
+
 class AmbiguousRun(GpurunError):
     """Raised when a prefix fits several runs."""
 

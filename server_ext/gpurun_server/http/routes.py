@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+from gpurun_jupyter.core.errors import RouteMissing
+from tornado import web
+
 from gpurun_server.http import live, logs, openapi, runs, server, uploads
+from gpurun_server.http.base import GpurunHandler
+
+
+class RouteMissingHandler(GpurunHandler):
+    """Whatever else is asked for below gpurun/api/."""
+
+    @web.authenticated
+    def prepare(self) -> None:  # type: ignore[override]
+        """Refuse every method."""
+        raise RouteMissing(f"There is no {self.request.path}.", "GET gpurun/api/v1/openapi.json lists the routes.")
+
 
 #: The zip route comes before `runs/{id}`: the first that fits is taken.
 ROUTES = [
@@ -17,4 +31,5 @@ ROUTES = [
 
 def handlers() -> list[tuple[str, type]]:
     """The routes as the extension registers them."""
-    return [(rf"/gpurun/api/v1/{pattern}", handler) for pattern, handler in ROUTES]
+    known = [(rf"/gpurun/api/v1/{pattern}", handler) for pattern, handler in ROUTES]
+    return [*known, (r"/gpurun/api/.*", RouteMissingHandler)]

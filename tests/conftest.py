@@ -1,0 +1,32 @@
+"""Fixtures: a server shared by the tests that leave it as it was, and fresh ones for those that kill."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from servers import JupyterServer
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+    """A running server; tests only add runs to it."""
+    shared = JupyterServer(tmp_path_factory.mktemp("server")).start()
+    yield shared
+    shared.close()
+
+
+@pytest.fixture
+def make_server(tmp_path: Path) -> Iterator[Callable[..., JupyterServer]]:
+    """Makes fresh servers, not started yet."""
+    made: list[JupyterServer] = []
+
+    def make(name: str = "server", **options: Any) -> JupyterServer:
+        made.append(JupyterServer(tmp_path / name, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()

@@ -1,0 +1,175 @@
+"""Real Jupyter servers for tests: processes of their own, each with directories of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import psutil
+
+TOKEN = "test-token"
+BIN = Path(sys.executable).parent
+
+T = TypeVar("T")
+
+
+def wait_until(condition: Callable[[], T], timeout_s: float = 30.0, what: str = "") -> T:
+    """Return the condition's first true value; fail after the timeout."""
+    give_up = time.monotonic() + timeout_s
+    while not (value := condition()):
+        if time.monotonic() > give_up:
+            raise AssertionError(f"waited {timeout_s} s in vain {what}")
+        time.sleep(0.05)
+    return value
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def isolated_environment(folder: Path) -> dict[str, str]:
+    """An environment in which Jupyter and gpurun keep everything below `folder`."""
+    dropped = ("JUPYTER", "JPY_", "GPURUN_", "IPYTHON")
+    env = {key: value for key, value in os.environ.items() if not key.startswith(dropped)}
+    for name in ("config", "data", "runtime", "ipython", "settings", "workspaces", "files"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    return env | {
+        "JUPYTER_CONFIG_DIR": str(folder / "config"),
+        "JUPYTER_DATA_DIR": str(folder / "data"),
+        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+        "IPYTHONDIR": str(folder / "ipython"),
+        "GPURUN_HOME": str(folder / "home"),
+        "GPURUN_CPU_SLOTS": "2",
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+    }
+
+
+class JupyterServer:
+    """A Jupyter server with gpurun in it. `kill` is kill -9; the same object may be started again."""
+
+    def __init__(self, folder: Path, *, app: str = "server", base_url: str = "/", options: tuple[str, ...] = ()) -> None:
+        self.folder = folder
+        self.home = folder / "home"
+        self.env = isolated_environment(folder)
+        self.port = free_port()
+        self.base_url = base_url
+        self.url = f"http://127.0.0.1:{self.port}{base_url}"
+        self._command = [str(BIN / "jupyter"), app, "--no-browser", "--allow-root", "--port-retries=0"]
+        self._command += [f"--port={self.port}", f"--IdentityProvider.token={TOKEN}", f"--ServerApp.base_url={base_url}"]
+        self._command += [f"--ServerApp.root_dir={folder / 'files'}", *options]
+        self._process: subprocess.Popen[bytes] | None = None
+        self.http = httpx.Client(
+            base_url=f"{self.url}gpurun/api/v1/", headers={"Authorization": f"token {TOKEN}"}, timeout=60
+        )
+
+    def start(self) -> JupyterServer:
+        with (self.folder / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(self._command, env=self.env, stdout=log, stderr=log, cwd=self.folder)
+        wait_until(self._answers, 60, f"for the server; see {self.folder}/server.log")
+        return self
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(15)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+    def kill(self) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def close(self) -> None:
+        """End the server, its agent, and whatever its runs left."""
+        self.stop()
+        self.end_agent()
+        for process in self.run_processes():
+            process.kill()
+        self.http.close()
+
+    def agent(self) -> psutil.Process | None:
+        """The local agent's process if it lives."""
+        try:
+            record = json.loads((self.home / "agent.json").read_text())
+            process = psutil.Process(record["pid"])
+            return process if abs(process.create_time() - record["created"]) < 0.01 else None
+        except (FileNotFoundError, psutil.NoSuchProcess):
+            return None
+
+    def end_agent(self, number: int = signal.SIGTERM) -> None:
+        if (agent := self.agent()) is not None:
+            agent.send_signal(number)
+            try:
+                agent.wait(10)
+            except psutil.TimeoutExpired:
+                agent.kill()
+
+    def run_processes(self) -> list[psutil.Process]:
+        """Runners and processes of runs below this server's state directory."""
+        return [process for process in psutil.process_iter() if self._is_ours(process)]
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        try:
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return False
+            checkpoints = process.environ().get("GPURUN_CHECKPOINT_DIR", "")
+            return str(self.home) in " ".join(process.cmdline()[3:4]) or checkpoints.startswith(f"{self.home}/")
+        except (psutil.Error, OSError):
+            return False
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, (self.folder / "server.log").read_text()[-3000:]
+        try:
+            return self.http.get("status").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    # What tests ask of runs
+
+    def submit(self, code: str, **fields: Any) -> str:
+        answer = self.http.post("runs", json={"code": code, **fields})
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+    def run(self, reference: str) -> dict[str, Any]:
+        answer = self.http.get(f"runs/{reference}")
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def wait(self, reference: str, state: str = "finished", timeout_s: float = 60.0) -> dict[str, Any]:
+        def reached() -> dict[str, Any] | None:
+            run = self.run(reference)
+            assert state == "finished" or run["state"] != "finished", run
+            return run if run["state"] == state else None
+
+        return wait_until(reached, timeout_s, f"for run {reference} to be {state}")
+
+    def log(self, reference: str) -> str:
+        return self.http.get(f"runs/{reference}/log").text
+
+    def events(self, reference: str, cursor: str = "1:0") -> list[dict[str, Any]]:
+        answer = self.http.get(f"runs/{reference}/events", params={"cursor": cursor})
+        return [json.loads(line) for line in answer.text.splitlines()]
