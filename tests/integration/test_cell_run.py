@@ -35,7 +35,9 @@ print("to stderr", file=sys.stderr)
 
 
 def test_report_track_is_a_bar(server: JupyterServer) -> None:
-    run = server.wait(server.submit("from gpurun_jupyter import report\nfor x in report.track(range(5), 'training'): pass"))
+    run = server.wait(
+        server.submit("from gpurun_jupyter import report\nfor x in report.track(range(5), 'training'): pass")
+    )
     bar = run["progress"]["bars"][0]
     assert (bar["label"], bar["done"], bar["total"]) == ("training", 5, 5)
 

@@ -73,6 +73,12 @@ class GpurunHandler(APIHandler):
         parts: Parts = self.settings["gpurun"]
         return parts
 
+    def check_origin(self, origin_to_satisfy_tornado: str = "") -> bool:
+        """Whether the page that asks is one of ours; Jupyter would answer a foreign one with 404."""
+        if not super().check_origin(origin_to_satisfy_tornado):
+            raise HTTPError(403, "The page is of another origin.")
+        return True
+
     async def write_database(self, change: Callable[[Writing], T]) -> T:
         """Make a change in a transaction, in a thread: a writer may have to wait for another."""
 

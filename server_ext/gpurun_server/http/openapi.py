@@ -76,7 +76,7 @@ def describe(routes: list[tuple[str, type]]) -> dict[str, Any]:
 
 
 def _path(pattern: str) -> str:
-    return "/" + re.sub(r"\([^)]*\)", "{id}", pattern)
+    return "/" + re.sub(r"\([^)]*\)", "{id}", pattern).replace("\\", "")
 
 
 def _describe_operation(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gpurun_jupyter.core.errors import RouteMissing
 from tornado import web
 
+from gpurun_jupyter.core.errors import RouteMissing
 from gpurun_server.http import live, logs, openapi, runs, server, uploads
 from gpurun_server.http.base import GpurunHandler
 
@@ -12,9 +12,11 @@ from gpurun_server.http.base import GpurunHandler
 class RouteMissingHandler(GpurunHandler):
     """Whatever else is asked for below gpurun/api/."""
 
-    @web.authenticated
-    def prepare(self) -> None:  # type: ignore[override]
-        """Refuse every method."""
+    async def prepare(self) -> None:  # type: ignore[override]
+        """Refuse every method, strangers first."""
+        await super().prepare()
+        if self.current_user is None:
+            raise web.HTTPError(403)
         raise RouteMissing(f"There is no {self.request.path}.", "GET gpurun/api/v1/openapi.json lists the routes.")
 
 

@@ -119,7 +119,10 @@ class ZipHandler(GpurunHandler):
         if self.current_user is None:
             raise web.HTTPError(403)
         self.request.connection.set_max_body_size(MAX_UPLOAD_BYTES)  # type: ignore[union-attr]
-        self._form = Form(self.request.headers.get("Content-Type", ""), self.parts.blobs)
+        try:
+            self._form = Form(self.request.headers.get("Content-Type", ""), self.parts.blobs)
+        except GpurunError as error:  # told when the body is through: a client that is still sending would not hear it
+            self._refusal = error
 
     def data_received(self, chunk: bytes) -> None:
         """Take a piece; after a refusal the rest is let go by, so that the client hears why."""
@@ -128,6 +131,12 @@ class ZipHandler(GpurunHandler):
                 self._form.feed(chunk)
             except GpurunError as error:
                 self._refusal = error
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Say that the connection ends with a refusal that came before the body was read."""
+        if self._form is None and self._refusal is None:
+            self.set_header("Connection", "close")
+        super().write_error(status_code, **kwargs)
 
     def on_finish(self) -> None:
         """Leave nothing behind that was not kept."""

@@ -1,0 +1,150 @@
+"""The HTTP interface: who is let in, what is refused and how, and that openapi.json tells the truth."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+from servers import TOKEN, JupyterServer
+
+NO_TOKEN: dict[str, str] = {}
+
+
+def routes(server: JupyterServer) -> list[tuple[str, str]]:
+    paths = server.http.get("openapi.json").json()["paths"]
+    return [(method, path.lstrip("/").replace("{id}", "last")) for path, methods in paths.items() for method in methods]
+
+
+def test_openapi_describes_every_route_that_answers(server: JupyterServer) -> None:
+    document = server.http.get("openapi.json").json()
+    assert document["openapi"].startswith("3.1")
+    server.submit("1")
+    assert {"/runs", "/runs/zip", "/runs/{id}", "/devices", "/status", "/stream"} <= set(document["paths"])
+    for method, path in routes(server):
+        if path != "stream":
+            answer = server.http.request(method, path, headers={"Accept": "application/json"})
+            assert answer.status_code not in (404, 405, 500), (method, path, answer.text)
+    refs = set(re.findall(r"#/components/schemas/(\w+)", server.http.get("openapi.json").text))
+    assert refs <= set(document["components"]["schemas"])
+
+
+def test_every_route_refuses_a_request_without_a_token(server: JupyterServer) -> None:
+    with httpx.Client(base_url=str(server.http.base_url)) as stranger:
+        for method, path in [*routes(server), ("get", "stream/ws"), ("get", "nothing")]:
+            answer = stranger.request(method, path)
+            assert answer.status_code in (401, 403), (method, path, answer.status_code)
+            if path != "stream/ws":
+                assert answer.json()["error"]["code"] == "not_allowed"
+
+
+def test_a_foreign_page_with_the_cookie_changes_nothing(server: JupyterServer) -> None:
+    """XSRF: the browser sends the cookie along, but the page cannot read it to repeat it in a header."""
+    with httpx.Client(base_url=server.url) as browser:
+        browser.get("tree", params={"token": TOKEN}, follow_redirects=True)
+        browser.get("api/contents")
+        assert any(name.startswith("username-") for name in browser.cookies)
+        assert browser.get("gpurun/api/v1/runs").status_code == 200  # the cookie is good
+        changing = [(method, path) for method, path in routes(server) if method != "get"]
+        assert len(changing) >= 3
+        for method, path in changing:
+            foreign = {"Origin": "http://evil.example", "Referer": "http://evil.example/page"}
+            answer = browser.request(method, f"gpurun/api/v1/{path}", headers=foreign, json={"code": "1"})
+            assert answer.status_code == 403, (method, path)
+        own = {"X-XSRFToken": browser.cookies["_xsrf"]}
+        assert browser.post("gpurun/api/v1/runs", json={"code": "1"}, headers=own).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"{bad", "JSON is malformed"),
+        (b"[]", "Expected `object`"),
+        (b"{}", "nothing to run"),
+        (b'{"code": "  "}', "empty"),
+        (b'{"code": 5}', "$.code"),
+        (b'{"code": "1", "gpu": -1}', "$.gpu"),
+        (b'{"code": "1", "gpu": "many"}', "$.gpu"),
+        (b'{"code": "1", "gpu": 1.5}', "$.gpu"),
+        (b'{"code": "1", "timeout": 0}', "$.timeout"),
+        (b'{"code": "1", "timeout": -3}', "$.timeout"),
+        (b'{"code": "1", "name": ""}', "$.name"),
+        (b'{"code": "1", "name": "a/../b"}', "$.name"),
+        (b'{"code": "1", "priority": 1e9}', "$.priority"),
+        (b'{"code": "1", "gpus": 1}', "gpus"),
+        (b'{"code": "1", "env": {"A=B": "1"}}', "environment variable"),
+        (b'{"code": "1", "env": {"A": 1}}', "$.env"),
+        (b'{"code": "1", "dir": {"zip": "../../etc/passwd"}}', "$.dir.zip"),
+        (b'{"dir": {"zip": "%s", "entry": "a.py"}}' % (b"0" * 64), "does not have that zip"),
+        (b"\xff\xfe", "malformed"),
+    ],
+)
+def test_bad_submissions_are_refused_with_the_place(server: JupyterServer, body: bytes, words: str) -> None:
+    answer = server.http.post("runs", content=body)
+    assert answer.status_code == 400, answer.text
+    error = answer.json()["error"]
+    assert error["code"] == "invalid_request"
+    assert words in error["message"]
+    assert error["hint"]
+
+
+def test_more_gpus_than_there_are(server: JupyterServer) -> None:
+    answer = server.http.post("runs", json={"code": "1", "gpu": 3})
+    assert answer.status_code == 409
+    error = answer.json()["error"]
+    assert error["code"] == "no_such_devices"
+    assert "No agent has 3 GPUs on one machine" in error["message"]
+    assert "has no GPUs" in error["message"]
+    assert "--wait-for-device" in error["hint"]
+
+
+def test_the_same_idempotency_key_is_the_same_run(server: JupyterServer) -> None:
+    key = {"Idempotency-Key": "0b2c"}
+    first, second = (server.http.post("runs", json={"code": "1"}, headers=key).json() for _ in range(2))
+    other = server.http.post("runs", json={"code": "1"}, headers={"Idempotency-Key": "0b2d"}).json()
+    assert first["id"] == second["id"] != other["id"]
+
+
+def test_references_by_id_prefix_name_and_last(server: JupyterServer) -> None:
+    older = server.submit("1", name="twice")
+    newer = server.submit("1", name="twice")
+    for reference in (newer, newer[:6], "twice", "last"):
+        assert server.run(reference)["id"] == newer
+    assert server.run(older)["id"] == older
+    missing = server.http.get("runs/zzzzzzzzz")
+    assert (missing.status_code, missing.json()["error"]["code"]) == (404, "run_not_found")
+    assert server.http.get("runs/..%2F..%2Fetc").status_code == 404
+
+
+def test_lists_are_filtered_and_paged(server: JupyterServer) -> None:
+    made = [server.submit("1", project="paging", name=f"page-{number}") for number in range(3)]
+    for run_id in made:
+        server.wait(run_id)
+    first = server.http.get("runs", params={"project": "paging", "limit": 2}).json()
+    rest = server.http.get("runs", params={"project": "paging", "limit": 2, "cursor": first["next"]}).json()
+    assert [run["id"] for run in first["runs"] + rest["runs"]] == made[::-1]
+    assert rest["next"] is None
+    found = server.http.get("runs", params={"q": "page-1", "state": "finished", "outcome": "succeeded"}).json()
+    assert [run["id"] for run in found["runs"]] == [made[1]]
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=many", "limit=100000", "state=sleeping", "colour=red", "cursor=x", "outcome=maybe"]
+)
+def test_bad_filters_are_refused(server: JupyterServer, query: str) -> None:
+    assert server.http.get(f"runs?{query}").status_code == 400
+
+
+def test_an_unknown_path_is_a_json_404(server: JupyterServer) -> None:
+    answer = server.http.get("nothing/here")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "route_missing")
+
+
+def test_status_and_devices(server: JupyterServer) -> None:
+    status: dict[str, Any] = server.http.get("status").json()
+    assert status["home"] == str(server.home)
+    assert status["disk_free_bytes"] > 0
+    agents = server.http.get("devices").json()["agents"]
+    assert [agent["health"] for agent in agents] == ["healthy"]
+    assert [device["id"] for device in agents[0]["devices"] if device["kind"] == "cpu"] == ["cpu0", "cpu1"]

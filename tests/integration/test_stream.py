@@ -1,0 +1,118 @@
+"""The live connection: server-sent events and WebSocket, resumed by cursor, nothing twice, nothing missed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from servers import TOKEN, JupyterServer
+from tornado.httpclient import HTTPClientError, HTTPRequest
+from tornado.websocket import websocket_connect
+
+COUNT = "import time\nfor n in range(30):\n    print('n', n, flush=True)\n    time.sleep(0.05)"
+
+
+def frames(answer: httpx.Response) -> Iterator[dict[str, Any]]:
+    for line in answer.iter_lines():
+        if line.startswith("data: "):
+            yield json.loads(line[6:])
+
+
+def printed(frame: dict[str, Any]) -> str:
+    return "".join(event["text"] for event in frame["events"] if event["kind"] == "output")
+
+
+def test_a_run_is_followed_to_its_end_and_resumed_by_cursor(server: JupyterServer) -> None:
+    run_id = server.submit(COUNT)
+    text, cursor, states = "", "1:0", []
+    while not states or states[-1] != "finished":
+        headers = {"Accept": "text/event-stream", "Last-Event-ID": cursor}
+        with server.http.stream("GET", f"runs/{run_id}/events", headers=headers) as answer:
+            assert answer.headers["x-accel-buffering"] == "no"
+            for number, frame in enumerate(frames(answer)):
+                if frame["type"] == "events":
+                    text, cursor = text + printed(frame), frame["cursor"]
+                if frame["type"] == "run":
+                    states.append(frame["run"]["state"])
+                if number == 4:
+                    break  # the connection is lost now and then
+    assert text == "".join(f"n {n}\n" for n in range(30))
+    assert text == server.log(run_id)
+
+
+def test_output_arrives_while_the_run_goes_on(server: JupyterServer) -> None:
+    run_id = server.submit("import time\nprint('early', flush=True)\ntime.sleep(3)\nprint('late')")
+    with server.http.stream("GET", f"runs/{run_id}/events", headers={"Accept": "text/event-stream"}) as answer:
+        first = next(frame for frame in frames(answer) if frame["type"] == "events" and printed(frame))
+        assert printed(first) == "early\n"
+        assert server.run(run_id)["state"] == "running"
+
+
+def test_runs_and_devices_over_one_stream(server: JupyterServer) -> None:
+    with server.http.stream("GET", "stream", params={"watch": ["runs", "devices"]}) as answer:
+        coming = frames(answer)
+        kinds = {next(coming)["type"], next(coming)["type"]}
+        assert kinds == {"runs", "devices"}
+        run_id = server.submit("import time; time.sleep(1)")
+        states = set()
+        for frame in coming:
+            states |= {run["state"] for run in frame.get("runs", []) if run["id"] == run_id}
+            if "finished" in states:
+                break
+        assert {"running", "finished"} <= states
+
+
+async def socket(server: JupyterServer, headers: dict[str, str] | None = None, query: str = "") -> Any:
+    url = str(server.http.base_url).replace("http", "ws", 1) + "stream/ws" + query
+    return await websocket_connect(HTTPRequest(url, headers=headers or {"Authorization": f"token {TOKEN}"}))
+
+
+def test_the_websocket_carries_several_watches(server: JupyterServer) -> None:
+    async def follow(run_id: str) -> tuple[str, list[str]]:
+        ws = await socket(server)
+        for wish in (
+            {"watch": "runs"},
+            {"watch": "run", "run": run_id},
+            {"watch": "run", "run": "nobody"},
+            {"watch": 1},
+        ):
+            await ws.write_message(json.dumps(wish))
+        text, seen = "", []
+        while True:
+            frame = json.loads(await asyncio.wait_for(ws.read_message(), 30))
+            seen.append(frame["error"]["code"] if frame["type"] == "error" else frame["type"])
+            if frame["type"] == "events":
+                text += printed(frame)
+            if frame["type"] == "run" and frame["run"]["state"] == "finished":
+                ws.close()
+                return text, seen
+
+    text, seen = asyncio.run(follow(server.submit(COUNT)))
+    assert text == "".join(f"n {n}\n" for n in range(30))
+    assert {"runs", "events", "run", "run_not_found", "invalid_request"} <= set(seen)
+
+
+@pytest.mark.parametrize("query", ["", f"?token={TOKEN}"])
+def test_a_foreign_page_gets_no_websocket(server: JupyterServer, query: str) -> None:
+    headers = {"Authorization": f"token {TOKEN}", "Origin": "http://evil.example"}
+    with pytest.raises(HTTPClientError, match="403"):
+        asyncio.run(socket(server, headers, query))
+
+
+def test_streams_end_with_the_server(make_server: Callable[..., JupyterServer]) -> None:
+    server = make_server().start()
+    with server.http.stream("GET", "stream", params={"watch": "devices"}) as answer:
+        coming = frames(answer)
+        next(coming)
+        server.stop()
+        with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+            list(coming)
+
+
+@pytest.mark.parametrize("query", ["", "?watch=weather", "?run=x@1"])
+def test_what_cannot_be_watched_is_refused(server: JupyterServer, query: str) -> None:
+    assert server.http.get(f"stream{query}").status_code == 400
