@@ -46,7 +46,7 @@ class Agent:
     ) -> None:
         self._home = home
         self._link = link
-        self._who = {"agent_id": agent_id, "host": host, "version": version}
+        self._agent_id, self._host, self._version = agent_id, host, version
         self._devices = Devices(cpu_slots)
         self._idle_s = idle_s
         self._held: dict[str, Held] = {}
@@ -71,7 +71,13 @@ class Agent:
         log.info("leaving; %d runs go on", len(self._held))
 
     async def _sync(self) -> Orders:
-        report = Report(devices=self._devices.read(), holding=list(self._held), **self._who)
+        report = Report(
+            agent_id=self._agent_id,
+            host=self._host,
+            version=self._version,
+            devices=self._devices.read(),
+            holding=list(self._held),
+        )
         try:
             return await self._link.sync(report)
         except OSError as error:

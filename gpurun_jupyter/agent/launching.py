@@ -1,4 +1,4 @@
-"""Runners as the agent handles them: start, adopt, ask to stop, read the last word. All of it goes through the folder."""
+"""Runners as the agent handles them: start, adopt, ask to stop, read the last word; all through the folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run says, on its way into the log: printed text through the progress decoder, and `report` through its FIFO."""
+"""What a run says, on its way into the log: printed text through the progress decoder, `report` through its FIFO."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class OutputSink:
 
 @contextlib.contextmanager
 def reports_into(log: EventLog, path: Path) -> Iterator[None]:
-    """While this lasts, what `gpurun_jupyter.report` writes to the FIFO becomes events; what is malformed is dropped."""
+    """While this lasts, what `gpurun_jupyter.report` writes to the FIFO becomes events; malformed lines are dropped."""
     with contextlib.suppress(FileExistsError):
         os.mkfifo(path, 0o600)
     fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)  # for writing too: never an end of file

@@ -1,4 +1,4 @@
-"""A directory run: its entry point as a process under a pseudo-terminal, so that progress bars behave as in a terminal."""
+"""A directory run: its entry point as a process under a pseudo-terminal, so that bars behave as in a terminal."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def of_attempt(key: str) -> list[psutil.Process]:
 
 def _marked(process: psutil.Process, key: str) -> bool:
     try:
-        return process.environ().get(ATTEMPT_VARIABLE) == key and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.environ().get(ATTEMPT_VARIABLE) == key and process.status() != psutil.STATUS_ZOMBIE)
     except (psutil.Error, OSError):
         return False
 

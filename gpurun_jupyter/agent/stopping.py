@@ -1,4 +1,4 @@
-"""Ending an attempt before its own end: interrupt, grace, terminate, grace, kill. Asked for by the agent or the clock."""
+"""Ending an attempt before its own end: interrupt, grace, terminate, grace, kill. The agent or the clock asks."""
 
 from __future__ import annotations
 

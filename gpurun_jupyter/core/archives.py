@@ -94,15 +94,8 @@ def _check_amount(members: list[zipfile.ZipInfo], packed_bytes: int, limits: Lim
 def _checked_name(member: zipfile.ZipInfo) -> str:
     name = member.filename.rstrip("/")
     parts = name.split("/")
-    if (
-        not name
-        or name.startswith("/")
-        or ".." in parts
-        or "" in parts
-        or "\\" in name
-        or ":" in parts[0]
-        or "\0" in name
-    ):
+    odd = {"", ".", ".."} & set(parts)
+    if odd or "\\" in name or ":" in parts[0] or "\0" in name:
         raise BadArchive(f"The path {member.filename!r} in the zip leaves its folder.", "Zip the directory itself.")
     return name
 
@@ -128,9 +121,16 @@ def _check_kind(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) ->
         raise BadArchive(f"{name!r} in the zip is encrypted.", "Zip it without a password.")
     if _is_link(member):
         where = _link_target(archive, member)
-        reached = posixpath.normpath(posixpath.join(posixpath.dirname(name), where))
-        if where.startswith("/") or reached.split("/")[0] == ".." or "\0" in where:
+        if _leads_out(posixpath.dirname(name), where):
             raise BadArchive(f"The link {name!r} in the zip points out of it, to {where!r}.", "Zip what it points to.")
+
+
+def _leads_out(folder: str, where: str) -> bool:
+    """Whether a link in `folder` leaves the archive. `..` may only lead: later it could step out of another link."""
+    reached = posixpath.normpath(posixpath.join(folder, where))
+    parts = where.split("/")
+    leading = next((index for index, part in enumerate(parts) if part != ".."), len(parts))
+    return where.startswith("/") or reached.split("/")[0] == ".." or ".." in parts[leading:] or "\0" in where
 
 
 def _link_target(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> str:

@@ -1,8 +1,8 @@
 """Doorbells: how processes that share a state directory wake one another without polling.
 
 A bell is a FIFO in GPURUN_HOME/bells. Ringing writes one short line to every FIFO that somebody listens on and never
-waits; a lost ring costs no more than the listener's own slow look round. (FIFOs rather than sockets: a socket's path may
-be 107 bytes long at most, and state directories are often deeper.) POSIX only.
+waits; a lost ring costs no more than the listener's own slow look round. POSIX only.
+docs/decisions/0001-doorbells-are-fifos.md says why not sockets.
 
 Rings: `queue` (a run was accepted or changed hands), `run ID` (something of that run changed), `log ID` (its log grew),
 `agents` (an agent reported).

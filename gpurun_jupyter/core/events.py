@@ -70,7 +70,7 @@ class Error(Event, tag="error"):
 
 
 class Progress(Event, tag="progress"):
-    """The present state of one bar. `rate` is items a second, `left_s` seconds; without `total` there is no end known."""
+    """The present state of one bar. `rate` is items a second, `left_s` seconds; without `total` no end is known."""
 
     id: str
     parent: str | None = None
@@ -106,7 +106,7 @@ class End(Event, tag="end"):
 AnyEvent = Start | Output | Clear | Display | Result | Error | Progress | Metric | Meta | End
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(AnyEvent)
+_decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 
 
 def encode_line(event: Event) -> bytes:

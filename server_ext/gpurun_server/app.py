@@ -78,7 +78,7 @@ class GpurunApp(ExtensionApp):
         """Answer the routes."""
         self.handlers.extend(routes.handlers())
 
-    async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
+    async def _start_jupyter_server_extension(self, _serverapp: Any) -> None:
         self._parts.hub.start()
         if self.local_agent:
             self._keeping = PeriodicCallback(self._agent.ensure, _AGENT_CHECK_MS)

@@ -1,4 +1,4 @@
-"""Settings that more than one program of the server side needs; those of the extension are traits of `app.GpurunApp`."""
+"""Settings that more than one program of the server side needs; the extension's own are traits of `app.GpurunApp`."""
 
 from __future__ import annotations
 

@@ -36,9 +36,7 @@ class StreamHandler(GpurunHandler):
     @operation("The live connection as server-sent events", query=StreamQuery, answer_type="text/event-stream")
     async def get(self) -> None:
         """Follow."""
-        wishes = [
-            checked(lambda name=name: msgspec.convert({"watch": name}, Watch)) for name in self.get_arguments("watch")
-        ]
+        wishes = [self._wish(name) for name in self.get_arguments("watch")]
         for text in self.get_arguments("run"):
             run, _, cursor = text.partition("@")
             wishes.append(Watch(watch="run", run=run, cursor=cursor or str(START_OF_LOG)))
@@ -48,6 +46,9 @@ class StreamHandler(GpurunHandler):
         for wish in wishes:
             stream.connection.watch(wish)
         await stream.send_until(lambda _frame: False)
+
+    def _wish(self, name: str) -> Watch:
+        return checked(lambda: msgspec.convert({"watch": name}, Watch))
 
 
 class StreamSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -44,7 +45,7 @@ class OpenApiHandler(GpurunHandler):
         self.answer(describe(ROUTES))
 
 
-def describe(routes: list[tuple[str, type]]) -> dict[str, Any]:
+def describe(routes: Sequence[tuple[str, type]]) -> dict[str, Any]:
     """The OpenAPI document of routes given as (pattern below gpurun/api/v1/, handler)."""
     operations = [
         (_path(pattern), method, getattr(handler, method).operation)

@@ -12,7 +12,7 @@ from gpurun_server.http.base import GpurunHandler
 class RouteMissingHandler(GpurunHandler):
     """Whatever else is asked for below gpurun/api/."""
 
-    async def prepare(self) -> None:  # type: ignore[override]
+    async def prepare(self) -> None:
         """Refuse every method, strangers first."""
         await super().prepare()
         if self.current_user is None:

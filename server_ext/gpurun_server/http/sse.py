@@ -27,7 +27,7 @@ class EventStream:
     def __init__(self, handler: GpurunHandler) -> None:
         self._handler: RequestHandler = handler
         self.connection = handler.parts.hub.connect()
-        handler.request.connection.set_close_callback(self.connection.close)  # type: ignore[union-attr]
+        handler.request.connection.set_close_callback(self.connection.close)
         handler.set_header("Content-Type", "text/event-stream")
         handler.set_header("Cache-Control", "no-cache")
         handler.set_header("X-Accel-Buffering", "no")  # a buffering proxy would hold everything back to the end

@@ -111,14 +111,14 @@ class ZipHandler(GpurunHandler):
     _form: Form | None = None
     _refusal: GpurunError | None = None
 
-    async def prepare(self) -> None:  # type: ignore[override]
+    async def prepare(self) -> None:
         """Refuse strangers before their bytes are taken, then get ready for the bytes."""
         await super().prepare()
         if self._finished or self.request.method != "POST":
             return
         if self.current_user is None:
             raise web.HTTPError(403)
-        self.request.connection.set_max_body_size(MAX_UPLOAD_BYTES)  # type: ignore[union-attr]
+        self.request.connection.set_max_body_size(MAX_UPLOAD_BYTES)
         try:
             self._form = Form(self.request.headers.get("Content-Type", ""), self.parts.blobs)
         except GpurunError as error:  # told when the body is through: a client that is still sending would not hear it

@@ -19,8 +19,9 @@ def cancel(writing: Writing, reference: str, *, by: str, kill: bool = False) -> 
     if state is State.FINISHED:
         raise WrongState(f"Run {run.name} ({run.id}) has finished already: {run.outcome}.")
     if state in (State.CREATED, State.QUEUED):
-        ending = {"outcome": Outcome.CANCELLED, "reason": Reason.CANCELLED_BY}
-        move(writing, run.id, State.FINISHED, by=by, message=f"cancelled by {by} before it started", **ending)
+        message = f"cancelled by {by} before it started"
+        outcome, reason = Outcome.CANCELLED, Reason.CANCELLED_BY
+        move(writing, run.id, State.FINISHED, by=by, outcome=outcome, reason=reason, message=message)
     elif state is State.STOPPING:
         touch(writing, run.id, stop_kill=True)
     else:

@@ -82,7 +82,7 @@ class Database:
         with self.read() as conn:
             if not sa.inspect(conn).has_table("alembic_version"):
                 return None
-            return conn.scalar(sa.text("SELECT version_num FROM alembic_version"))
+            return str(conn.scalar(sa.text("SELECT version_num FROM alembic_version")))
 
     def prepare(self) -> None:
         """Bring the schema up to date, in a process of its own so that Alembic is not kept in memory.

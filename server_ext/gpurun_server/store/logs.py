@@ -19,7 +19,7 @@ class Lines(Protocol):
 
 
 def printed_text(log: Lines) -> Iterator[str]:
-    """What the run printed, in order; of displayed objects their plain text, of errors the traceback without colours."""
+    """What the run printed, in order; of displayed objects the plain text, of errors the traceback without colours."""
     while lines := log.read():
         yield "".join(_text_of(events.decode_line(line)) for line in lines)
 

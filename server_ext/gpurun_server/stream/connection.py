@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -87,13 +87,12 @@ class LiveConnection:
         """A client's wish, as one JSON object. Raises InvalidRequest."""
         try:
             text = message.encode() if isinstance(message, str) else message
-            wish = msgspec.json.decode(text, type=Unwatch if b'"unwatch"' in text else Watch)
+            if b'"unwatch"' in text:
+                self._unwatch(msgspec.json.decode(text, type=Unwatch))
+            else:
+                self.watch(msgspec.json.decode(text, type=Watch))
         except msgspec.DecodeError as error:
             raise InvalidRequest(f"That is not something to watch: {error}.", "docs/http.md lists what is.") from error
-        if isinstance(wish, Watch):
-            self.watch(wish)
-        else:
-            self._unwatch(wish)
 
     def watch(self, wish: Watch) -> None:
         """Begin to watch. Raises InvalidRequest; a run that does not exist is answered by an error frame."""
@@ -125,7 +124,7 @@ class LiveConnection:
         else:
             self._watched.pop(wish.run or "", None)
 
-    async def frames(self) -> AsyncIterator[bytes]:
+    async def frames(self) -> AsyncGenerator[bytes, None]:
         """What is new, for ever; a beat where nothing is for long. Ends when the connection is closed."""
         while not self._closed:
             self._woken.clear()

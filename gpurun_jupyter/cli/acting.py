@@ -1,0 +1,103 @@
+"""The verbs that change something: submit, cancel."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gpurun_jupyter.cli import words
+from gpurun_jupyter.cli.options import given, run_options
+from gpurun_jupyter.cli.screen import Invocation
+from gpurun_jupyter.cli.verbs import LEFT, as_json
+from gpurun_jupyter.core.errors import FileMissing, GpurunError, InvalidRequest
+from gpurun_jupyter.core.lifecycle import Outcome
+
+if TYPE_CHECKING:
+    from gpurun_jupyter.client import Run
+
+
+@click.command()
+@click.argument("entry", metavar="ENTRY|ZIP")
+@click.argument("args", nargs=-1, type=click.UNPROCESSED, metavar="[-- ARGS]...")
+@run_options
+@click.option(
+    "--entry",
+    "inside",
+    metavar="FILE",
+    help="The file to run in a ZIP; default: main.py, or the only script.",
+)
+@click.option("--wait/--detach", "waits", help="Show it live to its end, or leave it to the queue (the default).")
+@as_json
+@click.pass_obj
+def submit(
+    to: Invocation,
+    /,
+    entry: str,
+    args: tuple[str, ...],
+    inside: str | None,
+    waits: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Queue ENTRY, a script: with --dir in a copy of that directory, else alone. A ZIP brings its own files.
+
+    What follows -- are the script's own arguments.
+    """
+    run = _submitted(to, entry, inside, list(args), options)
+    if as_json and not waits:
+        to.screen.json(run.record)
+    elif not waits:
+        to.screen.text(f"run {run.name} {words.how(run.record)} (id {run.id})\n")
+    else:
+        to.screen.say(f"run {run.name} (id {run.id})")
+        _watch(to, run, as_json)
+
+
+@click.command()
+@click.argument("run", nargs=-1, required=True)
+@click.option("--kill", is_flag=True, help="End it at once instead of interrupting it first.")
+@click.pass_obj
+def cancel(to: Invocation, run: tuple[str, ...], kill: bool) -> None:
+    """End every RUN: interrupted first, killed when asked again."""
+    refused: GpurunError | None = None
+    for ref in run:
+        try:
+            found = to.client.get(ref).cancel(kill)
+        except GpurunError as error:
+            refused = refused or error
+        else:
+            to.screen.text(f"{words.state_line(found.record)}\n")
+    if refused:
+        raise refused
+
+
+def _submitted(to: Invocation, entry: str, inside: str | None, args: list[str], options: dict[str, Any]) -> Run:
+    directory, path = options["directory"], Path(entry).expanduser()
+    if directory is not None:
+        if inside is not None:
+            raise InvalidRequest("--entry names a file of a ZIP.", "With --dir, name the file itself.")
+        path = Path(directory).expanduser()
+        if not path.is_dir():
+            raise FileMissing(f"There is no directory {directory!r}.", "Name one that exists.")
+        inside = _place_in(path, entry)
+    return to.client.submit_dir(path, inside, args, tell=to.screen.say, **given(options))
+
+
+def _place_in(directory: Path, entry: str) -> str:
+    """The entry's path in the directory, whether it was named from there or from here."""
+    there = Path(entry).expanduser().absolute()
+    if not (directory / entry).is_file() and there.is_relative_to(directory.absolute()):
+        return there.relative_to(directory.absolute()).as_posix()
+    return PurePosixPath(Path(entry).as_posix()).as_posix()
+
+
+def _watch(to: Invocation, run: Run, as_json: bool) -> None:
+    """Show the run to its end or, for programs, wait for it in silence; then exit as it ended."""
+    if as_json:
+        to.screen.json(run.wait().record)
+    elif to.screen.follow(run, "detach") is None:
+        raise click.exceptions.Exit(LEFT)
+    if run.outcome is not Outcome.SUCCEEDED:
+        raise click.exceptions.Exit(1)

@@ -1,0 +1,35 @@
+"""The group of verbs, one for `gpurun VERB` and `%gpurun VERB`."""
+
+from __future__ import annotations
+
+import click
+
+from gpurun_jupyter.cli import acting, verbs
+
+
+class _InThisOrder(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(self.commands)
+
+
+@click.group(cls=_InThisOrder, context_settings={"help_option_names": ["-h", "--help"]})
+def gpurun() -> None:
+    """Run code on GPUs through a Jupyter server: submit it, watch it, end it.
+
+    In a notebook, `%%gpurun` runs a cell: see %%gpurun --help.
+
+    RUN is an id, a unique prefix of one, a name (the newest run of that name), or `last`.
+    """
+
+
+for _verb in (
+    acting.submit,
+    verbs.status,
+    verbs.runs,
+    verbs.logs,
+    verbs.attach,
+    verbs.wait,
+    acting.cancel,
+    verbs.devices,
+):
+    gpurun.add_command(_verb)

@@ -1,0 +1,71 @@
+"""The options of a run, written once: `gpurun submit` and `%%gpurun` take the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import click
+
+from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.core.units import parse_duration_s
+
+if TYPE_CHECKING:
+    from gpurun_jupyter.client.options import RunOptions
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _duration(_: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
+    try:
+        return None if text is None else parse_duration_s(text)
+    except InvalidRequest as error:
+        raise click.BadParameter(str(error), param=parameter) from error
+
+
+def _variables(_: click.Context, parameter: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str]:
+    for pair in pairs:
+        if "=" not in pair:
+            raise click.BadParameter(f"{pair!r} says no value: write NAME=value.", param=parameter)
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+_OPTIONS = (
+    click.option(
+        "--gpu",
+        type=click.IntRange(0),
+        metavar="N",
+        help="GPUs wanted; 0 is a CPU slot. Default: 1 if there are any.",
+    ),
+    click.option("--kernel", metavar="NAME", help="Kernelspec: the environment or language of a cell."),
+    click.option("--name", metavar="NAME", help="What to call the run."),
+    click.option("--project", metavar="NAME", help="The project that it belongs to."),
+    click.option("--tag", "tags", multiple=True, metavar="TAG", help="A word to find it by; may be repeated."),
+    click.option("--priority", type=int, metavar="N", help="Higher starts earlier; 0 by default."),
+    click.option("--timeout", callback=_duration, metavar="2h", help="End it after this long: 90s, 30m, 2h, 1d."),
+    click.option(
+        "--env",
+        callback=_variables,
+        multiple=True,
+        metavar="K=V",
+        help="An environment variable; may be repeated.",
+    ),
+    click.option("--wait-for-device", is_flag=True, help="Wait for a machine that could run it, if there is none."),
+    click.option("--dir", "directory", metavar="PATH", help="Ship this directory; the run works inside a copy of it."),
+)
+
+
+def run_options(command: Command) -> Command:
+    """Give a click command the options of a run; it is called with them as `**options`."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def given(options: dict[str, Any]) -> RunOptions:
+    """Those of a command's options that were given, as the client takes them."""
+    names = ("gpu", "kernel", "name", "project", "priority", "timeout", "env", "wait_for_device")
+    chosen = {key: options[key] for key in names if options.get(key) not in (None, {}, False)}
+    if options.get("tags"):
+        chosen["tags"] = list(options["tags"])
+    return cast("RunOptions", chosen)

@@ -1,0 +1,62 @@
+"""Where a verb shows what it found: a terminal or a notebook cell. The verbs know no difference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from gpurun_jupyter.client import Client, Run
+    from gpurun_jupyter.core.runs import Run as RunRecord
+
+#: What an interrupt does while a run is followed: leave it alone, or ask it to stop.
+Interrupt = Literal["detach", "stop"]
+
+
+class Table(NamedTuple):
+    """Rows of text under a title; `empty` is said where there are none."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+    empty: str
+
+
+class Screen(Protocol):
+    """What a terminal and a notebook both can do."""
+
+    def say(self, text: str) -> None:
+        """One line for a person about what is going on."""
+
+    def text(self, text: str) -> None:
+        """What a run printed, as it is."""
+
+    def tables(self, tables: list[Table]) -> None:
+        """Tables below one another."""
+
+    def json(self, value: Any) -> None:
+        """The same for a machine."""
+
+    def follow(self, run: Run, interrupt: Interrupt, tail: int | None = None) -> RunRecord | None:
+        """Show the run to its end, from the last `tail` lines on; None if the person left before."""
+
+
+def _any_client() -> Client:
+    from gpurun_jupyter.client import Client
+
+    return Client()
+
+
+@dataclass
+class Invocation:
+    """One call of a verb: where it shows things, and the client, which is looked for when first needed."""
+
+    screen: Screen
+    make_client: Callable[[], Client] = field(default=_any_client)
+
+    @cached_property
+    def client(self) -> Client:
+        """The server to talk to. Raises ServerUnreachable."""
+        return self.make_client()

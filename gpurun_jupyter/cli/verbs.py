@@ -1,0 +1,174 @@
+"""The verbs that look: status, runs, devices, logs, attach, wait."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from gpurun_jupyter.cli import words
+from gpurun_jupyter.cli.screen import Invocation, Table
+from gpurun_jupyter.core.devices import Agent
+from gpurun_jupyter.core.lifecycle import Outcome, State
+from gpurun_jupyter.core.runs import Run as RunRecord
+
+_RECENT = 200
+_FINISHED_SHOWN = 5
+_ATTACH_LINES = 100
+#: The exit code of a command that was left by Ctrl-C, as shells have it.
+LEFT = 130
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+@click.command()
+@click.argument("run", required=False)
+@as_json
+@click.pass_obj
+def status(to: Invocation, run: str | None, as_json: bool) -> None:
+    """Show devices and runs, or how one RUN is."""
+    if run is not None:
+        _one_run(to, to.client.get(run).record, as_json)
+        return
+    agents, records = to.client.devices(), [found.record for found in to.client.runs(limit=_RECENT)]
+    shown = _of_interest(records)
+    if as_json:
+        to.screen.json({"server": {"url": to.client.url, **to.client.status()}, "agents": agents, "runs": shown})
+        return
+    runs_table = Table("RUNS", ("run", "state"), [_run_row(record) for record in shown], "no runs yet")
+    to.screen.tables([_device_table(agents), runs_table])
+
+
+@click.command()
+@click.option("--project", metavar="NAME", help="Only runs of this project.")
+@click.option("--state", type=click.Choice([state.value for state in State]), help="Only runs in this state.")
+@click.option("--outcome", type=click.Choice([outcome.value for outcome in Outcome]), help="Only those that ended so.")
+@click.option("--owner", metavar="NAME", help="Only runs of this person.")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many at most.")
+@as_json
+@click.pass_obj
+def runs(to: Invocation, /, as_json: bool, **filters: Any) -> None:
+    """List the newest runs."""
+    records = [run.record for run in to.client.runs(**filters)]
+    if as_json:
+        to.screen.json(records)
+        return
+    columns = ("ID", "NAME", "PROJECT", "STATE", "TIME", "CREATED", "METRICS")
+    rows = [_long_row(record) for record in records]
+    to.screen.tables([Table("", columns, rows, "There are no such runs.")])
+
+
+@click.command()
+@as_json
+@click.pass_obj
+def devices(to: Invocation, as_json: bool) -> None:
+    """List the machines and their devices: use, memory, and what holds them."""
+    agents = to.client.devices()
+    if as_json:
+        to.screen.json(agents)
+    else:
+        to.screen.tables([_device_table(agents)])
+
+
+@click.command()
+@click.argument("run")
+@click.option("-f", "--follow", is_flag=True, help="Go on until the run has finished; Ctrl-C leaves it.")
+@click.option("--tail", type=click.IntRange(0), metavar="N", help="Only the last N lines.")
+@click.pass_obj
+def logs(to: Invocation, run: str, follow: bool, tail: int | None) -> None:
+    """Print what RUN printed."""
+    found = to.client.get(run)
+    if follow:
+        to.screen.follow(found, "detach", tail)
+    else:
+        to.screen.text(found.logs(tail))
+
+
+@click.command()
+@click.argument("run")
+@click.pass_obj
+def attach(to: Invocation, run: str) -> None:
+    """Watch RUN live, from its last lines on; Ctrl-C leaves it and the run goes on."""
+    to.screen.follow(to.client.get(run), "detach", _ATTACH_LINES)
+
+
+@click.command()
+@click.argument("run", nargs=-1, required=True)
+@click.pass_obj
+def wait(to: Invocation, run: tuple[str, ...]) -> None:
+    """Wait until every RUN has finished; exits with 0 only if all succeeded."""
+    from gpurun_jupyter.client.runs import wait_for
+
+    waited = [to.client.get(ref) for ref in run]
+    try:
+        wait_for(waited)
+    except KeyboardInterrupt:
+        to.screen.say("Left; the runs go on.")
+        raise click.exceptions.Exit(LEFT) from None
+    for one in waited:
+        to.screen.text(f"{words.state_line(one.record)}\n")
+    if any(one.outcome is not Outcome.SUCCEEDED for one in waited):
+        raise click.exceptions.Exit(1)
+
+
+def _one_run(to: Invocation, record: RunRecord, as_json: bool) -> None:
+    if as_json:
+        to.screen.json(record)
+        return
+    bars = [words.bar(shown) for shown in record.progress.bars] if record.progress else []
+    facts = {
+        "run": words.state_line(record),
+        "id": record.id,
+        "project": record.project,
+        "owner": record.owner,
+        "created": words.ago(record.created_at),
+        "progress": " · ".join(part for part in (words.percent(record), *bars) if part),
+        "metrics": words.metrics(record),
+        "tags": ", ".join(record.tags),
+    }
+    rows = [(key, value) for key, value in facts.items() if value]
+    to.screen.tables([Table("RUN", ("", ""), rows, "")])
+
+
+def _of_interest(records: list[RunRecord]) -> list[RunRecord]:
+    """Everything that is not over, and the last few that are."""
+    live = [record for record in records if record.state is not State.FINISHED]
+    over = [record for record in records if record.state is State.FINISHED]
+    return live + over[:_FINISHED_SHOWN]
+
+
+def _run_row(record: RunRecord) -> tuple[str, str]:
+    done = words.percent(record) if record.state is not State.FINISHED else ""
+    return f"{words.glyph(record)} {record.name}", " · ".join(part for part in (words.how(record), done) if part)
+
+
+def _long_row(record: RunRecord) -> tuple[str, ...]:
+    how = (record.outcome or record.state).value.replace("_", " ")
+    done = words.percent(record) if record.state is not State.FINISHED else ""
+    return (
+        record.id,
+        record.name,
+        record.project,
+        f"{words.glyph(record)} {how} {done}".rstrip(),
+        words.elapsed(record),
+        words.ago(record.created_at),
+        words.metrics(record),
+    )
+
+
+def _device_table(agents: list[Agent]) -> Table:
+    rows = [row for agent in agents for row in _agent_rows(agent)]
+    columns = ("machine", "device", "use", "memory", "held by")
+    return Table("DEVICES", columns, rows, "no machine offers devices now")
+
+
+def _agent_rows(agent: Agent) -> list[tuple[str, ...]]:
+    """A row for each GPU and one for all CPU slots; the machine's name stands in the first."""
+    rows = [words.device_row(device) for device in agent.devices if device.kind != "cpu"]
+    slots = [device for device in agent.devices if device.kind == "cpu"]
+    if slots:
+        free = sum(device.run_id is None for device in slots)
+        holders = ", ".join(device.run_name or device.run_id for device in slots if device.run_id)
+        rows.append(("cpu", "", "", f"{free} of {len(slots)} slots free{f' · {holders}' if holders else ''}"))
+    first = f"{agent.host} ({words.health(agent)})" if words.health(agent) else agent.host
+    return [(first if number == 0 else "", *row) for number, row in enumerate(rows or [("", "", "", "no devices")])]

@@ -1,0 +1,208 @@
+"""The client: one kept-alive connection to one Jupyter server."""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import msgspec
+
+from gpurun_jupyter.client import discovery, ship
+from gpurun_jupyter.client.http import UPLOAD_TIMEOUT, Connection, Params
+from gpurun_jupyter.client.options import RunOptions, form_of, spec_of
+from gpurun_jupyter.client.runs import Run
+from gpurun_jupyter.core.devices import Agent
+from gpurun_jupyter.core.errors import FileMissing, GpurunError, InvalidRequest, ServerUnreachable
+from gpurun_jupyter.core.lifecycle import Outcome, State
+from gpurun_jupyter.core.runs import Run as RunRecord
+from gpurun_jupyter.core.runs import RunSpec
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
+
+_PAGE = 1000
+_Form = dict[str, str | list[str]]
+
+
+class Client:
+    """Talks to the Jupyter server at `url`, or to the one that is found: see discovery.py.
+
+    Every method blocks, and raises ServerUnreachable, NotAllowed and what its own line says.
+    """
+
+    def __init__(
+        self, url: str | None = None, token: str | None = None, *, connection: Connection | None = None
+    ) -> None:
+        self._connection = connection or _connected(url, token)
+
+    def __repr__(self) -> str:
+        return f"<Client {self.url}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def url(self) -> str:
+        """The server's base URL."""
+        return self._connection.address.url
+
+    def close(self) -> None:
+        """Close the connection; runs go on."""
+        self._connection.close()
+
+    def submit(
+        self,
+        code: str,
+        *,
+        dir: Path | str | None = None,  # noqa: A002 - the word of the magic and of HTTP
+        tell: Callable[[str], None] | None = None,
+        **options: Unpack[RunOptions],
+    ) -> Run:
+        """Queue a cell; `dir` is shipped, the cell runs inside it, and `tell` hears what was left out.
+
+        Raises InvalidRequest, NoSuchDevices, FileMissing and TooLarge.
+        """
+        if dir is not None:
+            return self._ship(ship.collect(dir), spec_of(options, code=code), {}, tell)
+        spec = spec_of(options, code=code)
+        spec.check()
+        body = {"content": msgspec.json.encode(spec), "timeout": UPLOAD_TIMEOUT}
+        return self._run(self._connection.post_once_only("runs", RunRecord, _new_key(), lambda: body))
+
+    def submit_dir(
+        self,
+        path: Path | str = ".",
+        entry: str | None = None,
+        args: Sequence[str] = (),
+        *,
+        tell: Callable[[str], None] | None = None,
+        **options: Unpack[RunOptions],
+    ) -> Run:
+        """Ship a directory, a zip or one file, and queue its entry point; `tell` hears what is shipped.
+
+        Without `entry` one file is its own, and a zip's is main.py or the only Python file at its top.
+        Raises InvalidRequest, NoSuchDevices, FileMissing, BadArchive and TooLarge.
+        """
+        place, spec = Path(path).expanduser(), spec_of(options)
+        if zipfile.is_zipfile(place):
+            entry = entry or ship.entry_of_zip(place)
+            return self._upload(place, spec, {"entry": entry, "args": list(args)})
+        shipment = ship.collect(place) if place.is_dir() else ship.single(place)
+        entry = entry or (None if place.is_dir() else place.name)
+        if entry is None:
+            raise InvalidRequest(f"Which file of the directory {path} to run was not said.", "Name its entry.")
+        if entry not in {file.name for file in shipment.files}:
+            raise FileMissing(f"{path} ships no file {entry!r}.", "Name one by its path in there, not ignored by git.")
+        return self._ship(shipment, spec, {"entry": entry, "args": list(args)}, tell)
+
+    def run(self, code: str, *, dir: Path | str | None = None, **options: Unpack[RunOptions]) -> Run:  # noqa: A002
+        """Submit a cell and wait for it. Raises RunFailed, with the remote traceback, if it fails."""
+        run = self.submit(code, dir=dir, **options).wait()
+        if failed := run.failure():
+            raise failed
+        return run
+
+    def runs(
+        self,
+        *,
+        project: str | None = None,
+        state: State | str | None = None,
+        outcome: Outcome | str | None = None,
+        owner: str | None = None,
+        limit: int = 100,
+    ) -> list[Run]:
+        """The newest runs first, at most `limit`."""
+        asked = {"project": project, "state": state, "outcome": outcome, "owner": owner}
+        given: Params = [(key, getattr(value, "value", value)) for key, value in asked.items() if value]
+        return [self._run(record) for record in self._pages(given, limit)]
+
+    def get(self, ref: str) -> Run:
+        """The run with this id, prefix of an id or name (the newest), or `last`. Raises RunNotFound."""
+        return self._run(self._connection.get(f"runs/{quote(ref, safe='')}", RunRecord))
+
+    def devices(self) -> list[Agent]:
+        """The agents that the server knows, each with its devices."""
+        return self._connection.get("devices", dict[str, list[Agent]])["agents"]
+
+    def status(self) -> dict[str, Any]:
+        """Version, state directory, free disk and runs by state."""
+        return self._connection.get("status", dict[str, Any])
+
+    def kernel_name(self, kernel_id: str) -> str | None:
+        """The kernelspec of a kernel that this server runs; None for any other kernel."""
+        found = self._connection.get_of_jupyter(f"api/kernels/{quote(kernel_id, safe='')}")
+        return found.get("name") if isinstance(found, dict) else None
+
+    def _ship(self, shipment: ship.Shipment, spec: RunSpec, what: _Form, tell: Callable[[str], None] | None) -> Run:
+        if tell:
+            for sentence in shipment.told():
+                tell(sentence)
+        with ship.zipped(shipment) as path:
+            return self._upload(path, spec, what)
+
+    def _upload(self, path: Path, spec: RunSpec, what: _Form) -> Run:
+        with contextlib.ExitStack() as opened:
+
+            def content() -> dict[str, Any]:
+                file = opened.enter_context(path.open("rb"))
+                files = {"file": (path.name, file, "application/zip")}
+                return {"files": files, "data": {**form_of(spec), **what}, "timeout": UPLOAD_TIMEOUT}
+
+            return self._run(self._connection.post_once_only("runs/zip", RunRecord, _new_key(), content))
+
+    def _pages(self, params: Params, limit: int) -> Iterator[RunRecord]:
+        cursor: int | str | None = None
+        while limit > 0:
+            asked: Params = [
+                *params,
+                ("limit", str(min(limit, _PAGE))),
+                *([("cursor", cursor)] if cursor is not None else []),
+            ]
+            page = self._connection.get("runs", _RunPage, asked)
+            yield from page.runs[:limit]
+            limit, cursor = limit - len(page.runs), page.next
+            if cursor is None:
+                return
+
+    def _run(self, record: RunRecord) -> Run:
+        return Run(self._connection, record)
+
+
+class _RunPage(msgspec.Struct):
+    runs: list[RunRecord]
+    next: int | str | None = None
+
+
+def _new_key() -> str:
+    return str(uuid.uuid4())
+
+
+def _connected(url: str | None, token: str | None) -> Connection:
+    address = discovery.named(url, token)
+    return Connection(address) if address else _first_that_answers(token)
+
+
+def _first_that_answers(token: str | None) -> Connection:
+    """A connection to the first running server that has gpurun. Raises ServerUnreachable."""
+    refused: GpurunError | None = None
+    for address in discovery.running(token):
+        connection = Connection(address)
+        try:
+            connection.get("status", dict[str, Any])
+        except GpurunError as error:
+            refused = refused or error
+            connection.close()
+        else:
+            return connection
+    raise refused or ServerUnreachable(
+        "No Jupyter server of yours is running.",
+        "Start one with `jupyter lab`, or name one by GPURUN_URL and GPURUN_TOKEN.",
+    )

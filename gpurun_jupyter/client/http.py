@@ -1,0 +1,170 @@
+"""One kept-alive HTTP connection to a Jupyter server, and every failure of it as a sentence."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+
+from gpurun_jupyter.client.discovery import Address
+from gpurun_jupyter.core.errors import GpurunError, NotAllowed, ServerUnreachable, TooLarge, from_code
+
+API = "gpurun/api/v1/"
+TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+#: The server looks through a whole upload before it answers.
+UPLOAD_TIMEOUT = httpx.Timeout(60.0, connect=5.0, read=600.0)
+#: The live connection sends a beat every 15 s: silence of this length means that it is dead.
+STREAM_TIMEOUT = httpx.Timeout(45.0, connect=5.0)
+_TRIES = 4
+_FIRST_PAUSE_S = 0.25
+_LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+
+T = TypeVar("T")
+Params = list[tuple[str, str | int | float | bool | None]]
+
+
+class Connection:
+    """Requests to one server. Every method raises GpurunError subclasses and nothing of httpx."""
+
+    def __init__(self, address: Address, transport: httpx.BaseTransport | None = None) -> None:
+        self.address = address
+        self._http = httpx.Client(
+            base_url=address.url,
+            headers={"Authorization": f"token {address.token}"} if address.token else {},
+            timeout=TIMEOUT,
+            # Reading the certificates takes 30 ms, and plain http has no use for them.
+            verify=address.url.startswith("https:"),
+            transport=transport,
+            # A proxy from the environment is not the way to this machine itself.
+            mounts={f"all://{host}": None for host in _LOOPBACK} if _is_local(address.url) else None,
+        )
+
+    def get(self, path: str, type: type[T], params: Params | None = None) -> T:  # noqa: A002 - as in msgspec
+        """GET a route of gpurun and decode the answer."""
+        return self._decode(self._send("GET", API + path, params=params), type)
+
+    def text(self, path: str, params: Params | None = None) -> str:
+        """GET a route of gpurun that answers with plain text."""
+        return self._send("GET", API + path, params=params).text
+
+    def get_of_jupyter(self, path: str) -> Any:
+        """GET a JSON route of the Jupyter server itself, or None where it has no such thing."""
+        with _translated(self.address.url):
+            response = self._http.get(path)
+        return response.json() if response.is_success else None
+
+    def post(self, path: str, type: type[T], body: Any = None) -> T:  # noqa: A002
+        """POST JSON once; not repeated when the connection breaks."""
+        return self._decode(self._send("POST", API + path, content=msgspec.json.encode(body)), type)
+
+    def post_once_only(self, path: str, type: type[T], key: str, content: Callable[[], dict[str, Any]]) -> T:  # noqa: A002
+        """POST with an Idempotency-Key, again while the connection breaks; `content` makes the body."""
+        for number in range(_TRIES):
+            try:
+                answer = self._send("POST", API + path, headers={"Idempotency-Key": key}, **content())
+            except Broken:
+                if number == _TRIES - 1:
+                    raise
+                time.sleep(_FIRST_PAUSE_S * 2**number)
+            else:
+                return self._decode(answer, type)
+        raise AssertionError("unreachable")
+
+    @contextmanager
+    def stream(self, path: str, params: Params, accept: str) -> Iterator[httpx.Response]:
+        """GET a route of gpurun that answers bit by bit; silence of 45 s counts as a broken connection."""
+        with (
+            _translated(self.address.url),
+            self._http.stream(
+                "GET",
+                API + path,
+                params=params,
+                headers={
+                    "Accept": accept,
+                    "Accept-Encoding": "identity",
+                },  # no piece waits
+                timeout=STREAM_TIMEOUT,
+            ) as response,
+        ):
+            if not response.is_success:
+                response.read()
+                raise refusal(response, self.address.url)
+            yield response
+
+    def close(self) -> None:
+        """Close the kept-alive connections."""
+        self._http.close()
+
+    def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        with _translated(self.address.url):
+            response = self._http.request(method, path, **arguments)
+        if not response.is_success:
+            raise refusal(response, self.address.url)
+        return response
+
+    def _decode(self, response: httpx.Response, type: type[T]) -> T:  # noqa: A002
+        try:
+            return msgspec.json.decode(response.content, type=type)
+        except msgspec.DecodeError as error:
+            raise ServerUnreachable(
+                f"The server at {self.address.url} speaks another version of gpurun ({error}).",
+                "Install the same version of gpurun-jupyter here and in the server's environment.",
+            ) from error
+
+
+class Broken(ServerUnreachable):
+    """Raised when a connection broke in the middle: whether the server heard the request is not known."""
+
+    code = "connection_broken"
+
+
+def refusal(response: httpx.Response, url: str) -> GpurunError:
+    """The error that an answer which is no success stands for."""
+    if response.status_code in (401, 403):
+        return _refusal_of_jupyter(response.status_code, url)
+    try:
+        said = msgspec.json.decode(response.content, type=dict[str, dict[str, str]])["error"]
+        return from_code(said.get("code", ""), said["message"], said.get("hint", ""))
+    except (msgspec.DecodeError, KeyError):
+        return _refusal_of_jupyter(response.status_code, url)
+
+
+def _refusal_of_jupyter(status: int, url: str) -> GpurunError:
+    """An answer that is not gpurun's: of Jupyter itself, of JupyterHub, or of a proxy on the way."""
+    if status in (301, 302, 303, 307, 308, 401, 403):
+        return NotAllowed(
+            f"The Jupyter server at {url} refuses this client's token.",
+            "Set GPURUN_TOKEN to a token that it accepts.",
+        )
+    if status == 404:
+        return ServerUnreachable(
+            f"The Jupyter server at {url} runs without gpurun.",
+            "Install gpurun-jupyter in its environment and restart it, or name another by GPURUN_URL.",
+        )
+    if status == 413:
+        return TooLarge("The server takes no upload of this size.", "Leave data out with .gitignore.")
+    if status >= 500:
+        return Broken(f"The server at {url} failed with status {status}.", "Its log says why.")
+    return GpurunError(f"The server at {url} answered with status {status}.", "Its log says why.")
+
+
+@contextmanager
+def _translated(url: str) -> Iterator[None]:
+    """Turn httpx's exceptions into ours."""
+    hint = "Start it with `jupyter lab`, or name another one by GPURUN_URL and GPURUN_TOKEN."
+    try:
+        yield
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol) as error:
+        raise ServerUnreachable(f"No Jupyter server answers at {url} ({error}).", hint) from error
+    except httpx.TransportError as error:
+        why = str(error) or type(error).__name__
+        raise Broken(f"The connection to the Jupyter server at {url} broke ({why}).", hint) from error
+
+
+def _is_local(url: str) -> bool:
+    return (urlsplit(url).hostname or "") in ("localhost", "127.0.0.1", "::1")

@@ -1,0 +1,73 @@
+"""What may be said about a run when it is submitted, and how it becomes a RunSpec."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import msgspec
+
+from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.core.runs import RunSpec
+from gpurun_jupyter.core.units import parse_duration_s
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class RunOptions(TypedDict, total=False):
+    """The options of a run; what is left out has the server's default.
+
+    gpu: GPUs wanted; by default one where any agent has one, else a CPU slot; 0 is a CPU slot.
+    kernel: kernelspec, for code; by default the agent's own Python.
+    timeout: seconds, or text such as "2h".
+    priority: higher starts earlier; 0 by default.
+    wait_for_device: wait for a machine that could run it instead of being refused.
+    """
+
+    gpu: int | None
+    kernel: str | None
+    name: str | None
+    project: str
+    tags: list[str]
+    priority: int
+    timeout: float | str | None
+    env: dict[str, str]
+    wait_for_device: bool
+
+
+def spec_of(options: Mapping[str, Any], **what: Any) -> RunSpec:
+    """The options and what to run, checked. Raises InvalidRequest."""
+    fields = {key: value for key, value in {**options, **what}.items() if value is not None}
+    if "timeout" in fields:
+        fields["timeout"] = parse_duration_s(fields["timeout"])
+    try:
+        return msgspec.convert(fields, RunSpec)
+    except msgspec.ValidationError as error:
+        raise _explained(error) from error
+
+
+def form_of(spec: RunSpec) -> dict[str, str | list[str]]:
+    """The options as the fields of a form: lists are repeated, NAME=value for each variable."""
+    fields: dict[str, str | list[str]] = {}
+    for key, value in msgspec.to_builtins(spec).items():
+        if isinstance(value, dict):
+            fields[key] = [f"{name}={text}" for name, text in value.items()]
+        elif isinstance(value, bool):
+            fields[key] = "true" if value else "false"
+        else:
+            fields[key] = [str(one) for one in value] if isinstance(value, list) else str(value)
+    return fields
+
+
+def _explained(error: msgspec.ValidationError) -> InvalidRequest:
+    """`Expected `int` >= 0 - at `$.gpu`` as a sentence."""
+    what, _, where = str(error).partition(" - at `$.")
+    if "unknown field" in what:
+        name = what.split("`")[1]
+        return InvalidRequest(f"A run has no option {name!r}.", f"There are {', '.join(_names())}.")
+    what = what.replace("`", "").replace("Expected ", "expected ")
+    return InvalidRequest(f"The run's {where.rstrip('`') or 'description'} is not right: {what}.", "Change it.")
+
+
+def _names() -> list[str]:
+    return [*RunOptions.__annotations__]

@@ -1,0 +1,183 @@
+"""A run that was submitted, as something to look at, wait for and end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import msgspec
+
+from gpurun_jupyter.client.stream import Connected, EventsFrame, Live, RunsFrame, lines
+from gpurun_jupyter.core.errors import RunFailed
+from gpurun_jupyter.core.events import START_OF_LOG, AnyEvent, Cursor, Error, Start, decode_line
+from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
+from gpurun_jupyter.core.runs import Run as RunRecord
+from gpurun_jupyter.core.runs import RunProgress
+
+if TYPE_CHECKING:
+    from gpurun_jupyter.client.http import Connection, Params
+
+_TICK_S = 0.2  # how late a timeout may be noticed
+
+
+class Run:
+    """A run on the server. Its properties tell what was seen last; `refresh` looks again.
+
+    Methods raise ServerUnreachable, NotAllowed and RunNotFound.
+    """
+
+    def __init__(self, connection: Connection, record: RunRecord) -> None:
+        self._connection = connection
+        self.record = record
+
+    def __repr__(self) -> str:
+        how = self.record.outcome or self.record.state
+        return f"<Run {self.id} {self.name!r} {how.value}>"
+
+    @property
+    def id(self) -> str:
+        """The run's id, for ever its own."""
+        return self.record.id
+
+    @property
+    def name(self) -> str:
+        """The run's name; a newer run may have the same."""
+        return self.record.name
+
+    @property
+    def state(self) -> State:
+        """Where the run is."""
+        return self.record.state
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How the run ended; None before it did."""
+        return self.record.outcome
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why the run ended as it did; None before it did."""
+        return self.record.reason
+
+    @property
+    def progress(self) -> RunProgress | None:
+        """How far the run is; None where it said nothing about it."""
+        return self.record.progress
+
+    def refresh(self) -> Run:
+        """Ask the server how the run is now."""
+        self.record = self._connection.get(self._route(), RunRecord)
+        return self
+
+    def wait(self, timeout: float | None = None) -> Run:
+        """Block until the run has finished, however it did. Raises TimeoutError after `timeout` s."""
+        wait_for([self], timeout)
+        return self
+
+    def cancel(self, kill: bool = False) -> Run:
+        """Interrupt the run; `kill`, or asking again, ends it. Raises WrongState if it has finished."""
+        self.record = self._connection.post(f"{self._route()}/cancel", RunRecord, {"kill": True} if kill else {})
+        return self
+
+    def logs(self, tail: int | None = None) -> str:
+        """What the run printed, with its terminal colours; `tail` is how many of the last lines."""
+        return self._connection.text(f"{self._route()}/log", [] if tail is None else [("tail", str(tail))])
+
+    def metrics(self) -> dict[str, Any]:
+        """Each metric: last, min, max, step, and points as [step, seconds since the start, value]."""
+        return self._connection.get(f"{self._route()}/metrics", dict[str, dict[str, Any]])["metrics"]
+
+    def events(self, cursor: Cursor | str | None = None, follow: bool = False) -> Iterator[tuple[Cursor, AnyEvent]]:
+        """The events after `cursor`, each with the place after it; with `follow`, until the run's end."""
+        start = Cursor.parse(cursor) if isinstance(cursor, str) else cursor or START_OF_LOG
+        return self._followed(start) if follow else self._logged(start)
+
+    def live(self, cursor: Cursor = START_OF_LOG) -> Live:
+        """The live connection to this run: a context manager whose `frames()` end with the run."""
+        return Live(self._connection, run_id=self.id, cursor=cursor)
+
+    def changes(self) -> Live:
+        """The live connection to all runs of the server: its frames tell changes, no events, without end."""
+        return Live(self._connection, [("watch", "runs")])
+
+    def failure(self) -> RunFailed | None:
+        """What went wrong, with the remote traceback; None if the run succeeded."""
+        if self.outcome is Outcome.SUCCEEDED:
+            return None
+        how = (self.outcome or self.state).value.replace("_", " ")
+        why = self.record.message or (self.reason.value.replace("_", " ") if self.reason else "")
+        message = f"{self.name} {how}{f': {why}' if why else ''}".rstrip(".") + "."
+        return RunFailed(message, f"`gpurun logs {self.id}` shows what it printed.", self._traceback())
+
+    def _traceback(self) -> str:
+        last = ""
+        for line in self._lines(START_OF_LOG):
+            if b'"kind":"error"' in line and isinstance(event := _known(line), Error):
+                last = "\n".join(event.traceback)
+        return last
+
+    def _logged(self, cursor: Cursor) -> Iterator[tuple[Cursor, AnyEvent]]:
+        for line in self._lines(cursor):
+            event = _known(line)
+            if isinstance(event, Start) and event.attempt != cursor.attempt:
+                cursor = Cursor(event.attempt, 0)
+            cursor = cursor._replace(offset=cursor.offset + len(line) + 1)
+            if event is not None:
+                yield cursor, event
+
+    def _followed(self, cursor: Cursor) -> Iterator[tuple[Cursor, AnyEvent]]:
+        with self.live(cursor) as live:
+            for frame in live.frames():
+                if isinstance(frame, EventsFrame):
+                    yield from frame.placed(cursor)
+                    cursor = Cursor.parse(frame.cursor)
+
+    def _lines(self, cursor: Cursor) -> Iterator[bytes]:
+        params: Params = [("cursor", str(cursor))]
+        with self._connection.stream(f"{self._route()}/events", params, "application/x-ndjson") as response:
+            yield from (line for line in lines(response.iter_bytes()) if line)
+
+    def _route(self) -> str:
+        return f"runs/{quote(self.id, safe='')}"
+
+
+def wait_for(runs: list[Run], timeout: float | None = None) -> None:
+    """Block until all of these runs have finished. Raises TimeoutError after `timeout` seconds."""
+    waiting = {run.id: run for run in runs if run.refresh().state is not State.FINISHED}
+    deadline = None if timeout is None else time.monotonic() + timeout
+    if not waiting:
+        return
+    with runs[0].changes() as live:
+        for frame in live.frames(_TICK_S):
+            _look(waiting, frame)
+            if not waiting:
+                return
+            if deadline is not None and time.monotonic() >= deadline:
+                raise _too_long(waiting, timeout)
+
+
+def _look(waiting: dict[str, Run], frame: object) -> None:
+    """Take those that have finished out of `waiting`."""
+    if isinstance(frame, Connected):  # what happened before the connection stood may not be told again
+        for run in waiting.values():
+            run.refresh()
+    if isinstance(frame, RunsFrame):
+        for record in frame.runs:
+            if record.id in waiting:
+                waiting[record.id].record = record
+    for run in [run for run in waiting.values() if run.state is State.FINISHED]:
+        del waiting[run.id]
+
+
+def _too_long(waiting: dict[str, Run], timeout: float | None) -> TimeoutError:
+    names = ", ".join(run.name for run in waiting.values())
+    return TimeoutError(f"{names}: not finished after {timeout:g} s, and still going on. Wait again, or cancel.")
+
+
+def _known(line: bytes) -> AnyEvent | None:
+    try:
+        return decode_line(line)
+    except msgspec.ValidationError:  # a kind that only a newer server knows
+        return None

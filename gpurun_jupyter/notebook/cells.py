@@ -1,0 +1,55 @@
+"""What `%%gpurun` and `%gpurun` do: parse, call the client, show."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+import click
+
+from gpurun_jupyter.cli.app import gpurun
+from gpurun_jupyter.cli.options import given, run_options
+from gpurun_jupyter.cli.screen import Invocation
+from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.notebook import kernelspec, screens
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@run_options
+@click.option("--detach", is_flag=True, help="Return at once; the view under the cell stays live.")
+def options_of_cell(**options: Any) -> dict[str, Any]:
+    """Run this cell as a run of gpurun: queued, on a GPU if there is one, with its output live below.
+
+    Interrupting the cell asks the run to stop; a second time kills it.
+    """
+    return options
+
+
+def run_cell(shell: Any, to: Invocation, line: str, code: str) -> Any:
+    """Submit the cell and, unless it is detached, show it to its end; returns its value to be displayed."""
+    options = options_of_cell.main(_words(line), prog_name="%%gpurun", standalone_mode=False)
+    if not isinstance(options, dict):
+        return None  # --help was asked for
+    chosen = given(options)
+    if "kernel" not in chosen and (found := kernelspec.of_this_notebook(shell, to.client)):
+        chosen["kernel"] = found
+    run = to.client.submit(code, dir=options["directory"], tell=to.screen.say, **chosen)
+    if options["detach"]:
+        screens.show_detached(to.screen, run)
+        return None
+    return screens.show_waiting(to.screen, run)
+
+
+def run_line(to: Invocation, line: str) -> None:
+    """Carry out a verb as the command line does."""
+    args = _words(line) or ["--help"]
+    code = gpurun.main(args, prog_name="%gpurun", standalone_mode=False, obj=to)
+    if isinstance(code, int) and code == 1:
+        raise click.ClickException("Not every run succeeded.")
+
+
+def _words(line: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise InvalidRequest(f"The line cannot be read ({error}).", "Close the quotation marks.") from error

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import httpx
+import pytest
+from unit.client_fake import FakeServer, ended, refused, run_record
+
+from gpurun_jupyter.client.http import Broken
+from gpurun_jupyter.core.errors import (
+    FileMissing,
+    GpurunError,
+    InvalidRequest,
+    NoSuchDevices,
+    NotAllowed,
+    RunFailed,
+    ServerUnreachable,
+    TooLarge,
+)
+from gpurun_jupyter.core.events import Error, Output
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gpurun_jupyter.client.http._FIRST_PAUSE_S", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (refused("no_such_devices", "No agent has 3 GPUs.", 409), NoSuchDevices),
+        (refused("not_allowed", "curl needs a token", 403), NotAllowed),
+        (httpx.Response(302, headers={"Location": "/hub/login"}), NotAllowed),
+        (httpx.Response(404, text="404: Not Found"), ServerUnreachable),
+        (httpx.Response(413, text="proxy says no"), TooLarge),
+        (httpx.Response(418), GpurunError),
+        (httpx.ConnectError("Connection refused"), ServerUnreachable),
+        (httpx.ReadTimeout("timed out"), Broken),
+    ],
+)
+def test_every_failure_is_a_gpurun_error(answer: httpx.Response | Exception, kind: type[GpurunError]) -> None:
+    server = FakeServer()
+    server.refusals = [answer]
+    with pytest.raises(GpurunError) as raised:
+        server.client.devices()
+    assert type(raised.value) is kind
+    assert "secret" not in str(raised.value)
+
+
+def test_a_submit_is_repeated_with_the_same_key_when_the_connection_breaks() -> None:
+    server = FakeServer()
+    server.refusals = [httpx.ReadError("reset"), httpx.Response(502)]
+    assert server.client.submit("print(1)", gpu=0, timeout="2h").name == "digits"
+    assert len({request.headers["Idempotency-Key"] for request in server.seen}) == 1
+    assert [request.content for request in server.seen] == [b'{"code":"print(1)","gpu":0,"timeout":7200.0}'] * 3
+
+
+def test_a_cancel_is_never_repeated_since_the_second_kills() -> None:
+    server = FakeServer()
+    run = server.client.get("last")
+    server.refusals = [httpx.ReadError("reset")]
+    with pytest.raises(Broken):
+        run.cancel()
+    assert server.paths() == ["GET runs/last", "POST runs/k3f9x2ab/cancel"]
+
+
+def test_bad_options_are_refused_before_anything_is_sent() -> None:
+    server = FakeServer()
+    for options in ({"gpu": -1}, {"nonsense": 1}, {"timeout": "soon"}, {"env": {"1a": "x"}}):
+        with pytest.raises(InvalidRequest):
+            server.client.submit("1", **options)  # type: ignore[arg-type]
+    with pytest.raises(InvalidRequest):
+        server.client.submit("  ")
+    assert server.seen == []
+
+
+def test_a_directory_is_sent_as_a_form(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("print(1)")
+    server, told = FakeServer(), list[str]()
+    server.client.submit_dir(
+        tmp_path,
+        "train.py",
+        ["--epochs", "3"],
+        tags=["a", "b"],
+        env={"K": "v=w"},
+        wait_for_device=True,
+        tell=told.append,
+    )
+    body = server.seen[0].content.decode("latin-1")
+    for name, value in [("entry", "train.py"), ("args", "--epochs"), ("args", "3"), ("tags", "b"), ("env", "K=v=w")]:
+        assert f'name="{name}"\r\n\r\n{value}\r\n' in body
+    assert 'name="wait_for_device"\r\n\r\ntrue' in body
+    assert told == ["shipping 1 file (8 B)"]
+
+
+def test_a_zip_is_sent_as_it_is_and_names_its_own_entry(tmp_path: Path) -> None:
+    path = tmp_path / "project.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("project/main.py", "1")
+        archive.writestr("project/other.py", "1")
+    server = FakeServer()
+    server.client.submit_dir(path)
+    assert path.read_bytes() in server.seen[0].content
+    assert b'name="entry"\r\n\r\nmain.py' in server.seen[0].content
+
+
+def test_missing_entries_are_named(tmp_path: Path) -> None:
+    client = FakeServer().client
+    with pytest.raises(FileMissing, match="nothing"):
+        client.submit_dir(tmp_path / "nothing.py")
+    with pytest.raises(FileMissing, match=r"train\.py"):
+        client.submit_dir(tmp_path, "train.py")
+    with pytest.raises(InvalidRequest, match="Which file"):
+        client.submit_dir(tmp_path)
+
+
+def test_run_waits_and_raises_the_remote_traceback() -> None:
+    error = Error(name="ValueError", value="bad", traceback=["Traceback", "ValueError: bad"])
+    output = Output(stream="stdout", text='{"kind":"error"}')
+    server = FakeServer(ended("failed", "exception", message="ValueError: bad"), [output, error])
+    with pytest.raises(RunFailed, match="digits failed: ValueError: bad") as raised:
+        server.client.run("1/0")
+    assert raised.value.traceback == "Traceback\nValueError: bad"
+
+
+def test_waiting_has_an_end() -> None:
+    server = FakeServer(run_record(state="running"))
+    run = server.client.get("last")
+    with pytest.raises(TimeoutError, match="digits"):
+        run.wait(timeout=0.01)
+
+
+def test_a_repr_shows_no_secret() -> None:
+    server = FakeServer()
+    assert repr(server.client) == "<Client http://fake:1/base/>"
+    assert repr(server.client.get("last")) == "<Run k3f9x2ab 'digits' succeeded>"

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from IPython.core.error import UsageError
+from unit.client_fake import FakeServer, ended, run_record
+
+from gpurun_jupyter.cli.screen import Table
+from gpurun_jupyter.core.events import Display, Error, Output, Result
+from gpurun_jupyter.notebook import bundle, kernelspec, view
+from gpurun_jupyter.notebook.faults import CellFailed
+from gpurun_jupyter.notebook.magics import Magics, _with_a_body
+
+NASTY = "<img src=x onerror=alert(1)>"
+
+
+class Publisher:
+    def __init__(self) -> None:
+        self.published: list[SimpleNamespace] = []
+
+    def publish(self, **message: Any) -> None:
+        self.published.append(SimpleNamespace(**message))
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    monkeypatch.setattr(view, "_widget_of", lambda _: None)  # a widget needs a kernel to speak through
+    kernel = SimpleNamespace(config={"IPKernelApp": {"connection_file": "/run/kernel-abc.json"}})
+    return SimpleNamespace(kernel=kernel, display_pub=Publisher())
+
+
+def magics(shell: SimpleNamespace, server: FakeServer) -> Magics:
+    made = Magics(shell)
+    made._connected = lambda: server.client  # type: ignore[method-assign]
+    return made
+
+
+def test_a_cell_shows_one_view_its_displays_and_its_value(shell: SimpleNamespace) -> None:
+    events = [
+        Output(stream="stdout", text="hello\n"),
+        Display(data={"text/plain": "fig"}, display_id="d"),
+        Display(data={"text/plain": "fig2"}, display_id="d", update=True),
+        Result(data={"text/plain": "42"}),
+    ]
+    value = magics(shell, FakeServer(events=events)).cell("--name digits", "6*7")
+    first, figure, redrawn, last = shell.display_pub.published
+    assert value._repr_mimebundle_() == ({"text/plain": "42"}, {})
+    assert first.transient == last.transient
+    assert (first.update, last.update) == (False, True)
+    assert figure.transient == redrawn.transient != {"display_id": "d"}
+    assert redrawn.update
+    assert last.data["text/plain"] == "✓ digits  succeeded in 0:48\nhello"
+    assert last.data[bundle.RUN_MIME]["summary"]["state"] == "finished"
+    assert last.data[bundle.RUN_MIME]["published"] == 2
+    assert bundle.WIDGET_MIME not in last.data
+
+
+def test_a_failed_run_fails_the_cell_with_its_own_traceback(shell: SimpleNamespace) -> None:
+    error = Error(name="ValueError", value="bad", traceback=["\x1b[31mValueError\x1b[0m: bad"])
+    failing = magics(shell, FakeServer(ended("failed", "exception"), [error]))
+    with pytest.raises(CellFailed, match="bad") as raised:
+        failing.cell("", "1/0")
+    assert type(raised.value).__name__ == "ValueError"
+    assert raised.value._render_traceback_() == ["\x1b[31mValueError\x1b[0m: bad"]
+
+
+def test_a_run_that_did_not_raise_says_how_it_ended(shell: SimpleNamespace) -> None:
+    failing = magics(shell, FakeServer(ended("failed", "kernel_died", message="the kernel died")))
+    with pytest.raises(CellFailed) as raised:
+        failing.cell("", "1")
+    assert raised.value._render_traceback_() == ["✗ digits  failed after 0:48: the kernel died"]
+
+
+@pytest.mark.parametrize("line", ["--nope", "--gpu x", "--timeout soon", "--dir /no/such/place", "'open"])
+def test_refusals_are_one_sentence(shell: SimpleNamespace, line: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        magics(shell, FakeServer()).cell(line, "1")
+    assert "\n" not in str(raised.value)
+    assert raised.value.__suppress_context__
+
+
+def test_a_huge_directory_is_refused_in_a_sentence(shell: SimpleNamespace, tmp_path: Path) -> None:
+    with (tmp_path / "data.bin").open("wb") as file:
+        file.truncate(3 * 2**30)
+    with pytest.raises(UsageError, match=r"holds 3.0 GB"):
+        magics(shell, FakeServer()).cell(f"--dir {tmp_path}", "1")
+
+
+def test_a_detached_cell_returns_at_once(shell: SimpleNamespace) -> None:
+    server = FakeServer()
+    assert magics(shell, server).cell("--detach", "1") is None
+    assert [request.url.path for request in server.seen] == ["/base/api/kernels/abc", "/base/gpurun/api/v1/runs"]
+    assert b'"kernel":"python3"' in server.seen[-1].content
+    assert len(shell.display_pub.published) == 1
+
+
+def test_verbs_are_those_of_the_command_line(shell: SimpleNamespace, capsys: pytest.CaptureFixture[str]) -> None:
+    ours = magics(shell, FakeServer(ended("failed", "exit_code")))
+    ours.line("status")
+    assert "<table>" in shell.display_pub.published[0].data["text/html"]
+    ours.line("logs last")
+    assert capsys.readouterr().out == "printed\n"
+    ours.line("")
+    assert "Usage: %gpurun" in capsys.readouterr().out
+    with pytest.raises(UsageError, match="Not every run succeeded"):
+        ours.line("wait last")
+    with pytest.raises(UsageError, match="no run 'zzz'"):
+        ours.line("logs zzz")
+
+
+def test_help_needs_no_cell(shell: SimpleNamespace, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _with_a_body(["%%gpurun --help\n"]) == ["%%gpurun --help\n", "\n"]
+    assert _with_a_body(["%%gpurun\n", "1\n"]) == ["%%gpurun\n", "1\n"]
+    assert magics(shell, FakeServer()).cell("--help", "\n") is None
+    assert "--gpu N" in capsys.readouterr().out
+
+
+def test_nothing_of_a_run_becomes_markup() -> None:
+    record = run_record(name=NASTY, waiting={"position": 1, "why": NASTY})
+    html = bundle.run_bundle(record, f"{NASTY}\n")["text/html"]
+    table = bundle.table_html(Table(NASTY, (NASTY,), [(NASTY,)], ""))
+    assert "<img" not in html + table
+    assert html.count("&lt;img") == table.count("&lt;img") == 3
+
+
+def test_a_widget_of_the_runs_own_kernel_gives_way_to_its_text() -> None:
+    data = {bundle.WIDGET_MIME: {"model_id": "x"}, "text/plain": "bar"}
+    assert view.drawable(data) == {"text/plain": "bar"}
+    assert view.drawable({bundle.WIDGET_MIME: {}}) == {bundle.WIDGET_MIME: {}}
+
+
+def test_the_notebooks_own_kernelspec_is_asked_for_once(shell: SimpleNamespace) -> None:
+    asked: list[str] = []
+    client = SimpleNamespace(url="u", kernel_name=lambda kernel_id: asked.append(kernel_id) or "python3")
+    assert kernelspec.of_this_notebook(shell, client) == "python3"  # type: ignore[arg-type]
+    assert kernelspec.of_this_notebook(shell, client) == "python3"  # type: ignore[arg-type]
+    assert asked == ["abc"]
+    assert kernelspec.of_this_notebook(SimpleNamespace(kernel=None), client) is None  # type: ignore[arg-type]
+
+
+def test_loading_the_extension_imports_nothing_heavy() -> None:
+    code = """
+import sys, IPython
+before = set(sys.modules)
+shell = IPython.core.interactiveshell.InteractiveShell.instance()
+import gpurun_jupyter; gpurun_jupyter.load_ipython_extension(shell)
+heavy = {"httpx", "click", "rich", "ipywidgets", "anywidget", "msgspec"}
+print(sorted(heavy & (set(sys.modules) - before)))
+"""
+    env = {**os.environ, "IPYTHONDIR": "/nonexistent"}
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
+    assert found.stdout.strip().splitlines()[-1] == "[]"
