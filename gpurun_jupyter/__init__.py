@@ -25,7 +25,7 @@ _NAMES = {
     "RunFailed": "gpurun_jupyter.core.errors",
 }
 
-__all__ = ["Client", "Run", "RunFailed", "report"]  # noqa: F822 - report is a package beside this file
+__all__ = ["Client", "Run", "RunFailed", "report"]
 
 
 def __getattr__(name: str) -> Any:

@@ -60,7 +60,9 @@ def isolated_environment(folder: Path) -> dict[str, str]:
 class JupyterServer:
     """A Jupyter server with gpurun in it. `kill` is kill -9; the same object may be started again."""
 
-    def __init__(self, folder: Path, *, app: str = "server", base_url: str = "/", options: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, folder: Path, *, app: str = "server", base_url: str = "/", options: tuple[str, ...] = ()
+    ) -> None:
         self.folder = folder
         self.home = folder / "home"
         self.env = isolated_environment(folder)
@@ -68,7 +70,11 @@ class JupyterServer:
         self.base_url = base_url
         self.url = f"http://127.0.0.1:{self.port}{base_url}"
         self._command = [str(BIN / "jupyter"), app, "--no-browser", "--allow-root", "--port-retries=0"]
-        self._command += [f"--port={self.port}", f"--IdentityProvider.token={TOKEN}", f"--ServerApp.base_url={base_url}"]
+        self._command += [
+            f"--port={self.port}",
+            f"--IdentityProvider.token={TOKEN}",
+            f"--ServerApp.base_url={base_url}",
+        ]
         self._command += [f"--ServerApp.root_dir={folder / 'files'}", *options]
         self._process: subprocess.Popen[bytes] | None = None
         self.http = httpx.Client(

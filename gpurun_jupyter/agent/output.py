@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +14,9 @@ import msgspec
 from gpurun_jupyter.agent.event_log import EventLog
 from gpurun_jupyter.core.events import Event, Metric, Progress, decode_line
 from gpurun_jupyter.progress import Decoder
+
+#: After so long without more, text that could have become a bar or a marker is shown as it stands.
+QUIET_S = 0.1
 
 _READ_BYTES = 65536
 _REPORTED = (Progress, Metric)
@@ -25,20 +28,31 @@ class OutputSink:
     def __init__(self, log: EventLog) -> None:
         self._log = log
         self._decoder = Decoder()
+        self._quiet: asyncio.TimerHandle | None = None
 
     def text(self, stream: Literal["stdout", "stderr"], text: str) -> None:
         """Text as it was printed, in pieces of any size."""
-        for event in self._decoder.feed(text, stream):
-            self._log.write(event)
+        self._write(self._decoder.feed(text, stream))
+        if self._quiet is not None:
+            self._quiet.cancel()
+        self._quiet = asyncio.get_running_loop().call_later(QUIET_S, self._say_what_waits)
 
     def event(self, event: Event) -> None:
         """Anything that is not printed text."""
-        self.flush()
+        self._say_what_waits()
         self._log.write(event)
 
-    def flush(self) -> None:
-        """Write what the decoder holds back."""
-        for event in self._decoder.flush():
+    def close(self) -> None:
+        """Write what the decoder still holds back: there is no more to come."""
+        if self._quiet is not None:
+            self._quiet.cancel()
+        self._write(self._decoder.flush())
+
+    def _say_what_waits(self) -> None:
+        self._write(self._decoder.idle())
+
+    def _write(self, events: Iterable[Event]) -> None:
+        for event in events:
             self._log.write(event)
 
 

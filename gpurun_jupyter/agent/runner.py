@@ -73,7 +73,7 @@ async def _carried_out(folder: AttemptFolder, grant: Grant, log: EventLog, stopp
     except (GpurunError, OSError) as error:
         return End(outcome=Outcome.FAILED, reason=Reason.START_FAILED, message=str(error))
     finally:
-        sink.flush()
+        sink.close()
 
 
 def _execution_for(grant: Grant) -> Callable[[AttemptFolder, Grant, OutputSink], Execution]:

@@ -1,0 +1,62 @@
+# Everything from a fresh clone: needs Python 3.10 or newer and make. `make` alone says what there is.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STATE := $(CURDIR)/.demo
+# Jupyter refuses to run as root, as in a container, unless it is told that this is meant.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+LAB_FILES := $(shell find labextension -type f \
+	-not -path '*/node_modules/*' -not -path '*/lib/*' -not -path '*/.yarn/*' -not -name '*.tsbuildinfo')
+
+# uv is quick, but does not read pip's configuration: where that names the index, pip has to do it.
+install = $(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[$(1)]' \
+	|| $(BIN)/python -m pip install --quiet -e '.[$(1)]'
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help demo lab test test-long lint clean
+.DELETE_ON_ERROR:
+
+help: ## print this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.demo ## set everything up and run examples/01-first-run.ipynb against a real Jupyter server
+	$(BIN)/python examples/demo.py
+
+lab: $(VENV)/.demo ## open the same notebook in JupyterLab
+	GPURUN_HOME=$(STATE)/home $(BIN)/jupyter lab $(AS_ROOT) examples/01-first-run.ipynb
+
+test: lint ## check and test everything that takes less than minutes, in a browser too
+	CHROMIUM="$$(tests/browser/install_browser.sh)" && export CHROMIUM && $(BIN)/python -m pytest -m "not long"
+
+test-long: lint ## the same and the long tests
+	CHROMIUM="$$(tests/browser/install_browser.sh)" && export CHROMIUM && $(BIN)/python -m pytest
+
+lint: $(VENV)/.test ## style, types, and who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+clean: ## remove what was built and installed, and the demo's state
+	rm -rf $(VENV) $(STATE) dist gpurun_jupyter/labextension gpurun_jupyter/static
+	rm -rf labextension/node_modules labextension/lib labextension/tsconfig.tsbuildinfo
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "gpurun needs Python 3.10 or newer; name one: make PYTHON=...")'
+	@echo "Setting up $(VENV); this takes a few minutes, once."
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@touch $@
+
+$(VENV)/.demo: pyproject.toml $(LAB_FILES) | $(VENV)/.made
+	$(call install,demo)
+	@touch $@
+
+# What tests need contains what the demo needs.
+$(VENV)/.test: pyproject.toml $(LAB_FILES) | $(VENV)/.made
+	$(call install,test)
+	@touch $(VENV)/.demo $@

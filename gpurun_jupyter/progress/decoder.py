@@ -1,0 +1,32 @@
+"""The decoder of a run's two streams of text."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from gpurun_jupyter.core.events import Metric, Output, Progress
+from gpurun_jupyter.progress.bars import Bars
+from gpurun_jupyter.progress.screen import Screen
+
+
+class Decoder:
+    """Terminal text in, events out. The events carry no time: whoever feeds the decoder stamps them.
+
+    How the text is cut into pieces changes neither the text that comes out nor where the bars end up.
+    """
+
+    def __init__(self) -> None:
+        bars = Bars()
+        self._screens = {"stdout": Screen("stdout", bars), "stderr": Screen("stderr", bars)}
+
+    def feed(self, text: str, stream: Literal["stdout", "stderr"]) -> list[Output | Progress | Metric]:
+        """What came of this text: ordinary text at once and unchanged, but `\\r\\n` becomes a newline."""
+        return self._screens[stream].feed(text)
+
+    def idle(self) -> list[Output | Progress | Metric]:
+        """Call when the run is quiet: gives out a redrawn line that is no bar and has no end yet."""
+        return [event for screen in self._screens.values() for event in screen.idle()]
+
+    def flush(self) -> list[Output | Progress | Metric]:
+        """Call at the end: gives out all that is held, and the last line of each bar that had none yet."""
+        return [event for screen in self._screens.values() for event in screen.end()]

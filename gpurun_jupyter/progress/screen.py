@@ -1,0 +1,218 @@
+"""One stream of text, read as a terminal would as far as bars need: carriage returns, newlines, cursor up.
+
+Ordinary text passes at once. What follows a carriage return waits for its end (another one, a newline, a
+movement of the cursor), because it may be a bar; one that is recognisably whole is told of at once.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import Literal
+
+from gpurun_jupyter.progress import markers, tqdm
+from gpurun_jupyter.progress.bars import Bars
+from gpurun_jupyter.progress.plain import Emitted, Plain
+from gpurun_jupyter.progress.readings import MAX_HELD_CHARS, Reading, without_colours
+from gpurun_jupyter.progress.region import Region
+
+#: Asked in this order what a piece of text after a carriage return is.
+RECOGNISERS = (tqdm.read,)
+
+_CONTROL = re.compile(r"\r|\n|\x1b\[(\d*)A")
+_PART_OF_CONTROL = re.compile(r"\x1b(?:\[\d{0,4})?")
+_LINE_END = re.compile(r"\r+\n")
+
+
+class _Mode(Enum):
+    TEXT = "ordinary text passes"
+    FRAME = "after a carriage return"
+    MOVED = "the cursor came into another row, and nothing has been written there"
+
+
+class Screen:
+    """The decoder of one stream."""
+
+    def __init__(self, stream: Literal["stdout", "stderr"], bars: Bars) -> None:
+        self._plain = Plain(stream, bars)
+        self._region = Region(stream, bars)
+        self._mode = _Mode.TEXT
+        self._held = ""  # of a frame, of a control sequence, or newlines that may turn out to be movements
+        self._carriage_return = ""  # the last character was one: with a newline it is only a line's end
+        self._line_open = False  # ordinary text stands in the region's first row
+
+    def feed(self, text: str) -> list[Emitted]:
+        """Take text in; returns what came of it."""
+        if not self._pass_plain(text):
+            rest = self._held + self._newlines_only(text)
+            self._held = ""
+            while rest:
+                rest = self._step(rest)
+            self._tell_whole_bar()
+        return self._plain.take()
+
+    def idle(self) -> list[Emitted]:
+        """The run is quiet: pass on as ordinary text what is held and does not look like a bar."""
+        if self._mode is _Mode.FRAME and self._held.strip() and not _recognise(self._held):
+            held, self._held = self._held, ""
+            self._ordinary(held)
+        return self._plain.take()
+
+    def end(self) -> list[Emitted]:
+        """The text is at its end: give out what is held, and a line for every bar that had none yet."""
+        held, self._held = self._held, ""
+        if self._mode is _Mode.FRAME:
+            self._plain.read(self._decide(held, ""))
+        else:
+            self._leave(held)
+        self._plain.release()
+        if self._carriage_return and not self._plain.at_line_start:
+            self._plain.write("\r")
+        self._carriage_return = ""
+        self._line_open = self._line_open or not self._plain.at_line_start
+        self._log(self._region.end())
+        self._mode = _Mode.TEXT
+        return self._plain.take()
+
+    def _pass_plain(self, text: str) -> bool:
+        """The short way of text that nothing here could change; whether it was taken."""
+        if self._mode is not _Mode.TEXT or self._held or self._carriage_return or not self._plain.settled:
+            return False
+        tail = text[-len(markers.PREFIX) :]
+        if self._region.suspended or "\r" in text or "[" in tail or markers.PREFIX in text:
+            return False
+        self._plain.write(text)
+        return True
+
+    def _newlines_only(self, text: str) -> str:
+        """Line ends as newlines; a carriage return at the end of the text waits for what follows."""
+        text = self._carriage_return + text
+        self._carriage_return = "\r" if text.endswith("\r") else ""
+        return _LINE_END.sub("\n", text.rstrip("\r")) if "\r" in text else text
+
+    def _step(self, text: str) -> str:
+        """Deal with the beginning of `text`; returns what is left to deal with."""
+        if self._mode is _Mode.TEXT:
+            return self._read_text(text)
+        return self._read_frame(text) if self._mode is _Mode.FRAME else self._read_movement(text)
+
+    def _read_text(self, text: str) -> str:
+        plain, carriage_return, rest = text.partition("\r")
+        moves = self._possible_moves(plain)
+        self._plain.read(plain[: len(plain) - moves])
+        if not carriage_return:
+            self._held = plain[len(plain) - moves :]
+            return ""
+        self._plain.release()
+        self._line_open = not self._plain.at_line_start
+        self._region.start(moves)
+        self._mode = _Mode.FRAME
+        return rest
+
+    def _possible_moves(self, text: str) -> int:
+        """How many newlines at the end perhaps lead to the row of an earlier bar, and are no empty lines."""
+        if not self._region.suspended:
+            return 0
+        newlines = len(text) - len(text.rstrip("\n"))
+        ends_a_line = newlines < len(text) or not self._plain.fresh
+        return max(0, newlines - ends_a_line)
+
+    def _read_frame(self, text: str) -> str:
+        if text.startswith(markers.PREFIX):
+            self._ordinary("")
+            return text
+        control = _CONTROL.search(text, 0, MAX_HELD_CHARS)
+        if control:
+            return self._decide(text[: control.start()], control[0]) + text[control.end() :]
+        if len(text) < MAX_HELD_CHARS:
+            self._held = text
+            return ""
+        return self._decide(text[:MAX_HELD_CHARS], "") + text[MAX_HELD_CHARS:]
+
+    def _decide(self, frame: str, control: str) -> str:
+        """Deal with a frame and the control that ended it; returns what is to be read as ordinary text."""
+        seen = _recognise(frame)
+        if seen:
+            self._draw(seen, frame)
+            behind = frame[seen.end :]
+            if control in ("", "\n") and without_colours(behind).strip():
+                self._leave("")
+                return behind + control
+        elif frame and not self._wiped_by(frame):
+            self._ordinary(frame)
+            return control
+        self._control(control)
+        return ""
+
+    def _draw(self, seen: Reading, frame: str) -> None:
+        lines, news = self._region.draw(seen, frame[: seen.end])
+        self._log(lines)
+        self._plain.tell(news)
+
+    def _wiped_by(self, frame: str) -> bool:
+        """Whether the frame is blank over a bar or over nothing; over ordinary text it is ordinary too."""
+        if without_colours(frame).strip(" ") or (self._line_open and self._region.untouched):
+            return False
+        self._region.wipe()
+        return True
+
+    def _ordinary(self, frame: str) -> None:
+        """Ordinary text takes the place of what the cursor's row holds."""
+        below = self._region.y > 0
+        lines = self._region.end_here()
+        if self._line_open and not (lines or below):
+            self._plain.write("\r")
+        self._to_text(lines, newline=below)
+        self._plain.read(frame)
+
+    def _leave(self, text: str) -> None:
+        """Ordinary text follows where the cursor stands."""
+        if self._mode is not _Mode.TEXT:
+            lines = [] if self._region.here else self._region.end_above()
+            self._to_text(lines, newline=True)
+        self._plain.read(text)
+
+    def _to_text(self, lines: list[str], *, newline: bool) -> None:
+        if self._line_open and (newline and not lines):
+            self._plain.write("\n")
+        self._log(lines)
+        self._line_open = False
+        self._region.start()
+        self._mode = _Mode.TEXT
+
+    def _read_movement(self, text: str) -> str:
+        control = _CONTROL.match(text)
+        if control:
+            self._control(control[0])
+            return text[control.end() :]
+        if _PART_OF_CONTROL.fullmatch(text):
+            self._held = text
+            return ""
+        self._leave("")
+        return text
+
+    def _control(self, control: str) -> None:
+        """Move the cursor."""
+        self._mode = _Mode.FRAME if control == "\r" else _Mode.MOVED
+        if control == "\n":
+            self._log(self._region.down())
+        elif control.startswith("\x1b"):
+            self._region.up(int(control[2:-1] or 1))
+
+    def _log(self, lines: list[str]) -> None:
+        if lines and self._line_open:
+            self._plain.write("\n")
+            self._line_open = False
+        self._plain.write("".join(lines))
+
+    def _tell_whole_bar(self) -> None:
+        """Tell of a bar that is there as a whole without waiting for what ends its frame."""
+        if self._mode is _Mode.FRAME and self._held:
+            seen = _recognise(self._held)
+            if seen and seen.closed:
+                self._draw(seen, self._held)
+
+
+def _recognise(frame: str) -> Reading | None:
+    readings = (read(frame) for read in RECOGNISERS)
+    return next((reading for reading in readings if reading), None)

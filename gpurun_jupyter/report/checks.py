@@ -1,0 +1,38 @@
+"""What users pass, as numbers and names that JSON can hold."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+MAX_NAME_CHARS = 200
+
+
+def number(value: Any, name: str) -> float:
+    """The value as a float: a number, a numpy or torch scalar, an array of one element. Raises TypeError."""
+    try:
+        single = value.item() if callable(getattr(value, "item", None)) else value
+        if isinstance(single, (str, bytes, bytearray)):
+            raise TypeError("it is text")
+        return float(single)
+    except (TypeError, ValueError, OverflowError, RuntimeError, AttributeError) as error:
+        kind = type(value).__name__
+        raise TypeError(f"{name} must be one number, but is {kind} {_short(value)} ({error}).") from error
+
+
+def finite_number(value: Any, name: str) -> float:
+    """The same, and neither NaN nor infinite. Raises TypeError."""
+    result = number(value, name)
+    if not math.isfinite(result):
+        raise TypeError(f"{name} must be a finite number, but is {result}.")
+    return result
+
+
+def clean_name(text: Any) -> str:
+    """Any text as a label or a metric's name."""
+    return str(text)[:MAX_NAME_CHARS].encode("utf-8", "replace").decode("utf-8")
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,133 @@
+"""`%%gpurun` and `%gpurun` in a kernel that the server started, as in a notebook."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from notebooks import ServerKernel
+from servers import JupyterServer, wait_until
+
+RUN_MIME = "application/vnd.gpurun.run+json"
+WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@pytest.fixture(scope="module")
+def kernel(server: JupyterServer) -> Iterator[ServerKernel]:
+    made = ServerKernel(server)
+    assert made.execute("%load_ext gpurun_jupyter").failed == ""
+    yield made
+    made.close()
+
+
+def test_a_cell_shows_its_view_its_displays_and_its_value(server: JupyterServer, kernel: ServerKernel) -> None:
+    cell = "%%gpurun --name shown\nfrom IPython.display import HTML, display\nprint('one line')\ndisplay(HTML('<i>x</i>'))\n6 * 7"
+    output = kernel.execute(cell)
+    assert output.failed == ""
+    view, shown, value = output.bundles
+    assert view[RUN_MIME]["run_id"] == server.run("shown")["id"]
+    assert WIDGET_MIME in view
+    assert shown["text/html"] == "<i>x</i>"
+    assert value["text/plain"] == "42"
+    final = output.updates[-1]
+    assert WIDGET_MIME not in final
+    assert final[RUN_MIME]["summary"]["outcome"] == "succeeded"
+    assert "succeeded" in final["text/plain"]
+    assert "one line" in final["text/plain"]
+    assert "one line" in final["text/html"]
+
+
+def test_the_notebooks_own_kernelspec_is_the_default(server: JupyterServer, kernel: ServerKernel) -> None:
+    kernel.execute("%%gpurun --name own-kernel\n1")
+    assert server.run("own-kernel")["spec"]["kernel"] == "python3"
+
+
+def test_a_cell_that_raises_shows_the_remote_traceback_and_fails(kernel: ServerKernel) -> None:
+    output = kernel.execute("%%gpurun\ndef load():\n    raise FileNotFoundError('no data')\nload()")
+    assert output.failed == "FileNotFoundError: no data"
+    assert output.error is not None
+    traceback = ANSI.sub("", "\n".join(output.error["traceback"]))
+    assert "in load()" in traceback
+    assert "gpurun_jupyter" not in traceback
+
+
+REFUSALS = {
+    "%%gpurun --gpu 3\n1": ("No agent has 3 GPUs on one machine", "has no GPUs", "--wait-for-device"),
+    "%%gpurun --gpus 1\n1": ("No such option", "--gpus"),
+    "%%gpurun --gpu many\n1": ("many", "integer"),
+    "%%gpurun --gpu -1\n1": ("-1", "gpu"),
+    "%%gpurun --timeout soon\n1": ("soon", "duration"),
+    "%%gpurun --kernel 'unclosed\n1": ("quotation",),
+    "%%gpurun --dir /does/not/exist\n1": ("/does/not/exist",),
+    "%%gpurun\n   ": ("empty",),
+    "%gpurun logs nobody-knows-it": ("There is no run 'nobody-knows-it'",),
+    "%gpurun cancel nobody-knows-it": ("There is no run 'nobody-knows-it'",),
+    "%gpurun dance": ("dance",),
+    "%gpurun submit absent.py --dir .": ("absent.py",),
+    "%gpurun submit train.py --dir /does/not/exist": ("/does/not/exist",),
+}
+
+
+@pytest.mark.parametrize("cell", REFUSALS)
+def test_a_refusal_is_one_sentence_and_the_cell_fails(kernel: ServerKernel, cell: str) -> None:
+    output = kernel.execute(cell)
+    assert output.failed.startswith("UsageError: ")
+    assert output.text == f"{output.failed}\n"
+    assert len(output.failed) < 400
+    assert output.bundles == []
+    for words in REFUSALS[cell]:
+        assert words in output.failed
+
+
+def test_a_directory_of_3_gb_is_refused_before_it_is_read(kernel: ServerKernel, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "train.py").write_text("print(1)")
+    with (tmp_path / "data" / "big.bin").open("wb") as file:
+        file.truncate(3 * 2**30)
+    output = kernel.execute(f"%gpurun submit train.py --dir {tmp_path}", timeout_s=5)
+    for words in ("3.0 GB", "data", ".gitignore"):
+        assert words in output.failed
+
+
+def test_a_directory_ships_runs_and_streams(server: JupyterServer, kernel: ServerKernel, tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("import sys, os\nprint(sys.argv[1:], sorted(os.listdir()))")
+    (tmp_path / "secret.log").write_text("not to be shipped")
+    (tmp_path / ".gitignore").write_text("*.log\n")
+    output = kernel.execute(f"%gpurun submit train.py --dir {tmp_path} --name shipped --wait -- --epochs 3")
+    assert output.failed == "", output
+    assert server.log("shipped") == "['--epochs', '3'] ['.gitignore', 'train.py']\n"
+    failing = kernel.execute(f"%gpurun submit train.py --dir {tmp_path} --wait --name broken --kernel no-such-kernel")
+    assert "no-such-kernel" in failing.failed + str(failing.updates)
+    assert failing.failed == "UsageError: Not every run succeeded."
+
+
+def test_detached_runs_are_waited_for_and_attached_to(server: JupyterServer, kernel: ServerKernel) -> None:
+    output = kernel.execute("%%gpurun --detach --name later\nimport time\nprint('begun', flush=True)\ntime.sleep(3)")
+    assert output.failed == ""
+    assert server.run("later")["state"] != "finished"
+    attached = kernel.execute("%gpurun attach later")
+    assert attached.failed == ""
+    assert "begun" in attached.updates[-1]["text/plain"]
+    assert "succeeded" in kernel.execute("%gpurun wait later").text
+    assert "begun" in kernel.execute("%gpurun logs later").text
+    assert "later" in str(kernel.execute("%gpurun runs").bundles)
+    assert "later" in str(kernel.execute("%gpurun status later").bundles)
+    assert "cpu" in str(kernel.execute("%gpurun devices").bundles)
+
+
+def test_an_interrupted_cell_interrupts_its_run(server: JupyterServer, kernel: ServerKernel) -> None:
+    request = kernel.start("%%gpurun --name long-one\nimport time\nprint('up', flush=True)\ntime.sleep(60)")
+    wait_until(lambda: server.http.get("runs/long-one").status_code == 200 and "up" in server.log("long-one"))
+    kernel.interrupt()
+    output = kernel.read_until_idle(request)
+    assert server.wait("long-one")["outcome"] == "cancelled"
+    assert "KeyboardInterrupt" in output.failed
+    assert "interrupt again to kill it" in output.text
+
+
+def test_loading_the_extension_is_quick_to_import_nothing_heavy(kernel: ServerKernel) -> None:
+    code = 'import subprocess, sys; print(subprocess.run([sys.executable, \'-c\', \'\'\'import sys\nimport gpurun_jupyter.notebook.magics\nprint([m for m in ("httpx", "click", "rich", "anywidget", "sqlalchemy", "msgspec") if m in sys.modules])\'\'\'], capture_output=True, text=True).stdout)'
+    assert kernel.execute(code).text.strip() == "[]"
