@@ -1,7 +1,7 @@
 """gpurun: run notebook cells and directories on GPUs from Jupyter.
 
-Importing this costs nothing: names are resolved when they are used. It also runs on Python 3.8, because the environments
-that runs execute in import `gpurun_jupyter.report` through it.
+Importing this costs nothing: names are resolved when they are used. It also runs on Python 3.8, because it is how the
+environments of runs import `gpurun_jupyter.report`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,10 @@ __all__ = ["Client", "Run", "RunFailed", "report"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib import metadata
+
+        return metadata.version("gpurun-jupyter")
     if name in _NAMES:
         return getattr(importlib.import_module(_NAMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

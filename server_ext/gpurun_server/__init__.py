@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from importlib import metadata
 from typing import Any
+
+__version__ = metadata.version("gpurun-jupyter")
 
 
 def _jupyter_server_extension_points() -> list[dict[str, Any]]:

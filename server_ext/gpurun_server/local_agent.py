@@ -18,9 +18,10 @@ from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.grants import Grant, Orders, Report
 from gpurun_jupyter.core.home import Home, write_json
 from gpurun_jupyter.core.processes import Identity
+from gpurun_server import __version__
 from gpurun_server.queue.claims import claim
 from gpurun_server.queue.ingest import end_without_log, ingest
-from gpurun_server.settings import DEFAULT_CPU_SLOTS, version
+from gpurun_server.settings import DEFAULT_CPU_SLOTS
 from gpurun_server.store.database import Database
 
 #: An agent that finds another one at work waits this long for it to leave, then leaves itself.
@@ -96,7 +97,7 @@ def _agent(home: Home, database: Database, options: argparse.Namespace) -> Agent
         DatabaseLink(database, home, host),
         agent_id=host,
         host=host,
-        version=version(),
+        version=__version__,
         cpu_slots=options.cpu_slots,
         idle_s=options.idle,
     )

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import os
-from importlib import metadata
 
 #: CPU slots that a local agent offers where nothing is said.
 DEFAULT_CPU_SLOTS = os.cpu_count() or 1
 
 #: The largest body of POST runs/zip.
 MAX_UPLOAD_BYTES = 2 * 2**30
-
-
-def version() -> str:
-    """The version of the installed package."""
-    return metadata.version("gpurun-jupyter")

@@ -22,6 +22,16 @@ print(os.getpid(), child.pid, open("daemon.pid").read(), flush=True)
 time.sleep(300)
 """
 
+DEAF = """
+import time
+print("deaf", flush=True)
+while True:
+    try:
+        time.sleep(60)
+    except KeyboardInterrupt:
+        print("no", flush=True)
+"""
+
 
 def test_a_cancelled_run_leaves_no_process_behind(server: JupyterServer) -> None:
     run_id = server.submit(FAMILY)
@@ -42,8 +52,7 @@ def test_a_finished_run_leaves_no_daemon_behind(server: JupyterServer) -> None:
 
 
 def test_a_run_that_will_not_stop_is_killed_when_asked_again(server: JupyterServer) -> None:
-    code = "import time\nprint('deaf', flush=True)\nwhile True:\n    try: time.sleep(60)\n    except KeyboardInterrupt: print('no', flush=True)"
-    run_id = server.submit(code)
+    run_id = server.submit(DEAF)
     wait_until(lambda: "deaf" in server.log(run_id))
     server.http.post(f"runs/{run_id}/cancel")
     wait_until(lambda: "no" in server.log(run_id))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,8 +26,8 @@ def kernel(server: JupyterServer) -> Iterator[ServerKernel]:
 
 
 def test_a_cell_shows_its_view_its_displays_and_its_value(server: JupyterServer, kernel: ServerKernel) -> None:
-    cell = "%%gpurun --name shown\nfrom IPython.display import HTML, display\nprint('one line')\ndisplay(HTML('<i>x</i>'))\n6 * 7"
-    output = kernel.execute(cell)
+    code = "from IPython.display import HTML, display\nprint('one line')\ndisplay(HTML('<i>x</i>'))\n6 * 7"
+    output = kernel.execute(f"%%gpurun --name shown\n{code}")
     assert output.failed == ""
     view, shown, value = output.bundles
     assert view[RUN_MIME]["run_id"] == server.run("shown")["id"]
@@ -128,6 +130,7 @@ def test_an_interrupted_cell_interrupts_its_run(server: JupyterServer, kernel: S
     assert "interrupt again to kill it" in output.text
 
 
-def test_loading_the_extension_is_quick_to_import_nothing_heavy(kernel: ServerKernel) -> None:
-    code = 'import subprocess, sys; print(subprocess.run([sys.executable, \'-c\', \'\'\'import sys\nimport gpurun_jupyter.notebook.magics\nprint([m for m in ("httpx", "click", "rich", "anywidget", "sqlalchemy", "msgspec") if m in sys.modules])\'\'\'], capture_output=True, text=True).stdout)'
-    assert kernel.execute(code).text.strip() == "[]"
+def test_loading_the_magics_imports_nothing_heavy() -> None:
+    heavy = ("httpx", "click", "rich", "anywidget", "sqlalchemy", "msgspec")
+    code = f"import sys, gpurun_jupyter.notebook.magics; print([name for name in {heavy} if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -39,7 +39,7 @@ def test_the_queue_goes_on_while_jupyter_is_closed(make_server: Callable[..., Ju
     second, third = (server.submit(f"print('{name}')", name=name) for name in ("second", "third"))
     assert "cpu0 is held by «first»" in server.run(second)["waiting"]["why"]
     server.stop()
-    wait_until(lambda: (server.home / "runs" / third / "attempts" / "1" / "exit.json").exists(), 40)
+    wait_until((server.home / "runs" / third / "attempts" / "1" / "exit.json").exists, 40)
     server.start()
     for run_id in (first, second, third):
         assert server.wait(run_id, timeout_s=10)["outcome"] == "succeeded"

@@ -11,8 +11,8 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from gpurun_jupyter.core.errors import GpurunError
+from gpurun_server import __version__
 from gpurun_server.http.base import GpurunHandler, Operation, operation
-from gpurun_server.settings import version
 
 _SCHEMAS = "#/components/schemas/{name}"
 _METHODS = ("get", "post", "put", "patch", "delete")
@@ -63,7 +63,7 @@ def describe(routes: Sequence[tuple[str, type]]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "gpurun",
-            "version": version(),
+            "version": __version__,
             "description": "Runs, devices and logs. See docs/http.md.",
         },
         "servers": [{"url": "gpurun/api/v1"}],

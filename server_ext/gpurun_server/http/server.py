@@ -9,9 +9,9 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from gpurun_jupyter.core.devices import Agent
+from gpurun_server import __version__
 from gpurun_server.http.base import GpurunHandler, operation
 from gpurun_server.queue.agents import known_agents
-from gpurun_server.settings import version
 from gpurun_server.store.queries import count_by_state
 
 
@@ -44,7 +44,7 @@ class StatusHandler(GpurunHandler):
             counts = count_by_state(conn)
         free_bytes = shutil.disk_usage(parts.home.path).free
         database = parts.database.engine.url.render_as_string(hide_password=True)
-        self.answer(Status(version(), str(parts.home.path), database, free_bytes, counts))
+        self.answer(Status(__version__, str(parts.home.path), database, free_bytes, counts))
 
 
 class DevicesHandler(GpurunHandler):
