@@ -38,6 +38,7 @@ lint: $(VENV)/.test ## style, types, and who may import whom
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+	cd labextension && jlpm lint && jlpm test
 
 clean: ## remove what was built and installed, and the demo's state
 	rm -rf $(VENV) $(STATE) dist gpurun_jupyter/labextension gpurun_jupyter/static

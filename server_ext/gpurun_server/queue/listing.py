@@ -25,9 +25,9 @@ def newest(conn: sa.Connection, limit: int, filters: queries.Filters | None = No
     return _shown(conn, queries.select_runs(conn, filters or queries.Filters(), limit))
 
 
-def since(conn: sa.Connection, revision: int) -> list[Run]:
-    """Runs that changed after a revision."""
-    return _shown(conn, queries.changed_since(conn, revision))
+def since(conn: sa.Connection, revision: int, *, with_queue: bool) -> list[Run]:
+    """Runs that changed after a revision; with the front of the queue, whose places change when others move."""
+    return _shown(conn, queries.changed_since(conn, revision, with_queue=with_queue))
 
 
 def _shown(conn: sa.Connection, rows: Iterable[sa.Row[Any]]) -> list[Run]:

@@ -17,6 +17,9 @@ from gpurun_server.store.tables import attempts, history, runs
 #: Columns of a run as lists show it: all but the spec, which may be large.
 _LISTED = [column for column in runs.c if column.name != "spec_json"]
 
+#: So many of the queue are shown with their places kept up to date.
+_QUEUE_SHOWN = 100
+
 _progress = msgspec.json.Decoder(RunProgress)
 _metrics = msgspec.json.Decoder(dict[str, MetricSummary])
 _texts = msgspec.json.Decoder(list[str])
@@ -73,10 +76,14 @@ def select_runs(conn: sa.Connection, filters: Filters, limit: int) -> Sequence[s
     return conn.execute(query).all()
 
 
-def changed_since(conn: sa.Connection, revision: int, limit: int = 1000) -> Sequence[sa.Row[Any]]:
-    """Runs that changed after `revision`, in the order of their changes."""
-    query = sa.select(*_LISTED).where(runs.c.revision > revision).order_by(runs.c.revision).limit(limit)
-    return conn.execute(query).all()
+def changed_since(conn: sa.Connection, revision: int, *, with_queue: bool, limit: int = 1000) -> list[sa.Row[Any]]:
+    """Runs that changed after `revision`, in the order of their changes; with some of the queue that did not."""
+    changed = sa.select(*_LISTED).where(runs.c.revision > revision).order_by(runs.c.revision).limit(limit)
+    rows = list(conn.execute(changed))
+    if with_queue:
+        rest = sa.select(*_LISTED).where(runs.c.state == "queued", runs.c.revision <= revision)
+        rows += conn.execute(rest.order_by(runs.c.priority.desc(), runs.c.seq).limit(_QUEUE_SHOWN))
+    return rows
 
 
 def count_by_state(conn: sa.Connection) -> dict[str, int]:

@@ -60,6 +60,7 @@ class LiveConnection:
         self._closed = False
         self._runs_since: int | None = None  # revision; None: not watched; -1: nothing sent yet
         self._runs_rung = False
+        self._queue_rung = False
         self._devices_watched = False
         self._devices_rung = False
         self._watched: dict[str, _WatchedRun] = {}
@@ -75,6 +76,7 @@ class LiveConnection:
         """Look again at what was rung for; `run_ids` None means every run."""
         if self._runs_since is not None and kinds & {"run", "queue"}:
             self._runs_rung = True
+            self._queue_rung |= "queue" in kinds
         if self._devices_watched and kinds & {"agents", "queue"}:
             self._devices_rung = True
         for run_id, watched in self._watched.items():
@@ -172,9 +174,9 @@ class LiveConnection:
     def _of_runs(self, conn: sa.Connection) -> list[bytes]:
         if not self._runs_rung or self._runs_since is None:
             return []
-        self._runs_rung = False
         first = self._runs_since < 0
-        found = newest(conn, _NEWEST) if first else since(conn, self._runs_since)
+        found = newest(conn, _NEWEST) if first else since(conn, self._runs_since, with_queue=self._queue_rung)
+        self._runs_rung = self._queue_rung = False
         self._runs_since = max([self._runs_since, 0, *(run.revision for run in found)])
         return [_encode({"type": "runs", "runs": found})] if found or first else []
 

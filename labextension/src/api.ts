@@ -1,0 +1,53 @@
+/** Requests to the server extension. An error is a sentence: what happened and what to do next, as the server says it. */
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+import type { Run, ServerError } from './types';
+
+const ROOT = 'gpurun/api/v1';
+
+/** Raised when the server refuses; `status` 404 without a `code` means that it does not know gpurun at all. */
+export class RequestError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string
+  ) {
+    super(message);
+  }
+}
+
+/** An error body as one sentence after another. */
+export function sentence(error: ServerError): string {
+  return [error.message, error.hint].filter(part => part).join(' ');
+}
+
+export class Api {
+  constructor(readonly settings: ServerConnection.ISettings) {}
+
+  /** Where the live connection is. Pages of the server have its cookie; the token is for those from elsewhere. */
+  get streamUrl(): string {
+    const url = URLExt.join(this.settings.wsUrl, ROOT, 'stream/ws');
+    const { appendToken, token } = this.settings;
+    return appendToken && token ? `${url}?token=${encodeURIComponent(token)}` : url;
+  }
+
+  /** Interrupt a run; asked again, or with `kill`, end it at once. */
+  cancel(id: string, kill = false): Promise<Run> {
+    return this.request<Run>(`runs/${encodeURIComponent(id)}/cancel`, { method: 'POST', body: JSON.stringify({ kill }) });
+  }
+
+  status(): Promise<{ version: string }> {
+    return this.request('status');
+  }
+
+  private async request<T>(path: string, init: RequestInit = {}): Promise<T> {
+    const url = URLExt.join(this.settings.baseUrl, ROOT, path);
+    const response = await ServerConnection.makeRequest(url, init, this.settings);
+    const body = (await response.json().catch(() => null)) as (T & { error?: ServerError }) | null;
+    if (response.ok && body !== null) {
+      return body;
+    }
+    const error = body?.error ?? { code: '', message: `The server answered ${response.status} ${response.statusText}.` };
+    throw new RequestError(response.status, error.code, sentence(error));
+  }
+}

@@ -1,0 +1,101 @@
+/** The rows between the header and the output: progress bars and the last values of metrics. */
+import { element, setText } from './dom';
+import * as format from './format';
+import { dots } from './sentences';
+import type { Bar, MetricSummary } from './types';
+
+const MOST_METRICS = 12;
+const LONGEST_LABEL = 16;
+
+/**
+ * One row for each progress bar. Rows are reused in place and the space that was once taken is kept, so that bars which
+ * come, go and begin anew move nothing around them.
+ */
+export class BarRows {
+  readonly node = element('div', 'gpurun-bars');
+  private rows: BarRow[] = [];
+  private longest = 0;
+
+  show(bars: readonly Bar[]): void {
+    const lengths = bars.map(bar => Math.min(LONGEST_LABEL, (bar.label ?? '').length));
+    this.longest = Math.max(this.longest, ...lengths);
+    this.node.style.setProperty('--gpurun-labels', `${this.longest}ch`);
+    while (this.rows.length < bars.length) {
+      this.rows.push(new BarRow(this.node));
+    }
+    this.rows.splice(bars.length).forEach(row => row.node.remove());
+    bars.forEach((bar, i) => this.rows[i].show(bar));
+    this.node.style.minHeight = `${Math.max(this.node.offsetHeight, parseFloat(this.node.style.minHeight) || 0)}px`;
+  }
+
+  /** The run is over: give the space back. */
+  release(): void {
+    this.node.style.minHeight = '';
+  }
+}
+
+class BarRow {
+  readonly node: HTMLElement;
+  private label: HTMLElement;
+  private track: HTMLElement;
+  private fill: HTMLElement;
+  private count: HTMLElement;
+  private widest = 0;
+
+  constructor(parent: HTMLElement) {
+    this.node = element('div', 'gpurun-bar', parent);
+    this.label = element('span', 'gpurun-bar-label', this.node);
+    this.track = element('div', 'gpurun-track', this.node);
+    this.fill = element('div', 'gpurun-fill', this.track);
+    this.count = element('span', 'gpurun-bar-count', this.node);
+    this.track.setAttribute('role', 'progressbar');
+  }
+
+  show(bar: Bar): void {
+    const done = bar.done ?? 0;
+    const fraction = bar.total ? Math.min(1, Math.max(0, done / bar.total)) : null;
+    const text = dots(
+      bar.total ? `${format.count(done)}/${format.count(bar.total)}` : format.count(done),
+      bar.rate ? format.rate(bar.rate) : ''
+    );
+    setText(this.label, bar.label || '');
+    this.label.title = bar.label || '';
+    setText(this.count, text);
+    this.widest = Math.max(this.widest, text.length);
+    this.count.style.minWidth = `${this.widest}ch`;
+    this.fill.style.width = `${(fraction ?? 0) * 100}%`;
+    this.track.classList.toggle('gpurun-endless', fraction === null);
+    this.track.setAttribute('aria-label', bar.label || '');
+    this.track.setAttribute('aria-valuetext', text);
+    if (fraction === null) {
+      this.track.removeAttribute('aria-valuenow');
+    } else {
+      this.track.setAttribute('aria-valuenow', String(Math.round(fraction * 100)));
+    }
+  }
+}
+
+/** The last value of each metric, in one line that wraps. */
+export class MetricsRow {
+  readonly node = element('div', 'gpurun-metrics');
+  private values = new Map<string, HTMLElement>();
+
+  show(metrics: Record<string, MetricSummary>): void {
+    const names = Object.keys(metrics).slice(0, MOST_METRICS);
+    if (names.join('\n') !== [...this.values.keys()].join('\n')) {
+      this.node.replaceChildren();
+      this.values = new Map(names.map(name => [name, this.cell(name)]));
+    }
+    for (const [name, node] of this.values) {
+      setText(node, format.value(metrics[name].last));
+    }
+    this.node.hidden = !names.length;
+  }
+
+  private cell(name: string): HTMLElement {
+    const metric = element('span', 'gpurun-metric', this.node);
+    metric.dataset.metric = name;
+    element('span', 'gpurun-metric-name', metric).textContent = name;
+    return element('span', 'gpurun-metric-value', metric);
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * Numbers and times as people read them. Widths change as little as possible, so that a line that updates stands still.
+ */
+import type { Translate } from './words';
+
+/** `102` as `1:42`, `3700` as `1:01:40`. */
+export function elapsed(seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds));
+  const two = (n: number) => String(n).padStart(2, '0');
+  const hours = Math.floor(whole / 3600);
+  const minutes = Math.floor(whole / 60) % 60;
+  return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
+}
+
+/** How long something took: like `elapsed`, but a short time keeps its tenths. */
+export function took(seconds: number): string {
+  return seconds < 10 ? `${Math.max(0, seconds).toFixed(1)} s` : elapsed(seconds);
+}
+
+/** How long ago something was, in one unit. */
+export function ago(seconds: number, trans: Translate): string {
+  if (seconds < 60) {
+    return trans.__('just now');
+  }
+  if (seconds < 3600) {
+    return trans.__('%1 min ago', Math.floor(seconds / 60));
+  }
+  if (seconds < 86400) {
+    return trans.__('%1 h ago', Math.floor(seconds / 3600));
+  }
+  return trans._n('%1 day ago', '%1 days ago', Math.floor(seconds / 86400));
+}
+
+/** A measured value with three digits that count. */
+export function value(x: number): string {
+  const size = Math.abs(x);
+  if (!Number.isFinite(x) || x === 0) {
+    return String(x);
+  }
+  if (size >= 1000) {
+    return size < 1e7 ? String(Math.round(x)) : x.toExponential(2);
+  }
+  return size < 1e-3 ? x.toExponential(2) : x.toPrecision(3);
+}
+
+/** A count: whole numbers stay as they are. */
+export function count(x: number): string {
+  return Number.isInteger(x) ? String(x) : value(x);
+}
+
+/** Items a second, or seconds an item where it is slow. */
+export function rate(perSecond: number): string {
+  return perSecond >= 1 ? `${value(perSecond)} it/s` : `${value(1 / perSecond)} s/it`;
+}
+
+/** A share from 0 to 1 in percent, never 100 before it is whole. */
+export function percent(fraction: number): string {
+  const shown = fraction >= 1 ? 100 : Math.min(99, Math.floor(fraction * 100));
+  return `${Math.max(0, shown)} %`;
+}
+
+/** Used and total memory in one unit: `31/40 GB`. */
+export function memory(used: number | null | undefined, total: number | null | undefined): string {
+  const gb = 2 ** 30;
+  const short = (bytes: number) => (bytes / gb < 9.95 ? (bytes / gb).toFixed(1) : String(Math.round(bytes / gb)));
+  if (!total) {
+    return '';
+  }
+  return `${used === null || used === undefined ? '–' : short(used)}/${Math.round(total / gb)} GB`;
+}

@@ -1,0 +1,83 @@
+/** The JupyterLab side of gpurun: which plugins there are, and what each is given. The work is done in the other files. */
+import { ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ICommandPalette } from '@jupyterlab/apputils';
+import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { addPageCommands, addPanelCommands, Commands } from './commands';
+import { stopRun } from './follow';
+import { PANEL_ID, RunsPanel } from './panel';
+import { PanelModel } from './panelmodel';
+import { addRunRenderer } from './renderer';
+import { connectTo, IRunServer } from './server';
+import type { Translate } from './words';
+
+function load(translator: ITranslator | null): Translate {
+  return (translator ?? nullTranslator).load('gpurun_jupyter');
+}
+
+const server: JupyterFrontEndPlugin<IRunServer> = {
+  id: 'gpurun-lab:server',
+  description: 'Requests to gpurun and the one live connection of the page.',
+  autoStart: true,
+  provides: IRunServer,
+  activate: (app: JupyterFrontEnd) => connectTo(app.serviceManager.serverSettings)
+};
+
+const pages: JupyterFrontEndPlugin<void> = {
+  id: 'gpurun-lab:pages',
+  description: 'A page for each run in the main area.',
+  autoStart: true,
+  requires: [IRunServer],
+  optional: [ICommandPalette, ILayoutRestorer, ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    server: IRunServer,
+    palette: ICommandPalette | null,
+    restorer: ILayoutRestorer | null,
+    translator: ITranslator | null
+  ) => addPageCommands({ app, server, palette, trans: load(translator) }, restorer)
+};
+
+const output: JupyterFrontEndPlugin<void> = {
+  id: 'gpurun-lab:output',
+  description: 'The live view of a run in the output of a cell.',
+  autoStart: true,
+  requires: [IRunServer, IRenderMimeRegistry],
+  optional: [ITranslator],
+  activate: (app: JupyterFrontEnd, server: IRunServer, registry: IRenderMimeRegistry, translator: ITranslator | null) =>
+    addRunRenderer(registry, {
+      server,
+      trans: load(translator),
+      openRun: id => void app.commands.execute(Commands.openRun, { run: id })
+    })
+};
+
+const panel: JupyterFrontEndPlugin<void> = {
+  id: 'gpurun-lab:panel',
+  description: 'The sidebar with devices and runs.',
+  autoStart: true,
+  requires: [IRunServer],
+  optional: [ICommandPalette, ILayoutRestorer, ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    server: IRunServer,
+    palette: ICommandPalette | null,
+    restorer: ILayoutRestorer | null,
+    translator: ITranslator | null
+  ) => {
+    const trans = load(translator);
+    const model = new PanelModel(server, trans);
+    const sidebar = new RunsPanel({
+      model,
+      trans,
+      translator: translator ?? nullTranslator,
+      openRun: id => void app.commands.execute(Commands.openRun, { run: id }),
+      stopRun: run => void stopRun(server, run, trans)
+    });
+    app.shell.add(sidebar, 'left', { rank: 250, type: 'GPU runs' });
+    restorer?.add(sidebar, PANEL_ID);
+    addPanelCommands({ app, server, trans, palette }, model, PANEL_ID);
+  }
+};
+
+export default [server, pages, output, panel];

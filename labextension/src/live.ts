@@ -1,0 +1,186 @@
+/**
+ * The page's one live connection, a WebSocket that carries everything that is watched. When it breaks it is made again,
+ * and each watched run goes on at the cursor where it stood. A broken connection says nothing about a run.
+ */
+import { ISignal, Signal } from '@lumino/signaling';
+import { FeedListener, RunFeed } from './feed';
+import type { Agent, Frame, Run } from './types';
+
+/** `connecting` only before the first success or failure. */
+export type Link = 'connecting' | 'up' | 'down';
+
+/** `first` says that nothing told before holds: these are the newest, on a new connection. */
+export type RunsListener = (runs: Run[], first: boolean) => void;
+export type DevicesListener = (agents: Agent[]) => void;
+
+/** Stops what it was returned by. */
+export type Stop = () => void;
+
+const FIRST_DELAY_MS = 250;
+const LONGEST_DELAY_MS = 5000;
+const LINGER_MS = 3000; // a view that moves is taken away and drawn anew: its run stays watched for this long
+const SILENCE_MS = 40000; // the server beats every 15 s; without a sound for longer the connection is dead
+
+export interface LiveOptions {
+  url: () => string;
+  WebSocket: typeof WebSocket;
+}
+
+export class Live {
+  private socket: WebSocket | null = null;
+  private delay = FIRST_DELAY_MS;
+  private retry = 0;
+  private silence = 0;
+  private state: Link = 'connecting';
+  private changed = new Signal<this, Link>(this);
+  private runs = new Set<RunsListener>();
+  private devices = new Set<DevicesListener>();
+  private feeds = new Map<string, RunFeed>();
+  private runsAreFirst = true;
+
+  constructor(private options: LiveOptions) {}
+
+  get link(): Link {
+    return this.state;
+  }
+
+  get linkChanged(): ISignal<this, Link> {
+    return this.changed;
+  }
+
+  /** Watch all runs. */
+  watchRuns(listener: RunsListener): Stop {
+    return this.watchAll('runs', this.runs, listener);
+  }
+
+  /** Watch the agents and their devices. */
+  watchDevices(listener: DevicesListener): Stop {
+    return this.watchAll('devices', this.devices, listener);
+  }
+
+  /** Watch one run; what is known of it is in the feed at once. */
+  watchRun(id: string, listener: FeedListener): { feed: RunFeed; stop: Stop } {
+    let feed = this.feeds.get(id);
+    if (!feed) {
+      feed = new RunFeed(id);
+      this.feeds.set(id, feed);
+      this.ask({ watch: 'run', run: id, cursor: feed.cursor });
+    }
+    feed.listeners.add(listener);
+    const stop = () => {
+      feed.listeners.delete(listener);
+      window.setTimeout(() => this.forget(feed), LINGER_MS);
+    };
+    return { feed, stop };
+  }
+
+  private forget(feed: RunFeed): void {
+    if (!feed.listeners.size && this.feeds.get(feed.id) === feed) {
+      this.feeds.delete(feed.id);
+      this.ask({ unwatch: 'run', run: feed.id });
+    }
+  }
+
+  /** Drop the connection and make it again now. */
+  reconnect(): void {
+    this.delay = FIRST_DELAY_MS;
+    this.connect();
+  }
+
+  private watchAll<T>(what: 'runs' | 'devices', listeners: Set<T>, listener: T): Stop {
+    if (!listeners.size) {
+      this.ask({ watch: what });
+    }
+    listeners.add(listener);
+    return () => {
+      if (listeners.delete(listener) && !listeners.size) {
+        this.ask({ unwatch: what });
+      }
+    };
+  }
+
+  /** Say it now if the connection is there; when it is made, everything watched is said. */
+  private ask(request: Record<string, string>): void {
+    if (this.socket?.readyState === 1) {
+      this.socket.send(JSON.stringify(request));
+    } else if (!this.socket && !this.retry) {
+      this.connect();
+    }
+  }
+
+  private connect(): void {
+    this.drop();
+    const socket = new this.options.WebSocket(this.options.url());
+    this.socket = socket;
+    socket.onopen = () => this.opened();
+    socket.onmessage = message => {
+      this.expectSound();
+      this.take(JSON.parse(message.data) as Frame);
+    };
+    socket.onclose = () => this.closed();
+    this.expectSound();
+  }
+
+  /** Forget the present socket, so that nothing late from it is heard. */
+  private drop(): void {
+    clearTimeout(this.retry);
+    clearTimeout(this.silence);
+    this.retry = 0;
+    if (this.socket) {
+      this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;
+      this.socket.close();
+      this.socket = null;
+    }
+  }
+
+  private opened(): void {
+    this.delay = FIRST_DELAY_MS;
+    this.runsAreFirst = true;
+    if (this.runs.size) {
+      this.ask({ watch: 'runs' });
+    }
+    if (this.devices.size) {
+      this.ask({ watch: 'devices' });
+    }
+    for (const feed of this.feeds.values()) {
+      this.ask({ watch: 'run', run: feed.id, cursor: feed.cursor });
+    }
+    this.setLink('up');
+  }
+
+  private closed(): void {
+    this.drop();
+    this.retry = window.setTimeout(() => this.connect(), this.delay);
+    this.delay = Math.min(2 * this.delay, LONGEST_DELAY_MS);
+    this.setLink('down');
+  }
+
+  private expectSound(): void {
+    clearTimeout(this.silence);
+    this.silence = window.setTimeout(() => this.closed(), SILENCE_MS);
+  }
+
+  private setLink(link: Link): void {
+    if (link !== this.state) {
+      this.state = link;
+      this.changed.emit(link);
+    }
+  }
+
+  private take(frame: Frame): void {
+    switch (frame.type) {
+      case 'runs': {
+        const first = this.runsAreFirst;
+        this.runsAreFirst = false;
+        return this.runs.forEach(listener => listener(frame.runs, first));
+      }
+      case 'devices':
+        return this.devices.forEach(listener => listener(frame.agents));
+      case 'run':
+        return this.feeds.get(frame.run.id)?.take(frame);
+      case 'events':
+      case 'error':
+        return frame.run === undefined ? undefined : this.feeds.get(frame.run)?.take(frame);
+    }
+  }
+}

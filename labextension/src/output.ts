@@ -1,0 +1,60 @@
+/**
+ * From events of a run's log to the text that a terminal would have shown. What has no text (progress, metrics) is drawn
+ * elsewhere and adds nothing.
+ */
+import type { Event, MimeBundle } from './types';
+
+const CLEAR_SCREEN = '\x1b[2J';
+
+/** Whether a cell may show the event itself, outside of the text: a display, the value, the error. */
+export function isShown(event: Event): boolean {
+  return event.kind === 'result' || event.kind === 'error' || (event.kind === 'display' && !event.update);
+}
+
+/** Turns events into terminal text; keeps what one event says about the next. */
+export class OutputText {
+  private clearNext = false;
+
+  /** With `onlyPrinted`, what a cell shows itself is left out. */
+  constructor(private onlyPrinted = false) {}
+
+  of(events: readonly Event[]): string {
+    return events.map(event => this.ofOne(event)).join('');
+  }
+
+  private ofOne(event: Event): string {
+    if (event.kind === 'clear') {
+      this.clearNext = event.wait === true;
+      return this.clearNext ? '' : CLEAR_SCREEN;
+    }
+    const text = this.onlyPrinted && isShown(event) ? '' : plainText(event);
+    if (!text || !this.clearNext) {
+      return text;
+    }
+    this.clearNext = false;
+    return CLEAR_SCREEN + text;
+  }
+}
+
+function plainText(event: Event): string {
+  switch (event.kind) {
+    case 'start':
+      return event.attempt > 1 ? `\n\x1b[2m— attempt ${event.attempt} —\x1b[0m\n` : '';
+    case 'output':
+      return event.text;
+    case 'error':
+      return `${event.traceback.join('\n') || `${event.name}: ${event.value}`}\x1b[0m\n`;
+    case 'display':
+      return event.update ? '' : bundleText(event.data); // an update would print the same line again and again
+    case 'result':
+      return bundleText(event.data);
+    default:
+      return '';
+  }
+}
+
+function bundleText(data: MimeBundle): string {
+  const plain = data['text/plain'];
+  const text = Array.isArray(plain) ? plain.join('') : plain;
+  return typeof text === 'string' && text ? `${text}\n` : '';
+}

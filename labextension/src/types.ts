@@ -1,0 +1,120 @@
+/**
+ * What the server sends, as TypeScript sees it. The definitions are in gpurun_jupyter/core; docs/http.md and
+ * docs/events.md say what each field means. Fields that have their default value may be left out by the server.
+ */
+
+export type State = 'created' | 'queued' | 'starting' | 'running' | 'stopping' | 'lost' | 'finished';
+export type Outcome = 'succeeded' | 'failed' | 'cancelled' | 'timed_out';
+
+export interface Bar {
+  id: string;
+  label?: string;
+  done?: number;
+  total?: number | null;
+  rate?: number | null;
+  left_s?: number | null;
+  parent?: string | null;
+}
+
+export interface RunProgress {
+  fraction?: number | null;
+  left_s?: number | null;
+  bars?: Bar[];
+}
+
+export interface MetricSummary {
+  last: number;
+  min: number;
+  max: number;
+  step?: number | null;
+}
+
+/** Times are seconds since the epoch. */
+export interface Run {
+  id: string;
+  name: string;
+  project: string;
+  owner: string;
+  kind: 'cell' | 'dir';
+  state: State;
+  outcome: Outcome | null;
+  reason: string | null;
+  message: string;
+  tags: string[];
+  gpu: number;
+  attempt: number;
+  agent: string | null;
+  devices: string[];
+  created_at: number;
+  queued_at: number | null;
+  started_at: number | null;
+  finished_at: number | null;
+  progress: RunProgress | null;
+  metrics: Record<string, MetricSummary>;
+  waiting: { position: number; why: string } | null;
+  revision: number;
+}
+
+export interface DeviceProcess {
+  pid: number;
+  user?: string;
+  memory_bytes?: number | null;
+  ours?: boolean;
+}
+
+export interface Device {
+  id: string;
+  kind: 'gpu' | 'mig' | 'cpu';
+  index: number;
+  name?: string;
+  util?: number | null;
+  memory_used_bytes?: number | null;
+  memory_total_bytes?: number | null;
+  temperature?: number | null;
+  power?: number | null;
+  processes?: DeviceProcess[];
+  run_id?: string | null;
+  run_name?: string | null;
+}
+
+export interface Agent {
+  id: string;
+  host: string;
+  version: string;
+  health: 'healthy' | 'stale' | 'disconnected';
+  heard_s_ago: number;
+  devices: Device[];
+}
+
+export type MimeBundle = Record<string, unknown>;
+
+/** The events that the page draws; others (meta, end) reach it as part of the Run. */
+export type Event =
+  | { kind: 'start'; attempt: number }
+  | { kind: 'output'; stream: 'stdout' | 'stderr'; text: string }
+  | { kind: 'clear'; wait?: boolean }
+  | { kind: 'display'; data: MimeBundle; update?: boolean }
+  | { kind: 'result'; data: MimeBundle }
+  | { kind: 'error'; name: string; value: string; traceback: string[] }
+  | ({ kind: 'progress' } & Bar)
+  | { kind: 'metric'; values: Record<string, number>; step?: number | null }
+  | { kind: 'meta' | 'end' };
+
+export interface ServerError {
+  code: string;
+  message: string;
+  hint?: string;
+}
+
+export type Frame =
+  | { type: 'runs'; runs: Run[] }
+  | { type: 'devices'; agents: Agent[] }
+  | { type: 'run'; run: Run }
+  | { type: 'events'; run: string; cursor: string; events: Event[] }
+  | { type: 'error'; run?: string; error: ServerError }
+  | { type: 'beat' };
+
+/** Whether a run may still change. */
+export function isLive(run: Run): boolean {
+  return run.state !== 'finished';
+}
