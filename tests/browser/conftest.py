@@ -17,9 +17,9 @@ BROWSER_ARGUMENTS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Headless Chromium; there is no test run without one."""
+    """Headless Chromium; there is no test run without one. (Playwright's event loop must not outlive these tests.)"""
     path = os.environ.get("CHROMIUM") or shutil.which("chromium")
     assert path, "No Chromium: `make test` installs one, or name yours with CHROMIUM."
     with sync_playwright() as playwright:
