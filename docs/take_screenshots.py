@@ -62,10 +62,10 @@ def first_run(lab_page: LabPage) -> None:
     lab_page.run_cell(0)
     lab_page.cell_ended(0)
     lab_page.run_cell(1)
-    lab.wait("digits-mlp", "running")
+    view = page.locator(".jp-Notebook .gpurun-view")
+    expect(view).to_have_attribute("data-state", "running", timeout=40_000)
     lab.submit("import time; time.sleep(60)", name="sweep-lr")
     lab.submit("1", name="resnet")
-    view = page.locator(".jp-Notebook .gpurun-view")
     expect(view).to_contain_text("epoch 21:", timeout=40_000)
     page.screenshot(path=IMAGES / "first-run.png")
 
