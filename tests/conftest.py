@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nvml.machine import machine, nvml_library  # noqa: F401 - fixtures
 from servers import JupyterServer
 
 

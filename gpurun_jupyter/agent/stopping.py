@@ -57,7 +57,7 @@ class Stopping:
     def verdict(self, end: End) -> End:
         """How the attempt ended, given how its execution did: who was asked to stop did not fail by itself."""
         if self._timed_out:
-            limit = format_elapsed(self._grant.spec.timeout or 0)
+            limit = format_elapsed(self._grant.spec.timeout_s or 0)
             message = f"It was ended after its time limit of {limit}."
             return End(outcome=Outcome.TIMED_OUT, reason=Reason.TIMEOUT, exit_code=end.exit_code, message=message)
         if self._stop is not None:
@@ -80,8 +80,8 @@ class Stopping:
             self._kill.set()
 
     async def _watch_clock(self) -> None:
-        if self._grant.spec.timeout is not None:
-            await asyncio.sleep(self._grant.spec.timeout)
+        if self._grant.spec.timeout_s is not None:
+            await asyncio.sleep(self._grant.spec.timeout_s)
             self._timed_out = self._stop is None
             self._asked.set()
 

@@ -88,6 +88,29 @@ class Metric(Event, tag="metric"):
     step: float | None = None
 
 
+class DeviceSample(msgspec.Struct, omit_defaults=True):
+    """A device at one moment: `util` percent, `mem` bytes in use."""
+
+    id: str
+    util: float | None = None
+    mem: int | None = None
+
+
+class Sample(Event, tag="sample"):
+    """What the run uses: its devices, and `rss`, the bytes of memory that its processes hold together."""
+
+    devices: list[DeviceSample] = []
+    rss: int = 0
+
+
+class Checkpoint(Event, tag="checkpoint"):
+    """A checkpoint was kept: its name in the checkpoint directory, the step and values that belong to it."""
+
+    path: str
+    step: float | None = None
+    values: dict[str, float] = {}
+
+
 class Meta(Event, tag="meta"):
     """Facts about the run that another tool announced, such as an MLflow run id."""
 
@@ -103,7 +126,7 @@ class End(Event, tag="end"):
     message: str = ""
 
 
-AnyEvent = Start | Output | Clear | Display | Result | Error | Progress | Metric | Meta | End
+AnyEvent = Start | Output | Clear | Display | Result | Error | Progress | Metric | Sample | Checkpoint | Meta | End
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)

@@ -1,12 +1,12 @@
 """Where a run is (state), how it ended (outcome), why (reason), and which changes of state there are.
 
-        hold                     grant              runner at work
-created ────► queued ──────────► starting ────────► running ──┐
-   │            │  ▲                │  │               │ │    │ agent out of sight
-   │            │  └────────────────┘  │ stop          │ │    ▼
-   │            │   never started      └──► stopping ◄─┘ │   lost
-   │            │                              │         │    │
-   └────────────┴───────────► finished ◄───────┴─────────┴────┘
+           start          grant          runner at work
+    created ───► queued ─────────► starting ─────────► running ──┐
+       │          │  ▲                │  │              │ │ │     │ agent out of sight
+       │          │  └────────────────┼──┼──── retry ───┘ │ │     ▼
+       │          │                   │  └──► stopping ◄──┘ │   lost ──► running, queued (retry)
+       │          │                   │          │          │     │
+       └──────────┴────► finished ◄───┴──────────┴──────────┴─────┘
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.CREATED: frozenset({State.QUEUED, State.FINISHED}),
     State.QUEUED: frozenset({State.STARTING, State.FINISHED}),
     State.STARTING: frozenset({State.RUNNING, State.STOPPING, State.QUEUED, State.LOST, State.FINISHED}),
-    State.RUNNING: frozenset({State.STOPPING, State.LOST, State.FINISHED}),
+    State.RUNNING: frozenset({State.STOPPING, State.LOST, State.QUEUED, State.FINISHED}),
     State.STOPPING: frozenset({State.LOST, State.FINISHED}),
-    State.LOST: frozenset({State.STARTING, State.RUNNING, State.STOPPING, State.FINISHED}),
+    State.LOST: frozenset({State.RUNNING, State.STOPPING, State.QUEUED, State.FINISHED}),
     State.FINISHED: frozenset(),
 }
 

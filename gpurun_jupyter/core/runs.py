@@ -10,6 +10,7 @@ import msgspec
 
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
+from gpurun_jupyter.core.units import parse_duration_s, parse_size_bytes
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f/\\]+$")]
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -32,19 +33,36 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
     code: str | None = None
     dir: ShippedDir | None = None
     gpu: Annotated[int, msgspec.Meta(ge=0, le=1024)] | None = None  # None: one where any agent has one, else a CPU slot
+    gpu_mem: Annotated[int, msgspec.Meta(ge=1)] | str | None = None  # on each GPU, bytes or "10G"; None: all of it
+    device: Name | None = None  # pin: HOST:INDEX or a device's id
+    on: Name | None = None  # an agent, or a label of agents
     kernel: Name | None = None  # kernelspec; None: the agent's own Python
+    session: Name | None = None  # a named warm kernel that keeps its variables and devices
     name: Name | None = None
     project: Name = "default"
     tags: list[Name] = []
     priority: Annotated[int, msgspec.Meta(ge=-1000, le=1000)] = 0
-    timeout: Annotated[float, msgspec.Meta(gt=0)] | None = None  # seconds
+    timeout: Annotated[float, msgspec.Meta(gt=0)] | str | None = None  # seconds, or "2h"
+    retries: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0  # attempts after the first, should it fail
+    after: list[Name] = []  # runs that must have finished first
     env: dict[str, str] = {}
     wait_for_device: bool = False
+    hold: bool = False  # create it, but queue it only when it is started
 
     @property
     def kind(self) -> Literal["cell", "dir"]:
         """`cell` for code that runs in a kernel, `dir` for an entry point that runs as a process."""
         return "cell" if self.code is not None else "dir"
+
+    @property
+    def timeout_s(self) -> float | None:
+        """The time limit in seconds. Raises InvalidRequest."""
+        return None if self.timeout is None else parse_duration_s(self.timeout)
+
+    @property
+    def gpu_mem_bytes(self) -> int | None:
+        """The memory wanted on each GPU in bytes; None for all of it. Raises InvalidRequest."""
+        return None if self.gpu_mem is None else parse_size_bytes(self.gpu_mem)
 
     def check(self) -> None:
         """What the types cannot say. Raises InvalidRequest."""
@@ -54,6 +72,10 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
             raise InvalidRequest("The cell is empty.", "Write the code to run below %%gpurun.")
         if self.dir is not None:
             self._check_entry(self.dir)
+        if self.session is not None and self.code is None:
+            raise InvalidRequest("A session runs cells, not directories.", "Leave --session out, or send a cell.")
+        assert self.timeout_s != 0  # these parse their texts
+        assert self.gpu_mem_bytes != 0
         bad = [key for key in self.env if not _ENV_NAME.fullmatch(key)]
         if bad or any("\0" in value for value in self.env.values()):
             raise InvalidRequest(
@@ -102,10 +124,11 @@ class MetricSummary(msgspec.Struct):
 
 
 class Waiting(msgspec.Struct):
-    """Why a queued run has not started: its place in the queue (from 1) and a sentence."""
+    """Why a queued run has not started: its place in the queue (from 1), a sentence, when it will (seconds, if known)."""
 
     position: int
     why: str
+    starts_in_s: float | None = None
 
 
 class Run(msgspec.Struct, kw_only=True):

@@ -16,7 +16,7 @@ from tornado import web
 from gpurun_jupyter.core.archives import check, top_folder
 from gpurun_jupyter.core.errors import GpurunError, InvalidRequest, TooLarge
 from gpurun_jupyter.core.runs import Run, RunSpec, ShippedDir
-from gpurun_jupyter.core.units import format_size, parse_duration_s
+from gpurun_jupyter.core.units import format_size
 from gpurun_server.http.accepting import accept_run
 from gpurun_server.http.base import AUTH_RESOURCE, GpurunHandler, checked, operation
 from gpurun_server.settings import MAX_UPLOAD_BYTES
@@ -182,7 +182,7 @@ def _spec(form: Form, shipped: ShippedDir) -> RunSpec:
         elif len(texts) > 1:
             raise InvalidRequest(f"The form has the field {name!r} twice.")
         else:
-            values[name] = parse_duration_s(texts[0]) if name == "timeout" else texts[0]
+            values[name] = texts[0]
     spec = checked(lambda: msgspec.convert(values, RunSpec, strict=False))
     spec.dir = shipped
     return spec
