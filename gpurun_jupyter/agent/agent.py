@@ -20,6 +20,7 @@ from gpurun_jupyter.agent.processes import gone, kill_attempt
 from gpurun_jupyter.core.bells import Bell, listeners
 from gpurun_jupyter.core.grants import Grant, Orders, Report, Stop
 from gpurun_jupyter.core.home import AttemptFolder, Home
+from gpurun_jupyter.core.processes import boot_id
 
 log = logging.getLogger("gpurun.agent")
 
@@ -75,6 +76,7 @@ class Agent:
             agent_id=self._agent_id,
             host=self._host,
             version=self._version,
+            boot=boot_id(),
             devices=self._devices.read(),
             holding=list(self._held),
         )

@@ -73,6 +73,33 @@ def cancel(to: Invocation, run: tuple[str, ...], kill: bool) -> None:
         raise refused
 
 
+@click.command()
+@click.argument("run", nargs=-1, required=True)
+@click.pass_obj
+def start(to: Invocation, run: tuple[str, ...]) -> None:
+    """Queue every RUN that was created with --hold."""
+    for ref in run:
+        to.screen.text(f"{words.state_line(to.client.get(ref).start().record)}\n")
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("run")
+@click.argument("number", type=int, metavar="N")
+@click.pass_obj
+def priority(to: Invocation, run: str, number: int) -> None:
+    """Give RUN, which waits, another priority: higher starts earlier."""
+    to.screen.text(f"{words.state_line(to.client.get(run).change(priority=number).record)}\n")
+
+
+@click.command()
+@click.argument("run")
+@click.argument("tags", nargs=-1, metavar="TAG...")
+@click.pass_obj
+def tag(to: Invocation, run: str, tags: tuple[str, ...]) -> None:
+    """Give RUN these tags instead of those it has."""
+    to.client.get(run).change(tags=list(tags))
+
+
 def _submitted(to: Invocation, entry: str, inside: str | None, args: list[str], options: dict[str, Any]) -> Run:
     directory, path = options["directory"], Path(entry).expanduser()
     if directory is not None:

@@ -30,6 +30,9 @@ for _verb in (
     verbs.attach,
     verbs.wait,
     acting.cancel,
+    acting.start,
+    acting.priority,
+    acting.tag,
     verbs.devices,
 ):
     gpurun.add_command(_verb)

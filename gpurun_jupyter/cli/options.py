@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from gpurun_jupyter.core.errors import InvalidRequest
-from gpurun_jupyter.core.units import parse_duration_s
+from gpurun_jupyter.core.units import parse_duration_s, parse_size_bytes
 
 if TYPE_CHECKING:
     from gpurun_jupyter.client.options import RunOptions
+
+#: Options that are passed on as they are, where they were given.
+_SINGLE = (
+    *("gpu", "gpu_mem", "device", "on", "kernel", "name", "project", "priority", "timeout", "retries", "env"),
+    *("hold", "wait_for_device"),
+)
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -19,6 +25,13 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def _duration(_: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
     try:
         return None if text is None else parse_duration_s(text)
+    except InvalidRequest as error:
+        raise click.BadParameter(str(error), param=parameter) from error
+
+
+def _size(_: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
+    try:
+        return None if text is None else parse_size_bytes(text)
     except InvalidRequest as error:
         raise click.BadParameter(str(error), param=parameter) from error
 
@@ -37,6 +50,14 @@ _OPTIONS = (
         metavar="N",
         help="GPUs wanted; 0 is a CPU slot. Default: 1 if there are any.",
     ),
+    click.option(
+        "--gpu-mem",
+        callback=_size,
+        metavar="10G",
+        help="Memory wanted on each GPU; runs that say so may share one.",
+    ),
+    click.option("--device", metavar="HOST:INDEX", help="Pin it to a device, by place or by id."),
+    click.option("--on", metavar="NAME", help="The agent to run on, or a label of agents."),
     click.option("--kernel", metavar="NAME", help="Kernelspec: the environment or language of a cell."),
     click.option("--name", metavar="NAME", help="What to call the run."),
     click.option("--project", metavar="NAME", help="The project that it belongs to."),
@@ -50,6 +71,11 @@ _OPTIONS = (
         metavar="K=V",
         help="An environment variable; may be repeated.",
     ),
+    click.option("--retries", type=click.IntRange(0, 100), metavar="N", help="Try again so often if it fails."),
+    click.option(
+        "--after", multiple=True, metavar="RUN", help="Start it once this run has succeeded; may be repeated."
+    ),
+    click.option("--hold", is_flag=True, help="Create it, but queue it only when it is started."),
     click.option("--wait-for-device", is_flag=True, help="Wait for a machine that could run it, if there is none."),
     click.option("--dir", "directory", metavar="PATH", help="Ship this directory; the run works inside a copy of it."),
 )
@@ -64,8 +90,6 @@ def run_options(command: Command) -> Command:
 
 def given(options: dict[str, Any]) -> RunOptions:
     """Those of a command's options that were given, as the client takes them."""
-    names = ("gpu", "kernel", "name", "project", "priority", "timeout", "env", "wait_for_device")
-    chosen = {key: options[key] for key in names if options.get(key) not in (None, {}, False)}
-    if options.get("tags"):
-        chosen["tags"] = list(options["tags"])
-    return cast("RunOptions", chosen)
+    lists = {"tags": list(options.get("tags") or ()), "after": list(options.get("after") or ())}
+    chosen = {name: options.get(name) for name in _SINGLE} | lists
+    return cast("RunOptions", {key: value for key, value in chosen.items() if value not in (None, {}, [], False)})

@@ -62,6 +62,10 @@ class Connection:
         """POST JSON once; not repeated when the connection breaks."""
         return self._decode(self._send("POST", API + path, content=msgspec.json.encode(body)), type)
 
+    def patch(self, path: str, type: type[T], body: Any) -> T:  # noqa: A002
+        """PATCH with JSON once."""
+        return self._decode(self._send("PATCH", API + path, content=msgspec.json.encode(body)), type)
+
     def post_once_only(self, path: str, type: type[T], key: str, content: Callable[[], dict[str, Any]]) -> T:  # noqa: A002
         """POST with an Idempotency-Key, again while the connection breaks; `content` makes the body."""
         for number in range(_TRIES):

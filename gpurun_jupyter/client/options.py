@@ -8,7 +8,6 @@ import msgspec
 
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.runs import RunSpec
-from gpurun_jupyter.core.units import parse_duration_s
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,28 +17,36 @@ class RunOptions(TypedDict, total=False):
     """The options of a run; what is left out has the server's default.
 
     gpu: GPUs wanted; by default one where any agent has one, else a CPU slot; 0 is a CPU slot.
+    gpu_mem: memory wanted on each GPU, bytes or text such as "10G"; runs that say so may share a GPU.
+    device: pin to a device, HOST:INDEX or its id; on: an agent or a label of agents.
     kernel: kernelspec, for code; by default the agent's own Python.
     timeout: seconds, or text such as "2h".
     priority: higher starts earlier; 0 by default.
+    retries: attempts after the first, should it fail; after: runs that must have succeeded first.
+    hold: create it, but queue it only when it is started.
     wait_for_device: wait for a machine that could run it instead of being refused.
     """
 
     gpu: int | None
+    gpu_mem: int | str | None
+    device: str | None
+    on: str | None
     kernel: str | None
     name: str | None
     project: str
     tags: list[str]
     priority: int
     timeout: float | str | None
+    retries: int
+    after: list[str]
     env: dict[str, str]
+    hold: bool
     wait_for_device: bool
 
 
 def spec_of(options: Mapping[str, Any], **what: Any) -> RunSpec:
     """The options and what to run, checked. Raises InvalidRequest."""
     fields = {key: value for key, value in {**options, **what}.items() if value is not None}
-    if "timeout" in fields:
-        fields["timeout"] = parse_duration_s(fields["timeout"])
     try:
         return msgspec.convert(fields, RunSpec)
     except msgspec.ValidationError as error:

@@ -81,6 +81,20 @@ class Run:
         self.record = self._connection.post(f"{self._route()}/cancel", RunRecord, {"kill": True} if kill else {})
         return self
 
+    def start(self) -> Run:
+        """Queue the run, which was created on hold. Raises WrongState if it was not."""
+        self.record = self._connection.post(f"{self._route()}/start", RunRecord, {})
+        return self
+
+    def change(self, **changes: Any) -> Run:
+        """Change `priority` (while the run waits), `project` or `tags`. Raises WrongState and InvalidRequest."""
+        self.record = self._connection.patch(self._route(), RunRecord, changes)
+        return self
+
+    def history(self) -> list[dict[str, Any]]:
+        """Every change of its state, oldest first: at, before, after, by, outcome, reason, message."""
+        return self._connection.get(f"{self._route()}/history", dict[str, list[dict[str, Any]]])["history"]
+
     def logs(self, tail: int | None = None) -> str:
         """What the run printed, with its terminal colours; `tail` is how many of the last lines."""
         return self._connection.text(f"{self._route()}/log", [] if tail is None else [("tail", str(tail))])

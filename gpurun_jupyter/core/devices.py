@@ -33,6 +33,7 @@ class Device(msgspec.Struct, omit_defaults=True):
     temperature: float | None = None
     power: float | None = None
     processes: list[DeviceProcess] = []
+    locked: bool = False  # its machine-wide lock is held by something that is not a run of this agent
     run_id: str | None = None  # the run that holds it; the server fills it in
     run_name: str | None = None
 

@@ -8,6 +8,27 @@ from gpurun_jupyter.core.devices import Device
 from gpurun_jupyter.core.runs import RunSpec
 
 
+class SessionName(msgspec.Struct, frozen=True):
+    """A session for good: names of two owners may be alike."""
+
+    owner: str
+    name: str
+
+
+class SessionState(msgspec.Struct, kw_only=True):
+    """A session as its agent sees it: `devices` are ids, `busy` the attempt (`run/attempt`) that it carries out now.
+
+    `idle_s` is seconds since its last attempt ended, 0 while it is busy. Its devices are its own until it ends.
+    """
+
+    owner: str
+    name: str
+    kernel: str | None
+    devices: list[str]
+    busy: str | None = None
+    idle_s: float = 0.0
+
+
 class Grant(msgspec.Struct, kw_only=True):
     """An attempt that an agent shall carry out, with the devices it may use. `token` guards every write-back."""
 
@@ -18,6 +39,12 @@ class Grant(msgspec.Struct, kw_only=True):
     token: str
     devices: list[Device]
     spec: RunSpec
+    owner: str = ""
+
+    @property
+    def session(self) -> SessionName | None:
+        """The warm kernel that the run wants, of its owner; None for a kernel of its own."""
+        return None if self.spec.session is None else SessionName(self.owner, self.spec.session)
 
     @property
     def key(self) -> str:
@@ -40,9 +67,12 @@ class Report(msgspec.Struct, kw_only=True):
     agent_id: str
     host: str
     version: str
+    boot: str
     devices: list[Device]
     holding: list[str]
+    labels: list[str] = []
     claiming: bool = True
+    sessions: list[SessionState] = []
 
 
 class Orders(msgspec.Struct):
@@ -51,3 +81,5 @@ class Orders(msgspec.Struct):
     grants: list[Grant] = []
     stops: list[Stop] = []
     waiting: int = 0
+    end_sessions: list[SessionName] = []
+    restart_sessions: list[SessionName] = []

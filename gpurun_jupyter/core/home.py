@@ -4,7 +4,7 @@ GPURUN_HOME/
   gpurun.db  agent.json  agent.lock  agent.log  bells/  blobs/ab/ab12...
   runs/<run id>/run.json
   runs/<run id>/attempts/<n>/grant.json events.jsonl runner.json runner.log stop.json exit.json lock report
-                             work/ checkpoints/
+                             reserve work/ checkpoints/
 """
 
 from __future__ import annotations
@@ -81,6 +81,7 @@ class AttemptFolder:
         self.exit = self.path / "exit.json"
         self.lock = self.path / "lock"  # held by the runner for its whole life
         self.report = self.path / "report"  # FIFO that gpurun_jupyter.report writes to
+        self.reserve = self.path / "reserve"  # room on the disk for the runner's last words
         self.work = self.path / "work"  # the workspace: current directory of the run
         self.checkpoints = self.path / "checkpoints"
 

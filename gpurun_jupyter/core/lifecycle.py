@@ -49,6 +49,8 @@ class Reason(str, Enum):
     CANCELLED_BY = "cancelled_by"  # somebody stopped it; the run's message says who
     KERNEL_DIED = "kernel_died"  # the Jupyter kernel ended in the middle of the cell
     RUNNER_KILLED = "runner_killed"  # the runner is gone without an exit record
+    DEVICES_TAKEN = "devices_taken"  # somebody else was quicker on this machine; the run goes back to the queue
+    PREDECESSOR_FAILED = "predecessor_failed"  # a run that it was to come after did not succeed
     START_FAILED = "start_failed"  # no kernel of that name, entry point missing, archive unreadable
     AGENT_LOST = "agent_lost"  # not heard of for too long
 

@@ -124,7 +124,7 @@ class MetricSummary(msgspec.Struct):
 
 
 class Waiting(msgspec.Struct):
-    """Why a queued run has not started: its place in the queue (from 1), a sentence, when it will (seconds, if known)."""
+    """Why a queued run has not started: its place (from 1), a sentence, and in how many seconds it will, if known."""
 
     position: int
     why: str

@@ -14,10 +14,12 @@ from tornado.ioloop import PeriodicCallback
 from traitlets import Bool, Int, Unicode, default
 
 from gpurun_jupyter.core.home import Home, default_home
+from gpurun_jupyter.core.processes import boot_id
 from gpurun_server import settings
 from gpurun_server.agent_process import AgentProcess
 from gpurun_server.http import routes
 from gpurun_server.http.base import Parts
+from gpurun_server.queue.leases import LOOK_S, Judge, Terms, enforce, last_reports
 from gpurun_server.store.blobs import Blobs
 from gpurun_server.store.database import Database
 from gpurun_server.stream.hub import Hub
@@ -62,6 +64,7 @@ class GpurunApp(ExtensionApp):
         home.create()
         database = Database(home, self.database_url or None)
         database.prepare()
+        self._judge, self._terms = Judge(), Terms()
         self._agent = AgentProcess(home, database.url, self.cpu_slots)
         self._parts = Parts(
             home=home,
@@ -80,13 +83,27 @@ class GpurunApp(ExtensionApp):
 
     async def _start_jupyter_server_extension(self, _serverapp: Any) -> None:
         self._parts.hub.start()
+        self._judging = PeriodicCallback(self._judge_leases, LOOK_S * 1000)
+        self._judging.start()
         if self.local_agent:
             self._keeping = PeriodicCallback(self._agent.ensure, _AGENT_CHECK_MS)
             self._keeping.start()
             await asyncio.get_running_loop().run_in_executor(self._parts.threads, self._agent.ensure)
 
+    async def _judge_leases(self) -> None:
+        """Look which agents are silent, and let go of the runs of those that have been for long."""
+        with self._parts.database.read() as conn:
+            silence_s = self._judge.look(last_reports(conn, boot_id()))
+        if any(silent_s >= self._terms.lost_s for silent_s in silence_s.values()):
+            await asyncio.get_running_loop().run_in_executor(self._parts.threads, self._enforce, silence_s)
+
+    def _enforce(self, silence_s: dict[str, float]) -> None:
+        with self._parts.database.write() as writing:
+            enforce(writing, silence_s, self._terms)
+
     async def stop_extension(self) -> None:
         """Close connections and files; runs and the local agent go on."""
+        self._judging.stop()
         if self.local_agent:
             self._keeping.stop()
         self._parts.hub.close()

@@ -20,7 +20,8 @@ from gpurun_jupyter.core.home import Home, write_json
 from gpurun_jupyter.core.processes import Identity
 from gpurun_server import __version__
 from gpurun_server.queue.claims import claim
-from gpurun_server.queue.ingest import end_without_log, ingest
+from gpurun_server.queue.ending import end_attempt
+from gpurun_server.queue.ingest import ingest
 from gpurun_server.settings import DEFAULT_CPU_SLOTS
 from gpurun_server.store.database import Database
 
@@ -50,7 +51,7 @@ class DatabaseLink:
         while self._ingest(grant):
             pass
         with _as_os_error(), self._database.write() as writing:
-            end_without_log(writing, grant.run_id, grant.attempt, end, self._by)
+            end_attempt(writing, grant.run_id, grant.attempt, end, self._by)
 
     def _ingest(self, grant: Grant) -> bool:
         log = self._home.attempt(grant.run_id, grant.attempt).events

@@ -6,8 +6,8 @@ from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.runs import Run, RunSpec
 from gpurun_server.http.base import GpurunHandler
 from gpurun_server.queue.accept import accept
-from gpurun_server.queue.agents import known_agents
 from gpurun_server.queue.listing import run_of
+from gpurun_server.queue.situation import offers
 
 _LONGEST_KEY = 200
 
@@ -24,7 +24,7 @@ async def accept_run(handler: GpurunHandler, spec: RunSpec) -> Run:
     parts.ensure_agent()
     await parts.hub.first_agent()
     run_id = await handler.write_database(
-        lambda writing: accept(writing, parts.home, spec, owner=owner, key=key, agents=known_agents(writing.conn))
+        lambda writing: accept(writing, parts.home, spec, owner=owner, key=key, offers=offers(writing.conn))
     )
     with parts.database.read() as conn:
         return run_of(conn, run_id)

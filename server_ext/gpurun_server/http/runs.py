@@ -8,12 +8,14 @@ import msgspec
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
+from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
 from gpurun_jupyter.core.runs import Run, RunSpec
 from gpurun_server.http.accepting import accept_run
 from gpurun_server.http.base import AUTH_RESOURCE, GpurunHandler, operation
+from gpurun_server.queue.editing import Changes, edit, start
 from gpurun_server.queue.listing import newest, run_of
 from gpurun_server.queue.stopping import cancel
-from gpurun_server.store.queries import Filters, find
+from gpurun_server.store.queries import Filters, find, history_of
 
 
 class RunsQuery(Filters, omit_defaults=True):
@@ -33,6 +35,25 @@ class CancelBody(msgspec.Struct, forbid_unknown_fields=True):
     """How to end a run."""
 
     kill: bool = False
+
+
+class Change(msgspec.Struct):
+    """A change of a run's state: when (seconds since the epoch), from and to what, by whom, why."""
+
+    run_id: str
+    at: float
+    before: State | None
+    after: State
+    by: str
+    outcome: Outcome | None
+    reason: Reason | None
+    message: str
+
+
+class History(msgspec.Struct):
+    """The changes of a run's state."""
+
+    history: list[Change]
 
 
 class RunsHandler(GpurunHandler):
@@ -58,7 +79,13 @@ class RunsHandler(GpurunHandler):
         self.answer(await accept_run(self, self.body(RunSpec)), 201)
 
 
-class RunHandler(GpurunHandler):
+class _RunHandler(GpurunHandler):
+    def answer_run(self, reference: str) -> None:
+        with self.parts.database.read() as conn:
+            self.answer(run_of(conn, reference))
+
+
+class RunHandler(_RunHandler):
     """`runs/{id}`."""
 
     @web.authenticated
@@ -66,11 +93,43 @@ class RunHandler(GpurunHandler):
     @operation("One run with its spec", answer=Run)
     async def get(self, reference: str) -> None:
         """Show."""
+        self.answer_run(reference)
+
+    @web.authenticated
+    @authorized(action="execute", resource=AUTH_RESOURCE)
+    @operation("Change priority (while it waits), project or tags", body=Changes, answer=Run)
+    async def patch(self, reference: str) -> None:
+        """Change."""
+        changes = self.body(Changes)
+        self.answer_run(await self.write_database(lambda writing: edit(writing, reference, changes)))
+
+
+class StartHandler(_RunHandler):
+    """`runs/{id}/start`."""
+
+    @web.authenticated
+    @authorized(action="execute", resource=AUTH_RESOURCE)
+    @operation("Queue a run that was created on hold", answer=Run)
+    async def post(self, reference: str) -> None:
+        """Start."""
+        owner = self.parts.owner(self)
+        self.answer_run(await self.write_database(lambda writing: start(writing, reference, by=owner)))
+
+
+class HistoryHandler(_RunHandler):
+    """`runs/{id}/history`."""
+
+    @web.authenticated
+    @authorized
+    @operation("Every change of the run's state, oldest first", answer=History)
+    async def get(self, reference: str) -> None:
+        """List."""
         with self.parts.database.read() as conn:
-            self.answer(run_of(conn, reference))
+            changes = history_of(conn, run_of(conn, reference).id)
+        self.answer({"history": changes})
 
 
-class CancelHandler(GpurunHandler):
+class CancelHandler(_RunHandler):
     """`runs/{id}/cancel`."""
 
     @web.authenticated
@@ -79,13 +138,13 @@ class CancelHandler(GpurunHandler):
     async def post(self, reference: str) -> None:
         """Cancel."""
         kill, owner = self.body(CancelBody).kill, self.parts.owner(self)
-        run_id = await self.write_database(lambda writing: cancel(writing, reference, by=owner, kill=kill))
-        with self.parts.database.read() as conn:
-            self.answer(run_of(conn, run_id))
+        self.answer_run(await self.write_database(lambda writing: cancel(writing, reference, by=owner, kill=kill)))
 
 
 default_handlers = [
     (r"runs", RunsHandler),
     (r"runs/([^/]+)", RunHandler),
     (r"runs/([^/]+)/cancel", CancelHandler),
+    (r"runs/([^/]+)/start", StartHandler),
+    (r"runs/([^/]+)/history", HistoryHandler),
 ]

@@ -177,8 +177,8 @@ def _spec(form: Form, shipped: ShippedDir) -> RunSpec:
             continue
         if name == "env":
             values[name] = dict(_variable(text) for text in texts)
-        elif name in ("tag", "tags"):
-            values["tags"] = texts
+        elif name in ("tags", "after"):
+            values[name] = texts
         elif len(texts) > 1:
             raise InvalidRequest(f"The form has the field {name!r} twice.")
         else:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
 import sqlalchemy as sa
 
-from gpurun_jupyter.core.devices import Agent
-from gpurun_jupyter.core.errors import NoSuchDevices
+from gpurun_jupyter.core.errors import WrongState
 from gpurun_jupyter.core.home import Home, write_json
-from gpurun_jupyter.core.lifecycle import State
+from gpurun_jupyter.core.lifecycle import Outcome, State
 from gpurun_jupyter.core.runs import RunSpec
+from gpurun_server.queue.devices_wanted import gpus_wanted
+from gpurun_server.queue.placement.offers import Offer
 from gpurun_server.queue.transitions import next_revision, record
-from gpurun_server.queue.waiting import most_on_one
 from gpurun_server.store.database import Writing
-from gpurun_server.store.queries import encode
-from gpurun_server.store.tables import runs
+from gpurun_server.store.queries import encode, find
+from gpurun_server.store.tables import predecessors, runs
 
 _ID_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # without those that look alike
 
@@ -29,7 +29,7 @@ def accept(
     spec: RunSpec,
     *,
     owner: str,
-    agents: Sequence[Agent],
+    offers: Sequence[Offer],
     key: str | None = None,
 ) -> str:
     """Queue a run and return its id; the same `key` of the same owner gives the run that it gave before.
@@ -39,7 +39,9 @@ def accept(
     spec.check()
     if key and (before := _accepted_before(writing.conn, owner, key)):
         return before
-    gpu = _gpus_wanted(spec, agents)
+    gpu = gpus_wanted(spec, offers)
+    after = _predecessors(writing.conn, spec)
+    state = State.CREATED if spec.hold else State.QUEUED
     run_id = new_run_id()
     now = time.time()
     row = {
@@ -48,18 +50,21 @@ def accept(
         "project": spec.project,
         "owner": owner,
         "kind": spec.kind,
-        "state": State.QUEUED.value,
+        "state": state.value,
         "spec_json": encode(spec),
         "tags_json": encode(spec.tags),
         "priority": spec.priority,
         "gpu": gpu,
         "idempotency_key": key,
         "created_at": now,
-        "queued_at": now,
+        "queued_at": None if spec.hold else now,
+        "retries_left": spec.retries,
         "revision": next_revision(writing),
     }
     writing.conn.execute(sa.insert(runs).values(**row))
-    record(writing, run_id, None, State.QUEUED, by=owner, at=now)
+    for after_id in after:
+        writing.conn.execute(sa.insert(predecessors).values(run_id=run_id, after_id=after_id))
+    record(writing, run_id, None, state, by=owner, at=now)
     _write_record(home, run_id, row, spec)
     writing.rings |= {f"run {run_id}", "queue"}
     return run_id
@@ -75,27 +80,18 @@ def _accepted_before(conn: sa.Connection, owner: str, key: str) -> str | None:
     return conn.scalar(sa.select(runs.c.id).where(runs.c.owner == owner, runs.c.idempotency_key == key))
 
 
-def _gpus_wanted(spec: RunSpec, agents: Sequence[Agent]) -> int:
-    most = most_on_one(agents, 1)
-    if spec.gpu is None:
-        return min(most, 1)
-    if spec.gpu > most and not spec.wait_for_device:
-        raise NoSuchDevices(_nobody_has(spec.gpu, agents), _what_to_do(most))
-    return spec.gpu
-
-
-def _nobody_has(gpu: int, agents: Sequence[Agent]) -> str:
-    there = ", ".join(f"{agent.host} has {_count(most_on_one([agent], 1))}" for agent in agents)
-    return f"No agent has {_count(gpu)} on one machine ({there or 'there is no agent'})."
-
-
-def _count(gpus: int) -> str:
-    return f"{gpus or 'no'} GPU{'' if gpus == 1 else 's'}"
-
-
-def _what_to_do(most: int) -> str:
-    instead = f"Use --gpu {most}" if most else "Use --gpu 0 to run on a CPU slot"
-    return f"{instead}, or --wait-for-device to wait until a machine that has them joins."
+def _predecessors(conn: sa.Connection, spec: RunSpec) -> list[str]:
+    """The ids of the runs that have to succeed first; those that have are left out. Raises WrongState."""
+    waits = []
+    for reference in spec.after:
+        run = find(conn, reference)
+        if run.state != State.FINISHED.value:
+            waits.append(run.id)
+        elif run.outcome != Outcome.SUCCEEDED.value:
+            raise WrongState(
+                f"Run {run.name} ({run.id}) {run.outcome}; nothing can come after its success.", "Rerun it."
+            )
+    return list(dict.fromkeys(waits))
 
 
 def _default_name(conn: sa.Connection, spec: RunSpec) -> str:
@@ -104,7 +100,7 @@ def _default_name(conn: sa.Connection, spec: RunSpec) -> str:
     return f"{stem[:90]}-{number}"
 
 
-def _write_record(home: Home, run_id: str, row: dict[str, object], spec: RunSpec) -> None:
+def _write_record(home: Home, run_id: str, row: Mapping[str, object], spec: RunSpec) -> None:
     folder = home.run(run_id)
     folder.path.mkdir(mode=0o700, parents=True)
     kept = {key: row[key] for key in ("id", "name", "project", "owner", "gpu", "created_at", "idempotency_key")}

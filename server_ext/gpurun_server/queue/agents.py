@@ -32,7 +32,9 @@ def remember(writing: Writing, report: Report) -> None:
     values = {
         "host": report.host,
         "version": report.version,
+        "boot": report.boot,
         "heard_at": time.time(),
+        "labels_json": encode(report.labels),
         "devices_json": encode(report.devices),
     }
     changed = writing.conn.execute(sa.update(agents).where(agents.c.id == report.agent_id).values(**values))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Sequence
 
 import sqlalchemy as sa
 
@@ -12,61 +11,98 @@ from gpurun_jupyter.core.devices import Device
 from gpurun_jupyter.core.grants import Grant, Orders, Report, Stop
 from gpurun_jupyter.core.lifecycle import State
 from gpurun_server.queue.agents import remember
-from gpurun_server.queue.placement import Wanted, free_devices, place
+from gpurun_server.queue.leases import found_again
+from gpurun_server.queue.placement.plan import has_room, plan
+from gpurun_server.queue.situation import holders, offers, waiting_runs
 from gpurun_server.queue.transitions import move
 from gpurun_server.store.database import Writing
-from gpurun_server.store.queries import decode_devices, decode_spec, encode, held_devices
+from gpurun_server.store.queries import decode_devices, decode_spec, encode
 from gpurun_server.store.tables import attempts, runs
+
+#: An agent may hold an attempt for a moment after the log's end was read.
+_AFTERMATH_S = 30.0
 
 
 def claim(writing: Writing, report: Report) -> Orders:
     """Take down a heartbeat and answer it.
 
-    Granted are the attempts that are this agent's already but that it does not hold (it was restarted, or an answer was
-    lost) and, where it claims, what placement gives it of the queue.
+    Granted are the attempts that are this agent's already but that it does not hold (it was restarted, or an answer
+    was lost) and, where it claims, what placement gives it of the queue. An attempt that has long ended, because its
+    run was given up or given to another, is to be ended there too.
     """
     remember(writing, report)
-    orders = _of_open_attempts(writing.conn, report)
-    queue = queued(writing.conn)
-    given = _grants(writing, report, queue) if queue and report.claiming else []
+    orders = _of_open_attempts(writing, report)
+    orders.stops += _of_ended_attempts(writing.conn, report)
+    given = _from_queue(writing, report) if report.claiming else []
     orders.grants += given
-    orders.waiting = len(queue) - len(given)
+    orders.waiting = _still_waiting(writing.conn)
     return orders
 
 
-def queued(conn: sa.Connection) -> list[Wanted]:
-    """The queue, in no order."""
-    query = sa.select(runs.c.id, runs.c.gpu, runs.c.priority, runs.c.seq).where(runs.c.state == "queued")
-    return [Wanted(row.id, row.gpu, row.priority, row.seq) for row in conn.execute(query)]
+def _from_queue(writing: Writing, report: Report) -> list[Grant]:
+    conn = writing.conn
+    everybody, held = offers(conn), holders(conn)
+    own = next(offer for offer in everybody if offer.agent.id == report.agent_id)
+    if not _still_waiting(conn) or not has_room(own, held):
+        return []
+    kept = {row.id: row.reserved_on for row in conn.execute(_RESERVATIONS)}
+    decided = plan(waiting_runs(conn), everybody, held, claimer=report.agent_id, kept=kept)
+    _remember_reservations(conn, kept, {one.run_id: one.agent_id for one in decided.reservations})
+    return [_start(writing, report.agent_id, one.run_id, list(one.devices)) for one in decided.placements]
 
 
-def _of_open_attempts(conn: sa.Connection, report: Report) -> Orders:
+_RESERVATIONS = sa.select(runs.c.id, runs.c.reserved_on).where(
+    runs.c.state == State.QUEUED.value, runs.c.reserved_on.is_not(None)
+)
+
+
+def _remember_reservations(conn: sa.Connection, before: dict[str, str], now: dict[str, str]) -> None:
+    """Devices are collected for big runs over many rounds: the next one must collect in the same place."""
+    for run_id in before.keys() | now.keys():
+        if before.get(run_id) != now.get(run_id):
+            conn.execute(sa.update(runs).where(runs.c.id == run_id).values(reserved_on=now.get(run_id)))
+
+
+def _still_waiting(conn: sa.Connection) -> int:
+    return conn.scalar(sa.select(sa.func.count()).where(runs.c.state == State.QUEUED.value)) or 0
+
+
+def _of_open_attempts(writing: Writing, report: Report) -> Orders:
     query = (
-        sa.select(attempts, runs.c.name, runs.c.project, runs.c.spec_json, runs.c.stop_by, runs.c.stop_kill)
+        sa.select(
+            attempts, runs.c.state, runs.c.name, runs.c.project, runs.c.spec_json, runs.c.stop_by, runs.c.stop_kill
+        )
         .join(runs, runs.c.id == attempts.c.run_id)
         .where(attempts.c.agent_id == report.agent_id, attempts.c.ended_at.is_(None))
     )
     orders = Orders()
     holding = set(report.holding)
-    for row in conn.execute(query):
+    for row in writing.conn.execute(query).all():
         if f"{row.run_id}/{row.number}" not in holding:
             orders.grants.append(_grant(row, row.token, row.number, decode_devices(row.devices_json)))
+        if row.state == State.LOST.value:
+            found_again(writing, row.run_id, report.agent_id)
         if row.stop_by:
             orders.stops.append(Stop(row.run_id, row.number, row.stop_by, row.stop_kill))
     return orders
 
 
-def _grants(writing: Writing, report: Report, queue: Sequence[Wanted]) -> list[Grant]:
-    held = [device for agent, device in held_devices(writing.conn) if agent == report.agent_id]
-    placements = place(queue, free_devices(report.devices, held))
-    return [_start(writing, report.agent_id, given.run_id, list(given.devices)) for given in placements]
+def _of_ended_attempts(conn: sa.Connection, report: Report) -> list[Stop]:
+    if not report.holding:
+        return []
+    keys = [(run_id, int(number)) for run_id, _, number in (key.partition("/") for key in report.holding)]
+    held = sa.tuple_(attempts.c.run_id, attempts.c.number).in_(keys)
+    long_ago = attempts.c.ended_at < time.time() - _AFTERMATH_S
+    query = sa.select(attempts.c.run_id, attempts.c.number).where(held, long_ago)
+    over = "the queue, because this attempt is over"
+    return [Stop(row.run_id, row.number, by=over, kill=True) for row in conn.execute(query)]
 
 
 def _start(writing: Writing, agent_id: str, run_id: str, devices: list[Device]) -> Grant:
     row = writing.conn.execute(sa.select(runs).where(runs.c.id == run_id)).one()
     number, token = row.attempt + 1, secrets.token_hex(16)
     labels = [device.label for device in devices]
-    where = {"attempt": number, "agent_id": agent_id, "devices_json": encode(labels)}
+    where = {"attempt": number, "agent_id": agent_id, "devices_json": encode(labels), "reserved_on": None}
     move(writing, run_id, State.STARTING, by=f"agent {agent_id}", **where)
     writing.conn.execute(
         sa.insert(attempts).values(

@@ -14,8 +14,9 @@ import msgspec
 import sqlalchemy as sa
 
 from gpurun_jupyter.core import events
-from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
+from gpurun_jupyter.core.lifecycle import State
 from gpurun_jupyter.core.runs import Bar, MetricSummary, RunProgress
+from gpurun_server.queue.ending import end_attempt
 from gpurun_server.queue.transitions import move, touch
 from gpurun_server.store.database import Writing
 from gpurun_server.store.queries import encode
@@ -71,15 +72,8 @@ def ingest(writing: Writing, run_id: str, attempt: int, log: Path, by: str) -> b
             digest.take(events.decode_line(line))
     if not _advance(writing.conn, run_id, attempt, row.ingested_offset, offset):
         return False
-    _apply(writing, run_id, digest, by)
+    _apply(writing, run_id, attempt, digest, by)
     return bool(lines)
-
-
-def end_without_log(writing: Writing, run_id: str, attempt: int, end: events.End, by: str) -> None:
-    """Finish a run whose log has no end, as `end` says; nothing where the attempt has ended already."""
-    query = sa.select(attempts.c.ended_at).where(attempts.c.run_id == run_id, attempts.c.number == attempt)
-    if writing.conn.execute(query).one().ended_at is None:
-        _finish(writing, run_id, end, by)
 
 
 def read_lines(log: Path, offset: int) -> tuple[list[bytes], int]:
@@ -122,7 +116,7 @@ def _advance(conn: sa.Connection, run_id: str, attempt: int, before: int, after:
     return swapped.rowcount == 1
 
 
-def _apply(writing: Writing, run_id: str, digest: _Digest, by: str) -> None:
+def _apply(writing: Writing, run_id: str, attempt: int, digest: _Digest, by: str) -> None:
     columns: dict[str, Any] = {}
     if digest.started_at is not None:
         columns["started_at"] = digest.started_at
@@ -136,9 +130,4 @@ def _apply(writing: Writing, run_id: str, digest: _Digest, by: str) -> None:
     if digest.started_at is not None and state is State.STARTING:
         move(writing, run_id, State.RUNNING, by=by)
     if digest.end:
-        _finish(writing, run_id, digest.end, by)
-
-
-def _finish(writing: Writing, run_id: str, end: events.End, by: str) -> None:
-    outcome, reason = Outcome(end.outcome), Reason(end.reason)
-    move(writing, run_id, State.FINISHED, by=by, outcome=outcome, reason=reason, message=end.message)
+        end_attempt(writing, run_id, attempt, digest.end, by)

@@ -9,9 +9,8 @@ import sqlalchemy as sa
 
 from gpurun_jupyter.core.lifecycle import State
 from gpurun_jupyter.core.runs import Run, Waiting
-from gpurun_server.queue.agents import known_agents
-from gpurun_server.queue.claims import queued
-from gpurun_server.queue.waiting import explain
+from gpurun_server.queue.placement.waiting import outlooks
+from gpurun_server.queue.situation import holders, offers, waiting_runs
 from gpurun_server.store import queries
 
 
@@ -32,6 +31,11 @@ def since(conn: sa.Connection, revision: int, *, with_queue: bool) -> list[Run]:
 
 def _shown(conn: sa.Connection, rows: Iterable[sa.Row[Any]]) -> list[Run]:
     rows = list(rows)
-    some_wait = any(row.state == State.QUEUED.value for row in rows)
-    waiting: dict[str, Waiting] = explain(queued(conn), known_agents(conn)) if some_wait else {}
+    queued = {row.id for row in rows if row.state == State.QUEUED.value}
+    waiting = _waiting(conn, queued) if queued else {}
     return [queries.to_run(row, waiting.get(row.id)) for row in rows]
+
+
+def _waiting(conn: sa.Connection, queued: set[str]) -> dict[str, Waiting]:
+    told = outlooks(waiting_runs(conn), offers(conn), holders(conn), only=queued)
+    return {run_id: Waiting(one.position, one.why, one.starts_in_s) for run_id, one in told.items()}

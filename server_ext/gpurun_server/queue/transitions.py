@@ -12,8 +12,6 @@ from gpurun_jupyter.core.lifecycle import Outcome, Reason, State, allowed
 from gpurun_server.store.database import Writing
 from gpurun_server.store.tables import attempts, history, revisions, runs
 
-_TIME_OF = {State.QUEUED: "queued_at", State.FINISHED: "finished_at"}
-
 
 def next_revision(writing: Writing) -> int:
     """The number of this change. Its row is locked until the commit, so numbers become visible in order."""
@@ -38,15 +36,23 @@ def move(
     before = _state_of(writing.conn, run_id)
     if not allowed(before, after):
         raise WrongState(f"Run {run_id} is {before.value}; it cannot become {after.value}.")
-    values: dict[str, Any] = {"state": after.value, "revision": next_revision(writing), **columns}
-    if after in _TIME_OF:
-        values[_TIME_OF[after]] = now
+    values = {"state": after.value, "revision": next_revision(writing), **_entering(after, now), **columns}
     if after is State.FINISHED:
         values |= {"outcome": outcome, "reason": reason, "message": message}
+    if after in (State.FINISHED, State.QUEUED):
         _end_attempts(writing.conn, run_id, now)
     writing.conn.execute(sa.update(runs).where(runs.c.id == run_id).values(**values))
     record(writing, run_id, before, after, by=by, outcome=outcome, reason=reason, message=message, at=now)
     writing.rings |= {f"run {run_id}", "queue"}
+
+
+def _entering(state: State, now: float) -> dict[str, Any]:
+    """What changes with a state, whatever brought the run there."""
+    if state is State.FINISHED:
+        return {"finished_at": now}
+    if state is State.QUEUED:  # for the first time, or given back
+        return {"queued_at": now, "agent_id": None, "devices_json": "[]", "started_at": None, "stop_by": None}
+    return {}
 
 
 def record(writing: Writing, run_id: str, before: State | None, after: State, *, at: float, **columns: Any) -> None:

@@ -117,6 +117,11 @@ def decode_devices(text: str) -> list[Device]:
     return _devices.decode(text)
 
 
+def decode_labels(text: str) -> list[str]:
+    """The labels in a `labels_json` column."""
+    return _texts.decode(text)
+
+
 def decode_spec(text: str) -> RunSpec:
     """The spec in a `spec_json` column."""
     return _spec.decode(text)

@@ -33,6 +33,8 @@ runs = sa.Table(
     sa.Column("finished_at", sa.Float),
     sa.Column("progress_json", sa.Text),
     sa.Column("metrics_json", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("reserved_on", sa.Text),
+    sa.Column("retries_left", sa.Integer, nullable=False, server_default="0"),
     sa.Column("stop_by", sa.Text),
     sa.Column("stop_kill", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("revision", sa.Integer, nullable=False),
@@ -68,6 +70,14 @@ sa.Index(
     postgresql_where=attempts.c.ended_at.is_(None),
 )
 
+#: Which runs wait for which others to succeed first.
+predecessors = sa.Table(
+    "predecessors",
+    metadata,
+    sa.Column("run_id", sa.Text, sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("after_id", sa.Text, sa.ForeignKey("runs.id"), primary_key=True, index=True),
+)
+
 history = sa.Table(
     "history",
     metadata,
@@ -88,7 +98,9 @@ agents = sa.Table(
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("host", sa.Text, nullable=False),
     sa.Column("version", sa.Text, nullable=False),
+    sa.Column("boot", sa.Text, nullable=False),
     sa.Column("heard_at", sa.Float, nullable=False),
+    sa.Column("labels_json", sa.Text, nullable=False),
     sa.Column("devices_json", sa.Text, nullable=False),
 )
 

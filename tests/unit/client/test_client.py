@@ -53,7 +53,7 @@ def test_a_submit_is_repeated_with_the_same_key_when_the_connection_breaks() -> 
     server.refusals = [httpx.ReadError("reset"), httpx.Response(502)]
     assert server.client.submit("print(1)", gpu=0, timeout="2h").name == "digits"
     assert len({request.headers["Idempotency-Key"] for request in server.seen}) == 1
-    assert [request.content for request in server.seen] == [b'{"code":"print(1)","gpu":0,"timeout":7200.0}'] * 3
+    assert [request.content for request in server.seen] == [b'{"code":"print(1)","gpu":0,"timeout":"2h"}'] * 3
 
 
 def test_a_cancel_is_never_repeated_since_the_second_kills() -> None:

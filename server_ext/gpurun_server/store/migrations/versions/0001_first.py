@@ -13,7 +13,9 @@ def upgrade() -> None:
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("host", sa.Text(), nullable=False),
         sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("boot", sa.Text(), nullable=False),
         sa.Column("heard_at", sa.Float(), nullable=False),
+        sa.Column("labels_json", sa.Text(), nullable=False),
         sa.Column("devices_json", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
@@ -44,6 +46,8 @@ def upgrade() -> None:
         sa.Column("finished_at", sa.Float(), nullable=True),
         sa.Column("progress_json", sa.Text(), nullable=True),
         sa.Column("metrics_json", sa.Text(), server_default="{}", nullable=False),
+        sa.Column("reserved_on", sa.Text(), nullable=True),
+        sa.Column("retries_left", sa.Integer(), server_default="0", nullable=False),
         sa.Column("stop_by", sa.Text(), nullable=True),
         sa.Column("stop_kill", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
@@ -104,4 +108,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("seq"),
     )
     op.create_index("ix_history_run_id", "history", ["run_id"], unique=False)
+    op.create_table(
+        "predecessors",
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("after_id", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["after_id"],
+            ["runs.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["run_id"],
+            ["runs.id"],
+        ),
+        sa.PrimaryKeyConstraint("run_id", "after_id"),
+    )
+    op.create_index(op.f("ix_predecessors_after_id"), "predecessors", ["after_id"], unique=False)
     op.execute("INSERT INTO revisions (latest) VALUES (0)")

@@ -1,0 +1,46 @@
+"""What may be changed of a run after it was accepted, and when."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+
+from gpurun_jupyter.core.errors import WrongState
+from gpurun_jupyter.core.lifecycle import State
+from gpurun_jupyter.core.runs import Name
+from gpurun_server.queue.transitions import move, touch
+from gpurun_server.store.database import Writing
+from gpurun_server.store.queries import encode, find
+
+
+class Changes(msgspec.Struct, forbid_unknown_fields=True):
+    """New values; what is left out stays as it is. The priority counts only while a run waits."""
+
+    priority: Annotated[int, msgspec.Meta(ge=-1000, le=1000)] | None = None
+    project: Name | None = None
+    tags: list[Name] | None = None
+
+
+def edit(writing: Writing, reference: str, changes: Changes) -> str:
+    """Change a run; returns its id. Raises RunNotFound, AmbiguousRun and WrongState."""
+    run = find(writing.conn, reference)
+    if changes.priority is not None and State(run.state) not in (State.CREATED, State.QUEUED):
+        raise WrongState(f"Run {run.name} ({run.id}) is {run.state}.", "Only the priority of a waiting run counts.")
+    columns: dict[str, Any] = {"priority": changes.priority, "project": changes.project}
+    if changes.tags is not None:
+        columns["tags_json"] = encode(changes.tags)
+    columns = {name: value for name, value in columns.items() if value is not None}
+    if columns:
+        touch(writing, run.id, **columns)
+        writing.rings.add("queue")
+    return str(run.id)
+
+
+def start(writing: Writing, reference: str, *, by: str) -> str:
+    """Queue a run that was created on hold; returns its id. Raises RunNotFound, AmbiguousRun and WrongState."""
+    run = find(writing.conn, reference)
+    if State(run.state) is not State.CREATED:
+        raise WrongState(f"Run {run.name} ({run.id}) is {run.state} already.", "Only a run on hold can be started.")
+    move(writing, run.id, State.QUEUED, by=by)
+    return str(run.id)

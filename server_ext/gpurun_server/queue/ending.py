@@ -1,0 +1,59 @@
+"""The end of an attempt, and what follows: the run has finished, tries again, or goes back to the queue."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from gpurun_jupyter.core.events import End
+from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
+from gpurun_server.queue.transitions import move
+from gpurun_server.store.database import Writing
+from gpurun_server.store.tables import attempts, predecessors, runs
+
+
+def end_attempt(writing: Writing, run_id: str, attempt: int, end: End, by: str) -> None:
+    """End an attempt as `end` says. One that has ended already changes nothing: its successor may be at work."""
+    run = writing.conn.execute(
+        sa.select(runs.c.state, runs.c.retries_left)
+        .join(attempts, attempts.c.run_id == runs.c.id)
+        .where(runs.c.id == run_id, attempts.c.number == attempt, attempts.c.ended_at.is_(None))
+    ).first()
+    if run is None:
+        return
+    stopping = State(run.state) is State.STOPPING
+    if end.reason is Reason.DEVICES_TAKEN and not stopping:
+        move(writing, run_id, State.QUEUED, by=by, message=end.message)
+    elif end.outcome is Outcome.FAILED and run.retries_left and not stopping:
+        message = f"attempt {attempt} failed: {end.message or end.reason.value}"
+        retry(writing, run_id, run.retries_left, by=by, message=message)
+    else:
+        finish(writing, run_id, end, by)
+
+
+def retry(writing: Writing, run_id: str, retries_left: int, *, by: str, message: str) -> None:
+    """Queue a run for another attempt, at the cost of one of its retries."""
+    move(writing, run_id, State.QUEUED, by=by, message=message, retries_left=retries_left - 1)
+
+
+def finish(writing: Writing, run_id: str, end: End, by: str) -> None:
+    """Finish a run, and with it those that were to come after its success if it had none."""
+    outcome = Outcome(end.outcome)
+    move(writing, run_id, State.FINISHED, by=by, outcome=outcome, reason=Reason(end.reason), message=end.message)
+    if outcome is not Outcome.SUCCEEDED:
+        for successor in _waiting_for(writing.conn, run_id):
+            message = f"run {run_id}, which it was to come after, did not succeed"
+            finish(
+                writing,
+                successor,
+                End(outcome=Outcome.CANCELLED, reason=Reason.PREDECESSOR_FAILED, message=message),
+                by,
+            )
+
+
+def _waiting_for(conn: sa.Connection, run_id: str) -> list[str]:
+    query = (
+        sa.select(runs.c.id)
+        .join(predecessors, predecessors.c.run_id == runs.c.id)
+        .where(predecessors.c.after_id == run_id, runs.c.state.in_([State.CREATED.value, State.QUEUED.value]))
+    )
+    return list(conn.scalars(query))

@@ -1,0 +1,112 @@
+"""Why a queued run waits, as a sentence, and until when."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from gpurun_jupyter.core.runs import Waiting
+from gpurun_server.queue.placement.blockers import Blockers, InTheWay, about, listed, what
+from gpurun_server.queue.placement.board import Board
+from gpurun_server.queue.placement.forecast import Forecast, forecast
+from gpurun_server.queue.placement.offers import Held, Offer, Shape, Wanted, capable
+from gpurun_server.queue.placement.order import ranked
+
+
+def outlooks(
+    queue: Sequence[Wanted],
+    offers: Sequence[Offer],
+    held: Held,
+    *,
+    engines: Collection[str] = (),
+    only: Collection[str] | None = None,
+) -> dict[str, Waiting]:
+    """Of every queued run, or of those in `only`, its place, why it waits and until when.
+
+    The place is that among the runs for GPUs, or among those for CPU slots. `engines` are those that place runs
+    without agents.
+    """
+    told: dict[str, Waiting] = {}
+    for cpu in (False, True):
+        waiting = [wanted for wanted in queue if (wanted.gpu == 0) == cpu]
+        if waiting:
+            told |= _Line(waiting, offers, held, engines, cpu=cpu).outlooks(only)
+    return told
+
+
+class _Line:
+    """Those that wait for GPUs, or those that wait for CPU slots."""
+
+    def __init__(
+        self, queue: Sequence[Wanted], offers: Sequence[Offer], held: Held, engines: Collection[str], *, cpu: bool
+    ) -> None:
+        board = Board(offers, held, cpu=cpu)
+        self._offers, self._engines = offers, engines
+        self._absent: dict[Shape, str | None] = {}
+        self._blocking: dict[Shape, InTheWay] = {}
+        shapes = {wanted.run_id: wanted.shape.lasting for wanted in queue}
+        most = max((cell.total for room in board.rooms for cell in room.cells), default=1)
+        order = ranked(queue, board.shares, lambda wanted: self._weight(wanted, shapes[wanted.run_id], most))
+        self._order = [(wanted, shapes[wanted.run_id]) for wanted in order]
+        self._forecast: Forecast = forecast((one for one in self._order if self._may_start(*one)), board)
+        self._blockers = Blockers(offers, held, self._forecast.kept)
+
+    def outlooks(self, only: Collection[str] | None) -> dict[str, Waiting]:
+        starts = self._forecast.starts_in_s
+        return {
+            wanted.run_id: Waiting(position, self._why(wanted, shape, position), starts.get(wanted.run_id))
+            for position, (wanted, shape) in enumerate(self._order, 1)
+            if only is None or wanted.run_id in only
+        }
+
+    def _weight(self, wanted: Wanted, shape: Shape, most: int) -> float:
+        if not self._may_start(wanted, shape):
+            return 0.0
+        return shape.size * (1.0 if shape.memory_bytes is None else min(1.0, shape.memory_bytes / most))
+
+    def _may_start(self, wanted: Wanted, shape: Shape) -> bool:
+        return not wanted.after and wanted.on not in self._engines and self._nobody(shape) is None
+
+    def _why(self, wanted: Wanted, shape: Shape, position: int) -> str:
+        if wanted.after:
+            return f"waits for {listed([f'«{name}»' for name in wanted.after])} to finish"
+        if wanted.on in self._engines:
+            return f"waits for {wanted.on} to place it"
+        if nobody := self._nobody(shape):
+            return nobody
+        if self._forecast.starts_in_s.get(wanted.run_id) == 0:
+            return f"{what(shape)} {'are' if shape.size > 1 else 'is'} free; it starts now"
+        return self._behind(wanted, shape, position)
+
+    def _behind(self, wanted: Wanted, shape: Shape, position: int) -> str:
+        if shape not in self._blocking:
+            self._blocking[shape] = self._blockers.of(shape)
+        if who := self._blocking[shape].but_for(wanted.run_id):
+            return f"waits for {what(shape)}: {who}"
+        ahead = position - 1
+        return f"waits for {what(shape)}" + (f", behind {ahead} other{'s' if ahead > 1 else ''}" if ahead else "")
+
+    def _nobody(self, shape: Shape) -> str | None:
+        if shape not in self._absent:
+            self._absent[shape] = why_nobody(shape, self._offers)
+        return self._absent[shape]
+
+
+def why_nobody(shape: Shape, offers: Sequence[Offer]) -> str | None:
+    """Why no agent of now could serve such a run, even if all its devices were free; None if one could."""
+    able = capable(shape, offers)
+    if any(offer.claiming and offer.agent.health == "healthy" for offer in able):
+        return None
+    if all(offer.agent.health == "disconnected" for offer in offers):
+        return "no agent is connected; it starts when one is"
+    them = "them" if shape.size > 1 else "it"
+    if able:
+        return f"waits for {what(shape)}: {able[0].agent.host} has {them}, but {_out_of_reach(able[0])}"
+    if shape.on is not None and not any(offer.is_called(shape.on) for offer in offers):
+        return f"waits for {what(shape)}: no agent is called or labelled «{shape.on}»; it starts when one joins"
+    return f"waits for {what(shape)}: no agent that is here has {them}; it starts when one that does joins"
+
+
+def _out_of_reach(offer: Offer) -> str:
+    if offer.claiming:
+        return f"has not been heard for {about(offer.agent.heard_s_ago)}"
+    return "takes no new runs"
