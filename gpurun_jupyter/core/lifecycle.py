@@ -1,12 +1,12 @@
 """Where a run is (state), how it ended (outcome), why (reason), and which changes of state there are.
 
-           start          grant          runner at work
-    created ───► queued ─────────► starting ─────────► running ──┐
-       │          │  ▲                │  │              │ │ │     │ agent out of sight
-       │          │  └────────────────┼──┼──── retry ───┘ │ │     ▼
-       │          │                   │  └──► stopping ◄──┘ │   lost ──► running, queued (retry)
-       │          │                   │          │          │     │
-       └──────────┴────► finished ◄───┴──────────┴──────────┴─────┘
+       start          grant          runner at work
+created ───► queued ─────────► starting ─────────► running ──┐
+   │          │  ▲                │  │              │ │ │     │ agent out of sight
+   │          │  └────────────────┼──┼──── retry ───┘ │ │     ▼
+   │          │                   │  └──► stopping ◄──┘ │   lost ──► running, queued (retry)
+   │          │                   │          │          │     │
+   └──────────┴────► finished ◄───┴──────────┴──────────┴─────┘
 """
 
 from __future__ import annotations
