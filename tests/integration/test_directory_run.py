@@ -50,7 +50,7 @@ def test_a_zip_runs_its_entry_point(server: JupyterServer) -> None:
     log = server.log(run["id"])
     assert run["outcome"] == "succeeded", log
     assert "arguments ['--epochs', '3']\nterminal True\ndata 1 2 3\n" in log
-    assert (run["tags"], run["spec"]["timeout"], run["kind"]) == (["a", "b"], 120.0, "dir")
+    assert (run["tags"], run["spec"]["timeout"], run["kind"]) == (["a", "b"], "2m", "dir")
     assert run["progress"]["fraction"] == 1.0
     assert run["metrics"]["acc"]["last"] == 0.5
 
