@@ -53,6 +53,7 @@ def isolated_environment(folder: Path) -> dict[str, str]:
         "IPYTHONDIR": str(folder / "ipython"),
         "GPURUN_HOME": str(folder / "home"),
         "GPURUN_CPU_SLOTS": "2",
+        "GPURUN_LOCKS": str(folder / "locks"),  # tests pretend to have the same GPUs
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
     }
 

@@ -17,10 +17,13 @@ from gpurun_jupyter.agent import launching
 from gpurun_jupyter.agent.devices import Devices
 from gpurun_jupyter.agent.link import Link
 from gpurun_jupyter.agent.processes import gone, kill_attempt
+from gpurun_jupyter.agent.session_folder import Order
+from gpurun_jupyter.agent.sessions import Sessions
+from gpurun_jupyter.agent.warm import Starter
 from gpurun_jupyter.core.bells import Bell, listeners
 from gpurun_jupyter.core.grants import Grant, Orders, Report, Stop
 from gpurun_jupyter.core.home import AttemptFolder, Home
-from gpurun_jupyter.core.processes import boot_id
+from gpurun_jupyter.core.processes import Identity, boot_id
 
 log = logging.getLogger("gpurun.agent")
 
@@ -36,38 +39,59 @@ class Held:
     grant: Grant
     folder: AttemptFolder
     grown: asyncio.Event = field(default_factory=asyncio.Event)
+    moved: asyncio.Event = field(default_factory=asyncio.Event)  # the same, for another who waits
     stop: Stop | None = None
 
 
 class Agent:
-    """One agent on one state directory. `idle_s`: it ends itself after so long without runs, queue and servers."""
+    """One agent on one state directory. `idle_s`: it ends itself after so long without runs, queue and servers.
+
+    `spares` kernels are kept ready for cells; a session that is idle for `session_idle_s` is ended.
+    """
 
     def __init__(
-        self, home: Home, link: Link, *, agent_id: str, host: str, version: str, cpu_slots: int, idle_s: float
+        self,
+        home: Home,
+        link: Link,
+        *,
+        agent_id: str,
+        host: str,
+        version: str,
+        cpu_slots: int,
+        idle_s: float,
+        spares: int = 1,
+        session_idle_s: float = 1800.0,
     ) -> None:
         self._home = home
         self._link = link
         self._agent_id, self._host, self._version = agent_id, host, version
-        self._devices = Devices(cpu_slots)
+        self._devices = Devices(cpu_slots, home)
+        self._sessions = Sessions(home, session_idle_s)
+        self._starter = Starter(self._sessions, spares)
         self._idle_s = idle_s
         self._held: dict[str, Held] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._leaving = False
+        self._queue_waits = False
 
     async def run(self) -> None:
         """Report, take, stop, wait; until it is told to leave or has been idle for long."""
         with self._listening(), self._leaving_on_signals():
+            self._starter.open()
             busy_at = time.monotonic()
             while not self._leaving and time.monotonic() - busy_at < self._idle_s:
                 orders = await self._sync()
+                self._queue_waits = orders.waiting > 0
                 for grant in orders.grants:
                     self._take(grant)
                 for stop in orders.stops:
                     self._stop(stop)
-                if self._held or orders.waiting or listeners(self._home.bells, "server"):
+                self._obey(orders)
+                if self._held or self._sessions.there() or orders.waiting or listeners(self._home.bells, "server"):
                     busy_at = time.monotonic()
                 await self._woken()
+        self._starter.close()
         self._devices.close()
         log.info("leaving; %d runs go on", len(self._held))
 
@@ -77,8 +101,9 @@ class Agent:
             host=self._host,
             version=self._version,
             boot=boot_id(),
-            devices=self._devices.read(),
+            devices=self._devices.read(wanting=self._queue_waits),
             holding=list(self._held),
+            sessions=self._sessions.states(),
         )
         try:
             return await self._link.sync(report)
@@ -104,6 +129,16 @@ class Agent:
             held.stop = stop
             launching.ask_to_stop(held.folder, stop)
 
+    def _obey(self, orders: Orders) -> None:
+        """End and restart sessions; what a session is busy with is killed first."""
+        wishes = [(name, Order("end")) for name in orders.end_sessions]
+        wishes += [(name, Order("restart")) for name in orders.restart_sessions]
+        for name, order in wishes:
+            busy = self._held.get(self._sessions.order(name, order) or "")
+            if busy is not None:
+                run_id, attempt = busy.grant.run_id, busy.grant.attempt
+                self._stop(Stop(run_id, attempt, by=f"{order.what} of session «{name.name}»", kill=True))
+
     async def _carry_out(self, held: Held) -> None:
         """Start the attempt's runner, or adopt it, pass on its news, and say when it is gone."""
         grant = held.grant
@@ -120,15 +155,29 @@ class Agent:
 
     async def _to_its_end(self, held: Held) -> None:
         identity = launching.living_runner(held.folder)
-        if identity is None and launching.may_start(held.folder):
-            log.info("starting %s", held.grant.key)
-            child = launching.start_runner(held.folder, held.grant)
-            await gone(child.identity)
-            child.reap()
-            identity = launching.living_runner(held.folder)  # of an earlier agent: it held the lock before ours came
-        if identity is not None:
+        for _ in range(1 if held.grant.session is None else 2):  # a session may end just as it gets its attempt
+            if identity is None and launching.may_start(held.folder, held.grant):
+                log.info("starting %s", held.grant.key)
+                child = await self._starter.start(held.folder, held.grant)
+                await self._over(held, child.identity)
+                child.reap()
+                identity = launching.living_runner(held.folder)  # of an earlier agent: it had the lock before ours
+        if identity is not None and not held.folder.exit.exists():
             log.info("adopted %s, pid %d", held.grant.key, identity.pid)
-            await gone(identity)
+            await self._over(held, identity)
+
+    async def _over(self, held: Held, runner: Identity) -> None:
+        """Wait until the attempt is over: its runner is gone, or goes on as the holder of a session."""
+        if held.grant.session is None:
+            return await gone(runner)
+        leaving = asyncio.create_task(gone(runner))
+        while not leaving.done() and not held.folder.exit.exists():
+            held.moved.clear()
+            moved = asyncio.create_task(held.moved.wait())
+            await asyncio.wait({leaving, moved}, timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED)
+            moved.cancel()
+        leaving.cancel()
+        return None
 
     async def _pass_on(self, held: Held) -> None:
         while True:
@@ -155,6 +204,7 @@ class Agent:
                 for held in self._held.values():
                     if held.grant.run_id == run_id:
                         held.grown.set()
+                        held.moved.set()
 
     @contextlib.contextmanager
     def _listening(self) -> Iterator[None]:

@@ -7,24 +7,33 @@ import platform
 import psutil
 
 from gpurun_jupyter.agent.nvml import Gpus
+from gpurun_jupyter.agent.turns import Turns
 from gpurun_jupyter.core.devices import Device
+from gpurun_jupyter.core.home import Home
 
 
 class Devices:
     """This machine's devices, read anew at each heartbeat."""
 
-    def __init__(self, cpu_slots: int) -> None:
+    def __init__(self, cpu_slots: int, home: Home) -> None:
         self._gpus = Gpus()
+        self._turns = Turns(home)
         self._cpu_slots = cpu_slots
         self._cpu_name = platform.processor() or platform.machine()
         psutil.cpu_percent()  # the first reading has nothing to compare with
 
-    def read(self) -> list[Device]:
-        """GPUs first, then CPU slots; a slot shows the load and the memory of the whole machine."""
-        return self._gpus.read() + self._read_cpu_slots()
+    def read(self, *, wanting: bool = False) -> list[Device]:
+        """GPUs first, then CPU slots; a slot shows the load and the memory of the whole machine.
+
+        `wanting`: runs are waiting, so a GPU that others hold is to be ours next.
+        """
+        gpus = self._gpus.read()
+        self._turns.look(gpus, wanting=wanting)
+        return gpus + self._read_cpu_slots()
 
     def close(self) -> None:
         """Let the hardware go."""
+        self._turns.close()
         self._gpus.close()
 
     def _read_cpu_slots(self) -> list[Device]:

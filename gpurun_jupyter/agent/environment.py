@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 from pathlib import Path
 
 import gpurun_jupyter
-from gpurun_jupyter.agent.processes import ATTEMPT_VARIABLE
+from gpurun_jupyter.agent.processes import ATTEMPT_VARIABLE, SESSION_VARIABLE
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder
 
 #: What belongs to the Jupyter server that happened to start the agent.
 _NOT_PASSED_ON = ("JPY_", "JUPYTER_TOKEN", "JUPYTERHUB_", "GPURUN_")
+
+#: What a process reads only when it starts: a run that sets one of these gets processes of its own.
+_READ_AT_START = (
+    *("PYTHON", "LD_", "GLIBC_", "MALLOC_", "LC_", "LANG", "TZ", "HOME", "TMP", "XDG_"),
+    *("IPYTHON", "JUPYTER", "JPY_"),
+)
+
+
+def may_be_forked(grant: Grant) -> bool:
+    """Whether a process that already runs can take on the run's variables."""
+    return not any(name.startswith(_READ_AT_START) for name in grant.spec.env)
+
+
+def environment_state() -> list[int]:
+    """Changes when something is installed or removed: what was imported before is then not what is on the disk."""
+    state = []
+    for path in sys.path:
+        with contextlib.suppress(OSError):
+            if path.endswith("-packages"):
+                state.append(os.stat(path).st_mtime_ns)  # noqa: PTH116 - asked for each run
+    return state
 
 
 def run_environment(folder: AttemptFolder, grant: Grant) -> dict[str, str]:
@@ -28,9 +51,17 @@ def run_environment(folder: AttemptFolder, grant: Grant) -> dict[str, str]:
         "GPURUN_CHECKPOINT_DIR": str(folder.checkpoints),
         "GPURUN_REPORT": str(folder.report),
         "PYTHONPATH": os.pathsep.join(filter(None, python_path)),
+        **_session_mark(folder, grant),
         **grant.spec.env,
         ATTEMPT_VARIABLE: grant.key,
     }
+
+
+def _session_mark(folder: AttemptFolder, grant: Grant) -> dict[str, str]:
+    """What tells a session's processes from others; they outlive the attempt that started them."""
+    if grant.session is None:
+        return {}
+    return {SESSION_VARIABLE: folder.home.session(grant.session.owner, grant.session.name).path.name}
 
 
 def report_path(folder: AttemptFolder) -> Path:

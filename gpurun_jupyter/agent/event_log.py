@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import os
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
@@ -15,13 +19,39 @@ from gpurun_jupyter.core.home import AttemptFolder
 #: A stream of output becomes an event at most this often, or when this much has gathered.
 GATHER_S = 0.05
 GATHER_CHARS = 64 * 1024
+#: Kept on the disk while the run goes on, for its last event and its exit record should the disk be full by then.
+RESERVE_BYTES = 64 * 1024
+
+
+class Reserve:
+    """A file that holds room on the disk until `spend` takes it away."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with contextlib.suppress(OSError):  # full already
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                _allocate(fd, RESERVE_BYTES)
+            finally:
+                os.close(fd)
+
+    def spend(self) -> None:
+        """Give the room back."""
+        self._path.unlink(missing_ok=True)
 
 
 class EventLog:
-    """Appends events to a file and rings the bell. Lives in an event loop; one writer for each file."""
+    """Appends events to a file and rings the bell. Lives in an event loop; one writer for each file.
+
+    Once the file cannot be written any more, on a full disk, it ends with its last whole line: `failure` says why,
+    `on_failure` is called, and events are dropped, but for those of `close`.
+    """
 
     def __init__(self, folder: AttemptFolder, run_id: str) -> None:
         self._fd = os.open(folder.events, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._reserve = Reserve(folder.reserve)
+        self.failure: OSError | None = None
+        self.on_failure: Callable[[], None] = lambda: None
         self._bells = folder.home.bells
         self._ring = f"log {run_id}"
         self._begun = time.monotonic()
@@ -41,13 +71,21 @@ class EventLog:
         else:
             self._append([*self._take_gathered(), event])
 
-    def close(self) -> None:
-        """Write what has gathered and close the file."""
+    def close(self, *last: Event) -> None:
+        """Write what has gathered and the last events, and close the file."""
         self.flush()
+        self._reserve.spend()
+        self.failure = None
+        self._append([*last])
         os.close(self._fd)
+
+    def spend_reserve(self) -> None:
+        """Make room for the exit record."""
+        self._reserve.spend()
 
     def flush(self) -> None:
         """Write what has gathered."""
+        self._flushed = time.monotonic()
         self._append(self._take_gathered())
 
     def _gather_output(self, event: Output) -> None:
@@ -79,11 +117,35 @@ class EventLog:
         return events
 
     def _append(self, events: list[Event]) -> None:
-        if not events:
+        if not events or self.failure is not None:
             return
-        self._flushed = time.monotonic()
-        now, m = round(time.time(), 3), round(self._flushed - self._begun, 4)
-        data = b"".join(encode_line(msgspec.structs.replace(event, t=now, m=m)) for event in events)
-        while data:
-            data = data[os.write(self._fd, data) :]
+        now, m = round(time.time(), 3), round(time.monotonic() - self._begun, 4)
+        self._write(b"".join(_line(msgspec.structs.replace(event, t=now, m=m)) for event in events))
         ring(self._bells, self._ring)
+
+    def _write(self, data: bytes) -> None:
+        written = 0
+        try:
+            while written < len(data):
+                written += os.write(self._fd, data[written:] if written else data)
+        except OSError as error:
+            part_bytes = written - (data.rfind(b"\n", 0, written) + 1)
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, os.fstat(self._fd).st_size - part_bytes)
+            self.failure = error
+            self.on_failure()
+
+
+def _line(event: Event) -> bytes:
+    try:
+        return encode_line(event)
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON may carry and UTF-8 may not
+        return json.dumps(msgspec.to_builtins(event), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+
+
+def _allocate(fd: int, size_bytes: int) -> None:
+    """Room on the disk for good: a file of holes has none."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(fd, 0, size_bytes)
+    else:
+        os.write(fd, b"\0" * size_bytes)

@@ -15,3 +15,6 @@ class Execution(Protocol):
 
     async def interrupt(self) -> None:
         """Ask it to stop, as Ctrl-C would."""
+
+    def kill(self) -> None:
+        """End at once what does not carry the attempt's mark."""

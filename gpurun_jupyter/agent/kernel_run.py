@@ -1,99 +1,84 @@
-"""A cell run: the code in a Jupyter kernel of its own, its messages turned into events."""
+"""A cell run: the code in a Jupyter kernel, its messages turned into events."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import Any
 
-from jupyter_client.asynchronous import AsyncKernelClient
-from jupyter_client.manager import AsyncKernelManager
-
 from gpurun_jupyter.agent.environment import run_environment
-from gpurun_jupyter.agent.kernelspecs import kernelspec
+from gpurun_jupyter.agent.kernels import Kernel, SpecKernel, nobody
 from gpurun_jupyter.agent.output import OutputSink
 from gpurun_jupyter.core import events
-from gpurun_jupyter.core.errors import GpurunError
 from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
 
-#: A kernel that imports much at its start, on a busy machine, may need long.
-START_S = 120.0
 #: A dead kernel's last messages still arrive.
 LAST_MESSAGES_S = 0.5
 
-_DEFAULT_KERNEL = "python3"
+DEFAULT_KERNEL = "python3"
 
 
 class KernelRun:
-    """Runs `spec.code` in a fresh kernel in the workspace."""
+    """Runs `spec.code` in the workspace, in a fresh kernel or in one that is there; that of a session goes on."""
 
-    def __init__(self, folder: AttemptFolder, grant: Grant, sink: OutputSink) -> None:
+    def __init__(self, folder: AttemptFolder, grant: Grant, sink: OutputSink, kernel: Kernel | None = None) -> None:
         self._folder = folder
         self._grant = grant
         self._sink = sink
-        self._kernel = AsyncKernelManager(kernel_name=grant.spec.kernel or _DEFAULT_KERNEL)
+        self._kernel = kernel or SpecKernel(grant.spec.kernel or DEFAULT_KERNEL)
+        self._request = ""
+        self._idle = asyncio.Event()
         self._end = End(outcome=Outcome.SUCCEEDED, reason=Reason.COMPLETED)
 
     async def run(self) -> End:
-        """Start the kernel, run the code, and shut the kernel down. Raises GpurunError if the kernel does not start."""
-        kernelspec(self._kernel.kernel_name)
-        env = run_environment(self._folder, self._grant)
-        await self._kernel.start_kernel(env=env, cwd=str(self._folder.work))
-        client: AsyncKernelClient = self._kernel.client()
-        client.start_channels()
-        died = asyncio.create_task(self._kernel.provisioner.wait())
+        """Have a kernel, run the code, and end the kernel unless it is a session's.
+
+        Raises GpurunError if it does not start.
+        """
         try:
-            await self._wait_for_ready(client)
-            await self._execute(client, died)
+            await self._kernel.start(run_environment(self._folder, self._grant), str(self._folder.work))
+            await self._execute()
         finally:
-            died.cancel()
-            client.stop_channels()
-            await self._kernel.shutdown_kernel(now=True)
+            self._kernel.listener = nobody
+            if self._grant.session is None:
+                await self._kernel.end()
         return self._end
 
     async def interrupt(self) -> None:
         """Interrupt the code, as a notebook's stop button does."""
-        if self._kernel.has_kernel:
-            await self._kernel.interrupt_kernel()
+        await self._kernel.interrupt()
 
-    async def _wait_for_ready(self, client: AsyncKernelClient) -> None:
-        try:
-            await client.wait_for_ready(timeout=START_S)
-        except RuntimeError as error:
-            raise GpurunError(f"The kernel {self._kernel.kernel_name!r} did not start: {error}.") from error
+    def kill(self) -> None:
+        """Kill the kernel: that of a session may carry the mark of an attempt before."""
+        self._kernel.kill()
 
-    async def _execute(self, client: AsyncKernelClient, died: asyncio.Task[int]) -> None:
-        request = client.execute(self._grant.spec.code, allow_stdin=False, store_history=False)
-        reading = asyncio.create_task(self._read_until_idle(client, request))
-        await asyncio.wait({reading, died}, return_when=asyncio.FIRST_COMPLETED)
-        if not reading.done():
-            await asyncio.wait({reading}, timeout=LAST_MESSAGES_S)
-        if reading.done():
-            return reading.result()
-        reading.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await reading
-        message = "The kernel died while it ran the cell" + _by_signal(died.result())
-        self._end = End(outcome=Outcome.FAILED, reason=Reason.KERNEL_DIED, exit_code=died.result(), message=message)
-        return None
+    async def _execute(self) -> None:
+        self._kernel.listener = self._listen
+        self._request = self._kernel.execute(self._grant.spec.code or "")
+        idle, died = asyncio.create_task(self._idle.wait()), asyncio.create_task(self._kernel.dead())
+        await asyncio.wait({idle, died}, return_when=asyncio.FIRST_COMPLETED)
+        if not idle.done():
+            await asyncio.wait({idle}, timeout=LAST_MESSAGES_S)
+        if not idle.done():
+            code = died.result()
+            message = "The kernel died while it ran the cell" + _by_signal(code)
+            self._end = End(outcome=Outcome.FAILED, reason=Reason.KERNEL_DIED, exit_code=code, message=message)
+        idle.cancel()
+        died.cancel()
 
-    async def _read_until_idle(self, client: AsyncKernelClient, request: str) -> None:
-        while True:
-            message = await client.get_iopub_msg()
-            if message["parent_header"].get("msg_id") != request:
-                continue
-            kind, content = message["msg_type"], message["content"]
-            if kind == "status" and content["execution_state"] == "idle":
-                return
-            if kind == "stream":
-                self._sink.text(content["name"], content["text"])
-            elif (event := _event_of(kind, content)) is not None:
-                self._sink.event(event)
-            if kind == "error":
-                self._end = _failed(content)
+    def _listen(self, kind: str, request: str, content: dict[str, Any]) -> None:
+        if request != self._request:
+            return
+        if kind == "stream":
+            self._sink.text(content["name"], content["text"])
+        elif kind == "status" and content["execution_state"] == "idle":
+            self._idle.set()
+        elif (event := _event_of(kind, content)) is not None:
+            self._sink.event(event)
+        if kind == "error":
+            self._end = _failed(content)
 
 
 def _event_of(kind: str, content: dict[str, Any]) -> events.Event | None:

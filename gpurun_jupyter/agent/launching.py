@@ -20,14 +20,15 @@ from gpurun_jupyter.core.processes import Identity, boot_id, read_identity
 
 @dataclass
 class Child:
-    """A runner that this process started."""
+    """A runner that was started for this process; `process` is None where it is a child of the fork parent."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | None
     identity: Identity
 
     def reap(self) -> None:
-        """Collect the exit status of the runner, which is gone."""
-        self.process.wait()
+        """Collect the exit status of the runner, if it is gone: one may go on to hold a session."""
+        if self.process is not None:
+            self.process.poll()
 
 
 def living_runner(folder: AttemptFolder) -> Identity | None:
@@ -36,15 +37,32 @@ def living_runner(folder: AttemptFolder) -> Identity | None:
     return identity if identity is not None and identity.alive() else None
 
 
-def may_start(folder: AttemptFolder) -> bool:
-    """Whether no runner has begun this attempt; one that has may not be followed by a second."""
-    return not folder.events.exists() and not folder.exit.exists()
+def may_start(folder: AttemptFolder, grant: Grant) -> bool:
+    """Whether no runner has begun this attempt; one that has may not be followed by a second.
+
+    A runner that found its devices taken has begun nothing, and a later grant may come back to the same attempt.
+    """
+    if folder.events.exists():
+        return False
+    if folder.exit.exists() and _given_back(folder, grant):
+        folder.exit.unlink()
+    return not folder.exit.exists()
 
 
-def start_runner(folder: AttemptFolder, grant: Grant) -> Child:
-    """Start the attempt's runner, detached: it outlives this process and its terminal."""
+def _given_back(folder: AttemptFolder, grant: Grant) -> bool:
+    """Whether the exit record is that of an earlier grant, whose devices were taken."""
+    before = msgspec.json.decode(folder.grant.read_bytes(), type=Grant)
+    return before.token != grant.token and last_word(folder).reason is Reason.DEVICES_TAKEN
+
+
+def prepare(folder: AttemptFolder, grant: Grant) -> None:
+    """Make the attempt's folder, with all that its runner has to know."""
     folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_json(folder.grant, grant)
+
+
+def start_runner(folder: AttemptFolder) -> Child:
+    """Start the runner of a prepared attempt, detached: it outlives this process and its terminal."""
     with folder.runner_log.open("ab") as own_words:
         process = subprocess.Popen(
             [sys.executable, "-m", "gpurun_jupyter.agent.runner", str(folder.path)],

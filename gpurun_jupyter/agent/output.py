@@ -12,26 +12,31 @@ from typing import Literal
 import msgspec
 
 from gpurun_jupyter.agent.event_log import EventLog
-from gpurun_jupyter.core.events import Event, Metric, Progress, decode_line
+from gpurun_jupyter.agent.reasons import TAIL_CHARS
+from gpurun_jupyter.core.events import Checkpoint, Error, Event, Metric, Progress, decode_line
 from gpurun_jupyter.progress import Decoder
 
 #: After so long without more, text that could have become a bar or a marker is shown as it stands.
 QUIET_S = 0.1
 
 _READ_BYTES = 65536
-_REPORTED = (Progress, Metric)
+_REPORTED = (Progress, Metric, Checkpoint)
+#: Longer than any line that `report` writes: what has no newline by then is not of its making.
+_LONGEST_REPORT_BYTES = 64 * 1024
 
 
 class OutputSink:
     """Takes what a run prints and displays, and writes it to the log in order."""
 
     def __init__(self, log: EventLog) -> None:
+        self.tail = ""  # what was printed last, or what the cell raised: it tells why a run failed
         self._log = log
         self._decoder = Decoder()
         self._quiet: asyncio.TimerHandle | None = None
 
     def text(self, stream: Literal["stdout", "stderr"], text: str) -> None:
         """Text as it was printed, in pieces of any size."""
+        self.tail = (self.tail + text)[-TAIL_CHARS:]
         self._write(self._decoder.feed(text, stream))
         if self._quiet is not None:
             self._quiet.cancel()
@@ -39,6 +44,8 @@ class OutputSink:
 
     def event(self, event: Event) -> None:
         """Anything that is not printed text."""
+        if isinstance(event, Error):
+            self.tail = f"{event.name}: {event.value}"
         self._say_what_waits()
         self._log.write(event)
 
@@ -67,19 +74,24 @@ def reports_into(log: EventLog, path: Path) -> Iterator[None]:
     loop.add_reader(fd, _take_reports, fd, begun, log)
     try:
         yield
-        _take_reports(fd, begun, log)
+        while _take_reports(fd, begun, log):
+            pass
     finally:
         loop.remove_reader(fd)
         os.close(fd)
 
 
-def _take_reports(fd: int, begun: bytearray, log: EventLog) -> None:
-    with contextlib.suppress(BlockingIOError):
-        begun += os.read(fd, _READ_BYTES)
-    *lines, rest = begun.split(b"\n")
-    begun[:] = rest
+def _take_reports(fd: int, begun: bytearray, log: EventLog) -> bool:
+    """Pass on what has come; False where that was all."""
+    try:
+        data = os.read(fd, _READ_BYTES)
+    except BlockingIOError:
+        return False
+    *lines, rest = (begun + data).split(b"\n")
+    begun[:] = rest[:_LONGEST_REPORT_BYTES]
     for line in lines:
         with contextlib.suppress(msgspec.DecodeError):
             event = decode_line(bytes(line))
             if isinstance(event, _REPORTED):
                 log.write(event)
+    return len(data) == _READ_BYTES

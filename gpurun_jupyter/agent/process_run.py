@@ -11,6 +11,7 @@ import signal
 import struct
 import sys
 import termios
+import time
 from pathlib import Path
 
 from gpurun_jupyter.agent.environment import run_environment
@@ -25,6 +26,7 @@ from gpurun_jupyter.core.lifecycle import Outcome, Reason
 
 _ROWS, _COLUMNS = 24, 100
 _READ_BYTES = 65536
+_REST_S = 2.0
 
 
 class ProcessRun:
@@ -49,8 +51,7 @@ class ProcessRun:
         try:
             exit_code = await self._process.wait()
             kill_attempt(self._grant.key)
-            while self._read(terminal):
-                pass
+            self._read_rest(terminal)
         finally:
             loop.remove_reader(terminal)
             os.close(terminal)
@@ -60,6 +61,9 @@ class ProcessRun:
         """SIGINT to the process and its group, as a terminal's Ctrl-C."""
         if self._process is not None and self._process.returncode is None:
             os.killpg(self._process.pid, signal.SIGINT)
+
+    def kill(self) -> None:
+        """Nothing: every process of this run carries its mark."""
 
     async def _start(self, inner: int) -> asyncio.subprocess.Process:
         shipped = self._grant.spec.dir
@@ -77,6 +81,12 @@ class ProcessRun:
             stderr=inner,
             start_new_session=True,
         )
+
+    def _read_rest(self, terminal: int) -> None:
+        """What was printed before everything ended. What could not be killed may go on: it is not waited for."""
+        give_up = time.monotonic() + _REST_S
+        while self._read(terminal) and time.monotonic() < give_up:
+            pass
 
     def _read(self, terminal: int) -> bool:
         """Pass on what the terminal has; False when there is no more."""
@@ -123,7 +133,14 @@ def _end(exit_code: int) -> End:
     if exit_code == 0:
         return End(outcome=Outcome.SUCCEEDED, reason=Reason.COMPLETED, exit_code=0)
     if exit_code < 0:
-        message = f"ended by signal {signal.Signals(-exit_code).name}"
+        message = f"ended by signal {_signal_name(-exit_code)}"
         return End(outcome=Outcome.FAILED, reason=Reason.SIGNAL, exit_code=exit_code, message=message)
     message = f"ended with exit code {exit_code}"
     return End(outcome=Outcome.FAILED, reason=Reason.EXIT_CODE, exit_code=exit_code, message=message)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most real-time signals have none
+        return str(number)

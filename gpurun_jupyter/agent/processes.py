@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
+import sys
 import time
 from collections.abc import Iterable
 
@@ -14,6 +16,8 @@ from gpurun_jupyter.core.processes import Identity
 
 #: Every process of an attempt has this in its environment; its value is `run/attempt`.
 ATTEMPT_VARIABLE = "GPURUN_ATTEMPT"
+#: Every process of a session has this one too; its value is the name of the session's folder.
+SESSION_VARIABLE = "GPURUN_SESSION"
 
 _POLL_S = 0.5  # only where the system has no pidfd
 
@@ -40,28 +44,61 @@ async def gone(identity: Identity) -> None:
 
 def of_attempt(key: str) -> list[psutil.Process]:
     """Every living process that carries the mark of this attempt, this process left out."""
-    return [process for process in psutil.process_iter() if process.pid != os.getpid() and _marked(process, key)]
+    return _with_mark(ATTEMPT_VARIABLE, key)
 
 
-def _marked(process: psutil.Process, key: str) -> bool:
+def _with_mark(variable: str, value: str) -> list[psutil.Process]:
+    mark = os.fsencode(f"{variable}={value}")
+    return [found for pid in psutil.pids() if pid != os.getpid() and (found := _marked(pid, mark)) is not None]
+
+
+def _marked(pid: int, mark: bytes) -> psutil.Process | None:
+    """The process if it carries the mark and is no zombie. Every run asks this of every process of the machine."""
     try:
-        return bool(process.environ().get(ATTEMPT_VARIABLE) == key and process.status() != psutil.STATUS_ZOMBIE)
+        if mark not in _environment(pid):
+            return None
+        process = psutil.Process(pid)
+        return process if process.status() != psutil.STATUS_ZOMBIE else None
     except (psutil.Error, OSError):
-        return False
+        return None
+
+
+def _environment(pid: int) -> list[bytes]:
+    if sys.platform == "linux":
+        with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:  # noqa: PTH123 - quicker
+            return file.read().split(b"\0")
+    return [os.fsencode(f"{name}={value}") for name, value in psutil.Process(pid).environ().items()]
 
 
 def signal_all(processes: Iterable[psutil.Process], number: int) -> None:
-    """Send a signal to each; those that are gone by now are passed over."""
+    """Send a signal to each; those that are gone, or out of our reach, are passed over."""
     for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
+        with contextlib.suppress(psutil.Error, OSError):
             process.send_signal(number)
 
 
 def kill_attempt(key: str, patience_s: float = 5.0) -> None:
     """Kill whatever is left of an attempt, also what it starts meanwhile."""
+    _kill_marked(ATTEMPT_VARIABLE, key, patience_s)
+
+
+def kill_session(mark: str, patience_s: float = 5.0) -> None:
+    """Kill whatever is left of a session, of all its attempts."""
+    _kill_marked(SESSION_VARIABLE, mark, patience_s)
+
+
+def _kill_marked(variable: str, value: str, patience_s: float) -> None:
+    """Kill what carries a mark, also what it starts meanwhile.
+
+    What is found is stopped first, and killed when a look finds nothing new: else what forks quickly outruns us.
+    """
     give_up = time.monotonic() + patience_s
-    while (left := of_attempt(key)) and time.monotonic() < give_up:
-        for process in left:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        psutil.wait_procs(left, timeout=1)
+    frozen: set[psutil.Process] = set()
+    while (left := set(_with_mark(variable, value))) and time.monotonic() < give_up:
+        if left <= frozen:
+            signal_all(left, signal.SIGKILL)
+            psutil.wait_procs(left, timeout=1)
+        else:
+            signal_all(left, signal.SIGSTOP)
+            frozen |= left
+    signal_all(left, signal.SIGKILL)

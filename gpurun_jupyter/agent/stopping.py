@@ -34,12 +34,16 @@ class Stopping:
 
     def __enter__(self) -> Stopping:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._read_stop)
+        _let_terminations_through()
         if self._folder.stop.exists():
             self._read_stop()
         return self
 
     def __exit__(self, *_: object) -> None:
+        hold_terminations_back()
         asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
+        signal.signal(signal.SIGTERM, _too_late)
+        _let_terminations_through()
 
     @contextlib.asynccontextmanager
     async def watching(self, execution: Execution) -> AsyncIterator[None]:
@@ -53,6 +57,10 @@ class Stopping:
         finally:
             for task in tasks:
                 task.cancel()
+
+    def give_up(self) -> None:
+        """End the execution for a reason that is told elsewhere."""
+        self._asked.set()
 
     def verdict(self, end: End) -> End:
         """How the attempt ended, given how its execution did: who was asked to stop did not fail by itself."""
@@ -93,8 +101,25 @@ class Stopping:
         if not self._kill.is_set():
             signal_all(of_attempt(self._grant.key), signal.SIGTERM)
             await self._grace(GRACE_S[1])
+        execution.kill()
         kill_attempt(self._grant.key)
 
     async def _grace(self, seconds: float) -> None:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._kill.wait(), seconds)
+
+
+def hold_terminations_back() -> None:
+    """SIGTERM waits until a `Stopping` can deal with it. By default it would end the runner without an exit record.
+
+    No process may be started meanwhile: it would inherit this.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+
+def _let_terminations_through() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+
+def _too_late(*_: object) -> None:
+    """The end is being written: a second cancel must not break that off."""

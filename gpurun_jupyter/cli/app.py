@@ -34,5 +34,6 @@ for _verb in (
     acting.priority,
     acting.tag,
     verbs.devices,
+    verbs.sessions,
 ):
     gpurun.add_command(_verb)

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from gpurun_jupyter.client.options import RunOptions
 
 #: Options that are passed on as they are, where they were given.
-_SINGLE = (
-    *("gpu", "gpu_mem", "device", "on", "kernel", "name", "project", "priority", "timeout", "retries", "env"),
-    *("hold", "wait_for_device"),
-)
+_SINGLE = [
+    *["gpu", "gpu_mem", "device", "on", "kernel", "session", "name", "project", "priority"],
+    *["timeout", "retries", "env", "hold", "wait_for_device"],
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -59,6 +59,7 @@ _OPTIONS = (
     click.option("--device", metavar="HOST:INDEX", help="Pin it to a device, by place or by id."),
     click.option("--on", metavar="NAME", help="The agent to run on, or a label of agents."),
     click.option("--kernel", metavar="NAME", help="Kernelspec: the environment or language of a cell."),
+    click.option("--session", metavar="NAME", help="A named warm kernel that keeps variables and devices."),
     click.option("--name", metavar="NAME", help="What to call the run."),
     click.option("--project", metavar="NAME", help="The project that it belongs to."),
     click.option("--tag", "tags", multiple=True, metavar="TAG", help="A word to find it by; may be repeated."),

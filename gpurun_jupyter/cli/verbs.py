@@ -11,6 +11,7 @@ from gpurun_jupyter.cli.screen import Invocation, Table
 from gpurun_jupyter.core.devices import Agent
 from gpurun_jupyter.core.lifecycle import Outcome, State
 from gpurun_jupyter.core.runs import Run as RunRecord
+from gpurun_jupyter.core.sessions import Session
 
 _RECENT = 200
 _FINISHED_SHOWN = 5
@@ -109,6 +110,33 @@ def wait(to: Invocation, run: tuple[str, ...]) -> None:
         to.screen.text(f"{words.state_line(one.record)}\n")
     if any(one.outcome is not Outcome.SUCCEEDED for one in waited):
         raise click.exceptions.Exit(1)
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--interrupt", "action", flag_value="interrupt", help="Interrupt the run that it carries out.")
+@click.option("--restart", "action", flag_value="restart", help="Give it a fresh kernel on the same devices.")
+@click.option("--end", "action", flag_value="end", help="End it and free its devices.")
+@as_json
+@click.pass_obj
+def sessions(to: Invocation, name: str | None, action: Any, as_json: bool) -> None:
+    """List your sessions, the named warm kernels; or interrupt, restart or end the one called NAME."""
+    if action and name is None:
+        raise click.UsageError(f"Which session? Write: sessions NAME --{action}.")
+    if action and name is not None:
+        to.client.change_session(name, action)
+    found = [one for one in to.client.sessions() if name in (None, one.name)]
+    if as_json:
+        to.screen.json(found)
+    else:
+        rows = [_session_row(one) for one in found]
+        to.screen.tables([Table("SESSIONS", ("name", "machine", "devices", "now"), rows, "You have no sessions.")])
+
+
+def _session_row(session: Session) -> tuple[str, ...]:
+    devices = " ".join(device.label for device in session.devices)
+    now = f"busy with {session.busy}" if session.busy else f"idle since {words.ago(session.used_at)}"
+    return session.name, session.agent, devices, now
 
 
 def _one_run(to: Invocation, record: RunRecord, as_json: bool) -> None:

@@ -7,7 +7,7 @@ import uuid
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 import msgspec
@@ -21,6 +21,7 @@ from gpurun_jupyter.core.errors import FileMissing, GpurunError, InvalidRequest,
 from gpurun_jupyter.core.lifecycle import Outcome, State
 from gpurun_jupyter.core.runs import Run as RunRecord
 from gpurun_jupyter.core.runs import RunSpec
+from gpurun_jupyter.core.sessions import Session
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -131,6 +132,14 @@ class Client:
     def devices(self) -> list[Agent]:
         """The agents that the server knows, each with its devices."""
         return self._connection.get("devices", dict[str, list[Agent]])["agents"]
+
+    def sessions(self) -> list[Session]:
+        """Your sessions: named warm kernels with their devices."""
+        return self._connection.get("sessions", dict[str, list[Session]])["sessions"]
+
+    def change_session(self, name: str, action: Literal["interrupt", "restart", "end"]) -> None:
+        """Interrupt a session's run, give it a fresh kernel, or end it. Raises SessionNotFound and WrongState."""
+        self._connection.post(f"sessions/{quote(name, safe='')}/{action}", dict[str, Any], {})
 
     def status(self) -> dict[str, Any]:
         """Version, state directory, free disk and runs by state."""

@@ -19,6 +19,7 @@ class RunOptions(TypedDict, total=False):
     gpu: GPUs wanted; by default one where any agent has one, else a CPU slot; 0 is a CPU slot.
     gpu_mem: memory wanted on each GPU, bytes or text such as "10G"; runs that say so may share a GPU.
     device: pin to a device, HOST:INDEX or its id; on: an agent or a label of agents.
+    session: a named warm kernel that keeps its variables and devices between runs.
     kernel: kernelspec, for code; by default the agent's own Python.
     timeout: seconds, or text such as "2h".
     priority: higher starts earlier; 0 by default.
@@ -32,6 +33,7 @@ class RunOptions(TypedDict, total=False):
     device: str | None
     on: str | None
     kernel: str | None
+    session: str | None
     name: str | None
     project: str
     tags: list[str]

@@ -37,6 +37,13 @@ class RunNotFound(GpurunError):
     status = 404
 
 
+class SessionNotFound(GpurunError):
+    """Raised when the owner has no session of this name."""
+
+    code = "session_not_found"
+    status = 404
+
+
 class FileMissing(GpurunError):
     """Raised when a named file or directory does not exist."""
 

@@ -9,6 +9,7 @@ GPURUN_HOME/
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ class Home:
         self.bells = self.path / "bells"
         self.blobs = self.path / "blobs"
         self.runs = self.path / "runs"
+        self.sessions = self.path / "sessions"
 
     def create(self) -> None:
         """Make the folders that are not there yet, readable by this user alone."""
@@ -47,6 +49,10 @@ class Home:
         """Where the blob with this sha256 lies."""
         return self.blobs / digest[:2] / digest
 
+    def session(self, owner: str, name: str) -> SessionFolder:
+        """The folder of a session; names from users never become paths."""
+        return SessionFolder(self.sessions / hashlib.sha256(f"{owner}\0{name}".encode()).hexdigest()[:16])
+
     def run(self, run_id: str) -> RunFolder:
         """The folder of one run."""
         return RunFolder(self.runs / run_id)
@@ -54,6 +60,16 @@ class Home:
     def attempt(self, run_id: str, number: int) -> AttemptFolder:
         """The folder of one attempt at a run."""
         return self.run(run_id).attempt(number)
+
+
+class SessionFolder:
+    """A session's folder, made by its holder. `path.name` marks the environment of what the session starts."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.record = path / "session.json"  # the holder's identity, and what it does
+        self.orders = path / "orders"  # FIFO: attempts, restart, end
+        self.log = path / "log"  # what is printed while no attempt is carried out
 
 
 class RunFolder:
@@ -66,6 +82,12 @@ class RunFolder:
     def attempt(self, number: int) -> AttemptFolder:
         """The folder of attempt `number`, from 1."""
         return AttemptFolder(self.path / "attempts" / str(number))
+
+
+    def logged_after(self, number: int) -> int | None:
+        """The next attempt that has a log; one that found its devices taken left none."""
+        logged = (int(log.parent.name) for log in (self.path / "attempts").glob("*/events.jsonl"))
+        return min((found for found in logged if found > number), default=None)
 
 
 class AttemptFolder:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tornado import web
 
 from gpurun_jupyter.core.errors import RouteMissing
-from gpurun_server.http import live, logs, openapi, runs, server, uploads
+from gpurun_server.http import live, logs, openapi, runs, server, sessions, uploads
 from gpurun_server.http.base import GpurunHandler
 
 
@@ -26,6 +26,7 @@ ROUTES = [
     *runs.default_handlers,
     *logs.default_handlers,
     *server.default_handlers,
+    *sessions.default_handlers,
     *live.default_handlers,
     *openapi.default_handlers,
 ]

@@ -55,6 +55,7 @@ def accept(
         "tags_json": encode(spec.tags),
         "priority": spec.priority,
         "gpu": gpu,
+        "session": spec.session,
         "idempotency_key": key,
         "created_at": now,
         "queued_at": None if spec.hold else now,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -13,8 +15,9 @@ from gpurun_jupyter.core.lifecycle import State
 from gpurun_server.queue.agents import remember
 from gpurun_server.queue.leases import found_again
 from gpurun_server.queue.placement.plan import has_room, plan
-from gpurun_server.queue.situation import holders, offers, waiting_runs
-from gpurun_server.queue.transitions import move
+from gpurun_server.queue.sessions import begin, split, take_report
+from gpurun_server.queue.situation import holders, how_many_wait, next_runs, offers, reservations
+from gpurun_server.queue.transitions import move, touch
 from gpurun_server.store.database import Writing
 from gpurun_server.store.queries import decode_devices, decode_spec, encode
 from gpurun_server.store.tables import attempts, runs
@@ -32,45 +35,48 @@ def claim(writing: Writing, report: Report) -> Orders:
     """
     remember(writing, report)
     orders = _of_open_attempts(writing, report)
+    take_report(writing, report, orders)
     orders.stops += _of_ended_attempts(writing.conn, report)
     given = _from_queue(writing, report) if report.claiming else []
     orders.grants += given
-    orders.waiting = _still_waiting(writing.conn)
+    orders.waiting = how_many_wait(writing.conn)
     return orders
 
 
 def _from_queue(writing: Writing, report: Report) -> list[Grant]:
     conn = writing.conn
+    if not how_many_wait(conn):
+        return []
     everybody, held = offers(conn), holders(conn)
     own = next(offer for offer in everybody if offer.agent.id == report.agent_id)
-    if not _still_waiting(conn) or not has_room(own, held):
-        return []
-    kept = {row.id: row.reserved_on for row in conn.execute(_RESERVATIONS)}
-    decided = plan(waiting_runs(conn), everybody, held, claimer=report.agent_id, kept=kept)
-    _remember_reservations(conn, kept, {one.run_id: one.agent_id for one in decided.reservations})
-    return [_start(writing, report.agent_id, one.run_id, list(one.devices)) for one in decided.placements]
+    queue, warm = split(conn, next_runs(conn, everybody))
+    given = {run_id: session.devices for run_id, session in warm.items() if session.agent == report.agent_id}
+    if has_room(own, held):
+        kept = reservations(conn)
+        decided = plan(queue, everybody, held, claimer=report.agent_id, kept=kept)
+        _remember_reservations(writing, kept, {one.run_id: one.agent_id for one in decided.reservations})
+        given |= {one.run_id: list(one.devices) for one in decided.placements}
+    return _start(writing, report.agent_id, given) if given else []
 
 
-_RESERVATIONS = sa.select(runs.c.id, runs.c.reserved_on).where(
-    runs.c.state == State.QUEUED.value, runs.c.reserved_on.is_not(None)
-)
-
-
-def _remember_reservations(conn: sa.Connection, before: dict[str, str], now: dict[str, str]) -> None:
+def _remember_reservations(writing: Writing, before: dict[str, str], now: dict[str, str]) -> None:
     """Devices are collected for big runs over many rounds: the next one must collect in the same place."""
     for run_id in before.keys() | now.keys():
         if before.get(run_id) != now.get(run_id):
-            conn.execute(sa.update(runs).where(runs.c.id == run_id).values(reserved_on=now.get(run_id)))
-
-
-def _still_waiting(conn: sa.Connection) -> int:
-    return conn.scalar(sa.select(sa.func.count()).where(runs.c.state == State.QUEUED.value)) or 0
+            touch(writing, run_id, reserved_on=now.get(run_id))
 
 
 def _of_open_attempts(writing: Writing, report: Report) -> Orders:
     query = (
         sa.select(
-            attempts, runs.c.state, runs.c.name, runs.c.project, runs.c.spec_json, runs.c.stop_by, runs.c.stop_kill
+            attempts,
+            runs.c.state,
+            runs.c.name,
+            runs.c.project,
+            runs.c.owner,
+            runs.c.spec_json,
+            runs.c.stop_by,
+            runs.c.stop_kill,
         )
         .join(runs, runs.c.id == attempts.c.run_id)
         .where(attempts.c.agent_id == report.agent_id, attempts.c.ended_at.is_(None))
@@ -98,23 +104,25 @@ def _of_ended_attempts(conn: sa.Connection, report: Report) -> list[Stop]:
     return [Stop(row.run_id, row.number, by=over, kill=True) for row in conn.execute(query)]
 
 
-def _start(writing: Writing, agent_id: str, run_id: str, devices: list[Device]) -> Grant:
-    row = writing.conn.execute(sa.select(runs).where(runs.c.id == run_id)).one()
-    number, token = row.attempt + 1, secrets.token_hex(16)
-    labels = [device.label for device in devices]
-    where = {"attempt": number, "agent_id": agent_id, "devices_json": encode(labels), "reserved_on": None}
-    move(writing, run_id, State.STARTING, by=f"agent {agent_id}", **where)
-    writing.conn.execute(
-        sa.insert(attempts).values(
-            run_id=run_id,
-            number=number,
-            agent_id=agent_id,
-            token=token,
-            devices_json=encode(devices),
-            granted_at=time.time(),
-        )
-    )
-    return _grant(row, token, number, devices)
+def _start(writing: Writing, agent_id: str, given: Mapping[str, list[Device]]) -> list[Grant]:
+    """Start an attempt of each run with the devices that it was given."""
+    conn, now = writing.conn, time.time()
+    rows = {row.id: row for row in conn.execute(sa.select(runs).where(runs.c.id.in_(given)))}
+    begun = [_attempt(rows[run_id], agent_id, devices, now) for run_id, devices in given.items()]
+    for attempt, (run_id, devices) in zip(begun, given.items(), strict=True):
+        labels = encode([device.label for device in devices])
+        where = {"attempt": attempt["number"], "agent_id": agent_id, "devices_json": labels, "reserved_on": None}
+        move(writing, run_id, State.STARTING, by=f"agent {agent_id}", **where)
+        if (row := rows[run_id]).session is not None:
+            begin(conn, row.owner, row.session, agent_id, decode_spec(row.spec_json).kernel, devices)
+    conn.execute(sa.insert(attempts), begun)
+    return [_grant(rows[one["run_id"]], one["token"], one["number"], given[one["run_id"]]) for one in begun]
+
+
+def _attempt(run: Any, agent_id: str, devices: list[Device], now: float) -> dict[str, Any]:
+    number, token = run.attempt + 1, secrets.token_hex(16)
+    held = {"agent_id": agent_id, "devices_json": encode(devices), "granted_at": now}
+    return {"run_id": run.id, "number": number, "token": token, **held}
 
 
 def _grant(row: sa.Row, token: str, number: int, devices: list[Device]) -> Grant:  # type: ignore[type-arg]
@@ -126,4 +134,5 @@ def _grant(row: sa.Row, token: str, number: int, devices: list[Device]) -> Grant
         token=token,
         devices=devices,
         spec=decode_spec(row.spec_json),
+        owner=row.owner,
     )

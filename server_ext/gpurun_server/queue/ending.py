@@ -14,16 +14,17 @@ from gpurun_server.store.tables import attempts, predecessors, runs
 def end_attempt(writing: Writing, run_id: str, attempt: int, end: End, by: str) -> None:
     """End an attempt as `end` says. One that has ended already changes nothing: its successor may be at work."""
     run = writing.conn.execute(
-        sa.select(runs.c.state, runs.c.retries_left)
+        sa.select(runs.c.retries_left, runs.c.stop_by)
         .join(attempts, attempts.c.run_id == runs.c.id)
         .where(runs.c.id == run_id, attempts.c.number == attempt, attempts.c.ended_at.is_(None))
     ).first()
     if run is None:
         return
-    stopping = State(run.state) is State.STOPPING
-    if end.reason is Reason.DEVICES_TAKEN and not stopping:
+    if end.reason is Reason.DEVICES_TAKEN and run.stop_by:  # it never began
+        end = End(outcome=Outcome.CANCELLED, reason=Reason.CANCELLED_BY, message=f"stopped by {run.stop_by}")
+    if end.reason is Reason.DEVICES_TAKEN:
         move(writing, run_id, State.QUEUED, by=by, message=end.message)
-    elif end.outcome is Outcome.FAILED and run.retries_left and not stopping:
+    elif end.outcome is Outcome.FAILED and run.retries_left and not run.stop_by:
         message = f"attempt {attempt} failed: {end.message or end.reason.value}"
         retry(writing, run_id, run.retries_left, by=by, message=message)
     else:
@@ -37,17 +38,18 @@ def retry(writing: Writing, run_id: str, retries_left: int, *, by: str, message:
 
 def finish(writing: Writing, run_id: str, end: End, by: str) -> None:
     """Finish a run, and with it those that were to come after its success if it had none."""
-    outcome = Outcome(end.outcome)
-    move(writing, run_id, State.FINISHED, by=by, outcome=outcome, reason=Reason(end.reason), message=end.message)
-    if outcome is not Outcome.SUCCEEDED:
-        for successor in _waiting_for(writing.conn, run_id):
-            message = f"run {run_id}, which it was to come after, did not succeed"
-            finish(
-                writing,
-                successor,
-                End(outcome=Outcome.CANCELLED, reason=Reason.PREDECESSOR_FAILED, message=message),
-                by,
-            )
+    left = {run_id: end}
+    while left:
+        run_id, end = left.popitem()
+        outcome = Outcome(end.outcome)
+        move(writing, run_id, State.FINISHED, by=by, outcome=outcome, reason=Reason(end.reason), message=end.message)
+        if outcome is not Outcome.SUCCEEDED:
+            left |= {successor: _in_vain(run_id) for successor in _waiting_for(writing.conn, run_id)}
+
+
+def _in_vain(predecessor: str) -> End:
+    message = f"run {predecessor}, which it was to come after, did not succeed"
+    return End(outcome=Outcome.CANCELLED, reason=Reason.PREDECESSOR_FAILED, message=message)
 
 
 def _waiting_for(conn: sa.Connection, run_id: str) -> list[str]:

@@ -70,8 +70,10 @@ def enforce(writing: Writing, silence_s: Mapping[str, float], terms: Terms) -> N
 
 
 def found_again(writing: Writing, run_id: str, agent_id: str) -> None:
-    """The agent of a lost run reports it: it was running all the while."""
-    move(writing, run_id, State.RUNNING, by=f"agent {agent_id}", message="found again")
+    """The agent of a lost run reports it: it was running all the while, or about to end if somebody asked for that."""
+    asked_to_stop = writing.conn.scalar(sa.select(runs.c.stop_by).where(runs.c.id == run_id))
+    state = State.STOPPING if asked_to_stop else State.RUNNING
+    move(writing, run_id, state, by=f"agent {agent_id}", message="found again")
 
 
 def _enforce_on(writing: Writing, agent_id: str, silent_s: float, terms: Terms) -> None:

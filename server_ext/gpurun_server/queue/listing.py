@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from gpurun_jupyter.core.lifecycle import State
 from gpurun_jupyter.core.runs import Run, Waiting
 from gpurun_server.queue.placement.waiting import outlooks
+from gpurun_server.queue.sessions import why_waiting
 from gpurun_server.queue.situation import holders, offers, waiting_runs
 from gpurun_server.store import queries
 
@@ -38,4 +39,7 @@ def _shown(conn: sa.Connection, rows: Iterable[sa.Row[Any]]) -> list[Run]:
 
 def _waiting(conn: sa.Connection, queued: set[str]) -> dict[str, Waiting]:
     told = outlooks(waiting_runs(conn), offers(conn), holders(conn), only=queued)
-    return {run_id: Waiting(one.position, one.why, one.starts_in_s) for run_id, one in told.items()}
+    for run_id, why in why_waiting(conn).items():
+        if run_id in told:
+            told[run_id] = Waiting(told[run_id].position, why)
+    return told

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from gpurun_jupyter.core.errors import WrongState
+from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
+from gpurun_server.queue.ending import finish
 from gpurun_server.queue.transitions import move, touch
 from gpurun_server.store.database import Writing
 from gpurun_server.store.queries import find
@@ -20,8 +22,7 @@ def cancel(writing: Writing, reference: str, *, by: str, kill: bool = False) -> 
         raise WrongState(f"Run {run.name} ({run.id}) has finished already: {run.outcome}.")
     if state in (State.CREATED, State.QUEUED):
         message = f"cancelled by {by} before it started"
-        outcome, reason = Outcome.CANCELLED, Reason.CANCELLED_BY
-        move(writing, run.id, State.FINISHED, by=by, outcome=outcome, reason=reason, message=message)
+        finish(writing, run.id, End(outcome=Outcome.CANCELLED, reason=Reason.CANCELLED_BY, message=message), by)
     elif state is State.STOPPING:
         touch(writing, run.id, stop_kill=True)
     else:

@@ -26,6 +26,7 @@ runs = sa.Table(
     sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
     sa.Column("agent_id", sa.Text),
     sa.Column("devices_json", sa.Text, nullable=False, server_default="[]"),
+    sa.Column("session", sa.Text),
     sa.Column("idempotency_key", sa.Text),
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Column("queued_at", sa.Float),
@@ -76,6 +77,19 @@ predecessors = sa.Table(
     metadata,
     sa.Column("run_id", sa.Text, sa.ForeignKey("runs.id"), primary_key=True),
     sa.Column("after_id", sa.Text, sa.ForeignKey("runs.id"), primary_key=True, index=True),
+)
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("owner", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("agent_id", sa.Text, nullable=False),
+    sa.Column("kernel", sa.Text),
+    sa.Column("devices_json", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("used_at", sa.Float, nullable=False),
+    sa.Column("wish", sa.Text),
 )
 
 history = sa.Table(

@@ -19,8 +19,8 @@ class Tail:
     def read(self) -> list[bytes]:
         """The next whole lines, some hundred kilobytes at most; an empty list where there is nothing new yet."""
         lines = self._read_here()
-        while not lines and self._home.attempt(self._run_id, self.cursor.attempt + 1).events.exists():
-            self.cursor = Cursor(self.cursor.attempt + 1, 0)
+        while not lines and (following := self._home.run(self._run_id).logged_after(self.cursor.attempt)):
+            self.cursor = Cursor(following, 0)
             lines = self._read_here()
         return lines
 

@@ -20,7 +20,7 @@ TORCH = """Traceback (most recent call last):
     x = torch.empty(10**12, device="cuda")
 torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 3725.29 GiB. GPU 0 has a total capacity of 79.15 GiB
 """
-CAUGHT = "CUDA out of memory, trying half the batch\nTraceback (most recent call last):\n  File ...\nValueError: bad shape\n"
+CAUGHT = "CUDA out of memory, trying less\nTraceback (most recent call last):\n  File ...\nValueError: bad shape\n"
 CHAINED = (
     TORCH
     + "\nThe above exception was the direct cause of the following exception:\n\n"
@@ -69,8 +69,7 @@ def test_reasons_are_told_apart(end: End, tail: str, oom: int, reason: Reason) -
 def test_the_message_says_what_was_asked_for_and_what_was_in_use() -> None:
     found = judged(EXITED, Evidence(TORCH, gpu_peak="gpu0 39.6 GB of 40.0 GB"))
     assert found.message.startswith("The GPU had no memory left. Most in use that was seen: gpu0 39.6 GB of 40.0 GB.")
-    assert found.message.endswith("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 3725.29 GiB. GPU 0 has "
-                                  "a total capacity of 79.15 GiB")  # fmt: skip
+    assert found.message.endswith(TORCH.splitlines()[-1])
     assert judged(KILLED, Evidence(oom_kills=1)).message == "The machine had no memory left. ended by signal SIGKILL"
 
 

@@ -104,10 +104,15 @@ def test_it_needs_nothing_but_a_python(reader, report_alone, python) -> None:
         "from gpurun_jupyter import report\n"
         "for n in report.track(range(3), 'steps'): report.log(step=n, loss=n / 2)\n"
         "report.progress(1, 2, 'half')\n"
+        "assert report.last_checkpoint() is None\n"
+        f"report.checkpoint({str(PACKAGE / '__init__.py')!r}, step=3)\n"
+        "assert report.last_checkpoint().endswith('__init__.py')\n"
+        f"report.checkpoint({str(PACKAGE / 'report')!r})\n"
     )
     environment = {"PYTHONPATH": str(report_alone), "GPURUN_REPORT": str(reader.path), "PATH": os.environ["PATH"]}
+    environment["GPURUN_CHECKPOINT_DIR"] = str(report_alone.parent / "checkpoints")
     done = subprocess.run([python, "-W", "error", "-c", code], env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     events = reader.events()
     assert [event.values for event in events if isinstance(event, Metric)] == [{"loss": 0}, {"loss": 0.5}, {"loss": 1}]
-    assert len(events) == 6
+    assert len(events) == 8

@@ -39,6 +39,7 @@ def upgrade() -> None:
         sa.Column("attempt", sa.Integer(), server_default="0", nullable=False),
         sa.Column("agent_id", sa.Text(), nullable=True),
         sa.Column("devices_json", sa.Text(), server_default="[]", nullable=False),
+        sa.Column("session", sa.Text(), nullable=True),
         sa.Column("idempotency_key", sa.Text(), nullable=True),
         sa.Column("created_at", sa.Float(), nullable=False),
         sa.Column("queued_at", sa.Float(), nullable=True),
@@ -65,6 +66,18 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("state = 'queued'"),
         postgresql_where=sa.text("state = 'queued'"),
+    )
+    op.create_table(
+        "sessions",
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("agent_id", sa.Text(), nullable=False),
+        sa.Column("kernel", sa.Text(), nullable=True),
+        sa.Column("devices_json", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.Float(), nullable=False),
+        sa.Column("used_at", sa.Float(), nullable=False),
+        sa.Column("wish", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("owner", "name"),
     )
     op.create_table(
         "attempts",

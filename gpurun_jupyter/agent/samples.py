@@ -1,0 +1,118 @@
+"""Samples: what a run uses of its GPUs and of the machine's memory, every few seconds, in a thread of its own.
+
+In a thread, because a driver in trouble may keep whoever asks it waiting for ever; the run's output must not wait too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+
+import psutil
+
+from gpurun_jupyter.core.devices import Device
+from gpurun_jupyter.core.events import DeviceSample, Sample
+from gpurun_jupyter.core.units import format_size
+
+FIRST_S = 1.0
+EVERY_S = 5.0
+#: The end of a run waits this long for its last sample.
+_LAST_S = 1.0
+
+Family = Callable[[], Iterable[psutil.Process]]
+
+
+def descendants() -> list[psutil.Process]:
+    """Everything that this process has started, and what that has started."""
+    with contextlib.suppress(psutil.Error):
+        return list(psutil.Process().children(recursive=True))
+    return []
+
+
+class Samples:
+    """Samples of one attempt, and the most memory that was seen in use on each of its GPUs."""
+
+    def __init__(
+        self, granted: Iterable[Device], write: Callable[[Sample], None], family: Family = descendants
+    ) -> None:
+        self._granted = {device.id: device for device in granted if device.kind != "cpu"}
+        self._write = write
+        self._family = family
+        self._peaks: dict[str, tuple[int, int]] = {}  # device: bytes in use, of how many
+        self._over = False
+
+    @contextlib.asynccontextmanager
+    async def going_on(self) -> AsyncIterator[None]:
+        """Sample while this lasts, and once more at its end if it lasted a second."""
+        loop, ended, through = asyncio.get_running_loop(), threading.Event(), asyncio.Event()
+
+        def go_on() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: a reading took too long
+                for sample in self._until(ended):
+                    loop.call_soon_threadsafe(self._pass_on, sample)
+                loop.call_soon_threadsafe(through.set)
+
+        threading.Thread(target=go_on, daemon=True, name="samples").start()
+        try:
+            yield
+        finally:
+            ended.set()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(through.wait(), _LAST_S)
+            self._over = True
+
+    @property
+    def peak(self) -> str:
+        """`gpu0 39.6 GB of 40.0 GB`, for each GPU; empty where nothing was seen."""
+        named = sorted((self._granted[key].label, *peak) for key, peak in self._peaks.items())
+        return ", ".join(f"{label} {format_size(used)} of {format_size(total)}" for label, used, total in named)
+
+    def _pass_on(self, sample: Sample) -> None:
+        if not self._over:
+            self._write(sample)
+
+    def _until(self, ended: threading.Event) -> Iterator[Sample]:
+        over = ended.wait(FIRST_S)
+        if over:
+            return
+        with _gpus(bool(self._granted)) as read:
+            while True:
+                yield self._taken(read())
+                if over:
+                    return
+                over = ended.wait(EVERY_S)
+
+    def _taken(self, devices: list[Device]) -> Sample:
+        own = [device for device in devices if device.id in self._granted]
+        for device in own:
+            if device.memory_used_bytes is not None:
+                used = max(device.memory_used_bytes, self._peaks.get(device.id, (0, 0))[0])
+                self._peaks[device.id] = (used, device.memory_total_bytes or 0)
+        samples = [DeviceSample(id=device.id, util=device.util, mem=device.memory_used_bytes) for device in own]
+        return Sample(devices=samples, rss=resident_bytes(self._family()))
+
+
+def resident_bytes(processes: Iterable[psutil.Process]) -> int:
+    """The memory of all these processes; what they share counts for each of them."""
+    total = 0
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            total += process.memory_info().rss
+    return total
+
+
+@contextlib.contextmanager
+def _gpus(wanted: bool) -> Iterator[Callable[[], list[Device]]]:
+    """How to read the GPUs; NVML is opened only where a run has some."""
+    if not wanted:
+        yield list
+        return
+    from gpurun_jupyter.agent.nvml import Gpus
+
+    gpus = Gpus()
+    try:
+        yield gpus.read
+    finally:
+        gpus.close()

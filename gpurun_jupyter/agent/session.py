@@ -1,0 +1,147 @@
+"""Holding a session: one kernel, one attempt after another, until it is ended or its kernel dies.
+
+The holder is the process that was the runner of the session's first attempt. It keeps its kernel and its devices.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from gpurun_jupyter.agent import runner
+from gpurun_jupyter.agent.forking import redirect
+from gpurun_jupyter.agent.kernel_run import DEFAULT_KERNEL
+from gpurun_jupyter.agent.kernels import Kernel, SpecKernel
+from gpurun_jupyter.agent.processes import kill_session
+from gpurun_jupyter.agent.session_folder import Order, Record
+from gpurun_jupyter.core.bells import ring
+from gpurun_jupyter.core.home import AttemptFolder, write_json
+from gpurun_jupyter.core.processes import Identity
+
+_READ_BYTES = 65536
+#: The session's own log is for a glance at what background threads say; more than this is dropped.
+_MAX_LOG_BYTES = 16 * 2**20
+
+
+async def hold(first: runner.Taken, kernel: Kernel | None) -> None:
+    """Carry out a session's first attempt, and those that are ordered after it."""
+    session = Session(first, kernel or SpecKernel(first.grant.spec.kernel or DEFAULT_KERNEL))
+    with session.orders_open() as orders:
+        await session.carry_out(first)
+        while session.alive:
+            await session.obey(await orders.get())
+    await session.end()
+
+
+class Session:
+    """The holder's side of a session."""
+
+    def __init__(self, first: runner.Taken, kernel: Kernel) -> None:
+        grant, home = first.grant, first.folder.home
+        assert grant.session is not None  # runner.main has looked
+        self.alive = True
+        self._bells = home.bells
+        self._folder = home.session(grant.session.owner, grant.session.name)
+        self._kernel = kernel
+        self._orders: asyncio.Queue[Order] = asyncio.Queue()
+        self._watching: asyncio.Task[None] | None = None
+        self._record = Record(
+            holder=Identity.of(os.getpid()),
+            owner=grant.session.owner,
+            name=grant.session.name,
+            kernel=grant.spec.kernel,
+            devices=[device.id for device in grant.devices],
+            busy=grant.key,
+            idle_since=0.0,
+        )
+
+    @contextlib.contextmanager
+    def orders_open(self) -> Iterator[asyncio.Queue[Order]]:
+        """The orders that come through the FIFO. Who writes after this finds nobody there."""
+        self._folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder.log.unlink(missing_ok=True)
+        redirect(self._folder.log)
+        with contextlib.suppress(FileExistsError):
+            os.mkfifo(self._folder.orders, 0o600)
+        fd = os.open(self._folder.orders, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)  # never an end of file
+        asyncio.get_running_loop().add_reader(fd, self._read_orders, fd, bytearray())
+        write_json(self._folder.record, self._record)
+        try:
+            yield self._orders
+        finally:
+            asyncio.get_running_loop().remove_reader(fd)
+            os.close(fd)
+
+    async def carry_out(self, taken: runner.Taken) -> None:
+        """Carry out one attempt; afterwards the session is idle, or over if its kernel is."""
+        _forget_terminations()
+        self._note(busy=taken.grant.key)
+        await runner.carry_out(taken, self._kernel)
+        os.close(taken.lock)
+        self.alive = self._kernel.alive
+        self._kernel.listener = self._listen
+        self._note(busy=None)
+        if self._watching is None:
+            self._watching = asyncio.create_task(self._watch_kernel())
+
+    async def obey(self, order: Order) -> None:
+        """Do what was ordered."""
+        if order.what == "end":
+            self.alive = False
+        elif order.what == "restart":
+            await self._restart()
+        elif (taken := runner.take(AttemptFolder(order.folder), devices_held=True)) is not None:
+            await self.carry_out(taken)
+
+    async def end(self) -> None:
+        """Let the kernel go, and all that it started."""
+        if self._watching is not None:
+            self._watching.cancel()
+        await self._kernel.end()
+        kill_session(self._folder.path.name)
+        self._folder.record.unlink(missing_ok=True)
+        self._folder.orders.unlink(missing_ok=True)
+        ring(self._bells, "queue")
+
+    async def _restart(self) -> None:
+        """Another kernel of the same kind; it starts with the next attempt."""
+        if self._watching is not None:
+            self._watching.cancel()
+            self._watching = None
+        await self._kernel.end()
+        kill_session(self._folder.path.name)
+        self._kernel = SpecKernel(self._record.kernel or DEFAULT_KERNEL)
+
+    async def _watch_kernel(self) -> None:
+        await self._kernel.dead()
+        self._orders.put_nowait(Order("end"))
+
+    def _note(self, busy: str | None) -> None:
+        self._record.busy, self._record.idle_since = busy, time.monotonic()
+        write_json(self._folder.record, self._record)
+
+    def _listen(self, kind: str, _: str, content: dict[str, Any]) -> None:
+        """What is printed while no attempt is carried out."""
+        if kind == "stream" and not (self._folder.log.exists() and self._folder.log.stat().st_size > _MAX_LOG_BYTES):
+            os.write(1, content["text"].encode(errors="replace"))
+
+    def _read_orders(self, fd: int, begun: bytearray) -> None:
+        with contextlib.suppress(BlockingIOError):
+            begun += os.read(fd, _READ_BYTES)
+        *lines, rest = begun.split(b"\n")
+        begun[:] = rest
+        for line in lines:
+            self._orders.put_nowait(msgspec.json.decode(line, type=Order))
+
+
+def _forget_terminations() -> None:
+    """A SIGTERM that came when its attempt had just ended is not meant for the next one."""
+    while signal.SIGTERM in signal.sigpending():
+        signal.sigwait({signal.SIGTERM})

@@ -1,0 +1,69 @@
+"""The sessions of an agent, each held by a process of its own; all that is known of them lies in their folders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gpurun_jupyter.agent.processes import kill_session
+from gpurun_jupyter.agent.session_folder import Order, Record, give_order, read_record
+from gpurun_jupyter.core.grants import Grant, SessionName, SessionState
+from gpurun_jupyter.core.home import AttemptFolder, Home, SessionFolder
+from gpurun_jupyter.core.processes import Identity
+
+
+class Sessions:
+    """What the agent asks of its sessions. `idle_s`: a session without attempts for so long is ended."""
+
+    def __init__(self, home: Home, idle_s: float) -> None:
+        self._home = home
+        self._idle_s = idle_s
+
+    def states(self) -> list[SessionState]:
+        """The sessions there are; those that have been idle for long are told to end."""
+        states = []
+        for folder, record in self._living():
+            state = record.state()
+            if state.idle_s > self._idle_s:
+                give_order(folder, Order("end"))
+            states.append(state)
+        return states
+
+    def there(self) -> bool:
+        """Whether there is one."""
+        return next(self._living(), None) is not None
+
+    def hand_over(self, attempt: AttemptFolder, grant: Grant) -> Identity | None:
+        """Give a session its next attempt; the holder, or None where there is no such session."""
+        if grant.session is None:
+            return None
+        folder = self._folder(grant.session)
+        record = self._record(folder)
+        given = record is not None and give_order(folder, Order("attempt", str(attempt.path)))
+        return record.holder if record is not None and given else None
+
+    def order(self, name: SessionName, what: Order) -> str | None:
+        """Pass on an order; returns the attempt that the session is busy with, which stands in its way."""
+        folder = self._folder(name)
+        record = self._record(folder)
+        if record is not None:
+            give_order(folder, what)
+        return record.busy if record is not None else None
+
+    def _folder(self, name: SessionName) -> SessionFolder:
+        return self._home.session(name.owner, name.name)
+
+    def _living(self) -> Iterator[tuple[SessionFolder, Record]]:
+        if self._home.sessions.is_dir():
+            for path in sorted(self._home.sessions.iterdir()):
+                folder = SessionFolder(path)
+                if (record := self._record(folder)) is not None:
+                    yield folder, record
+
+    def _record(self, folder: SessionFolder) -> Record | None:
+        """The record of a session; where the holder was killed, what it left is ended first."""
+        record = read_record(folder)
+        if record is None and folder.record.exists():
+            kill_session(folder.path.name)
+            folder.record.unlink(missing_ok=True)
+            folder.orders.unlink(missing_ok=True)
+        return record

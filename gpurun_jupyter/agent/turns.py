@@ -1,0 +1,129 @@
+"""What an agent sees of the machine-wide locks, and whose turn it is on a GPU that several agents want.
+
+An agent that starts a run the moment the last one ends would keep a GPU for ever from one that looks every two seconds.
+So an agent with a queue that finds a GPU held by somebody else takes a ticket, a lock beside the GPU's own; when the
+GPU is free, whoever has no ticket leaves it to the one who has. POSIX only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from gpurun_jupyter.agent.device_locks import (
+    Holder,
+    home_mark,
+    lock_path,
+    locks_folder,
+    open_lock,
+    read_holder,
+    try_lock,
+    write_holder,
+)
+from gpurun_jupyter.core.devices import Device, DeviceProcess
+from gpurun_jupyter.core.errors import StorageUnusable
+from gpurun_jupyter.core.home import Home
+
+#: A ticket on a free GPU is worth this much: its holder's queue may want something else, such as two GPUs at once.
+TURN_S = 6.0
+#: A free GPU is left to another's ticket for so long: its holder may be suspended.
+YIELD_S = 10.0
+
+_LOOK_AGAIN_S = 0.001
+_FREE = "free"
+
+
+class Turns:
+    """The locks of a machine's GPUs as one agent sees them. `look` is called at each reading."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._mark = home_mark(home)
+        self._tickets: dict[str, int] = {}
+        self._free_since: dict[str, float] = {}
+
+    def look(self, devices: Iterable[Device], *, wanting: bool) -> None:
+        """Mark the devices that others hold, or whose turn it is. `wanting`: runs are waiting here."""
+        folder = locks_folder()
+        for device in devices:
+            if device.kind != "cpu":
+                self._look(folder, device, wanting)
+
+    def close(self) -> None:
+        """Give all tickets back."""
+        for device_id in list(self._tickets):
+            self._give_back(device_id)
+
+    def _look(self, folder: Path, device: Device, wanting: bool) -> None:
+        holder = _holder(lock_path(folder, device.id), self._mark)
+        ours = isinstance(holder, Holder) and holder.home == self._mark
+        if holder is not _FREE:
+            self._free_since.pop(device.id, None)
+        if holder is _FREE:
+            self._look_at_free(folder, device)
+        elif ours:
+            self._give_back(device.id)
+        else:
+            _mark_locked(device, holder)
+            (self._take_ticket if wanting else self._give_back)(device.id)
+
+    def _look_at_free(self, folder: Path, device: Device) -> None:
+        free_s = time.monotonic() - self._free_since.setdefault(device.id, time.monotonic())
+        if device.id in self._tickets:
+            if free_s > TURN_S:  # and not before, even if nothing waits here any more: a runner may be on its way
+                self._give_back(device.id)
+        elif free_s < YIELD_S:
+            next_one = _holder(_ticket_path(folder, device.id), self._mark)
+            if next_one is not _FREE:
+                _mark_locked(device, next_one)
+
+    def _take_ticket(self, device_id: str) -> None:
+        if device_id in self._tickets:
+            return
+        with contextlib.suppress(OSError, StorageUnusable):
+            fd = open_lock(_ticket_path(locks_folder(), device_id))
+            if try_lock(fd):
+                write_holder(fd, Holder.this_process(self._home, "waiting"))
+                self._tickets[device_id] = fd
+            else:
+                os.close(fd)
+
+    def _give_back(self, device_id: str) -> None:
+        fd = self._tickets.pop(device_id, None)
+        if fd is not None:
+            os.close(fd)
+
+
+def _ticket_path(folder: Path, device_id: str) -> Path:
+    path = lock_path(folder, device_id)
+    return path.with_name(f"{path.name}.next")
+
+
+def _holder(path: Path, mark: str) -> Holder | str | None:
+    """Who has this lock: `_FREE`, or None where nobody can tell.
+
+    A file that cannot be looked at counts as free: the runner that wants it says what is wrong, and with what remedy.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return _FREE
+    try:
+        if try_lock(fd):
+            return _FREE
+        holder = read_holder(fd)
+        if holder is not None and holder.home == mark:
+            return holder
+        time.sleep(_LOOK_AGAIN_S)  # it may only have been another agent that looked
+        return _FREE if try_lock(fd) else holder
+    finally:
+        os.close(fd)
+
+
+def _mark_locked(device: Device, holder: Holder | str | None) -> None:
+    device.locked = True
+    if isinstance(holder, Holder) and holder.pid not in {process.pid for process in device.processes}:
+        device.processes = [*device.processes, DeviceProcess(pid=holder.pid, user=holder.user)]

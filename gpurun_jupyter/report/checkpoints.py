@@ -1,0 +1,136 @@
+"""Checkpoints: `checkpoint("ck.pt", step=3, acc=0.9)` keeps a copy, and `last_checkpoint()` finds it again.
+
+They lie in the attempt's GPURUN_CHECKPOINT_DIR. The next attempt at a run begins with a copy of that directory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from gpurun_jupyter.report import pipe
+from gpurun_jupyter.report.checks import clean_name, finite_number, number
+from gpurun_jupyter.report.printing import say
+
+DIRECTORY = "GPURUN_CHECKPOINT_DIR"
+#: Beginnings of names in that directory: of a copy that is not complete, of a directory that is being replaced.
+PART = ".gpurun-part-"
+OLD = ".gpurun-old-"
+
+_MTIME_STEP_NS = 1000000  # coarse enough for every file system worth training on
+
+
+def checkpoint(path: Any, step: Any = None, **values: Any) -> str:
+    """Keep a copy of a file or directory under its own name, complete or not at all; returns where it lies.
+
+    What is there of that name is replaced. Outside a run nothing is copied. Raises OSError where `path` is missing or
+    the copy fails, TypeError for a step or a value that is no number.
+    """
+    source = _named(Path(path))
+    if not source.exists():
+        raise FileNotFoundError(f"report.checkpoint: there is no {str(path)!r}")
+    at = None if step is None else finite_number(step, "step")
+    numbers = {clean_name(name): number(value, name) for name, value in values.items()}
+    kept = _keep(source)
+    _tell(source.name, at, numbers)
+    return str(kept)
+
+
+def last_checkpoint() -> str | None:
+    """The path of the newest checkpoint of this run, of earlier attempts too; None where there is none."""
+    directory = os.environ.get(DIRECTORY)
+    found = _complete(Path(directory)) if directory else []
+    return str(max(found, key=lambda path: (path.stat().st_mtime_ns, path.name))) if found else None
+
+
+def _named(path: Path) -> Path:
+    return path if path.name not in ("", "..") else path.resolve()
+
+
+def _complete(directory: Path) -> list[Path]:
+    """What lies there and is no part of anything; links that lead nowhere do not count."""
+    if not directory.is_dir():
+        return []
+    return [path for path in directory.iterdir() if not path.name.startswith(".") and path.exists()]
+
+
+def _keep(source: Path) -> Path:
+    directory = Path(os.environ.get(DIRECTORY, ""))
+    kept = directory / source.name
+    if not (os.environ.get(DIRECTORY) and pipe.inside_run()) or source.resolve() == kept.resolve():
+        return source  # nowhere to keep it, or it was saved right there
+    directory.mkdir(parents=True, exist_ok=True)
+    part = directory / f"{PART}{os.getpid()}.{source.name}"
+    try:
+        _copy(source, part)
+        at_ns = _later_than_all(directory)
+        os.utime(part, ns=(at_ns, at_ns))
+        _put(part, kept)
+    finally:
+        remove(part)
+    return kept
+
+
+def _copy(source: Path, part: Path) -> None:
+    """Copy, and have it on the disk before it gets its name: after a power cut a name must not stand for nothing."""
+    remove(part)
+    if source.is_dir():
+        shutil.copytree(source, part, symlinks=True)
+    else:
+        shutil.copyfile(source, part)
+    for path in [part, *part.rglob("*")]:
+        if path.is_file() and not path.is_symlink():
+            _sync(path)
+
+
+def _put(part: Path, kept: Path) -> None:
+    if not (part.is_dir() or kept.is_dir()):
+        part.replace(kept)
+        return
+    old = kept.with_name(OLD + kept.name)  # where a directory is involved, there is no replacing at one stroke
+    remove(old)
+    with contextlib.suppress(FileNotFoundError):
+        kept.rename(old)
+    part.rename(kept)
+    remove(old)
+
+
+def _later_than_all(directory: Path) -> int:
+    """Now, but after everything that is there, even where a clock was set back. In nanoseconds."""
+    return max([time.time_ns(), *(path.stat().st_mtime_ns + _MTIME_STEP_NS for path in _complete(directory))])
+
+
+def remove(path: Path) -> None:
+    """Take a file, link or directory away, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def _sync(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _tell(name: str, step: float | None, numbers: dict[str, float]) -> None:
+    if not pipe.inside_run():
+        at = "" if step is None else f" at step {step:g}"
+        say(f"checkpoint {name}{at}" + "".join(f" {key}={value:.6g}" for key, value in numbers.items()), sys.stdout)
+        return
+    event: dict[str, Any] = {"kind": "checkpoint", "path": clean_name(name), "step": step, "values": {}}
+    for key, value in numbers.items():
+        longer = {**event, "values": {**event["values"], key: value}}
+        if math.isfinite(value) and len(pipe.encode(longer)) <= pipe.MAX_LINE_BYTES:
+            event = longer
+    pipe.send(event)

@@ -1,0 +1,108 @@
+"""Two state directories on one machine with one GPU: two servers, two agents, and never two runs on it at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from nvml.machine import Machine
+from runners import Runners
+from servers import JupyterServer, wait_until
+
+from gpurun_jupyter.agent.device_locks import Holder, take
+from gpurun_jupyter.core.devices import Device
+from gpurun_jupyter.core.home import Home
+from gpurun_jupyter.core.lifecycle import Reason
+
+RUNS = 6
+GPU = Device(id="GPU-1", kind="gpu", index=0)
+
+
+@pytest.fixture
+def two(tmp_path: Path, nvml_library: Path) -> Iterator[list[JupyterServer]]:
+    """Two servers that share nothing but the machine: its one GPU and the directory of its locks."""
+    machine = Machine(tmp_path / "gpus.txt", nvml_library, cards=1)
+    servers = [JupyterServer(tmp_path / name) for name in ("anna", "bert")]
+    for server in servers:
+        server.env |= machine.env | {"GPURUN_LOCKS": str(tmp_path / "locks")}
+        server.start()
+    yield servers
+    for server in servers:
+        server.close()
+
+
+def test_two_agents_take_turns_on_one_gpu(two: list[JupyterServer], tmp_path: Path) -> None:
+    diary = tmp_path / "diary.jsonl"
+    code = f"""
+import json, os, time
+def note(**what):
+    with open({str(diary)!r}, "a") as file: file.write(json.dumps({{"t": time.monotonic(), **what}}) + "\\n")
+who = {{"gpu": os.environ["CUDA_VISIBLE_DEVICES"], "run": os.environ["GPURUN_RUN_ID"]}}
+note(what="in", **who)
+time.sleep(0.3)
+note(what="out", **who)
+"""
+    runs = [(server, server.submit(code, gpu=1)) for _ in range(RUNS) for server in two]
+    for server, run_id in runs:
+        run = server.wait(run_id, timeout_s=150)
+        assert run["outcome"] == "succeeded", (run, server.log(run_id))
+        assert run["attempt"] == 1 or run["reason"] == "completed"
+    notes = [json.loads(line) for line in diary.read_text().splitlines()]
+    assert len(notes) == 2 * len(runs), "each run ran once"
+    assert {note["gpu"] for note in notes} == {"GPU-00000000-0000-4000-8000-000000000000"}
+    ordered = sorted(notes, key=lambda note: note["t"])
+    for entered, left in zip(ordered[::2], ordered[1::2], strict=True):
+        assert (entered["what"], left["what"], entered["run"]) == ("in", "out", left["run"])
+    of = {run_id: server.folder.name for server, run_id in runs}
+    order = [of[note["run"]] for note in ordered[::2]]
+    for name in ("anna", "bert"):
+        assert name in order[: RUNS + 1], f"{name} had to wait for all others: {order}"
+
+
+def test_a_waiting_run_names_who_holds_the_gpu(two: list[JupyterServer], tmp_path: Path) -> None:
+    anna, bert = two
+    release = tmp_path / "release"
+    code = f"import os, time\nprint('in', flush=True)\nwhile not os.path.exists({str(release)!r}): time.sleep(0.05)"
+    held = anna.submit(code, gpu=1)
+    wait_until(lambda: "in" in anna.log(held))
+
+    def seen() -> bool:
+        (agent,) = bert.http.get("devices").json()["agents"]
+        return any(device.get("locked") for device in agent["devices"])
+
+    wait_until(seen, 10)
+    queued = bert.submit("print('late')", gpu=1)
+    runner = next(process for process in anna.run_processes() if "gpurun_jupyter.agent.runner" in process.cmdline())
+    wait_until(lambda: f"pid {runner.pid}" in bert.run(queued)["waiting"]["why"], 10)
+    assert bert.run(queued)["state"] == "queued"
+    runner.kill()
+    assert anna.wait(held)["reason"] == "runner_killed"
+    assert bert.wait(queued)["outcome"] == "succeeded"
+    assert anna.wait(anna.submit("1", gpu=1))["outcome"] == "succeeded"
+
+
+def test_a_runner_that_comes_second_starts_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runners = Runners(tmp_path)
+    monkeypatch.setenv("GPURUN_LOCKS", runners.env["GPURUN_LOCKS"])
+    locks = take([GPU], Holder.this_process(Home(tmp_path / "other"), "bert"))
+    attempt = runners.script("print('mine')", devices=[GPU])
+    end = attempt.wait()
+    assert end.reason is Reason.DEVICES_TAKEN
+    assert "gpu0 is held by pid" in end.message
+    assert not attempt.folder.events.exists()
+    assert not attempt.folder.work.exists()
+
+    locks.close()
+    attempt.folder.exit.unlink()
+    assert attempt.start().wait().reason is Reason.COMPLETED
+    take([GPU], Holder.this_process(Home(tmp_path / "other"), "bert"), patience_s=0).close()
+
+
+def test_a_lock_directory_that_cannot_be_used_is_said(tmp_path: Path) -> None:
+    runners = Runners(tmp_path)
+    Path(runners.env["GPURUN_LOCKS"]).write_text("")
+    end = runners.script("print('mine')", devices=[GPU]).wait()
+    assert end.reason is Reason.START_FAILED
+    assert "GPURUN_LOCKS" in end.message

@@ -1,0 +1,109 @@
+"""Sessions: named warm kernels that keep variables and devices between runs."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from servers import JupyterServer, wait_until
+
+
+@pytest.fixture
+def session(server: JupyterServer, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The name of a session that the test may use; it is ended afterwards."""
+    name = request.node.name
+    yield name
+    if found(server, name):
+        end(server, name)
+
+
+def cell(server: JupyterServer, session: str, code: str) -> dict[str, Any]:
+    return server.wait(server.submit(code, session=session))
+
+
+def found(server: JupyterServer, name: str) -> dict[str, Any] | None:
+    sessions = server.http.get("sessions").json()["sessions"]
+    return next((one for one in sessions if one["name"] == name), None)
+
+
+def end(server: JupyterServer, name: str) -> None:
+    assert server.http.post(f"sessions/{name}/end").status_code == 200
+    wait_until(lambda: found(server, name) is None, 20, "for the session to end")
+
+
+def test_variables_and_devices_stay(server: JupyterServer, session: str) -> None:
+    first = cell(server, session, "x = 41; import os; print(os.getpid())")
+    second = cell(server, session, "x += 1; print(os.getpid(), x)")
+    pid = server.log(first["id"]).strip()
+    assert server.log(second["id"]).split() == [pid, "42"]
+    assert first["devices"] == second["devices"]
+    shown = found(server, session)
+    assert shown is not None
+    assert (shown["busy"], [device["id"] for device in shown["devices"]]) == (None, first["devices"])
+
+
+def test_its_runs_go_one_after_another(server: JupyterServer, session: str) -> None:
+    cell(server, session, "order = []")
+    slow = server.submit("import time; time.sleep(2); order.append(1)", session=session, name="slow-one")
+    server.wait(slow, "running")
+    waiting = server.submit("order.append(2); print(order)", session=session)
+    assert server.run(waiting)["waiting"]["why"] == f"waits for session «{session}», busy with «slow-one»"
+    assert server.wait(waiting)["outcome"] == "succeeded"
+    assert server.log(waiting) == "[1, 2]\n"
+
+
+def test_a_plain_cell_sees_nothing_of_it(server: JupyterServer, session: str) -> None:
+    cell(server, session, "secret = 1")
+    run = server.wait(server.submit("secret"))
+    assert run["message"] == "NameError: name 'secret' is not defined"
+
+
+def test_an_error_and_an_interrupt_leave_it_alive(server: JupyterServer, session: str) -> None:
+    cell(server, session, "kept = 'still here'")
+    assert cell(server, session, "1 / 0")["outcome"] == "failed"
+    run_id = server.submit("import time\nprint('in', flush=True)\ntime.sleep(60)", session=session)
+    wait_until(lambda: "in" in server.log(run_id))
+    assert server.http.post(f"sessions/{session}/interrupt").status_code == 200
+    assert server.wait(run_id)["outcome"] == "cancelled"
+    after = cell(server, session, "print(kept)")
+    assert server.log(after["id"]) == "still here\n"
+
+
+def test_a_restart_forgets_variables_and_keeps_devices(server: JupyterServer, session: str) -> None:
+    before = cell(server, session, "gone = 1")
+    assert server.http.post(f"sessions/{session}/restart").status_code == 200
+    after = cell(server, session, "gone")
+    assert after["message"] == "NameError: name 'gone' is not defined"
+    assert after["devices"] == before["devices"]
+
+
+def test_ending_frees_its_device(make_server: Callable[..., JupyterServer]) -> None:
+    server = make_server()
+    server.env["GPURUN_CPU_SLOTS"] = "1"
+    server.start()
+    cell(server, "only", "1")
+    waiting = server.submit("2")
+    assert "session only" in server.run(waiting)["waiting"]["why"]
+    end(server, "only")
+    assert server.wait(waiting)["outcome"] == "succeeded"
+
+
+def test_it_survives_a_killed_agent_and_a_killed_server(make_server: Callable[..., JupyterServer]) -> None:
+    server = make_server().start()
+    cell(server, "tough", "value = 7")
+    server.end_agent(signal.SIGKILL)
+    wait_until(server.agent, 20)
+    server.kill()
+    server.start()
+    after = cell(server, "tough", "print(value)")
+    assert server.log(after["id"]) == "7\n"
+
+
+def test_what_there_is_not_is_refused(server: JupyterServer) -> None:
+    for action in ("interrupt", "restart", "end"):
+        refused = server.http.post(f"sessions/nobody/{action}")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (404, "session_not_found")
+    refused = server.http.post("runs/zip", files={"file": ("a.py", b"1")}, data={"session": "s"})
+    assert refused.status_code == 400

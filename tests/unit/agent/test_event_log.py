@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from gpurun_jupyter.agent import event_log
+from gpurun_jupyter.agent.event_log import EventLog
+from gpurun_jupyter.core.events import End, Output, decode_line
+from gpurun_jupyter.core.home import AttemptFolder, Home
+from gpurun_jupyter.core.lifecycle import Outcome, Reason
+
+END = End(outcome=Outcome.FAILED, reason=Reason.DISK_FULL)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> AttemptFolder:
+    home = Home(tmp_path)
+    home.create()
+    folder = home.attempt("r1", 1)
+    folder.path.mkdir(parents=True)
+    return folder
+
+
+class Disk:
+    """Takes so many bytes more, in whatever pieces, and is full then."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+
+    def write(self, fd: int, data: bytes) -> int:
+        if self.room <= 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written = _write(fd, data[: self.room])
+        self.room -= written
+        return written
+
+
+_write = os.write
+
+
+@pytest.mark.parametrize("room", [0, 1, 60, 100, 150, 199])
+def test_a_full_disk_leaves_whole_lines_and_an_end(folder, monkeypatch, room) -> None:
+    disk, told = Disk(room), []
+
+    async def run() -> OSError | None:
+        log = EventLog(folder, "r1")
+        log.on_failure = lambda: told.append("full")
+        monkeypatch.setattr(event_log.os, "write", disk.write)
+        for n in range(5):
+            log.write(Output(stream="stdout", text=f"{n}\n"))
+            log.write(Output(stream="stderr", text=f"{n}\n"))
+            log.flush()
+        failure = log.failure
+        assert folder.reserve.stat().st_size == event_log.RESERVE_BYTES
+        disk.room = 10_000
+        log.write(Output(stream="stdout", text="dropped"))
+        log.close(END)
+        return failure
+
+    failure = asyncio.run(run())
+    assert failure is not None
+    assert (failure.errno, told) == (errno.ENOSPC, ["full"])
+    *outputs, end = [decode_line(line) for line in folder.events.read_bytes().splitlines()]
+    assert end.reason is Reason.DISK_FULL
+    said = [(event.stream, event.text) for event in outputs]
+    assert said == [(stream, f"{n}\n") for n in range(5) for stream in ("stdout", "stderr")][: len(said)]
+    assert not folder.reserve.exists()
+
+
+def test_the_reserve_is_room_for_good(folder) -> None:
+    reserve = event_log.Reserve(folder.reserve)
+    assert folder.reserve.stat().st_blocks * 512 >= event_log.RESERVE_BYTES
+    reserve.spend()
+    reserve.spend()
+    assert not folder.reserve.exists()
+
+
+def test_half_a_surrogate_pair_costs_no_line(folder) -> None:
+    async def run() -> None:
+        log = EventLog(folder, "r1")
+        log.write(Output(stream="stdout", text="a\ud800b \N{GRINNING FACE}\n"))
+        log.close(END)
+
+    asyncio.run(run())
+    output, end = [decode_line(line) for line in folder.events.read_bytes().splitlines()]
+    assert (output.text, end.reason) == ("a?b \N{GRINNING FACE}\n", Reason.DISK_FULL)
