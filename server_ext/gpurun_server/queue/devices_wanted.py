@@ -13,6 +13,8 @@ from gpurun_server.queue.placement.offers import Offer, Shape, capable
 def gpus_wanted(spec: RunSpec, offers: Sequence[Offer]) -> int:
     """The number of GPUs, 0 for a CPU slot. Raises NoSuchDevices for what no agent could ever give."""
     gpu = spec.gpu if spec.gpu is not None else int(bool(capable(_shape(spec, 1), offers)))
+    if not offers and gpu == 0:
+        return 0  # the local agent is on its way, or will be: it always has a CPU slot
     if not spec.wait_for_device and not capable(_shape(spec, gpu), offers):
         raise NoSuchDevices(_nobody_has(spec, gpu, offers), _instead(spec, gpu, offers))
     return gpu
