@@ -14,12 +14,14 @@ from importlib import import_module
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-NAMES = ("cells", "directory_runs", "output", "claims", "rounds", "listing", "idle")
+NAMES = ("output", "claims", "rounds", "listing", "rings", "idle")
+#: These print tables of their own.
+PROGRAMS = tuple(name for name in ("cells", "directory_runs") if (HERE / f"{name}.py").exists())
 
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[[], *NAMES], default=NAMES)
+    parser.add_argument("names", nargs="*", default=[*PROGRAMS, *NAMES], help=", ".join([*PROGRAMS, *NAMES]))
     parser.add_argument("--into", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     sys.path[:0] = [str(HERE), str(HERE.parent / "tests")]
@@ -28,7 +30,13 @@ def main(argv: list[str]) -> int:
         return 0
     from figures import table
 
-    found = [one for name in options.names for one in _figures_of(name)]
+    if unknown := set(options.names) - {*PROGRAMS, *NAMES}:
+        parser.error(f"there is no benchmark {min(unknown)!r}")
+    for name in options.names:
+        if name in PROGRAMS:
+            print(f"{name}:", flush=True)
+            subprocess.run([sys.executable, str(HERE / f"{name}.py")], check=False)
+    found = [one for name in options.names if name in NAMES for one in _figures_of(name)]
     print(table(found))
     return 0
 

@@ -120,7 +120,7 @@ def ours(rounds: int) -> dict[str, list[dict[str, float]]]:
         server.env["GPURUN_CPU_SLOTS"] = "4"
         server.start()
         try:
-            wait_until(lambda: server.agent(), 30)
+            wait_until(server.agent, 30)
             return _ours(Submitter(server), rounds)
         finally:
             server.close()

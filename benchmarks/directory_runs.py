@@ -21,6 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+import psutil
 from servers import TOKEN, JupyterServer, wait_until
 
 SLOTS = 4
@@ -41,7 +42,9 @@ def submit_all(server: JupyterServer, digest: str, runs: int) -> list[str]:
         body = json.dumps({"dir": {"zip": digest, "entry": "train.py"}, "gpu": 0})
         ids = []
         for _ in range(count):
-            connection.request("POST", f"{server.base_url}gpurun/api/v1/runs", body, {"Authorization": f"token {TOKEN}"})
+            connection.request(
+                "POST", f"{server.base_url}gpurun/api/v1/runs", body, {"Authorization": f"token {TOKEN}"}
+            )
             ids.append(json.load(connection.getresponse())["id"])
         return ids
 
@@ -59,7 +62,7 @@ def measure(runs: int) -> dict[str, float]:
             answer = server.http.post("runs/zip", files={"file": ("p.zip", packed())}, data={"entry": "train.py"})
             digest = server.wait(answer.json()["id"])["spec"]["dir"]["zip"]
             time.sleep(5)  # the spare is made, the machine is quiet
-            begun = time.perf_counter()
+            before, begun = used_s(server), time.perf_counter()
             ids = submit_all(server, digest, runs)
             submitted = time.perf_counter() - begun
             exits = [server.home / "runs" / run_id / "attempts" / "1" / "exit.json" for run_id in ids]
@@ -68,9 +71,20 @@ def measure(runs: int) -> dict[str, float]:
             took = time.perf_counter() - begun
             states = {(server.run(run_id)["outcome"]) for run_id in ids}
             assert states == {"succeeded"}, states
-            return {"submissions a second": len(ids) / submitted, "runs a second": len(ids) / took}
+            cpu = {f"{who}, CPU ms a run": (s - before[who]) / len(ids) * 1000 for who, s in used_s(server).items()}
+            return {"submissions a second": len(ids) / submitted, "runs a second": len(ids) / took} | cpu
         finally:
             server.close()
+
+
+def used_s(server: JupyterServer) -> dict[str, float]:
+    """CPU seconds used so far by the server, the agent, and the forks that have ended: runners and interpreters."""
+    agent = server.agent()
+    assert agent is not None
+    used = {name: process.cpu_times() for name, process in (("server", psutil.Process(server.pid)), ("agent", agent))}
+    used_s = {name: times.user + times.system for name, times in used.items()}
+    forks = [child.cpu_times() for child in agent.children() if "gpurun_jupyter.agent.forking" in child.cmdline()]
+    return used_s | {"runners": sum(times.children_user + times.children_system for times in forks)}
 
 
 def bare_interpreters(runs: int) -> float:
