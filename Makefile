@@ -15,7 +15,7 @@ install = $(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[$(1)]' \
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo lab test test-long lint clean
+.PHONY: help demo lab test test-long bench lint clean
 .DELETE_ON_ERROR:
 
 help: ## print this
@@ -32,6 +32,9 @@ test: lint ## check and test everything that takes less than minutes, in a brows
 
 test-long: lint ## the same and the long tests
 	CHROMIUM="$$(tests/browser/install_browser.sh)" && export CHROMIUM && $(BIN)/python -m pytest
+
+bench: $(VENV)/.test ## measure what docs/performance.md tells of; ten minutes, and nothing else should be at work
+	$(BIN)/python benchmarks
 
 lint: $(VENV)/.test ## style, types, and who may import whom
 	$(BIN)/ruff check .

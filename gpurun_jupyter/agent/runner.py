@@ -104,8 +104,11 @@ def _take_devices(folder: AttemptFolder, grant: Grant) -> device_locks.DeviceLoc
     return device_locks.take(grant.devices, holder, shared=grant.spec.gpu_mem is not None)
 
 
-async def carry_out(taken: Taken, kernel: Kernel | None = None) -> None:
-    """Carry out an attempt and write its log and its exit record. A session's kernel is left, and all it started."""
+async def carry_out(taken: Taken, kernel: Kernel | None = None, after_death: Callable[[], str] = str) -> None:
+    """Carry out an attempt and write its log and its exit record. A session's kernel is left, and all it started.
+
+    `after_death` says, where that kernel died, what it means for the session.
+    """
     folder, grant = taken.folder, taken.grant
     log = EventLog(folder, grant.run_id)
     log.write(_start(grant))
@@ -116,8 +119,8 @@ async def carry_out(taken: Taken, kernel: Kernel | None = None) -> None:
         kill_attempt(grant.key)
     log.spend_reserve()
     end = stopping.verdict(end)
-    if grant.session is not None and not kept:
-        end.message = f"{end.message} The session «{grant.session.name}» has ended.".strip()
+    if not kept:
+        end.message = f"{end.message} {after_death()}".strip()
     try:
         write_json(folder.exit, end)
     finally:

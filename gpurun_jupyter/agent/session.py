@@ -47,6 +47,7 @@ class Session:
         grant, home = first.grant, first.folder.home
         assert grant.session is not None  # runner.main has looked
         self.alive = True
+        self._restarting = False  # that is ordered
         self._bells = home.bells
         self._folder = home.session(grant.session.owner, grant.session.name)
         self._kernel = kernel
@@ -83,12 +84,12 @@ class Session:
         """Carry out one attempt; afterwards the session is idle, or over if its kernel is."""
         _forget_terminations()
         self._note(busy=taken.grant.key)
-        await runner.carry_out(taken, self._kernel)
+        await runner.carry_out(taken, self._kernel, self._after_death)
         os.close(taken.lock)
-        self.alive = self._kernel.alive
+        self.alive = self._kernel.alive or self._restarting
         self._kernel.listener = self._listen
         self._note(busy=None)
-        if self._watching is None:
+        if self._watching is None and self._kernel.alive:
             self._watching = asyncio.create_task(self._watch_kernel())
 
     async def obey(self, order: Order) -> None:
@@ -110,8 +111,12 @@ class Session:
         self._folder.orders.unlink(missing_ok=True)
         ring(self._bells, "queue")
 
+    def _after_death(self) -> str:
+        return f"The session «{self._record.name}» {'begins anew' if self._restarting else 'has ended'}."
+
     async def _restart(self) -> None:
         """Another kernel of the same kind; it starts with the next attempt."""
+        self._restarting = False
         if self._watching is not None:
             self._watching.cancel()
             self._watching = None
@@ -120,8 +125,10 @@ class Session:
         self._kernel = SpecKernel(self._record.kernel or DEFAULT_KERNEL)
 
     async def _watch_kernel(self) -> None:
+        """A kernel that dies by itself, also between attempts, is the session's end."""
         await self._kernel.dead()
-        self._orders.put_nowait(Order("end"))
+        if not self._restarting:
+            self._orders.put_nowait(Order("end"))
 
     def _note(self, busy: str | None) -> None:
         self._record.busy, self._record.idle_since = busy, time.monotonic()
@@ -138,7 +145,9 @@ class Session:
         *lines, rest = begun.split(b"\n")
         begun[:] = rest
         for line in lines:
-            self._orders.put_nowait(msgspec.json.decode(line, type=Order))
+            order = msgspec.json.decode(line, type=Order)
+            self._restarting |= order.what == "restart"
+            self._orders.put_nowait(order)
 
 
 def _forget_terminations() -> None:

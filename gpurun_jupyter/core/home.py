@@ -83,7 +83,6 @@ class RunFolder:
         """The folder of attempt `number`, from 1."""
         return AttemptFolder(self.path / "attempts" / str(number))
 
-
     def logged_after(self, number: int) -> int | None:
         """The next attempt that has a log; one that found its devices taken left none."""
         logged = (int(log.parent.name) for log in (self.path / "attempts").glob("*/events.jsonl"))

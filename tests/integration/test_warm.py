@@ -297,3 +297,33 @@ def test_output_after_an_attempts_end_goes_to_the_sessions_log(warm: JupyterServ
     assert wait_until(lambda: [log for log in (warm.home / "sessions").glob("*/log") if "too late" in log.read_text()])
     time.sleep(0.1)
     assert warm.log(run["id"]) == "in time\n"
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_restart_keeps_the_session_and_its_devices_but_no_variables(warm: JupyterServer, busy: bool) -> None:
+    name = f"restarted-{busy}"
+    first = in_session(warm, "x = 1\nprint('on')", name)
+    if busy:
+        run_id = warm.submit("import time\nprint('on', flush=True)\ntime.sleep(60)", session=name)
+        wait_until(lambda: "on" in warm.log(run_id))
+    assert warm.http.post(f"sessions/{name}/restart").status_code == 200
+    if busy:
+        assert f"The session «{name}» begins anew." in warm.wait(run_id, timeout_s=10)["message"]
+    wait_until(lambda: in_session(warm, "print('x' in globals())", name) and name in sessions(warm))
+    last = in_session(warm, "print('x' in globals())", name)
+    assert warm.log(last["id"]) == "False\n"
+    assert last["devices"] == first["devices"]
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_session_that_is_ended_frees_its_devices(warm: JupyterServer, busy: bool) -> None:
+    name = f"ended-{busy}"
+    kernel = psutil.Process(int(warm.log(in_session(warm, "import os; print(os.getpid())", name)["id"])))
+    if busy:
+        run_id = warm.submit("import time\nprint('on', flush=True)\ntime.sleep(60)", session=name)
+        wait_until(lambda: "on" in warm.log(run_id))
+    assert warm.http.post(f"sessions/{name}/end").status_code == 200
+    if busy:
+        assert warm.wait(run_id, timeout_s=10)["outcome"] == "cancelled"
+    wait_until(lambda: name not in sessions(warm), 20)
+    over([kernel])

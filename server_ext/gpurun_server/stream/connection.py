@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -21,6 +22,8 @@ from gpurun_server.store.database import Database
 from gpurun_server.stream.tail import Tail
 
 BEAT_S = 15.0
+#: Lists of runs and devices follow one another by so much at least: a busy queue rings hundreds of times a second.
+LISTS_S = 0.1
 _NEWEST = 100
 
 _encode = msgspec.json.encode
@@ -63,6 +66,7 @@ class LiveConnection:
         self._queue_rung = False
         self._devices_watched = False
         self._devices_rung = False
+        self._lists_due = 0.0  # by the clock of time.monotonic
         self._watched: dict[str, _WatchedRun] = {}
         self._pending: list[bytes] = []
 
@@ -98,6 +102,7 @@ class LiveConnection:
 
     def watch(self, wish: Watch) -> None:
         """Begin to watch. Raises InvalidRequest; a run that does not exist is answered by an error frame."""
+        self._lists_due = 0.0
         if wish.watch == "runs":
             self._runs_since, self._runs_rung = -1, True
         elif wish.watch == "devices":
@@ -120,9 +125,9 @@ class LiveConnection:
 
     def _unwatch(self, wish: Unwatch) -> None:
         if wish.unwatch == "runs":
-            self._runs_since = None
+            self._runs_since, self._runs_rung = None, False
         elif wish.unwatch == "devices":
-            self._devices_watched = False
+            self._devices_watched = self._devices_rung = False
         else:
             self._watched.pop(wish.run or "", None)
 
@@ -137,17 +142,21 @@ class LiveConnection:
                 yield b'{"type":"beat"}'
 
     async def _wait(self) -> bool:
+        """Wait for something to look at; False where nothing came for long."""
+        lists_wait = self._runs_rung or self._devices_rung
+        wait_s = max(0.0, self._lists_due - time.monotonic()) if lists_wait else BEAT_S
         try:
-            await asyncio.wait_for(self._woken.wait(), BEAT_S)
+            await asyncio.wait_for(self._woken.wait(), wait_s)
         except asyncio.TimeoutError:
-            return False
+            return lists_wait
         return True
 
     def _collect(self) -> list[bytes]:
         frames, self._pending = self._pending, []
         for run_id, watched in list(self._watched.items()):
             frames += self._of_run(run_id, watched)
-        if self._runs_rung or self._devices_rung:
+        if (self._runs_rung or self._devices_rung) and time.monotonic() >= self._lists_due:
+            self._lists_due = time.monotonic() + LISTS_S
             with self._database.read() as conn:
                 frames += self._of_runs(conn) + self._of_devices(conn)
         return frames

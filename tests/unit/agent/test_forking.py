@@ -28,11 +28,13 @@ from gpurun_jupyter.core.runs import RunSpec
 
 pytestmark = pytest.mark.skipif(not marking.POSSIBLE, reason="forks without exec are for Linux")
 
+MARK = f"run/{os.getpid()}"
 SHOW = """
 import os, sys, time
 from gpurun_jupyter.agent import marking
 marking.move_environment()
-marking.show(["a", "name", "of its own"], {"HOME": os.environ["HOME"], "GPURUN_ATTEMPT": sys.argv[1], "LONG": "x" * 9000})
+env = {"HOME": os.environ["HOME"], "GPURUN_ATTEMPT": sys.argv[1], "LONG": "x" * 200_000}
+marking.show(["a", "name", "of its own"], env)
 if os.fork():
     os.wait()
 else:
@@ -84,11 +86,11 @@ def home(tmp_path: Path) -> Home:
 
 
 def test_a_process_is_seen_with_what_it_shows_and_so_are_its_forks() -> None:
-    command, env = marking.with_room([sys.executable, "-c", SHOW, "run/7"], os.environ)
+    command, env = marking.with_room([sys.executable, "-c", SHOW, MARK], os.environ)
     with subprocess.Popen(command, env=env, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"True\n", "the C library finds the environment where it was moved to"
-        marked = of_attempt("run/7")
+        marked = of_attempt(MARK)
         assert {one.pid for one in marked} == {
             process.pid,
             *(child.pid for child in psutil.Process(process.pid).children()),
@@ -98,7 +100,7 @@ def test_a_process_is_seen_with_what_it_shows_and_so_are_its_forks() -> None:
             assert "LONG" not in one.environ(), "what does not fit whole is left out"
             assert one.environ()["HOME"] == os.environ["HOME"]
             one.kill()
-    assert of_attempt("run/7") == []
+    assert of_attempt(MARK) == []
 
 
 def test_runners_are_forked_and_leave_an_exit_record(home: Home) -> None:

@@ -17,6 +17,7 @@ from unit.queue.queue_world import PlayedAgent, World
 from gpurun_jupyter.core.errors import WrongState
 from gpurun_jupyter.core.lifecycle import ACTIVE, State, allowed
 from gpurun_server.queue.placement.offers import Holder
+from gpurun_server.queue.situation import how_many_wait, waiting_runs
 from gpurun_server.store.queries import decode_devices, decode_spec
 from gpurun_server.store.tables import attempts, history, predecessors, revisions, runs
 
@@ -74,11 +75,20 @@ class Laws:
             self._lines = conn.execute(sa.select(history).order_by(history.c.seq)).all()
             self._waits = conn.execute(sa.select(predecessors)).all()
             latest = conn.scalar(sa.select(revisions.c.latest)) or 0
+        self._queue_is_seen()
         self._devices()
         self._attempts_grow()
         self._histories()
         self._predecessors()
         self._changes(latest)
+
+    def _queue_is_seen(self) -> None:
+        """Every process sees the queue as it is."""
+        queued = {(run.id, run.priority, run.seq) for run in self._runs.values() if run.state == "queued"}
+        for database in (self._world.database, self._world.agents_database):
+            with database.read() as conn:
+                assert {(run.run_id, run.priority, run.seq) for run in waiting_runs(conn)} == queued
+                assert how_many_wait(conn) == len(queued)
 
     def _devices(self) -> None:
         """No device is double-booked."""

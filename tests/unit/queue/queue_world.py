@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -43,6 +43,10 @@ KILLED = End(outcome=Outcome.FAILED, reason=Reason.RUNNER_KILLED)
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class UndoneError(Exception):
+    """Raised to have a transaction rolled back."""
 
 
 class Clock:
@@ -131,7 +135,7 @@ class World:
     def __init__(self, folder: Path, terms: Terms = TERMS) -> None:
         self.home = Home(folder)
         self.home.create()
-        self.database = Database(self.home)
+        self.database, self.agents_database = Database(self.home), Database(self.home)  # of two processes
         metadata.create_all(self.database.engine)
         with self.database.write() as writing:
             writing.conn.execute(sa.insert(revisions).values(latest=0))
@@ -140,8 +144,15 @@ class World:
         self.new_judge()
 
     def change(self, act: Callable[Concatenate[Writing, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """One write transaction."""
+        """One write transaction of the server."""
         with self.database.write() as writing:
+            return act(writing, *args, **kwargs)
+
+    def told(
+        self, agent: PlayedAgent, act: Callable[Concatenate[Writing, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """The same for an agent: the local one has a database of its own, others speak to the server."""
+        with (self.agents_database if agent.local else self.database).write() as writing:
             return act(writing, *args, **kwargs)
 
     def add_agent(self, name: str, *, gpus: int = 0, slots: int = 0, local: bool = False) -> PlayedAgent:
@@ -161,7 +172,7 @@ class World:
 
     def report(self, agent: PlayedAgent, *, answer_lost: bool = False) -> Orders:
         """A heartbeat, and what the agent does when it hears the answer."""
-        orders = self.change(claim, agent.report())
+        orders = self.told(agent, claim, agent.report())
         for grant in () if answer_lost else orders.grants:
             known = agent.runners.get(grant.key)
             folder = self.home.attempt(grant.run_id, grant.attempt)
@@ -171,16 +182,26 @@ class World:
                 runner.stop = stop
         return orders
 
+    def report_undone(self, agent: PlayedAgent) -> None:
+        """A heartbeat that was decided upon, and then not committed."""
+
+        def act(writing: Writing) -> None:
+            claim(writing, agent.report())
+            raise UndoneError
+
+        with suppress(UndoneError):
+            self.told(agent, act)
+
     def ingest(self, agent: PlayedAgent, runner: Runner) -> bool:
         grant = runner.grant
-        return self.change(ingest, grant.run_id, grant.attempt, runner.folder.events, f"agent {agent.id}")
+        return self.told(agent, ingest, grant.run_id, grant.attempt, runner.folder.events, f"agent {agent.id}")
 
     def tell_end(self, agent: PlayedAgent, runner: Runner) -> None:
         """The runner is gone: the rest of its log, then its last word."""
         while self.ingest(agent, runner):
             pass
         grant = runner.grant
-        self.change(end_attempt, grant.run_id, grant.attempt, runner.exit or KILLED, f"agent {agent.id}")
+        self.told(agent, end_attempt, grant.run_id, grant.attempt, runner.exit or KILLED, f"agent {agent.id}")
         agent.holding.pop(runner.key, None)
 
     def start(self, agent: PlayedAgent) -> Runner:
@@ -246,3 +267,4 @@ def a_world(folder: Path) -> Iterator[World]:
     with mock.patch.object(time, "time", world.clock.time), mock.patch.object(accept, "new_run_id", ids.__next__):
         yield world
     world.database.close()
+    world.agents_database.close()
