@@ -95,22 +95,25 @@ def _first_stream(client, begun: float) -> float:
 
 
 def px(rounds: int) -> list[float]:
-    """%%px of ipyparallel on one engine: submission to its output's arrival. Empty where it is not installed."""
+    """What ipyparallel's %%px does, on one engine, until its first output is there. Empty where it is not installed."""
     try:
         import ipyparallel
     except ImportError:
         return []
-    with ipyparallel.Cluster(n=1, log_level=40) as cluster:
-        view = cluster.wait_for_engines(1)[:]
-        took = []
-        for _ in range(rounds + 5):
-            begun = time.perf_counter()
-            answer = view.execute(SHOW, silent=False, block=False)
-            while not answer.stdout[0]:
-                answer.wait_for_output(0.001) if hasattr(answer, "wait_for_output") else time.sleep(0.0002)
-            took.append((time.perf_counter() - begun) * 1000)
-            answer.get()
-    return took[5:]
+    with ipyparallel.Cluster(n=1, log_level=40) as client:
+        client.wait_for_engines(1)
+        view = client[:]
+        return [_px_output(view) for _ in range(rounds + 5)][5:]
+
+
+def _px_output(view) -> float:
+    begun = time.perf_counter()
+    answer = view.execute(SHOW, silent=False, block=False)
+    while not answer.stdout[0]:
+        time.sleep(0.0002)
+    took = (time.perf_counter() - begun) * 1000
+    answer.get()
+    return took
 
 
 def ours(rounds: int) -> dict[str, list[dict[str, float]]]:

@@ -21,9 +21,12 @@ from gpurun_jupyter.agent.kernel_run import DEFAULT_KERNEL
 from gpurun_jupyter.agent.kernels import Kernel, SpecKernel
 from gpurun_jupyter.agent.processes import kill_session
 from gpurun_jupyter.agent.session_folder import Order, Record
-from gpurun_jupyter.core.bells import ring
+from gpurun_jupyter.core.bells import listeners, ring
 from gpurun_jupyter.core.home import AttemptFolder, write_json
 from gpurun_jupyter.core.processes import Identity
+
+#: An idle session without an agent ends after so long, seconds.
+UNATTENDED_S = 3600.0
 
 _READ_BYTES = 65536
 #: The session's own log is for a glance at what background threads say; more than this is dropped.
@@ -36,7 +39,7 @@ async def hold(first: runner.Taken, kernel: Kernel | None) -> None:
     with session.orders_open() as orders:
         await session.carry_out(first)
         while session.alive:
-            await session.obey(await orders.get())
+            await session.obey(await session.next_order(orders))
     await session.end()
 
 
@@ -79,6 +82,14 @@ class Session:
         finally:
             asyncio.get_running_loop().remove_reader(fd)
             os.close(fd)
+
+    async def next_order(self, orders: asyncio.Queue[Order]) -> Order:
+        """Wait for one. An agent ends sessions that are idle for long; where none has come back, this does."""
+        while True:
+            with contextlib.suppress(asyncio.TimeoutError):
+                return await asyncio.wait_for(orders.get(), UNATTENDED_S)
+            if not listeners(self._bells, "agent"):
+                return Order("end")
 
     async def carry_out(self, taken: runner.Taken) -> None:
         """Carry out one attempt; afterwards the session is idle, or over if its kernel is."""

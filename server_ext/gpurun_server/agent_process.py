@@ -16,10 +16,11 @@ _SERVERS_OWN = ("JPY_", "JUPYTERHUB_", "JUPYTER_TOKEN")
 class AgentProcess:
     """Starts the local agent of a state directory where none runs."""
 
-    def __init__(self, home: Home, database_url: str, cpu_slots: int) -> None:
+    def __init__(self, home: Home, database_url: str, *, cpu_slots: int, spares: int, session_idle_s: float) -> None:
         self._home = home
         self._command = [sys.executable, "-m", "gpurun_server", "agent", str(home.path)]
         self._command += ["--database", database_url, "--cpu-slots", str(cpu_slots)]
+        self._command += ["--spares", str(spares), "--session-idle", str(session_idle_s)]
         self._child: subprocess.Popen[bytes] | None = None
 
     def ensure(self) -> None:

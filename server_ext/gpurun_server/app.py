@@ -11,7 +11,7 @@ from typing import Any
 from jupyter_server.auth import IdentityProvider, PasswordIdentityProvider
 from jupyter_server.extension.application import ExtensionApp
 from tornado.ioloop import PeriodicCallback
-from traitlets import Bool, Int, Unicode, default
+from traitlets import Bool, Float, Int, Unicode, default
 
 from gpurun_jupyter.core.home import Home, default_home
 from gpurun_jupyter.core.processes import boot_id
@@ -44,6 +44,8 @@ class GpurunApp(ExtensionApp):
     cpu_slots = Int(settings.DEFAULT_CPU_SLOTS, min=0, help="Runs without a GPU that go at the same time here.").tag(
         config=True
     )
+    spares = Int(1, min=0, help="Kernels that are kept ready, so that a cell starts at once.").tag(config=True)
+    session_idle_s = Float(1800.0, help="Seconds after which a session that nobody uses is ended.").tag(config=True)
     local_agent = Bool(True, help="Whether this machine's own devices are offered.").tag(config=True)
 
     @default("home")
@@ -65,7 +67,9 @@ class GpurunApp(ExtensionApp):
         database = Database(home, self.database_url or None)
         database.prepare()
         self._judge, self._terms = Judge(), Terms()
-        self._agent = AgentProcess(home, database.url, self.cpu_slots)
+        self._agent = AgentProcess(
+            home, database.url, cpu_slots=self.cpu_slots, spares=self.spares, session_idle_s=self.session_idle_s
+        )
         self._parts = Parts(
             home=home,
             database=database,

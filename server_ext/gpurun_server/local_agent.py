@@ -75,6 +75,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("home", type=Path)
     parser.add_argument("--database", help="a database URL; default: SQLite in HOME")
     parser.add_argument("--cpu-slots", type=int, default=DEFAULT_CPU_SLOTS)
+    parser.add_argument("--spares", type=int, default=1, help="kernels kept ready for cells")
+    parser.add_argument("--session-idle", type=float, default=1800.0, help="seconds after which an idle session ends")
     parser.add_argument("--idle", type=float, default=60.0, help="seconds after which an agent without work leaves")
     options = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
@@ -101,6 +103,8 @@ def _agent(home: Home, database: Database, options: argparse.Namespace) -> Agent
         version=__version__,
         cpu_slots=options.cpu_slots,
         idle_s=options.idle,
+        spares=options.spares,
+        session_idle_s=options.session_idle,
     )
 
 

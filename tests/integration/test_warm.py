@@ -61,9 +61,16 @@ def family(server: JupyterServer) -> dict[str, list[psutil.Process]]:
     """The agent's fork parent, and the spare: its holder first, then its kernel."""
     agent = server.agent()
     children = agent.children() if agent is not None else []
-    parents = [child for child in children if "gpurun_jupyter.agent.forking" in child.cmdline()]
-    holders = [child for parent in parents for child in parent.children() if "spare" in child.cmdline()]
+    parents = [child for child in children if "gpurun_jupyter.agent.forking" in words(child)]
+    holders = [child for parent in parents for child in parent.children() if "spare" in words(child)]
     return {"parent": parents, "spare": [*holders, *(kernel for one in holders for kernel in one.children())]}
+
+
+def words(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:  # gone meanwhile
+        return []
 
 
 def ready_spare(server: JupyterServer) -> list[psutil.Process]:
@@ -94,7 +101,7 @@ def alive(process: psutil.Process) -> bool:
 @pytest.fixture(scope="module")
 def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
     server = JupyterServer(tmp_path_factory.mktemp("warm"))
-    server.env["GPURUN_CPU_SLOTS"] = "4"
+    server.env["GPURUN_CPU_SLOTS"] = "16"  # each session keeps one
     server.start()
     yield server
     server.close()
