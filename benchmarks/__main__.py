@@ -37,7 +37,8 @@ def main(argv: list[str]) -> int:
             print(f"{name}:", flush=True)
             subprocess.run([sys.executable, str(HERE / f"{name}.py")], check=False)
     found = [one for name in options.names if name in NAMES for one in _figures_of(name)]
-    print(table(found))
+    if found:
+        print(table(found))
     return 0
 
 
