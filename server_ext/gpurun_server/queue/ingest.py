@@ -19,6 +19,7 @@ from gpurun_jupyter.core.runs import Bar, MetricSummary, RunProgress
 from gpurun_server.queue.ending import end_attempt
 from gpurun_server.queue.transitions import move, touch
 from gpurun_server.store.database import Writing
+from gpurun_server.store.logs import read_lines
 from gpurun_server.store.queries import encode
 from gpurun_server.store.tables import attempts, runs
 
@@ -62,7 +63,7 @@ def ingest(writing: Writing, run_id: str, attempt: int, log: Path, by: str) -> b
     ).one()
     if row.ended_at is not None:
         return False
-    lines, offset = read_lines(log, row.ingested_offset)
+    lines, offset = read_lines(log, row.ingested_offset, _CHUNK_BYTES)
     digest = _Digest(
         progress=msgspec.json.decode(row.progress_json or "{}", type=RunProgress),
         metrics=msgspec.json.decode(row.metrics_json, type=dict[str, MetricSummary]),
@@ -74,20 +75,6 @@ def ingest(writing: Writing, run_id: str, attempt: int, log: Path, by: str) -> b
         return False
     _apply(writing, run_id, attempt, digest, by)
     return bool(lines)
-
-
-def read_lines(log: Path, offset: int) -> tuple[list[bytes], int]:
-    """Whole lines from a byte offset on, at most some megabytes of them, and the offset after them."""
-    try:
-        with log.open("rb") as file:
-            file.seek(offset)
-            data = file.read(_CHUNK_BYTES)
-            while data and b"\n" not in data and (more := file.read(_CHUNK_BYTES)):
-                data += more
-    except FileNotFoundError:
-        return [], offset
-    data = data[: data.rfind(b"\n") + 1]
-    return data.splitlines(), offset + len(data)
 
 
 def with_bar(progress: RunProgress, event: events.Progress) -> RunProgress:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol
 
 from gpurun_jupyter.core import events
@@ -16,6 +17,20 @@ class Lines(Protocol):
 
     def read(self) -> list[bytes]:
         """The next lines."""
+
+
+def read_lines(log: Path, offset: int, chunk_bytes: int) -> tuple[list[bytes], int]:
+    """Whole lines from a byte offset on, and the offset after them; about `chunk_bytes`, more for a longer line."""
+    try:
+        with log.open("rb") as file:
+            file.seek(offset)
+            data = file.read(chunk_bytes)
+            while data and b"\n" not in data and (more := file.read(chunk_bytes)):
+                data += more
+    except FileNotFoundError:
+        return [], offset
+    data = data[: data.rfind(b"\n") + 1]
+    return data.splitlines(), offset + len(data)
 
 
 def printed_text(log: Lines) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gpurun_jupyter.core.events import Cursor
 from gpurun_jupyter.core.home import Home
+from gpurun_server.store.logs import read_lines
 
 _CHUNK_BYTES = 256 * 1024
 
@@ -25,15 +26,7 @@ class Tail:
         return lines
 
     def _read_here(self) -> list[bytes]:
-        path = self._home.attempt(self._run_id, self.cursor.attempt).events
-        try:
-            with path.open("rb") as file:
-                file.seek(self.cursor.offset)
-                data = file.read(_CHUNK_BYTES)
-                while data and b"\n" not in data and (more := file.read(_CHUNK_BYTES)):
-                    data += more
-        except FileNotFoundError:
-            return []
-        data = data[: data.rfind(b"\n") + 1]
-        self.cursor = Cursor(self.cursor.attempt, self.cursor.offset + len(data))
-        return data.splitlines()
+        log = self._home.attempt(self._run_id, self.cursor.attempt).events
+        lines, offset = read_lines(log, self.cursor.offset, _CHUNK_BYTES)
+        self.cursor = Cursor(self.cursor.attempt, offset)
+        return lines
