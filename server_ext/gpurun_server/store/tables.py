@@ -52,6 +52,9 @@ sa.Index(
     postgresql_where=runs.c.state == "queued",
 )
 
+_FOR_A_SESSION = sa.and_(runs.c.state == "queued", runs.c.session.is_not(None))
+sa.Index("runs_for_sessions", runs.c.session, sqlite_where=_FOR_A_SESSION, postgresql_where=_FOR_A_SESSION)
+
 attempts = sa.Table(
     "attempts",
     metadata,

@@ -60,6 +60,14 @@ def upgrade() -> None:
     op.create_index("runs_by_revision", "runs", ["revision"], unique=False)
     op.create_index("runs_by_state", "runs", ["state", "seq"], unique=False)
     op.create_index(
+        "runs_for_sessions",
+        "runs",
+        ["session"],
+        unique=False,
+        sqlite_where=sa.text("state = 'queued' AND session IS NOT NULL"),
+        postgresql_where=sa.text("state = 'queued' AND session IS NOT NULL"),
+    )
+    op.create_index(
         "runs_queue",
         "runs",
         [sa.literal_column("priority DESC"), "seq"],
