@@ -199,8 +199,8 @@ def test_the_budget_of_retries_is_kept(server: JupyterServer, tmp_path: Path) ->
 
 def test_what_is_not_a_failure_is_not_tried_again(server: JupyterServer) -> None:
     late = server.submit("import time; time.sleep(60)", retries=2, timeout=4)
-    stopped = server.submit("import time; time.sleep(60)", retries=2)
-    server.wait(stopped, "running")
+    stopped = server.submit("import time; print('here'); time.sleep(60)", retries=2)
+    wait_until(lambda: server.log(stopped), what="for the run's first line")
     post(server, f"runs/{stopped}/cancel")
     outcomes = {"timed_out": server.wait(late), "cancelled": server.wait(stopped)}
     for outcome, run in outcomes.items():

@@ -83,7 +83,7 @@ class QueueMachine(RuleBasedStateMachine):
         if known is None:
             self.submitted.append(run_id)
 
-    @precondition(lambda self: self.server_is_there)
+    @precondition(lambda self: self.server_is_there and self.submitted)
     @rule(pick=picks)
     def start(self, pick: int) -> None:
         run_id = self.submitted[pick % len(self.submitted)]
@@ -91,7 +91,7 @@ class QueueMachine(RuleBasedStateMachine):
         with self.laws.refused_unless(on_hold):
             self.world.change(start, run_id, by="anna")
 
-    @precondition(lambda self: self.server_is_there)
+    @precondition(lambda self: self.server_is_there and self.submitted)
     @rule(pick=picks, kill=st.booleans())
     def cancel(self, pick: int, kill: bool) -> None:
         run_id = self.submitted[pick % len(self.submitted)]
@@ -118,11 +118,12 @@ class QueueMachine(RuleBasedStateMachine):
         if self.heard(agent := self.agent(pick)):
             self.world.report_undone(agent)
 
-    @rule()
-    def everything_goes_on(self) -> None:
+    @rule(strangers=st.sampled_from([False, False, False, True]))
+    def everything_goes_on(self, strangers: bool = False) -> None:
+        """Strangers: whatever would begin now finds its GPUs taken by somebody else."""
         self.everybody_reports()
         for pick in range(3):
-            self.runners_begin(pick)
+            self.runners_begin(pick, strangers)
             self.take_in_logs(pick, times=1)
 
     def everybody_reports(self) -> None:
@@ -159,11 +160,11 @@ class QueueMachine(RuleBasedStateMachine):
 
     # What runners do
 
-    def runners_begin(self, pick: int) -> None:
+    def runners_begin(self, pick: int, strangers: bool = False) -> None:
         agent = self.agent(pick)
         for runner in agent.holding.values():
             if not (runner.gone or runner.at_work):
-                self.begin(agent, runner)
+                self.begin(agent, runner, strangers)
 
     @precondition(lambda self: self.at_work())
     @rule(pick=picks, end=ends)
@@ -260,8 +261,8 @@ class QueueMachine(RuleBasedStateMachine):
     def at_work(self) -> list[Runner]:
         return [runner for agent in self.world.agents.values() for runner in agent.runners.values() if runner.at_work]
 
-    def begin(self, agent: PlayedAgent, runner: Runner) -> None:
-        if any(agent.in_use(gpu) for gpu in runner.gpus):  # as by the machine-wide lock
+    def begin(self, agent: PlayedAgent, runner: Runner, strangers: bool) -> None:
+        if any(strangers or agent.in_use(gpu) for gpu in runner.gpus):  # as by the machine-wide lock
             runner.end(TAKEN)
         else:
             runner.begin()

@@ -1,0 +1,140 @@
+"""The queue on a real PostgreSQL: a smoke test on a cluster of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from servers import JupyterServer, wait_until
+
+NUMBERED = "import time\nfor n in range(100):\n    print(n, flush=True)\n    time.sleep(0.05)"
+
+
+def _programs() -> Path | None:
+    """Where the newest PostgreSQL has its programs."""
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4]))
+    on_path = shutil.which("initdb")
+    return installed[-1].parent if installed else Path(on_path).resolve().parent if on_path else None
+
+
+PROGRAMS = _programs()
+pytestmark = pytest.mark.skipif(PROGRAMS is None, reason="PostgreSQL is not installed: there is no initdb")
+
+
+class Cluster:
+    """A PostgreSQL that can be reached by a socket in its folder only. It refuses to run as root."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._as = ["setpriv", f"--reuid={_USER}", f"--regid={_USER}", "--clear-groups"] if os.getuid() == 0 else []
+        if self._as:
+            shutil.chown(folder, _USER, _USER)
+        self.url = f"postgresql+psycopg://gpurun@/postgres?host={folder}"
+        self._run("initdb", "--no-sync", "--auth=trust", "--username=gpurun", "--encoding=UTF8", "--locale=C")
+
+    def start(self) -> None:
+        options = f"-c listen_addresses='' -c unix_socket_directories={self._folder} -c fsync=off"
+        self._run("pg_ctl", "start", "--wait", f"--options={options}", f"--log={self._folder}/log")
+
+    def stop(self) -> None:
+        self._run("pg_ctl", "stop", "--mode=immediate", "--wait")
+
+    def _run(self, program: str, *arguments: str) -> None:
+        assert PROGRAMS is not None
+        command = [*self._as, str(PROGRAMS / program), f"--pgdata={self._folder}/data", *arguments]
+        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+        done = subprocess.run(command, cwd=self._folder, text=True, timeout=60, **quiet)
+        assert done.returncode == 0, done.stderr
+
+
+_USER = "postgres" if Path("/var/lib/postgresql").exists() else "nobody"
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    pytest.importorskip("psycopg", reason="there is no driver for PostgreSQL: install gpurun-jupyter[postgres]")
+    folder = Path(tempfile.mkdtemp(prefix="gpurun-pg-", dir="/tmp"))  # the path of a socket must be short
+    made = Cluster(folder)
+    made.start()
+    yield made
+    made.stop()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def server(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+    server = JupyterServer(tmp_path_factory.mktemp("postgres"))
+    server.env["GPURUN_DB"] = cluster.url
+    yield server.start()
+    server.close()
+
+
+def test_a_cell_runs(server: JupyterServer) -> None:
+    run = server.wait(server.submit("print(6 * 7)"))
+    assert (run["outcome"], server.log(run["id"])) == ("succeeded", "42\n")
+    assert server.http.get("status").json()["database"].startswith("postgresql")
+    assert not (server.home / "gpurun.db").exists()
+
+
+def test_a_queue_is_worked_off_in_its_order(server: JupyterServer) -> None:
+    ids = [server.submit(f"print({n})", priority=-n, after=[]) for n in range(5)]
+    runs = [server.wait(run_id) for run_id in ids]
+    assert [run["outcome"] for run in runs] == ["succeeded"] * 5
+    assert [server.log(run_id) for run_id in ids] == [f"{n}\n" for n in range(5)]
+    assert len({run["revision"] for run in runs}) == 5
+
+
+def test_one_submission_sent_many_times_at_once_is_one_run(server: JupyterServer) -> None:
+    def send(_: int) -> str:
+        answer = server.http.post("runs", json={"code": "print('once')"}, headers={"Idempotency-Key": "the same"})
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+    with ThreadPoolExecutor(8) as senders:
+        (run_id,) = set(senders.map(send, range(16)))
+    assert server.wait(run_id)["outcome"] == "succeeded"
+
+
+def test_a_failure_is_tried_again_and_ends_what_was_to_come_after(server: JupyterServer) -> None:
+    first = server.submit("1 / 0", retries=1)
+    second = server.submit("1", after=[first])
+    assert (server.wait(first)["outcome"], server.run(first)["attempt"]) == ("failed", 2)
+    assert server.wait(second)["reason"] == "predecessor_failed"
+
+
+def test_a_run_goes_on_while_the_killed_server_is_away(server: JupyterServer) -> None:
+    run_id, behind = server.submit(NUMBERED), server.submit("print('behind')")
+    wait_until(lambda: server.log(run_id).count("\n") > 5)
+    server.kill()
+    wait_until((server.home / "runs" / behind / "attempts" / "1" / "exit.json").exists, 30)
+    server.start()
+    assert server.wait(run_id)["outcome"] == server.wait(behind)["outcome"] == "succeeded"
+    assert server.log(run_id).split() == [str(n) for n in range(100)]
+
+
+def test_a_run_goes_on_while_the_database_is_away(server: JupyterServer, cluster: Cluster) -> None:
+    run_id = server.submit(NUMBERED)
+    wait_until(lambda: server.log(run_id).count("\n") > 5)
+    agent = server.agent()
+    cluster.stop()
+    assert server.http.get("status").status_code in (500, 503)
+    cluster.start()
+    assert server.wait(run_id)["outcome"] == "succeeded"
+    assert server.log(run_id).split() == [str(n) for n in range(100)]
+    assert server.agent() == agent
+    assert server.wait(server.submit("1"))["outcome"] == "succeeded"
+
+
+def test_a_killed_agent_finds_its_run_again(server: JupyterServer) -> None:
+    run_id = server.submit(NUMBERED)
+    wait_until(lambda: server.log(run_id).count("\n") > 5)
+    server.end_agent(signal.SIGKILL)
+    assert server.wait(run_id)["outcome"] == "succeeded"
+    assert server.log(run_id).split() == [str(n) for n in range(100)]
