@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +14,7 @@ from gpurun_jupyter.core.grants import Grant, Orders, Report, Stop
 from gpurun_jupyter.core.lifecycle import State
 from gpurun_server.queue.agents import remember
 from gpurun_server.queue.leases import found_again
+from gpurun_server.queue.placement.offers import Holder
 from gpurun_server.queue.placement.plan import has_room, plan
 from gpurun_server.queue.sessions import begin, split, take_report
 from gpurun_server.queue.situation import holders, how_many_wait, next_runs, offers, reservations
@@ -47,7 +48,7 @@ def _from_queue(writing: Writing, report: Report) -> list[Grant]:
     conn = writing.conn
     if not how_many_wait(conn):
         return []
-    everybody, held = offers(conn), holders(conn)
+    everybody, held = offers(conn), _holders(conn, report)
     own = next(offer for offer in everybody if offer.agent.id == report.agent_id)
     queue, warm = split(conn, next_runs(conn, everybody))
     given = {run_id: session.devices for run_id, session in warm.items() if session.agent == report.agent_id}
@@ -57,6 +58,15 @@ def _from_queue(writing: Writing, report: Report) -> list[Grant]:
         _remember_reservations(writing, kept, {one.run_id: one.agent_id for one in decided.reservations})
         given |= {one.run_id: list(one.devices) for one in decided.placements}
     return _start(writing, report.agent_id, given) if given else []
+
+
+def _holders(conn: sa.Connection, report: Report) -> dict[tuple[str, str], list[Holder]]:
+    """Who holds what; with the attempts that have ended in the database but are at work on the agent still."""
+    held = holders(conn)
+    for row in _ended_but_held(conn, report):
+        for device in decode_devices(row.devices_json):
+            held.setdefault((report.agent_id, device.id), []).append(Holder(row.run_id))
+    return held
 
 
 def _remember_reservations(writing: Writing, before: dict[str, str], now: dict[str, str]) -> None:
@@ -94,14 +104,17 @@ def _of_open_attempts(writing: Writing, report: Report) -> Orders:
 
 
 def _of_ended_attempts(conn: sa.Connection, report: Report) -> list[Stop]:
+    over, long_ago = "the queue, because this attempt is over", time.time() - _AFTERMATH_S
+    ended = _ended_but_held(conn, report)
+    return [Stop(row.run_id, row.number, by=over, kill=True) for row in ended if row.ended_at < long_ago]
+
+
+def _ended_but_held(conn: sa.Connection, report: Report) -> Sequence[sa.Row[Any]]:
     if not report.holding:
         return []
     keys = [(run_id, int(number)) for run_id, _, number in (key.partition("/") for key in report.holding)]
     held = sa.tuple_(attempts.c.run_id, attempts.c.number).in_(keys)
-    long_ago = attempts.c.ended_at < time.time() - _AFTERMATH_S
-    query = sa.select(attempts.c.run_id, attempts.c.number).where(held, long_ago)
-    over = "the queue, because this attempt is over"
-    return [Stop(row.run_id, row.number, by=over, kill=True) for row in conn.execute(query)]
+    return conn.execute(sa.select(attempts).where(held, attempts.c.ended_at.is_not(None))).all()
 
 
 def _start(writing: Writing, agent_id: str, given: Mapping[str, list[Device]]) -> list[Grant]:

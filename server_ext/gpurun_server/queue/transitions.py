@@ -50,8 +50,9 @@ def _entering(state: State, now: float) -> dict[str, Any]:
     """What changes with a state, whatever brought the run there."""
     if state is State.FINISHED:
         return {"finished_at": now}
-    if state is State.QUEUED:  # for the first time, or given back
-        return {"queued_at": now, "agent_id": None, "devices_json": "[]", "started_at": None, "stop_by": None}
+    if state is State.QUEUED:  # for the first time, or given back: nothing of an attempt before is left
+        anew = {"started_at": None, "stop_by": None, "stop_kill": False, "progress_json": None, "metrics_json": "{}"}
+        return {"queued_at": now, "agent_id": None, "devices_json": "[]", **anew}
     return {}
 
 

@@ -23,6 +23,9 @@ SCHEMA = "0001"
 #: A writer waits this long for another's transaction before SQLite gives up.
 BUSY_TIMEOUT_MS = 30_000
 
+#: The advisory lock that makes writers of PostgreSQL go one after another, as those of SQLite do by themselves.
+_WRITER_LOCK = 7310392
+
 _NETWORK_FILE_SYSTEMS = {
     "nfs",
     "nfs4",
@@ -66,8 +69,10 @@ class Database:
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Writing]:
-        """A transaction that may change things; on SQLite it is the only writer from its first moment."""
+        """A transaction that may change things: the only writer from its first moment."""
         with self.engine.connect().execution_options(gpurun_write=True) as conn, conn.begin():
+            if self.engine.dialect.name == "postgresql":
+                conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITER_LOCK})")
             writing = Writing(conn)
             yield writing
         if writing.rings:
