@@ -18,6 +18,7 @@ from gpurun_jupyter.core.devices import Device
 from gpurun_jupyter.core.grants import Report
 from gpurun_jupyter.core.processes import boot_id
 from gpurun_server.queue.claims import claim
+from gpurun_server.queue.ledger import Ledger
 from gpurun_server.store.database import Database
 
 QUEUED, GPUS = 10_000, 16
@@ -34,25 +35,26 @@ def figures() -> list[Figure]:
         home, database = filled.database_in(Path(folder) / "home")
         devices = filled.join(database, GPUS)
         filled.add(database, "queued", QUEUED)
-        found = [_measured(database, home.database, devices, size) for size in CLAIMED]
+        ledger = Ledger()
+        found = [_measured(database, ledger, home.database, devices, size) for size in CLAIMED]
         database.close()
     return found
 
 
-def _measured(database: Database, file: Path, devices: list[Device], size: int) -> Figure:
-    taken_s = [_claim(database, devices, size) for _ in range(CLAIMED[size] // size)]
+def _measured(database: Database, ledger: Ledger, file: Path, devices: list[Device], size: int) -> Figure:
+    taken_s = [_claim(database, ledger, devices, size) for _ in range(CLAIMED[size] // size)]
     ours, bare = size / median(taken_s), size / median(_bare_s(file, size))
     name = f"in batches of {size}" if size > 1 else "one at a time"
     beside = f"bare SQLite {shown(bare, '/s')}; {shown(1000 * median(taken_s), 'ms')} for a claim"
     return Figure(f"claims {name}", ours, "/s", 2_000, 10_000, beside, more_is_better=True)
 
 
-def _claim(database: Database, devices: list[Device], size: int) -> float:
+def _claim(database: Database, ledger: Ledger, devices: list[Device], size: int) -> float:
     """One claim of `size` runs, which have ended when this returns; how long it took, in seconds."""
     report = Report(agent_id=filled.AGENT, host="lab", version="1", boot=boot_id(), devices=devices[:size], holding=[])
     start = time.perf_counter()
     with database.write() as writing:
-        orders = claim(writing, report)
+        orders = claim(writing, ledger, report)
     taken_s = time.perf_counter() - start
     assert len(orders.grants) == size, orders
     filled.let_end(database, [grant.run_id for grant in orders.grants])

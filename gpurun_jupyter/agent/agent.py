@@ -21,15 +21,18 @@ from gpurun_jupyter.agent.session_folder import Order
 from gpurun_jupyter.agent.sessions import Sessions
 from gpurun_jupyter.agent.warm import Starter
 from gpurun_jupyter.core.bells import Bell, listeners
-from gpurun_jupyter.core.grants import Grant, Orders, Report, Stop
+from gpurun_jupyter.core.events import End
+from gpurun_jupyter.core.grants import Ended, Grant, Orders, Report, Stop
 from gpurun_jupyter.core.home import AttemptFolder, Home
 from gpurun_jupyter.core.processes import Identity, boot_id
 
 log = logging.getLogger("gpurun.agent")
 
 HEARTBEAT_S = 2.0
-#: Progress reaches the database at most this often for each run.
+#: Progress reaches the database at most this often for each run, and for the first time so soon: a short run has
+#: ended by then, and is written down in one stroke.
 ADVANCE_S = 1.0
+FIRST_ADVANCE_S = 0.2
 
 
 @dataclass
@@ -41,6 +44,12 @@ class Held:
     grown: asyncio.Event = field(default_factory=asyncio.Event)
     moved: asyncio.Event = field(default_factory=asyncio.Event)  # the same, for another who waits
     stop: Stop | None = None
+    end: End | None = None  # its runner is gone
+
+    def ended(self) -> Ended:
+        """What is reported of its end."""
+        assert self.end is not None
+        return Ended(self.grant.run_id, self.grant.attempt, self.end)
 
 
 class Agent:
@@ -96,20 +105,25 @@ class Agent:
         log.info("leaving; %d runs go on", len(self._held))
 
     async def _sync(self) -> Orders:
+        ended = [held.ended() for held in self._held.values() if held.end is not None]
         report = Report(
             agent_id=self._agent_id,
             host=self._host,
             version=self._version,
             boot=boot_id(),
             devices=self._devices.read(wanting=self._queue_waits),
-            holding=list(self._held),
+            holding=[key for key, held in self._held.items() if held.end is None],
+            ended=ended,
             sessions=self._sessions.states(),
         )
         try:
-            return await self._link.sync(report)
+            orders = await self._link.sync(report)
         except OSError as error:
             log.warning("could not report: %s", error)
             return Orders(waiting=1)
+        for one in ended:
+            del self._held[f"{one.run_id}/{one.attempt}"]
+        return orders
 
     async def _woken(self) -> None:
         with contextlib.suppress(asyncio.TimeoutError):
@@ -149,8 +163,7 @@ class Agent:
             watching.cancel()
         if not held.folder.exit.exists():
             kill_attempt(grant.key)
-        await self._tell_end(held)
-        del self._held[grant.key]
+        held.end = launching.last_word(held.folder)
         self._wake.set()
 
     async def _to_its_end(self, held: Held) -> None:
@@ -180,25 +193,19 @@ class Agent:
         return None
 
     async def _pass_on(self, held: Held) -> None:
+        pause_s = FIRST_ADVANCE_S
         while True:
+            await asyncio.sleep(pause_s)
             await held.grown.wait()
             held.grown.clear()
             with contextlib.suppress(OSError):
                 await self._link.advance(held.grant)
-            await asyncio.sleep(ADVANCE_S)
-
-    async def _tell_end(self, held: Held) -> None:
-        while True:
-            try:
-                return await self._link.ended(held.grant, launching.last_word(held.folder))
-            except OSError as error:
-                log.warning("could not report the end of %s: %s", held.grant.key, error)
-                await asyncio.sleep(HEARTBEAT_S)
+            pause_s = ADVANCE_S
 
     def _rung(self, bell: Bell) -> None:
         for ring in bell.read():
             kind, _, run_id = ring.partition(" ")
-            if kind == "queue":
+            if kind == "work":
                 self._wake.set()
             elif kind == "log":
                 for held in self._held.values():

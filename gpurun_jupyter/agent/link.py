@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.grants import Grant, Orders, Report
 
 
@@ -12,10 +11,7 @@ class Link(Protocol):
     """What an agent says to a server. Each method may raise OSError: the agent goes on and tries again."""
 
     async def sync(self, report: Report) -> Orders:
-        """Report the devices and the attempts held; be told what to start and what to end."""
+        """Report the devices, the attempts held and those that have ended; be told what to start and what to end."""
 
     async def advance(self, grant: Grant) -> None:
         """Say that the attempt's log has grown."""
-
-    async def ended(self, grant: Grant, end: End) -> None:
-        """Say that the runner is gone; `end` counts where its log has no end."""

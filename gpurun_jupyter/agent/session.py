@@ -120,7 +120,7 @@ class Session:
         kill_session(self._folder.path.name)
         self._folder.record.unlink(missing_ok=True)
         self._folder.orders.unlink(missing_ok=True)
-        ring(self._bells, "queue")
+        ring(self._bells, "work")
 
     def _after_death(self) -> str:
         return f"The session «{self._record.name}» {'begins anew' if self._restarting else 'has ended'}."

@@ -4,8 +4,8 @@ A bell is a FIFO in GPURUN_HOME/bells. Ringing writes one short line to every FI
 waits; a lost ring costs no more than the listener's own slow look round. POSIX only.
 docs/decisions/0001-doorbells-are-fifos.md says why not sockets.
 
-Rings: `queue` (a run was accepted or changed hands), `run ID` (something of that run changed), `log ID` (its log grew),
-`agents` (an agent reported).
+Rings: `work` (there may be something for agents to do), `queue` (a run changed hands), `run ID` (something of that run
+changed), `log ID` (its log grew), `agents` (an agent reported).
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from gpurun_jupyter.core.devices import Device
+from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.runs import RunSpec
 
 
@@ -61,8 +62,19 @@ class Stop(msgspec.Struct):
     kill: bool = False
 
 
+class Ended(msgspec.Struct):
+    """An attempt whose runner is gone; `end` counts where its log has no end."""
+
+    run_id: str
+    attempt: int
+    end: End
+
+
 class Report(msgspec.Struct, kw_only=True):
-    """An agent's heartbeat: who it is, its devices as they are now, the attempts it holds (`run/attempt`)."""
+    """An agent's heartbeat: who it is, its devices as they are now, the attempts it holds (`run/attempt`).
+
+    `ended` are those that have come to their end since the last report that was answered.
+    """
 
     agent_id: str
     host: str
@@ -70,6 +82,7 @@ class Report(msgspec.Struct, kw_only=True):
     boot: str
     devices: list[Device]
     holding: list[str]
+    ended: list[Ended] = []
     labels: list[str] = []
     claiming: bool = True
     sessions: list[SessionState] = []

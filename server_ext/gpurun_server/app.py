@@ -20,6 +20,7 @@ from gpurun_server.agent_process import AgentProcess
 from gpurun_server.http import routes
 from gpurun_server.http.base import Parts
 from gpurun_server.queue.leases import LOOK_S, Judge, Terms, enforce, last_reports
+from gpurun_server.queue.ledger import Ledger
 from gpurun_server.store.blobs import Blobs
 from gpurun_server.store.database import Database
 from gpurun_server.stream.hub import Hub
@@ -70,11 +71,13 @@ class GpurunApp(ExtensionApp):
         self._agent = AgentProcess(
             home, database.url, cpu_slots=self.cpu_slots, spares=self.spares, session_idle_s=self.session_idle_s
         )
+        ledger = Ledger()
         self._parts = Parts(
             home=home,
             database=database,
+            ledger=ledger,
             blobs=Blobs(home),
-            hub=Hub(home, database),
+            hub=Hub(home, database, ledger),
             threads=ThreadPoolExecutor(4, "gpurun"),
             owner=_owner_of(self.serverapp.identity_provider),
             ensure_agent=self._agent.ensure if self.local_agent else lambda: None,

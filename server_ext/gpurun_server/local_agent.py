@@ -14,7 +14,6 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from gpurun_jupyter.agent.agent import Agent
-from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.grants import Grant, Orders, Report
 from gpurun_jupyter.core.home import Home, write_json
 from gpurun_jupyter.core.processes import Identity
@@ -22,8 +21,9 @@ from gpurun_server import __version__
 from gpurun_server.queue.claims import claim
 from gpurun_server.queue.ending import end_attempt
 from gpurun_server.queue.ingest import ingest
+from gpurun_server.queue.ledger import Ledger
 from gpurun_server.settings import DEFAULT_CPU_SLOTS
-from gpurun_server.store.database import Database
+from gpurun_server.store.database import Database, Writing
 
 #: An agent that finds another one at work waits this long for it to leave, then leaves itself.
 _TAKE_OVER_S = 2.0
@@ -36,27 +36,24 @@ class DatabaseLink:
         self._database = database
         self._home = home
         self._by = f"agent {agent_id}"
+        self._ledger = Ledger()
 
     async def sync(self, report: Report) -> Orders:
-        """Claim from the database."""
+        """Take in what has ended, and claim, in one transaction."""
         with _as_os_error(), self._database.write() as writing:
-            return claim(writing, report)
+            for ended in report.ended:
+                while self._ingest(writing, ended.run_id, ended.attempt):
+                    pass
+                end_attempt(writing, ended.run_id, ended.attempt, ended.end, self._by)
+            return claim(writing, self._ledger, report)
 
     async def advance(self, grant: Grant) -> None:
         """Take in what is new of the attempt's log."""
-        self._ingest(grant)
-
-    async def ended(self, grant: Grant, end: End) -> None:
-        """Take in the rest of the log and finish the run."""
-        while self._ingest(grant):
-            pass
         with _as_os_error(), self._database.write() as writing:
-            end_attempt(writing, grant.run_id, grant.attempt, end, self._by)
+            self._ingest(writing, grant.run_id, grant.attempt)
 
-    def _ingest(self, grant: Grant) -> bool:
-        log = self._home.attempt(grant.run_id, grant.attempt).events
-        with _as_os_error(), self._database.write() as writing:
-            return ingest(writing, grant.run_id, grant.attempt, log, self._by)
+    def _ingest(self, writing: Writing, run_id: str, attempt: int) -> bool:
+        return ingest(writing, run_id, attempt, self._home.attempt(run_id, attempt).events, self._by)
 
 
 class _as_os_error:  # noqa: N801 - reads as a statement where it is used

@@ -6,8 +6,8 @@ from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.runs import Run, RunSpec
 from gpurun_server.http.base import GpurunHandler
 from gpurun_server.queue.accept import accept
+from gpurun_server.queue.agents import offers
 from gpurun_server.queue.listing import run_of
-from gpurun_server.queue.situation import offers
 
 _LONGEST_KEY = 200
 
@@ -27,4 +27,4 @@ async def accept_run(handler: GpurunHandler, spec: RunSpec) -> Run:
         lambda writing: accept(writing, parts.home, spec, owner=owner, key=key, offers=offers(writing.conn))
     )
     with parts.database.read() as conn:
-        return run_of(conn, run_id)
+        return run_of(conn, parts.ledger, run_id)

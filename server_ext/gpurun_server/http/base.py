@@ -14,6 +14,7 @@ from tornado.web import HTTPError
 
 from gpurun_jupyter.core.errors import GpurunError, InvalidRequest
 from gpurun_jupyter.core.home import Home
+from gpurun_server.queue.ledger import Ledger
 from gpurun_server.store.blobs import Blobs
 from gpurun_server.store.database import Database, Writing
 from gpurun_server.stream.hub import Hub
@@ -29,6 +30,7 @@ class Parts:
 
     home: Home
     database: Database
+    ledger: Ledger  # for reading, in the event loop
     blobs: Blobs
     hub: Hub
     threads: Executor

@@ -52,7 +52,7 @@ class Metrics(msgspec.Struct):
 class _LogHandler(GpurunHandler):
     def run(self, reference: str) -> Run:
         with self.parts.database.read() as conn:
-            return run_of(conn, reference)
+            return run_of(conn, self.parts.ledger, reference)
 
 
 class EventsHandler(_LogHandler):

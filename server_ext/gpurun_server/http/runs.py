@@ -66,7 +66,7 @@ class RunsHandler(GpurunHandler):
         """List."""
         query = self.query(RunsQuery)
         with self.parts.database.read() as conn:
-            found = newest(conn, query.limit, query)
+            found = newest(conn, self.parts.ledger, query.limit, query)
             more = len(found) == query.limit
             following = find(conn, found[-1].id).seq if more else None
         self.answer(RunsPage(found, following))
@@ -82,7 +82,7 @@ class RunsHandler(GpurunHandler):
 class _RunHandler(GpurunHandler):
     def answer_run(self, reference: str) -> None:
         with self.parts.database.read() as conn:
-            self.answer(run_of(conn, reference))
+            self.answer(run_of(conn, self.parts.ledger, reference))
 
 
 class RunHandler(_RunHandler):
@@ -125,7 +125,7 @@ class HistoryHandler(_RunHandler):
     async def get(self, reference: str) -> None:
         """List."""
         with self.parts.database.read() as conn:
-            changes = history_of(conn, run_of(conn, reference).id)
+            changes = history_of(conn, find(conn, reference).id)
         self.answer({"history": changes})
 
 

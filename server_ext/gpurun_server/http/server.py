@@ -58,7 +58,7 @@ class DevicesHandler(GpurunHandler):
         self.parts.ensure_agent()
         await self.parts.hub.first_agent()
         with self.parts.database.read() as conn:
-            self.answer(DevicesAnswer(known_agents(conn)))
+            self.answer(DevicesAnswer(known_agents(conn, self.parts.ledger)))
 
 
 default_handlers = [(r"status", StatusHandler), (r"devices", DevicesHandler)]

@@ -22,7 +22,7 @@ class Sessions(msgspec.Struct):
 class _SessionHandler(GpurunHandler):
     def sessions(self) -> list[Session]:
         with self.parts.database.read() as conn:
-            return all_sessions(conn, self.parts.owner(self))
+            return all_sessions(conn, self.parts.ledger, self.parts.owner(self))
 
     async def wish(self, name: str, what: Wish) -> None:
         owner = self.parts.owner(self)

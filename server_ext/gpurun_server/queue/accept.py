@@ -18,9 +18,15 @@ from gpurun_server.queue.placement.offers import Offer
 from gpurun_server.queue.transitions import next_revision, record
 from gpurun_server.store.database import Writing
 from gpurun_server.store.queries import encode, find
+from gpurun_server.store.statements import insert_into
 from gpurun_server.store.tables import predecessors, runs
 
 _ID_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # without those that look alike
+
+_BEFORE = sa.select(runs.c.id).where(
+    runs.c.owner == sa.bindparam("owner"), runs.c.idempotency_key == sa.bindparam("key")
+)
+_NEWEST = sa.select(sa.func.max(runs.c.seq))
 
 
 def accept(
@@ -62,12 +68,12 @@ def accept(
         "retries_left": spec.retries,
         "revision": next_revision(writing),
     }
-    writing.conn.execute(sa.insert(runs).values(**row))
+    writing.conn.execute(insert_into(runs), row)
     for after_id in after:
-        writing.conn.execute(sa.insert(predecessors).values(run_id=run_id, after_id=after_id))
+        writing.conn.execute(insert_into(predecessors), {"run_id": run_id, "after_id": after_id})
     record(writing, run_id, None, state, by=owner, at=now)
     _write_record(home, run_id, row, spec)
-    writing.rings |= {f"run {run_id}", "queue"}
+    writing.rings |= {f"run {run_id}", "queue", "work"}
     return run_id
 
 
@@ -78,7 +84,7 @@ def new_run_id() -> str:
 
 
 def _accepted_before(conn: sa.Connection, owner: str, key: str) -> str | None:
-    return conn.scalar(sa.select(runs.c.id).where(runs.c.owner == owner, runs.c.idempotency_key == key))
+    return conn.scalar(_BEFORE, {"owner": owner, "key": key})
 
 
 def _predecessors(conn: sa.Connection, spec: RunSpec) -> list[str]:
@@ -97,7 +103,7 @@ def _predecessors(conn: sa.Connection, spec: RunSpec) -> list[str]:
 
 def _default_name(conn: sa.Connection, spec: RunSpec) -> str:
     stem = PurePosixPath(spec.dir.entry).stem if spec.dir and spec.dir.entry else spec.kind
-    number = (conn.scalar(sa.select(sa.func.max(runs.c.seq))) or 0) + 1
+    number = (conn.scalar(_NEWEST) or 0) + 1
     return f"{stem[:90]}-{number}"
 
 

@@ -1,30 +1,52 @@
-"""The agents that are known, with what holds their devices."""
+"""The agents that are known, and what they offer."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Iterator, Mapping
 
 import sqlalchemy as sa
 
 from gpurun_jupyter.core.devices import Agent, health
 from gpurun_jupyter.core.grants import Report
+from gpurun_server.queue.ledger import AtWork, Ledger
+from gpurun_server.queue.placement.offers import Offer
 from gpurun_server.store.database import Writing
-from gpurun_server.store.queries import decode_devices, encode, held_devices
+from gpurun_server.store.queries import decode_devices, decode_labels, encode
 from gpurun_server.store.tables import agents
 
+_AGENTS = sa.select(agents).order_by(agents.c.host, agents.c.id)
+_VALUES = ("host", "version", "boot", "heard_at", "labels_json", "devices_json")
+_HEARD = (
+    sa.update(agents).where(agents.c.id == sa.bindparam("agent")).values({name: sa.bindparam(name) for name in _VALUES})
+)
+_JOINED = sa.insert(agents)
 
-def known_agents(conn: sa.Connection) -> list[Agent]:
+
+def known_agents(conn: sa.Connection, ledger: Ledger) -> list[Agent]:
     """Every agent, each device with the run that holds it."""
-    held = held_devices(conn)
+    return [offer.agent for offer in offers(conn, ledger.look(conn).at_work.values())]
+
+
+def offers(conn: sa.Connection, at_work: Iterable[AtWork] = ()) -> list[Offer]:
+    """What every agent offers, those that are out of sight too; each device with the attempt that holds it."""
+    held = {(one.agent_id, device): one for one in at_work for device in one.devices}
+    return list(_offers(conn, held))
+
+
+def _offers(conn: sa.Connection, held: Mapping[tuple[str, str], AtWork]) -> Iterator[Offer]:
     now = time.time()
-    found = []
-    for row in conn.execute(sa.select(agents).order_by(agents.c.host, agents.c.id)):
+    for row in conn.execute(_AGENTS):
         devices = decode_devices(row.devices_json)
         for device in devices:
-            device.run_id, device.run_name = held.get((row.id, device.id), (None, None))
+            if holder := held.get((row.id, device.id)):
+                device.run_id, device.run_name = holder.run_id, holder.name
         silence_s = max(0.0, now - row.heard_at)
-        found.append(Agent(row.id, row.host, row.version, health(silence_s), silence_s, devices))
-    return found
+        yield Offer(
+            Agent(row.id, row.host, row.version, health(silence_s), silence_s, devices),
+            labels=frozenset(decode_labels(row.labels_json)),
+            locked=frozenset(device.id for device in devices if device.locked and device.run_id is None),
+        )
 
 
 def remember(writing: Writing, report: Report) -> None:
@@ -37,7 +59,7 @@ def remember(writing: Writing, report: Report) -> None:
         "labels_json": encode(report.labels),
         "devices_json": encode(report.devices),
     }
-    changed = writing.conn.execute(sa.update(agents).where(agents.c.id == report.agent_id).values(**values))
+    changed = writing.conn.execute(_HEARD, {"agent": report.agent_id, **values})
     if changed.rowcount == 0:
-        writing.conn.execute(sa.insert(agents).values(id=report.agent_id, **values))
+        writing.conn.execute(_JOINED, {"id": report.agent_id, **values})
     writing.rings.add("agents")

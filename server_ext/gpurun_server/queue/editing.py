@@ -33,7 +33,7 @@ def edit(writing: Writing, reference: str, changes: Changes) -> str:
     columns = {name: value for name, value in columns.items() if value is not None}
     if columns:
         touch(writing, run.id, **columns)
-        writing.rings.add("queue")
+        writing.rings |= {"queue", "work"}
     return str(run.id)
 
 

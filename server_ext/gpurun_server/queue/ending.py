@@ -10,14 +10,23 @@ from gpurun_server.queue.transitions import move
 from gpurun_server.store.database import Writing
 from gpurun_server.store.tables import attempts, predecessors, runs
 
+_AT_WORK = (
+    sa.select(runs.c.retries_left, runs.c.stop_by)
+    .join(attempts, attempts.c.run_id == runs.c.id)
+    .where(runs.c.id == sa.bindparam("run"), attempts.c.number == sa.bindparam("attempt"))
+    .where(attempts.c.ended_at.is_(None))
+)
+_WAITING_FOR = (
+    sa.select(runs.c.id)
+    .join(predecessors, predecessors.c.run_id == runs.c.id)
+    .where(predecessors.c.after_id == sa.bindparam("after"))
+    .where(runs.c.state.in_([State.CREATED.value, State.QUEUED.value]))
+)
+
 
 def end_attempt(writing: Writing, run_id: str, attempt: int, end: End, by: str) -> None:
     """End an attempt as `end` says. One that has ended already changes nothing: its successor may be at work."""
-    run = writing.conn.execute(
-        sa.select(runs.c.retries_left, runs.c.stop_by)
-        .join(attempts, attempts.c.run_id == runs.c.id)
-        .where(runs.c.id == run_id, attempts.c.number == attempt, attempts.c.ended_at.is_(None))
-    ).first()
+    run = writing.conn.execute(_AT_WORK, {"run": run_id, "attempt": attempt}).first()
     if run is None:
         return
     if end.reason is Reason.DEVICES_TAKEN and run.stop_by:  # it never began
@@ -43,19 +52,13 @@ def finish(writing: Writing, run_id: str, end: End, by: str) -> None:
         run_id, end = left.popitem()
         outcome = Outcome(end.outcome)
         move(writing, run_id, State.FINISHED, by=by, outcome=outcome, reason=Reason(end.reason), message=end.message)
+        waiting = list(writing.conn.scalars(_WAITING_FOR, {"after": run_id}))
         if outcome is not Outcome.SUCCEEDED:
-            left |= {successor: _in_vain(run_id) for successor in _waiting_for(writing.conn, run_id)}
+            left |= dict.fromkeys(waiting, _in_vain(run_id))
+        elif waiting:
+            writing.rings.add("work")
 
 
 def _in_vain(predecessor: str) -> End:
     message = f"run {predecessor}, which it was to come after, did not succeed"
     return End(outcome=Outcome.CANCELLED, reason=Reason.PREDECESSOR_FAILED, message=message)
-
-
-def _waiting_for(conn: sa.Connection, run_id: str) -> list[str]:
-    query = (
-        sa.select(runs.c.id)
-        .join(predecessors, predecessors.c.run_id == runs.c.id)
-        .where(predecessors.c.after_id == run_id, runs.c.state.in_([State.CREATED.value, State.QUEUED.value]))
-    )
-    return list(conn.scalars(query))

@@ -27,6 +27,19 @@ _CHUNK_BYTES = 4 * 2**20
 _OUTPUT = b'{"kind":"output"'  # most lines are output, and say nothing to the database
 
 
+_MINE = sa.and_(attempts.c.run_id == sa.bindparam("run"), attempts.c.number == sa.bindparam("attempt"))
+_TAKEN_IN = (
+    sa.select(attempts.c.ingested_offset, attempts.c.ended_at, runs.c.state, runs.c.progress_json, runs.c.metrics_json)
+    .join(runs, runs.c.id == attempts.c.run_id)
+    .where(_MINE)
+)
+_ADVANCE = (
+    sa.update(attempts)
+    .where(_MINE, attempts.c.ingested_offset == sa.bindparam("before"))
+    .values(ingested_offset=sa.bindparam("after"))
+)
+
+
 @dataclass
 class _Digest:
     """What a stretch of a log says about its run."""
@@ -56,11 +69,7 @@ def ingest(writing: Writing, run_id: str, attempt: int, log: Path, by: str) -> b
 
     An attempt that has ended is left as it is.
     """
-    row = writing.conn.execute(
-        sa.select(attempts.c.ingested_offset, attempts.c.ended_at, runs.c.progress_json, runs.c.metrics_json)
-        .join(runs, runs.c.id == attempts.c.run_id)
-        .where(attempts.c.run_id == run_id, attempts.c.number == attempt)
-    ).one()
+    row = writing.conn.execute(_TAKEN_IN, {"run": run_id, "attempt": attempt}).one()
     if row.ended_at is not None:
         return False
     lines, offset = read_lines(log, row.ingested_offset, _CHUNK_BYTES)
@@ -71,10 +80,10 @@ def ingest(writing: Writing, run_id: str, attempt: int, log: Path, by: str) -> b
     for line in lines:
         if not line.startswith(_OUTPUT):
             digest.take(events.decode_line(line))
-    if not _advance(writing.conn, run_id, attempt, row.ingested_offset, offset):
+    if not lines or not _advance(writing.conn, run_id, attempt, row.ingested_offset, offset):
         return False
-    _apply(writing, run_id, attempt, digest, by)
-    return bool(lines)
+    _apply(writing, run_id, attempt, State(row.state), digest, by)
+    return True
 
 
 def with_bar(progress: RunProgress, event: events.Progress) -> RunProgress:
@@ -95,15 +104,11 @@ def _summed(before: MetricSummary | None, value: float, step: float | None) -> M
 
 
 def _advance(conn: sa.Connection, run_id: str, attempt: int, before: int, after: int) -> bool:
-    swapped = conn.execute(
-        sa.update(attempts)
-        .where(attempts.c.run_id == run_id, attempts.c.number == attempt, attempts.c.ingested_offset == before)
-        .values(ingested_offset=after)
-    )
+    swapped = conn.execute(_ADVANCE, {"run": run_id, "attempt": attempt, "before": before, "after": after})
     return swapped.rowcount == 1
 
 
-def _apply(writing: Writing, run_id: str, attempt: int, digest: _Digest, by: str) -> None:
+def _apply(writing: Writing, run_id: str, attempt: int, state: State, digest: _Digest, by: str) -> None:
     columns: dict[str, Any] = {}
     if digest.started_at is not None:
         columns["started_at"] = digest.started_at
@@ -111,10 +116,9 @@ def _apply(writing: Writing, run_id: str, attempt: int, digest: _Digest, by: str
         columns["progress_json"] = encode(digest.progress)
     if "metrics" in digest.changed:
         columns["metrics_json"] = encode(digest.metrics)
-    if columns:
-        touch(writing, run_id, **columns)
-    state = State(writing.conn.scalar(sa.select(runs.c.state).where(runs.c.id == run_id)))
     if digest.started_at is not None and state is State.STARTING:
-        move(writing, run_id, State.RUNNING, by=by)
+        move(writing, run_id, State.RUNNING, by=by, **columns)
+    elif columns:
+        touch(writing, run_id, **columns)
     if digest.end:
         end_attempt(writing, run_id, attempt, digest.end, by)

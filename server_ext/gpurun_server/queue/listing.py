@@ -9,37 +9,40 @@ import sqlalchemy as sa
 
 from gpurun_jupyter.core.lifecycle import State
 from gpurun_jupyter.core.runs import Run, Waiting
+from gpurun_server.queue.agents import offers
+from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.placement.waiting import outlooks
-from gpurun_server.queue.sessions import why_waiting
-from gpurun_server.queue.situation import holders, offers, waiting_runs
+from gpurun_server.queue.sessions import all_sessions, why_waiting
+from gpurun_server.queue.situation import holders, waiting_runs
 from gpurun_server.store import queries
 
 
-def run_of(conn: sa.Connection, reference: str) -> Run:
+def run_of(conn: sa.Connection, ledger: Ledger, reference: str) -> Run:
     """The run meant by a reference, with its spec. Raises RunNotFound and AmbiguousRun."""
-    return _shown(conn, [queries.find(conn, reference)])[0]
+    return _shown(conn, ledger, [queries.find(conn, reference)])[0]
 
 
-def newest(conn: sa.Connection, limit: int, filters: queries.Filters | None = None) -> list[Run]:
+def newest(conn: sa.Connection, ledger: Ledger, limit: int, filters: queries.Filters | None = None) -> list[Run]:
     """The newest runs that fulfil the filters."""
-    return _shown(conn, queries.select_runs(conn, filters or queries.Filters(), limit))
+    return _shown(conn, ledger, queries.select_runs(conn, filters or queries.Filters(), limit))
 
 
-def since(conn: sa.Connection, revision: int, *, with_queue: bool) -> list[Run]:
+def since(conn: sa.Connection, ledger: Ledger, revision: int, *, with_queue: bool) -> list[Run]:
     """Runs that changed after a revision; with the front of the queue, whose places change when others move."""
-    return _shown(conn, queries.changed_since(conn, revision, with_queue=with_queue))
+    return _shown(conn, ledger, queries.changed_since(conn, revision, with_queue=with_queue))
 
 
-def _shown(conn: sa.Connection, rows: Iterable[sa.Row[Any]]) -> list[Run]:
+def _shown(conn: sa.Connection, ledger: Ledger, rows: Iterable[sa.Row[Any]]) -> list[Run]:
     rows = list(rows)
     queued = {row.id for row in rows if row.state == State.QUEUED.value}
-    waiting = _waiting(conn, queued) if queued else {}
+    waiting = _waiting(conn, ledger, queued) if queued else {}
     return [queries.to_run(row, waiting.get(row.id)) for row in rows]
 
 
-def _waiting(conn: sa.Connection, queued: set[str]) -> dict[str, Waiting]:
-    told = outlooks(waiting_runs(conn), offers(conn), holders(conn), only=queued)
-    for run_id, why in why_waiting(conn).items():
-        if run_id in told:
-            told[run_id] = Waiting(told[run_id].position, why)
+def _waiting(conn: sa.Connection, ledger: Ledger, queued: set[str]) -> dict[str, Waiting]:
+    everybody = offers(conn, ledger.look(conn).at_work.values())
+    held = holders(ledger, all_sessions(conn, ledger))
+    told = outlooks(waiting_runs(conn, ledger), everybody, held, only=queued)
+    for run_id, why in why_waiting(ledger, told).items():
+        told[run_id] = Waiting(told[run_id].position, why)
     return told

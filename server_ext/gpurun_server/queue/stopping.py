@@ -27,5 +27,5 @@ def cancel(writing: Writing, reference: str, *, by: str, kill: bool = False) -> 
         touch(writing, run.id, stop_kill=True)
     else:
         move(writing, run.id, State.STOPPING, by=by, stop_by=by, stop_kill=kill)
-    writing.rings.add("queue")
+    writing.rings |= {"queue", "work"}
     return str(run.id)

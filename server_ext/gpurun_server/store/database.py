@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,10 +43,11 @@ _NETWORK_FILE_SYSTEMS = {
 
 @dataclass
 class Writing:
-    """A write transaction: its connection, and the bells to ring once it is committed."""
+    """A write transaction: its connection, the bells to ring once it is committed, what to do if it is undone."""
 
     conn: sa.Connection
     rings: set[str] = field(default_factory=set)
+    if_undone: list[Callable[[], None]] = field(default_factory=list)
 
 
 class Database:
@@ -56,6 +57,7 @@ class Database:
         self.url = url or f"sqlite:///{home.database}"
         self._bells = home.bells
         self.engine = sa.create_engine(self.url)
+        self._writers = self.engine.execution_options(gpurun_write=True)
         if self.engine.dialect.name == "sqlite":
             _refuse_network_file_system(home.path)
             sa.event.listen(self.engine, "connect", _configure_sqlite)
@@ -70,11 +72,17 @@ class Database:
     @contextlib.contextmanager
     def write(self) -> Iterator[Writing]:
         """A transaction that may change things: the only writer from its first moment."""
-        with self.engine.connect().execution_options(gpurun_write=True) as conn, conn.begin():
-            if self.engine.dialect.name == "postgresql":
-                conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITER_LOCK})")
+        with self._writers.connect() as conn:
             writing = Writing(conn)
-            yield writing
+            try:
+                with conn.begin():
+                    if self.engine.dialect.name == "postgresql":
+                        conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITER_LOCK})")
+                    yield writing
+            except BaseException:
+                for undo in writing.if_undone:
+                    undo()
+                raise
         if writing.rings:
             ring(self._bells, *sorted(writing.rings))
 

@@ -12,7 +12,8 @@ from gpurun_jupyter.core.devices import Device
 from gpurun_jupyter.core.errors import AmbiguousRun, RunNotFound
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
 from gpurun_jupyter.core.runs import MetricSummary, Run, RunProgress, RunSpec, Waiting
-from gpurun_server.store.tables import attempts, history, runs
+from gpurun_server.store.statements import KEY, one_run
+from gpurun_server.store.tables import history, runs
 
 #: Columns of a run as lists show it: all but the spec, which may be large.
 _LISTED = [column for column in runs.c if column.name != "spec_json"]
@@ -38,17 +39,19 @@ class Filters(msgspec.Struct, omit_defaults=True):
     cursor: int | None = None
 
 
+_NEWEST = sa.select(runs).order_by(runs.c.seq.desc()).limit(1)
+
+
 def find(conn: sa.Connection, reference: str) -> sa.Row[Any]:
     """The run meant by an id, a unique prefix of one, a name (the newest), or `last`.
 
     Raises RunNotFound and AmbiguousRun.
     """
-    newest = sa.select(runs).order_by(runs.c.seq.desc()).limit(1)
     if reference == "last":
-        row = conn.execute(newest).first()
+        row = conn.execute(_NEWEST).first()
     else:
-        row = conn.execute(sa.select(runs).where(runs.c.id == reference)).first()
-        row = row or conn.execute(newest.where(runs.c.name == reference)).first()
+        row = conn.execute(one_run, {KEY: reference}).first()
+        row = row or conn.execute(_NEWEST.where(runs.c.name == reference)).first()
         row = row or _by_prefix(conn, reference)
     if row is None:
         raise RunNotFound(f"There is no run {reference!r}.", "`%gpurun runs` lists those there are.")
@@ -96,20 +99,6 @@ def history_of(conn: sa.Connection, run_id: str) -> list[dict[str, Any]]:
     """Every change of a run's state, oldest first."""
     query = sa.select(history).where(history.c.run_id == run_id).order_by(history.c.seq)
     return [{key: value for key, value in row.items() if key != "seq"} for row in conn.execute(query).mappings()]
-
-
-def held_devices(conn: sa.Connection) -> dict[tuple[str, str], tuple[str, str]]:
-    """Who holds what: (agent id, device id) to (run id, run name), of every attempt that has not ended."""
-    query = (
-        sa.select(attempts.c.agent_id, attempts.c.devices_json, runs.c.id, runs.c.name)
-        .join(runs, runs.c.id == attempts.c.run_id)
-        .where(attempts.c.ended_at.is_(None))
-    )
-    return {
-        (row.agent_id, device.id): (row.id, row.name)
-        for row in conn.execute(query)
-        for device in decode_devices(row.devices_json)
-    }
 
 
 def decode_devices(text: str) -> list[Device]:

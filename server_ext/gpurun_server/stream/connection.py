@@ -17,8 +17,10 @@ from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.lifecycle import State
 from gpurun_jupyter.core.runs import Run
 from gpurun_server.queue.agents import known_agents
+from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.listing import newest, run_of, since
 from gpurun_server.store.database import Database
+from gpurun_server.store.queries import find
 from gpurun_server.stream.tail import Tail
 
 BEAT_S = 15.0
@@ -55,9 +57,12 @@ class _WatchedRun:
 class LiveConnection:
     """Collects frames for one client; iterate over `frames()` and send each before taking the next."""
 
-    def __init__(self, home: Home, database: Database, on_close: Callable[[LiveConnection], None]) -> None:
+    def __init__(
+        self, home: Home, database: Database, ledger: Ledger, on_close: Callable[[LiveConnection], None]
+    ) -> None:
         self._home = home
         self._database = database
+        self._ledger = ledger
         self._on_close = on_close
         self._woken = asyncio.Event()
         self._closed = False
@@ -117,7 +122,7 @@ class LiveConnection:
         cursor = Cursor.parse(wish.cursor)
         try:
             with self._database.read() as conn:
-                run_id = run_of(conn, wish.run).id
+                run_id = find(conn, wish.run).id
         except GpurunError as error:
             self._pending.append(error_frame(error, wish.run))
             return
@@ -171,7 +176,7 @@ class LiveConnection:
             return []
         watched.row_rung = False
         with self._database.read() as conn:
-            run = run_of(conn, run_id)
+            run = run_of(conn, self._ledger, run_id)
         if run.state is State.FINISHED and (lines := watched.tail.read()):
             watched.row_rung = watched.log_rung = True
             return [events_frame(run_id, watched.tail.cursor, lines)]
@@ -184,16 +189,20 @@ class LiveConnection:
         if not self._runs_rung or self._runs_since is None:
             return []
         first = self._runs_since < 0
-        found = newest(conn, _NEWEST) if first else since(conn, self._runs_since, with_queue=self._queue_rung)
+        found = newest(conn, self._ledger, _NEWEST) if first else self._since(conn)
         self._runs_rung = self._queue_rung = False
         self._runs_since = max([self._runs_since, 0, *(run.revision for run in found)])
         return [_encode({"type": "runs", "runs": found})] if found or first else []
+
+    def _since(self, conn: sa.Connection) -> list[Run]:
+        assert self._runs_since is not None
+        return since(conn, self._ledger, self._runs_since, with_queue=self._queue_rung)
 
     def _of_devices(self, conn: sa.Connection) -> list[bytes]:
         if not self._devices_rung:
             return []
         self._devices_rung = False
-        return [_encode({"type": "devices", "agents": known_agents(conn)})]
+        return [_encode({"type": "devices", "agents": known_agents(conn, self._ledger)})]
 
 
 def events_frame(run_id: str, cursor: Cursor, lines: list[bytes]) -> bytes:

@@ -13,6 +13,7 @@ from tornado.ioloop import IOLoop, PeriodicCallback
 from gpurun_jupyter.core.bells import Bell
 from gpurun_jupyter.core.home import Home
 from gpurun_server.queue.agents import known_agents
+from gpurun_server.queue.ledger import Ledger
 from gpurun_server.store.database import Database
 from gpurun_server.stream.connection import LiveConnection
 
@@ -25,9 +26,10 @@ FIRST_AGENT_S = 15.0
 class Hub:
     """One for each server; every live connection is opened through it."""
 
-    def __init__(self, home: Home, database: Database) -> None:
+    def __init__(self, home: Home, database: Database, ledger: Ledger) -> None:
         self._home = home
         self._database = database
+        self._ledger = ledger
         self._connections: set[LiveConnection] = set()
         self._look_round = PeriodicCallback(lambda: self._wake({"run", "log", "agents"}, None), _LOOK_ROUND_MS)
         self._bell: Bell | None = None
@@ -50,7 +52,7 @@ class Hub:
 
     def connect(self) -> LiveConnection:
         """A new live connection; close it when its client has gone."""
-        connection = LiveConnection(self._home, self._database, self._connections.discard)
+        connection = LiveConnection(self._home, self._database, self._ledger, self._connections.discard)
         self._connections.add(connection)
         return connection
 
@@ -64,7 +66,7 @@ class Hub:
 
     def _some_agent_healthy(self) -> bool:
         with self._database.read() as conn:
-            return any(agent.health == "healthy" for agent in known_agents(conn))
+            return any(agent.health == "healthy" for agent in known_agents(conn, self._ledger))
 
     def _rung(self, _fd: int, _events: int) -> None:
         assert self._bell is not None

@@ -16,8 +16,9 @@ from unit.queue.queue_world import PlayedAgent, World
 
 from gpurun_jupyter.core.errors import WrongState
 from gpurun_jupyter.core.lifecycle import ACTIVE, State, allowed
+from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.placement.offers import Holder
-from gpurun_server.queue.situation import how_many_wait, waiting_runs
+from gpurun_server.queue.situation import waiting_runs
 from gpurun_server.store.queries import decode_devices, decode_spec
 from gpurun_server.store.tables import attempts, history, predecessors, revisions, runs
 
@@ -83,12 +84,15 @@ class Laws:
         self._changes(latest)
 
     def _queue_is_seen(self) -> None:
-        """Every process sees the queue as it is."""
+        """Every ledger, however it came there, says what one says that is read anew."""
         queued = {(run.id, run.priority, run.seq) for run in self._runs.values() if run.state == "queued"}
-        for database in (self._world.database, self._world.agents_database):
-            with database.read() as conn:
-                assert {(run.run_id, run.priority, run.seq) for run in waiting_runs(conn)} == queued
-                assert how_many_wait(conn) == len(queued)
+        at_work = {(row.run_id, row.number, row.agent_id) for row in self._rows if row.ended_at is None}
+        with self._world.database.read() as conn:
+            for ledger in (*self._world.ledgers.values(), Ledger()):
+                waiting = waiting_runs(conn, ledger.look(conn))
+                assert {(run.run_id, run.priority, run.seq) for run in waiting} == queued
+                assert {(one.run_id, one.number, one.agent_id) for one in ledger.at_work.values()} == at_work
+                assert {run.run_id for line in ledger.lines.values() for run in line} == ledger.queue.keys()
 
     def _devices(self) -> None:
         """No device is double-booked."""

@@ -21,11 +21,12 @@ from gpurun_jupyter.core.home import AttemptFolder, Home
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
 from gpurun_jupyter.core.runs import RunSpec
 from gpurun_server.queue import accept
+from gpurun_server.queue.agents import offers
 from gpurun_server.queue.claims import claim
 from gpurun_server.queue.ending import end_attempt
 from gpurun_server.queue.ingest import ingest
 from gpurun_server.queue.leases import LOOK_S, Judge, Terms, enforce, last_reports
-from gpurun_server.queue.situation import offers
+from gpurun_server.queue.ledger import Ledger
 from gpurun_server.store.database import Database, Writing
 from gpurun_server.store.queries import history_of
 from gpurun_server.store.tables import attempts, metadata, revisions, runs
@@ -136,6 +137,7 @@ class World:
         self.home = Home(folder)
         self.home.create()
         self.database, self.agents_database = Database(self.home), Database(self.home)  # of two processes
+        self.ledgers = {True: Ledger(), False: Ledger()}  # of the local agent, of the server for the others
         metadata.create_all(self.database.engine)
         with self.database.write() as writing:
             writing.conn.execute(sa.insert(revisions).values(latest=0))
@@ -172,7 +174,7 @@ class World:
 
     def report(self, agent: PlayedAgent, *, answer_lost: bool = False) -> Orders:
         """A heartbeat, and what the agent does when it hears the answer."""
-        orders = self.told(agent, claim, agent.report())
+        orders = self.told(agent, claim, self.ledgers[agent.local], agent.report())
         for grant in () if answer_lost else orders.grants:
             known = agent.runners.get(grant.key)
             folder = self.home.attempt(grant.run_id, grant.attempt)
@@ -186,7 +188,7 @@ class World:
         """A heartbeat that was decided upon, and then not committed."""
 
         def act(writing: Writing) -> None:
-            claim(writing, agent.report())
+            claim(writing, self.ledgers[agent.local], agent.report())
             raise UndoneError
 
         with suppress(UndoneError):

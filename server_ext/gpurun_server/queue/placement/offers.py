@@ -49,6 +49,7 @@ class Wanted(msgspec.Struct, frozen=True, gc=False):
     limit_s: float | None = None
     after: tuple[str, ...] = ()  # names of the runs that have to finish first and have not
     expected_s: float | None = None  # how long it will take, by experience; only for forecasts
+    session: str | None = None  # the warm kernel, of its owner, that it wants to run in
 
     @property
     def shape(self) -> Shape:
