@@ -25,22 +25,19 @@ SPARE_READY_S = 2.0
 
 
 class Submitter:
-    """Two connections that are kept alive, as a client's: one asks, the other listens."""
+    """A connection that is kept alive, as a client's."""
 
     def __init__(self, server: JupyterServer) -> None:
-        self._asking = http.client.HTTPConnection("127.0.0.1", server.port)
-        self._listening = http.client.HTTPConnection("127.0.0.1", server.port)
+        self._connection = http.client.HTTPConnection("127.0.0.1", server.port)
         self._headers = {"Authorization": f"token {TOKEN}"}
         self._base = f"{server.base_url}gpurun/api/v1"
 
     def first_output(self, **spec: str) -> dict[str, float]:
         """Run a cell; milliseconds from its submission to when it ran, was in the log, and was here."""
         begun = time.time()
-        self._asking.request("POST", f"{self._base}/runs", json.dumps({"code": SHOW, **spec}), self._headers)
-        run_id = json.load(self._asking.getresponse())["id"]
-        accepted = time.time()
-        marks = {"accepted": accepted}
-        for frame in self._frames(run_id):
+        marks: dict[str, float] = {}
+        for frame in self._frames({"code": SHOW, **spec}):
+            marks.setdefault("accepted", time.time())
             for event in frame.get("events", ()):
                 if event["kind"] == "start":
                     marks["runner"] = event["t"]
@@ -51,10 +48,11 @@ class Submitter:
                     marks["end"] = time.time()
         return {name: (at - begun) * 1000 for name, at in marks.items()}
 
-    def _frames(self, run_id: str) -> Iterator[dict]:
+    def _frames(self, spec: dict[str, str]) -> Iterator[dict]:
+        """Submit, and take the run's stream for an answer, as the client does."""
         headers = self._headers | {"Accept": "text/event-stream"}
-        self._listening.request("GET", f"{self._base}/runs/{run_id}/events", headers=headers)
-        answer = self._listening.getresponse()
+        self._connection.request("POST", f"{self._base}/runs", json.dumps(spec), headers)
+        answer = self._connection.getresponse()
         while line := answer.readline():
             if line.startswith(b"data: "):
                 yield json.loads(line[6:])

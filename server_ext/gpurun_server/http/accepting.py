@@ -5,15 +5,21 @@ from __future__ import annotations
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.runs import Run, RunSpec
 from gpurun_server.http.base import GpurunHandler
+from gpurun_server.http.sse import follow_accepted, wants_stream
 from gpurun_server.queue.accept import accept
 from gpurun_server.queue.agents import offers
 from gpurun_server.queue.listing import run_of
+from gpurun_server.store.database import Writing
+from gpurun_server.store.queries import find, to_run
 
 _LONGEST_KEY = 200
 
 
-async def accept_run(handler: GpurunHandler, spec: RunSpec) -> Run:
-    """Queue a run for whoever sent the request. Raises InvalidRequest and NoSuchDevices."""
+async def accept_run(handler: GpurunHandler, spec: RunSpec) -> None:
+    """Queue a run for whoever sent the request, and answer. Raises InvalidRequest and NoSuchDevices.
+
+    Who takes an event stream gets the run's at once, and need not ask for it.
+    """
     parts, owner = handler.parts, handler.parts.owner(handler)
     key = handler.request.headers.get("Idempotency-Key")
     if key is not None and not 0 < len(key) <= _LONGEST_KEY:
@@ -23,8 +29,15 @@ async def accept_run(handler: GpurunHandler, spec: RunSpec) -> Run:
     spec.check()
     parts.ensure_agent()
     await parts.hub.first_agent()
-    run_id = await handler.write_database(
-        lambda writing: accept(writing, parts.home, spec, owner=owner, key=key, offers=offers(writing.conn))
-    )
-    with parts.database.read() as conn:
-        return run_of(conn, parts.ledger, run_id)
+
+    def act(writing: Writing) -> Run:
+        run_id = accept(writing, parts.home, spec, owner=owner, key=key, offers=offers(writing.conn))
+        return to_run(find(writing.conn, run_id))
+
+    run = await handler.write_database(act)
+    handler.set_status(201)
+    if wants_stream(handler):
+        await follow_accepted(handler, run)
+    else:
+        with parts.database.read() as conn:
+            handler.answer(run_of(conn, parts.ledger, run.id), 201)

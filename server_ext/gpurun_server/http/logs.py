@@ -11,13 +11,11 @@ from tornado import web
 
 from gpurun_jupyter.core import events
 from gpurun_jupyter.core.events import Cursor
-from gpurun_jupyter.core.lifecycle import State
 from gpurun_jupyter.core.runs import Run
 from gpurun_server.http.base import GpurunHandler, operation
-from gpurun_server.http.sse import EventStream
+from gpurun_server.http.sse import follow, wants_stream
 from gpurun_server.queue.listing import run_of
 from gpurun_server.store.logs import metric_points, printed_text
-from gpurun_server.stream.connection import Watch
 from gpurun_server.stream.tail import Tail
 
 
@@ -70,8 +68,8 @@ class EventsHandler(_LogHandler):
         run = self.run(reference)
         cursor = self.request.headers.get("Last-Event-ID") or self.query(EventsQuery).cursor
         place = Cursor.parse(cursor)
-        if "text/event-stream" in self.request.headers.get("Accept", ""):
-            await self._follow(run, cursor)
+        if wants_stream(self):
+            await follow(self, run.id, cursor)
         else:
             await self._dump(Tail(self.parts.home, run.id, place))
 
@@ -80,18 +78,6 @@ class EventsHandler(_LogHandler):
         while lines := tail.read():
             self.write(b"\n".join(lines) + b"\n")
             await self.flush()
-
-    async def _follow(self, run: Run, cursor: str) -> None:
-        stream = EventStream(self)
-        stream.connection.watch(Watch(watch="run", run=run.id, cursor=cursor))
-        await stream.send_until(_says_finished)
-
-
-def _says_finished(frame: bytes) -> bool:
-    """Whether this is the last frame of a run's stream."""
-    if not frame.startswith(b'{"type":"run"'):
-        return False
-    return State(msgspec.json.decode(frame)["run"]["state"]) is State.FINISHED
 
 
 class LogHandler(_LogHandler):

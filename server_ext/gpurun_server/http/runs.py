@@ -76,7 +76,7 @@ class RunsHandler(GpurunHandler):
     @operation("Submit a cell, or code inside a shipped directory", body=RunSpec, answer=Run, status=201)
     async def post(self) -> None:
         """Submit."""
-        self.answer(await accept_run(self, self.body(RunSpec)), 201)
+        await accept_run(self, self.body(RunSpec))
 
 
 class _RunHandler(GpurunHandler):

@@ -9,7 +9,10 @@ import msgspec
 from tornado.iostream import StreamClosedError
 from tornado.web import RequestHandler
 
+from gpurun_jupyter.core.lifecycle import State
+from gpurun_jupyter.core.runs import Run
 from gpurun_server.http.base import GpurunHandler
+from gpurun_server.stream.connection import Watch
 
 _RETRY_MS = 1000
 
@@ -28,6 +31,7 @@ class EventStream:
         self._handler: RequestHandler = handler
         self.connection = handler.parts.hub.connect()
         handler.request.connection.set_close_callback(self.connection.close)
+        handler.request.connection.stream.set_nodelay(True)  # else a second small frame waits for the first one's ACK
         handler.set_header("Content-Type", "text/event-stream")
         handler.set_header("Cache-Control", "no-cache")
         handler.set_header("X-Accel-Buffering", "no")  # a buffering proxy would hold everything back to the end
@@ -47,6 +51,32 @@ class EventStream:
             pass  # the client has gone; it comes back with its cursor if it wants to
         finally:
             self.connection.close()
+
+
+def wants_stream(handler: GpurunHandler) -> bool:
+    """Whether the client takes an event stream for an answer."""
+    return "text/event-stream" in handler.request.headers.get("Accept", "")
+
+
+async def follow(handler: GpurunHandler, run_id: str, cursor: str) -> None:
+    """Answer with a run's stream from the cursor to the run's end."""
+    stream = EventStream(handler)
+    stream.connection.watch(Watch(watch="run", run=run_id, cursor=cursor))
+    await stream.send_until(_says_finished)
+
+
+async def follow_accepted(handler: GpurunHandler, run: Run) -> None:
+    """The same for a run that was accepted by this request."""
+    stream = EventStream(handler)
+    stream.connection.watch_accepted(run)
+    await stream.send_until(_says_finished)
+
+
+def _says_finished(frame: bytes) -> bool:
+    """Whether this is the last frame of a run's stream."""
+    if not frame.startswith(b'{"type":"run"'):
+        return False
+    return State(msgspec.json.decode(frame)["run"]["state"]) is State.FINISHED
 
 
 def _as_event(frame: bytes) -> bytes:

@@ -166,7 +166,7 @@ class ZipHandler(GpurunHandler):
             raise InvalidRequest("The form holds no file.", "Send one, as curl -F file=@project.zip does.")
         with contextlib.closing(form):
             shipped = await asyncio.get_running_loop().run_in_executor(self.parts.threads, _ship, form)
-            self.answer(await accept_run(self, _spec(form, shipped)), 201)
+            await accept_run(self, _spec(form, shipped))
 
 
 def _spec(form: Form, shipped: ShippedDir) -> RunSpec:

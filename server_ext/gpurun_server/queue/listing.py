@@ -19,20 +19,21 @@ from gpurun_server.store import queries
 
 def run_of(conn: sa.Connection, ledger: Ledger, reference: str) -> Run:
     """The run meant by a reference, with its spec. Raises RunNotFound and AmbiguousRun."""
-    return _shown(conn, ledger, [queries.find(conn, reference)])[0]
+    return shown(conn, ledger, [queries.find(conn, reference)])[0]
 
 
 def newest(conn: sa.Connection, ledger: Ledger, limit: int, filters: queries.Filters | None = None) -> list[Run]:
     """The newest runs that fulfil the filters."""
-    return _shown(conn, ledger, queries.select_runs(conn, filters or queries.Filters(), limit))
+    return shown(conn, ledger, queries.select_runs(conn, filters or queries.Filters(), limit))
 
 
 def since(conn: sa.Connection, ledger: Ledger, revision: int, *, with_queue: bool) -> list[Run]:
     """Runs that changed after a revision; with the front of the queue, whose places change when others move."""
-    return _shown(conn, ledger, queries.changed_since(conn, revision, with_queue=with_queue))
+    return shown(conn, ledger, queries.changed_since(conn, revision, with_queue=with_queue))
 
 
-def _shown(conn: sa.Connection, ledger: Ledger, rows: Iterable[sa.Row[Any]]) -> list[Run]:
+def shown(conn: sa.Connection, ledger: Ledger, rows: Iterable[sa.Row[Any]]) -> list[Run]:
+    """What these rows stand for, in their order."""
     rows = list(rows)
     queued = {row.id for row in rows if row.state == State.QUEUED.value}
     waiting = _waiting(conn, ledger, queued) if queued else {}

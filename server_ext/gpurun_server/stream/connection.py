@@ -18,14 +18,15 @@ from gpurun_jupyter.core.lifecycle import State
 from gpurun_jupyter.core.runs import Run
 from gpurun_server.queue.agents import known_agents
 from gpurun_server.queue.ledger import Ledger
-from gpurun_server.queue.listing import newest, run_of, since
+from gpurun_server.queue.listing import newest, shown, since
 from gpurun_server.store.database import Database
 from gpurun_server.store.queries import find
 from gpurun_server.stream.tail import Tail
 
 BEAT_S = 15.0
-#: Lists of runs and devices follow one another by so much at least: a busy queue rings hundreds of times a second.
-LISTS_S = 0.1
+#: Lists of runs and devices, and why a run waits, follow one another by so much at least: a busy queue rings hundreds
+#: of times a second. What a run prints does not wait.
+SLOW_S = 0.1
 _NEWEST = 100
 
 _encode = msgspec.json.encode
@@ -71,7 +72,7 @@ class LiveConnection:
         self._queue_rung = False
         self._devices_watched = False
         self._devices_rung = False
-        self._lists_due = 0.0  # by the clock of time.monotonic
+        self._slow_due = 0.0  # by the clock of time.monotonic
         self._watched: dict[str, _WatchedRun] = {}
         self._pending: list[bytes] = []
 
@@ -92,7 +93,8 @@ class LiveConnection:
             if run_ids is None or run_id in run_ids or "queue" in kinds:
                 watched.log_rung |= "log" in kinds or "run" in kinds
                 watched.row_rung |= bool(kinds & {"run", "queue"})
-        self._woken.set()
+        if self._slow_wait or any(watched.log_rung for watched in self._watched.values()):
+            self._woken.set()
 
     def receive(self, message: str | bytes) -> None:
         """A client's wish, as one JSON object. Raises InvalidRequest."""
@@ -107,7 +109,7 @@ class LiveConnection:
 
     def watch(self, wish: Watch) -> None:
         """Begin to watch. Raises InvalidRequest; a run that does not exist is answered by an error frame."""
-        self._lists_due = 0.0
+        self._slow_due = 0.0
         if wish.watch == "runs":
             self._runs_since, self._runs_rung = -1, True
         elif wish.watch == "devices":
@@ -127,6 +129,15 @@ class LiveConnection:
             self._pending.append(error_frame(error, wish.run))
             return
         self._watched[run_id] = _WatchedRun(Tail(self._home, run_id, cursor))
+
+    def watch_accepted(self, run: Run) -> None:
+        """Begin to watch a run that was accepted just now: what is known of it goes out first.
+
+        Why it waits is worked out a little later, unless it has been started by then, as most are.
+        """
+        self._watched[run.id] = _WatchedRun(Tail(self._home, run.id, START_OF_LOG), run.revision, row_rung=False)
+        self._pending.append(run_frame(run))
+        asyncio.get_running_loop().call_later(SLOW_S, self.wake, {"queue"}, {run.id})
 
     def _unwatch(self, wish: Unwatch) -> None:
         if wish.unwatch == "runs":
@@ -148,25 +159,31 @@ class LiveConnection:
 
     async def _wait(self) -> bool:
         """Wait for something to look at; False where nothing came for long."""
-        lists_wait = self._runs_rung or self._devices_rung
-        wait_s = max(0.0, self._lists_due - time.monotonic()) if lists_wait else BEAT_S
+        slow_wait = self._slow_wait
+        wait_s = max(0.0, self._slow_due - time.monotonic()) if slow_wait else BEAT_S
         try:
             await asyncio.wait_for(self._woken.wait(), wait_s)
         except asyncio.TimeoutError:
-            return lists_wait
+            return slow_wait
         return True
 
     def _collect(self) -> list[bytes]:
         frames, self._pending = self._pending, []
+        due = self._slow_wait and time.monotonic() >= self._slow_due
         for run_id, watched in list(self._watched.items()):
-            frames += self._of_run(run_id, watched)
-        if (self._runs_rung or self._devices_rung) and time.monotonic() >= self._lists_due:
-            self._lists_due = time.monotonic() + LISTS_S
+            frames += self._of_run(run_id, watched, due)
+        if due:
+            self._slow_due = time.monotonic() + SLOW_S
             with self._database.read() as conn:
                 frames += self._of_runs(conn) + self._of_devices(conn)
         return frames
 
-    def _of_run(self, run_id: str, watched: _WatchedRun) -> list[bytes]:
+    @property
+    def _slow_wait(self) -> bool:
+        """Whether something is to be looked at that is costly."""
+        return self._runs_rung or self._devices_rung or any(watched.row_rung for watched in self._watched.values())
+
+    def _of_run(self, run_id: str, watched: _WatchedRun, due: bool) -> list[bytes]:
         """Events first; a run that has finished is said to have only when its last events were sent."""
         lines = watched.tail.read() if watched.log_rung else []
         watched.log_rung = bool(lines)
@@ -174,9 +191,12 @@ class LiveConnection:
             return [events_frame(run_id, watched.tail.cursor, lines)]
         if not watched.row_rung:
             return []
-        watched.row_rung = False
         with self._database.read() as conn:
-            run = run_of(conn, self._ledger, run_id)
+            row = find(conn, run_id)
+            if row.state == State.QUEUED.value and not due:
+                return []  # why it waits changes with every other run
+            run = shown(conn, self._ledger, [row])[0]
+        watched.row_rung = False
         if run.state is State.FINISHED and (lines := watched.tail.read()):
             watched.row_rung = watched.log_rung = True
             return [events_frame(run_id, watched.tail.cursor, lines)]

@@ -11,6 +11,7 @@ import time
 from tornado.ioloop import IOLoop, PeriodicCallback
 
 from gpurun_jupyter.core.bells import Bell
+from gpurun_jupyter.core.devices import HEALTHY_S
 from gpurun_jupyter.core.home import Home
 from gpurun_server.queue.agents import known_agents
 from gpurun_server.queue.ledger import Ledger
@@ -34,6 +35,7 @@ class Hub:
         self._look_round = PeriodicCallback(lambda: self._wake({"run", "log", "agents"}, None), _LOOK_ROUND_MS)
         self._bell: Bell | None = None
         self._agent_heard = asyncio.Event()
+        self._agent_heard_at = float("-inf")  # by the clock of time.monotonic
 
     def start(self) -> None:
         """Listen to the doorbell."""
@@ -59,6 +61,8 @@ class Hub:
     async def first_agent(self) -> None:
         """Wait until some agent is healthy, a fresh server's own usually within a second; give up after some."""
         give_up = time.monotonic() + FIRST_AGENT_S
+        if time.monotonic() - self._agent_heard_at < HEALTHY_S:
+            return
         while time.monotonic() < give_up and not self._some_agent_healthy():
             self._agent_heard.clear()
             with contextlib.suppress(asyncio.TimeoutError):
@@ -74,6 +78,8 @@ class Hub:
         for ring in self._bell.read():
             kind, _, run_id = ring.partition(" ")
             by_kind.setdefault(kind, set()).add(run_id)
+        if "agents" in by_kind:
+            self._agent_heard_at = time.monotonic()
         for kind, run_ids in by_kind.items():
             self._wake({kind}, run_ids)
 
