@@ -22,7 +22,7 @@ from gpurun_jupyter.agent.sessions import Sessions
 from gpurun_jupyter.agent.warm import Starter
 from gpurun_jupyter.core.bells import Bell, listeners
 from gpurun_jupyter.core.events import End
-from gpurun_jupyter.core.grants import Ended, Grant, Orders, Report, Stop
+from gpurun_jupyter.core.grants import Ended, Grant, Orders, Report, SessionName, Stop
 from gpurun_jupyter.core.home import AttemptFolder, Home
 from gpurun_jupyter.core.processes import Identity, boot_id
 
@@ -114,7 +114,7 @@ class Agent:
             devices=self._devices.read(wanting=self._queue_waits),
             holding=[key for key, held in self._held.items() if held.end is None],
             ended=ended,
-            sessions=self._sessions.states(),
+            sessions=self._sessions.states({name: held.grant.key for name, held in self._busy_sessions().items()}),
         )
         try:
             orders = await self._link.sync(report)
@@ -145,13 +145,18 @@ class Agent:
 
     def _obey(self, orders: Orders) -> None:
         """End and restart sessions; what a session is busy with is killed first."""
+        busy = self._busy_sessions()
         wishes = [(name, Order("end")) for name in orders.end_sessions]
         wishes += [(name, Order("restart")) for name in orders.restart_sessions]
         for name, order in wishes:
-            busy = self._held.get(self._sessions.order(name, order) or "")
-            if busy is not None:
-                run_id, attempt = busy.grant.run_id, busy.grant.attempt
+            self._sessions.order(name, order)
+            if (held := busy.get(name)) is not None:
+                run_id, attempt = held.grant.run_id, held.grant.attempt
                 self._stop(Stop(run_id, attempt, by=f"{order.what} of session «{name.name}»", kill=True))
+
+    def _busy_sessions(self) -> dict[SessionName, Held]:
+        at_work = (held for held in self._held.values() if held.end is None)
+        return {held.grant.session: held for held in at_work if held.grant.session is not None}
 
     async def _carry_out(self, held: Held) -> None:
         """Start the attempt's runner, or adopt it, pass on its news, and say when it is gone."""

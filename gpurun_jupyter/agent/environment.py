@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
+import shutil
 import sys
 from pathlib import Path
 
 import gpurun_jupyter
 from gpurun_jupyter.agent.processes import ATTEMPT_VARIABLE, SESSION_VARIABLE
 from gpurun_jupyter.core.grants import Grant
-from gpurun_jupyter.core.home import AttemptFolder
+from gpurun_jupyter.core.home import AttemptFolder, Home
 
 #: What belongs to the Jupyter server that happened to start the agent.
 _NOT_PASSED_ON = ("JPY_", "JUPYTER_TOKEN", "JUPYTERHUB_", "GPURUN_")
@@ -41,7 +43,7 @@ def run_environment(folder: AttemptFolder, grant: Grant) -> dict[str, str]:
     """The variables of every process of an attempt; what the run's own spec names comes last and wins."""
     env = {key: value for key, value in os.environ.items() if not key.startswith(_NOT_PASSED_ON)}
     gpus = [device.id for device in grant.devices if device.kind != "cpu"]
-    python_path = [str(report_path(folder)), env.get("PYTHONPATH", "")]
+    python_path = [str(report_path(folder.home)), env.get("PYTHONPATH", "")]
     return env | {
         "CUDA_VISIBLE_DEVICES": ",".join(gpus),
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
@@ -64,16 +66,21 @@ def _session_mark(folder: AttemptFolder, grant: Grant) -> dict[str, str]:
     return {SESSION_VARIABLE: folder.home.session(grant.session.owner, grant.session.name).path.name}
 
 
-def report_path(folder: AttemptFolder) -> Path:
+def report_path(home: Home) -> Path:
     """A folder for PYTHONPATH that holds only `gpurun_jupyter/__init__.py` and `report`, made where it is missing.
 
     An environment that has not installed gpurun imports `report` through it; one that has finds everything else as
     before, because the package's path is extended by what lies elsewhere.
     """
-    package = folder.path / ".report" / "gpurun_jupyter"
-    package.mkdir(parents=True, exist_ok=True)
-    for name in ("__init__.py", "report"):
-        link = package / name
-        if not link.is_symlink():
-            link.symlink_to(Path(gpurun_jupyter.__file__).with_name(name))
-    return package.parent
+    ours = Path(gpurun_jupyter.__file__).parent
+    folder = home.report / hashlib.sha256(os.fsencode(ours)).hexdigest()[:16]  # agents of several installations
+    if not folder.exists():
+        beside = folder.with_name(f".{folder.name}.{os.getpid()}")
+        package = beside / "gpurun_jupyter"
+        package.mkdir(parents=True)
+        for name in ("__init__.py", "report"):
+            (package / name).symlink_to(ours / name)
+        with contextlib.suppress(OSError):  # another runner was quicker
+            beside.rename(folder)
+        shutil.rmtree(beside, ignore_errors=True)
+    return folder

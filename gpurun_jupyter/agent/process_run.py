@@ -9,6 +9,7 @@ import os
 import pty
 import signal
 import struct
+import subprocess
 import sys
 import termios
 import time
@@ -17,12 +18,13 @@ from pathlib import Path
 from gpurun_jupyter.agent.environment import run_environment
 from gpurun_jupyter.agent.kernelspecs import python_of
 from gpurun_jupyter.agent.output import OutputSink
-from gpurun_jupyter.agent.processes import kill_attempt
+from gpurun_jupyter.agent.processes import gone, kill_left_behind
 from gpurun_jupyter.core.errors import FileMissing, InvalidRequest
 from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
+from gpurun_jupyter.core.processes import Identity
 
 _ROWS, _COLUMNS = 24, 100
 _READ_BYTES = 65536
@@ -37,20 +39,21 @@ class ProcessRun:
         self._grant = grant
         self._sink = sink
         self._decode = codecs.getincrementaldecoder("utf-8")("replace")
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     async def run(self) -> End:
         """Start the process and wait for it; strays that keep the terminal open are ended before the rest is read."""
         terminal, inner = _open_terminal()
         try:
-            self._process = await self._start(inner)
+            self._process = self._start(inner)
         finally:
             os.close(inner)
         loop = asyncio.get_running_loop()
         loop.add_reader(terminal, self._read, terminal)
         try:
-            exit_code = await self._process.wait()
-            kill_attempt(self._grant.key)
+            await gone(Identity.of(self._process.pid))
+            exit_code = self._process.wait()
+            kill_left_behind(self._grant.key)
             self._read_rest(terminal)
         finally:
             loop.remove_reader(terminal)
@@ -59,24 +62,23 @@ class ProcessRun:
 
     async def interrupt(self) -> None:
         """SIGINT to the process and its group, as a terminal's Ctrl-C."""
-        if self._process is not None and self._process.returncode is None:
+        if self._process is not None and self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGINT)
 
     def kill(self) -> None:
         """Nothing: every process of this run carries its mark."""
 
-    async def _start(self, inner: int) -> asyncio.subprocess.Process:
+    def _start(self, inner: int) -> subprocess.Popen[bytes]:
         shipped = self._grant.spec.dir
         assert shipped is not None  # RunSpec.check: a run without code has a directory
         assert shipped.entry is not None
         command = command_for(self._folder.work, shipped.entry, self._grant.spec.kernel)
         terminal = {"TERM": "xterm-256color", "COLUMNS": str(_COLUMNS), "LINES": str(_ROWS)}
-        return await asyncio.create_subprocess_exec(
-            *command,
-            *shipped.args,
+        return subprocess.Popen(
+            [*command, *shipped.args],
             cwd=self._folder.work,
             env=terminal | run_environment(self._folder, self._grant),
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
             stdout=inner,
             stderr=inner,
             start_new_session=True,

@@ -30,6 +30,7 @@ _HOST_OOM = re.compile(
 )
 _DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded|\[Errno (?:28|122)\]")
 _CHILD_KILLED = re.compile(r"killed by signal: Killed|\bSIGKILL\b|^Killed\b", re.MULTILINE)
+_OOM_KILL = re.compile(rb"^oom_kill (\d+)$", re.MULTILINE)
 _TRACEBACK = "Traceback (most recent call last):"
 _CHAINED = re.compile(r"(?:direct cause of the following exception|another exception occurred):\s*$")
 
@@ -85,11 +86,15 @@ def last_error(tail: str) -> str:
 
 def oom_kills() -> int:
     """How many processes this machine, or this container, has killed for memory so far; 0 where nobody counts."""
-    kills = 0
-    for path, name in ((Path("/proc/vmstat"), "oom_kill"), (_own_cgroup() / "memory.events", "oom_kill")):
-        with contextlib.suppress(OSError, ValueError):
-            kills += sum(int(line.split()[1]) for line in path.read_text().splitlines() if line.split()[0] == name)
-    return kills
+    return _counted(Path("/proc/vmstat")) + _counted(_own_cgroup() / "memory.events")
+
+
+def _counted(path: Path) -> int:
+    """The number behind `oom_kill` in a file of names and numbers. Asked twice for each run: it is not parsed whole."""
+    with contextlib.suppress(OSError):
+        found = _OOM_KILL.search(path.read_bytes())
+        return int(found[1]) if found else 0
+    return 0
 
 
 def _own_cgroup() -> Path:

@@ -24,7 +24,7 @@ from gpurun_jupyter.agent import device_locks, workspace
 from gpurun_jupyter.agent.event_log import EventLog
 from gpurun_jupyter.agent.execution import Execution
 from gpurun_jupyter.agent.output import OutputSink, reports_into
-from gpurun_jupyter.agent.processes import kill_attempt
+from gpurun_jupyter.agent.processes import kill_left_behind
 from gpurun_jupyter.agent.reasons import Evidence, judged, of_start_failure, oom_kills
 from gpurun_jupyter.agent.samples import Samples
 from gpurun_jupyter.agent.stopping import Stopping, hold_terminations_back
@@ -116,7 +116,7 @@ async def carry_out(taken: Taken, kernel: Kernel | None = None, after_death: Cal
         end = await _carried_out(folder, grant, log, stopping, kernel)
     kept = grant.session is not None and kernel is not None and kernel.alive
     if not kept:
-        kill_attempt(grant.key)
+        kill_left_behind(grant.key)
     log.spend_reserve()
     end = stopping.verdict(end)
     if not kept:

@@ -46,21 +46,13 @@ class Samples:
     @contextlib.asynccontextmanager
     async def going_on(self) -> AsyncIterator[None]:
         """Sample while this lasts, and once more at its end if it lasted a second."""
-        loop, ended, through = asyncio.get_running_loop(), threading.Event(), asyncio.Event()
-
-        def go_on() -> None:
-            with contextlib.suppress(RuntimeError):  # the loop is closed: a reading took too long
-                for sample in self._until(ended):
-                    loop.call_soon_threadsafe(self._pass_on, sample)
-                loop.call_soon_threadsafe(through.set)
-
-        threading.Thread(target=go_on, daemon=True, name="samples").start()
+        sampler = _Sampler(self._pass_on, self._until)
+        beginning = asyncio.get_running_loop().call_later(FIRST_S, sampler.begin)
         try:
             yield
         finally:
-            ended.set()
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(through.wait(), _LAST_S)
+            beginning.cancel()
+            await sampler.end()
             self._over = True
 
     @property
@@ -74,10 +66,9 @@ class Samples:
             self._write(sample)
 
     def _until(self, ended: threading.Event) -> Iterator[Sample]:
-        over = ended.wait(FIRST_S)
-        if over:
-            return
+        """One at once, then one every few seconds, and a last one."""
         with _gpus(bool(self._granted)) as read:
+            over = False
             while True:
                 yield self._taken(read())
                 if over:
@@ -92,6 +83,33 @@ class Samples:
                 self._peaks[device.id] = (used, device.memory_total_bytes or 0)
         samples = [DeviceSample(id=device.id, util=device.util, mem=device.memory_used_bytes) for device in own]
         return Sample(devices=samples, rss=resident_bytes(self._family()))
+
+
+class _Sampler:
+    """The thread. A run that ends within the first second has none: starting one may cost it a millisecond."""
+
+    def __init__(self, pass_on: Callable[[Sample], None], until: Callable[[threading.Event], Iterator[Sample]]) -> None:
+        self._pass_on, self._until = pass_on, until
+        self._ended, self._through = threading.Event(), asyncio.Event()
+        self._begun = False
+
+    def begin(self) -> None:
+        """Take the first sample."""
+        self._begun = True
+        threading.Thread(target=self._go_on, args=[asyncio.get_running_loop()], daemon=True, name="samples").start()
+
+    async def end(self) -> None:
+        """Take the last one, and wait for it a little."""
+        self._ended.set()
+        if self._begun:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._through.wait(), _LAST_S)
+
+    def _go_on(self, loop: asyncio.AbstractEventLoop) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: a reading took too long
+            for sample in self._until(self._ended):
+                loop.call_soon_threadsafe(self._pass_on, sample)
+            loop.call_soon_threadsafe(self._through.set)
 
 
 def resident_bytes(processes: Iterable[psutil.Process]) -> int:

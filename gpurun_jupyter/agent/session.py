@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -62,8 +61,6 @@ class Session:
             name=grant.session.name,
             kernel=grant.spec.kernel,
             devices=[device.id for device in grant.devices],
-            busy=grant.key,
-            idle_since=0.0,
         )
 
     @contextlib.contextmanager
@@ -94,12 +91,10 @@ class Session:
     async def carry_out(self, taken: runner.Taken) -> None:
         """Carry out one attempt; afterwards the session is idle, or over if its kernel is."""
         _forget_terminations()
-        self._note(busy=taken.grant.key)
         await runner.carry_out(taken, self._kernel, self._after_death)
         os.close(taken.lock)
         self.alive = self._kernel.alive or self._restarting
         self._kernel.listener = self._listen
-        self._note(busy=None)
         if self._watching is None and self._kernel.alive:
             self._watching = asyncio.create_task(self._watch_kernel())
 
@@ -140,10 +135,6 @@ class Session:
         await self._kernel.dead()
         if not self._restarting:
             self._orders.put_nowait(Order("end"))
-
-    def _note(self, busy: str | None) -> None:
-        self._record.busy, self._record.idle_since = busy, time.monotonic()
-        write_json(self._folder.record, self._record)
 
     def _listen(self, kind: str, _: str, content: dict[str, Any]) -> None:
         """What is printed while no attempt is carried out."""

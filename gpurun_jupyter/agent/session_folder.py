@@ -4,40 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from typing import Literal
 
 import msgspec
 
-from gpurun_jupyter.core.grants import SessionState
 from gpurun_jupyter.core.home import SessionFolder
 from gpurun_jupyter.core.processes import Identity
 
 
 class Record(msgspec.Struct, kw_only=True):
-    """Who holds the session, with which devices, and what it does: `busy` with an attempt, or idle since.
-
-    `idle_since` is of the monotonic clock, which all processes of one boot share.
-    """
+    """Who holds the session, with which devices. What it does is known to the agent that gives it attempts."""
 
     holder: Identity
     owner: str
     name: str
     kernel: str | None
     devices: list[str]
-    busy: str | None
-    idle_since: float
-
-    def state(self) -> SessionState:
-        """What the agent reports."""
-        return SessionState(
-            owner=self.owner,
-            name=self.name,
-            kernel=self.kernel,
-            devices=self.devices,
-            busy=self.busy,
-            idle_s=0.0 if self.busy else round(time.monotonic() - self.idle_since, 1),
-        )
 
 
 class Order(msgspec.Struct):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 
 from gpurun_jupyter.agent.processes import kill_session
 from gpurun_jupyter.agent.session_folder import Order, Record, give_order, read_record
@@ -17,15 +18,23 @@ class Sessions:
     def __init__(self, home: Home, idle_s: float) -> None:
         self._home = home
         self._idle_s = idle_s
+        self._used_at: dict[SessionName, float] = {}  # by the clock of time.monotonic
 
-    def states(self) -> list[SessionState]:
-        """The sessions there are; those that have been idle for long are told to end."""
+    def states(self, busy: Mapping[SessionName, str]) -> list[SessionState]:
+        """The sessions there are; those that have been idle for long are told to end.
+
+        `busy` says which attempts they carry out. An agent that was restarted counts idleness from then on.
+        """
+        now = time.monotonic()
+        used_at, self._used_at = self._used_at, {}
         states = []
         for folder, record in self._living():
-            state = record.state()
-            if state.idle_s > self._idle_s:
+            name = SessionName(record.owner, record.name)
+            self._used_at[name] = now if name in busy else used_at.get(name, now)
+            idle_s = now - self._used_at[name]
+            if idle_s > self._idle_s:
                 give_order(folder, Order("end"))
-            states.append(state)
+            states.append(_state(record, busy.get(name), idle_s))
         return states
 
     def there(self) -> bool:
@@ -41,13 +50,11 @@ class Sessions:
         given = record is not None and give_order(folder, Order("attempt", str(attempt.path)))
         return record.holder if record is not None and given else None
 
-    def order(self, name: SessionName, what: Order) -> str | None:
-        """Pass on an order; returns the attempt that the session is busy with, which stands in its way."""
+    def order(self, name: SessionName, what: Order) -> None:
+        """Pass on an order."""
         folder = self._folder(name)
-        record = self._record(folder)
-        if record is not None:
+        if self._record(folder) is not None:
             give_order(folder, what)
-        return record.busy if record is not None else None
 
     def _folder(self, name: SessionName) -> SessionFolder:
         return self._home.session(name.owner, name.name)
@@ -67,3 +74,14 @@ class Sessions:
             folder.record.unlink(missing_ok=True)
             folder.orders.unlink(missing_ok=True)
         return record
+
+
+def _state(record: Record, busy: str | None, idle_s: float) -> SessionState:
+    return SessionState(
+        owner=record.owner,
+        name=record.name,
+        kernel=record.kernel,
+        devices=record.devices,
+        busy=busy,
+        idle_s=round(idle_s, 1),
+    )

@@ -1,7 +1,7 @@
 """The state directory and the folders in it: the one place that knows file names.
 
 GPURUN_HOME/
-  gpurun.db  agent.json  agent.lock  agent.log  bells/  blobs/ab/ab12...
+  gpurun.db  agent.json  agent.lock  agent.log  bells/  blobs/ab/ab12...  report/  sessions/
   runs/<run id>/run.json
   runs/<run id>/attempts/<n>/grant.json events.jsonl runner.json runner.log stop.json exit.json lock report
                              reserve work/ checkpoints/
@@ -39,6 +39,7 @@ class Home:
         self.blobs = self.path / "blobs"
         self.runs = self.path / "runs"
         self.sessions = self.path / "sessions"
+        self.report = self.path / "report"  # what runs import `gpurun_jupyter.report` from
 
     def create(self) -> None:
         """Make the folders that are not there yet, readable by this user alone."""
