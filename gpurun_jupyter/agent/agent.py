@@ -139,7 +139,7 @@ class Agent:
 
     def _stop(self, stop: Stop) -> None:
         held = self._held.get(f"{stop.run_id}/{stop.attempt}")
-        if held is not None and held.stop != stop:
+        if held is not None and held.end is None and held.stop != stop:
             held.stop = stop
             launching.ask_to_stop(held.folder, stop)
 
@@ -173,29 +173,38 @@ class Agent:
 
     async def _to_its_end(self, held: Held) -> None:
         identity = launching.living_runner(held.folder)
-        for _ in range(1 if held.grant.session is None else 2):  # a session may end just as it gets its attempt
-            if identity is None and launching.may_start(held.folder, held.grant):
-                log.info("starting %s", held.grant.key)
-                child = await self._starter.start(held.folder, held.grant)
-                await self._over(held, child.identity)
-                child.reap()
-                identity = launching.living_runner(held.folder)  # of an earlier agent: it had the lock before ours
+        again = True
+        while again and identity is None and launching.may_start(held.folder, held.grant):
+            log.info("starting %s", held.grant.key)
+            child = await self._starter.start(held.folder, held.grant)
+            await self._over(held, child)
+            again = child.waited  # it may have ended just as it got its attempt
+            identity = launching.living_runner(held.folder)  # of an earlier agent: it had the lock before ours
         if identity is not None and not held.folder.exit.exists():
             log.info("adopted %s, pid %d", held.grant.key, identity.pid)
-            await self._over(held, identity)
+            await self._over(held, launching.Child(None, identity))
 
-    async def _over(self, held: Held, runner: Identity) -> None:
-        """Wait until the attempt is over: its runner is gone, or goes on as the holder of a session."""
+    async def _over(self, held: Held, child: launching.Child) -> None:
+        """Wait until the attempt is over: its runner is gone, or goes on to wait for another."""
+        if child.channel is not None:
+            if await child.over():
+                self._starter.take_back(child)
+                return
+            child.channel.close()
         if held.grant.session is None:
-            return await gone(runner)
-        leaving = asyncio.create_task(gone(runner))
+            await gone(child.identity)
+        else:
+            await self._over_in_session(held, child.identity)
+        child.reap()
+
+    async def _over_in_session(self, held: Held, holder: Identity) -> None:
+        leaving = asyncio.create_task(gone(holder))
         while not leaving.done() and not held.folder.exit.exists():
             held.moved.clear()
             moved = asyncio.create_task(held.moved.wait())
             await asyncio.wait({leaving, moved}, timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED)
             moved.cancel()
         leaving.cancel()
-        return None
 
     async def _pass_on(self, held: Held) -> None:
         pause_s = FIRST_ADVANCE_S

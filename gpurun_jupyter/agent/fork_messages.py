@@ -14,7 +14,9 @@ class Ready(msgspec.Struct):
 
 
 class Request(msgspec.Struct):
-    """What to fork: a `runner` for an attempt's folder, or a `spare`, which gets its attempt through a socket."""
+    """What to fork: a `runner` for an attempt's folder, which gets others through a socket if it is sent one, or a
+    `spare`, which gets its only attempt through a socket.
+    """
 
     kind: str
     folder: str = ""

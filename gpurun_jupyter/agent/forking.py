@@ -137,7 +137,7 @@ def _target(channel: socket.socket, request: Request, fds: list[int]) -> Target:
     def be() -> None:
         channel.close()
         if request.kind == "runner":
-            holder.run_runner(request.folder)
+            holder.run_runner(request.folder, *fds)
         else:
             holder.run_spare(fds[0])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -22,15 +23,23 @@ from gpurun_jupyter.agent.own_kernel import OwnKernel, fork_kernel
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder
 
+#: A runner that nobody gives another attempt leaves after so long, seconds.
+WAITING_S = 10.0
+
 _MODULE = "gpurun_jupyter.agent.runner"
 
 
-def run_runner(path: str) -> None:
-    """Be the runner of one attempt. Its kernel is forked first, while this process has one thread and nothing open."""
+def run_runner(path: str, fd: int | None = None) -> None:
+    """Be the runner of one attempt. Its kernel is forked first, while this process has one thread and nothing open.
+
+    With a socket, which is for attempts at entry points, wait for others after it.
+    """
     folder = AttemptFolder(path)
     _be_seen_as([path])
     forking.settle(folder.runner_log)
     _ignore_interrupts()
+    if fd is not None:
+        _leave_after(lambda: asyncio.run(_one_after_another(path, socket.socket(fileno=fd))))
     grant = msgspec.json.decode(folder.grant.read_bytes(), type=Grant)
     kernel = fork_kernel() if _wants_fork(grant) else None
     _leave_after(lambda: runner.main(path, kernel))
@@ -43,6 +52,25 @@ def run_spare(fd: int) -> None:
     _ignore_interrupts()
     kernel = fork_kernel()
     _leave_after(lambda: asyncio.run(_spare(socket.socket(fileno=fd), kernel)))
+
+
+async def _one_after_another(path: str, channel: socket.socket) -> int:
+    """What they run is a process of its own each time: nothing of it is left in this one."""
+    channel.setblocking(False)
+    loop = asyncio.get_running_loop()
+    while path:
+        _be_seen_as([path])
+        forking.redirect(AttemptFolder(path).runner_log)
+        if (taken := runner.take(AttemptFolder(path))) is None:
+            return runner.NOT_MINE
+        await runner.carry_out(taken)
+        taken.release()
+        with contextlib.suppress(OSError, asyncio.TimeoutError):
+            await loop.sock_sendall(channel, b"over")
+            path = (await asyncio.wait_for(loop.sock_recv(channel, MESSAGE_BYTES), WAITING_S)).decode()
+            continue
+        break
+    return 0
 
 
 async def _spare(channel: socket.socket, kernel: OwnKernel) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -20,10 +22,24 @@ from gpurun_jupyter.core.processes import Identity, boot_id, read_identity
 
 @dataclass
 class Child:
-    """A runner that was started for this process; `process` is None where it is a child of the fork parent."""
+    """A runner that was started for this process; `process` is None where it is a child of the fork parent.
+
+    `channel`: one that says when the attempt is over, and then waits for another. `waited`: it was there before its
+    attempt, which it may have missed by ending at that moment.
+    """
 
     process: subprocess.Popen[bytes] | None
     identity: Identity
+    channel: socket.socket | None = None
+    waited: bool = False
+
+    async def over(self) -> bool:
+        """Wait for the attempt's end; whether the runner waits for another."""
+        assert self.channel is not None
+        try:
+            return bool(await asyncio.get_running_loop().sock_recv(self.channel, 16))
+        except OSError:
+            return False
 
     def reap(self) -> None:
         """Collect the exit status of the runner, if it is gone: one may go on to hold a session."""

@@ -53,6 +53,11 @@ class Taken:
     lock: int
     devices: device_locks.DeviceLocks
 
+    def release(self) -> None:
+        """Let the locks go before the process ends."""
+        self.devices.close()
+        os.close(self.lock)
+
 
 def main(path: str, kernel: Kernel | None = None) -> int:
     """Carry out the attempt in this folder, in this kernel if one is there; returns the exit code of the process."""

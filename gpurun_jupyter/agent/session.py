@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +19,7 @@ from gpurun_jupyter.agent.kernel_run import DEFAULT_KERNEL
 from gpurun_jupyter.agent.kernels import Kernel, SpecKernel
 from gpurun_jupyter.agent.processes import kill_session
 from gpurun_jupyter.agent.session_folder import Order, Record
+from gpurun_jupyter.agent.stopping import forget_terminations
 from gpurun_jupyter.core.bells import listeners, ring
 from gpurun_jupyter.core.home import AttemptFolder, write_json
 from gpurun_jupyter.core.processes import Identity
@@ -90,7 +90,7 @@ class Session:
 
     async def carry_out(self, taken: runner.Taken) -> None:
         """Carry out one attempt; afterwards the session is idle, or over if its kernel is."""
-        _forget_terminations()
+        forget_terminations()
         await runner.carry_out(taken, self._kernel, self._after_death)
         os.close(taken.lock)
         self.alive = self._kernel.alive or self._restarting
@@ -150,9 +150,3 @@ class Session:
             order = msgspec.json.decode(line, type=Order)
             self._restarting |= order.what == "restart"
             self._orders.put_nowait(order)
-
-
-def _forget_terminations() -> None:
-    """A SIGTERM that came when its attempt had just ended is not meant for the next one."""
-    while signal.SIGTERM in signal.sigpending():
-        signal.sigwait({signal.SIGTERM})

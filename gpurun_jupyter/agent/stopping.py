@@ -117,6 +117,13 @@ def hold_terminations_back() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 
 
+def forget_terminations() -> None:
+    """A SIGTERM that came when its attempt had just ended is not meant for the next one."""
+    hold_terminations_back()
+    while signal.SIGTERM in signal.sigpending():
+        signal.sigwait({signal.SIGTERM})
+
+
 def _let_terminations_through() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 

@@ -29,7 +29,7 @@ RETRY_S = 10.0
 
 @dataclass
 class Spare:
-    """A process with a kernel that waits for an attempt; it ends when this socket is closed."""
+    """A process that waits for an attempt, with a kernel or without; it ends when this socket is closed."""
 
     identity: Identity
     channel: socket.socket
@@ -41,11 +41,10 @@ class Spare:
 
     def hand_over(self, folder: AttemptFolder) -> bool:
         """Give it its attempt; whether it took it."""
-        with self.channel:
-            try:
-                self.channel.send(str(folder.path).encode())
-            except OSError:
-                return False
+        try:
+            self.channel.send(str(folder.path).encode())
+        except OSError:
+            return False
         return True
 
 
@@ -57,6 +56,7 @@ class Starter:
         self._wanted = spares
         self._fork_parent = ForkParent()
         self._spares: list[Spare] = []
+        self._idle: list[Spare] = []  # without kernels; the one that was used last is the last
         self._keeping: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._started_at = 0.0
@@ -70,9 +70,10 @@ class Starter:
         """Let the fork parent and the spares go; runners go on."""
         if self._keeping is not None:
             self._keeping.cancel()
-        for spare in self._spares:
+        for spare in (*self._spares, *self._idle):
             spare.channel.close()
         self._spares.clear()
+        self._idle.clear()
         self._fork_parent.close()
 
     async def start(self, folder: AttemptFolder, grant: Grant) -> launching.Child:
@@ -80,22 +81,39 @@ class Starter:
         launching.prepare(folder, grant)
         self._started_at = time.monotonic()
         self._wake.set()
-        identity = self._sessions.hand_over(folder, grant) or self._by_spare(folder, grant)
-        if identity is None and (pid := await self._fork_parent.fork("runner", str(folder.path))) is not None:
-            identity = identity_of(pid)
-        return launching.Child(None, identity) if identity is not None else launching.start_runner(folder)
+        found = self._waiting(folder, grant)
+        return found or await self._forked(folder, grant) or launching.start_runner(folder)
 
-    def _by_spare(self, folder: AttemptFolder, grant: Grant) -> Identity | None:
-        spec = grant.spec
-        own = spec.kernel is None or spec.kernel in self._fork_parent.kernels
-        if spec.kind != "cell" or not own or not may_be_forked(grant):
-            return None
-        while self._spares:
-            spare = self._spares.pop(0)
-            if spare.usable() and spare.hand_over(folder):
-                return spare.identity
+    def take_back(self, child: launching.Child) -> None:
+        """Keep a runner that waits for another attempt; it leaves by itself if none comes."""
+        assert child.channel is not None
+        self._idle.append(Spare(child.identity, child.channel, environment_state()))
+
+    def _waiting(self, folder: AttemptFolder, grant: Grant) -> launching.Child | None:
+        """A process that is there and waits: the session's holder, a spare, a runner that has carried out others."""
+        if (holder := self._sessions.hand_over(folder, grant)) is not None:
+            return launching.Child(None, holder, waited=True)
+        if grant.spec.kind != "cell":
+            spare = _handed_to(self._idle, folder)
+            return None if spare is None else launching.Child(None, spare.identity, spare.channel, waited=True)
+        own = grant.spec.kernel is None or grant.spec.kernel in self._fork_parent.kernels
+        if own and may_be_forked(grant) and (spare := _handed_to(self._spares, folder)):
             spare.channel.close()
+            return launching.Child(None, spare.identity)
         return None
+
+    async def _forked(self, folder: AttemptFolder, grant: Grant) -> launching.Child | None:
+        """A fork; that of an entry point, which is a process of its own, may carry out others after it."""
+        if grant.spec.kind == "cell":
+            pid = await self._fork_parent.fork("runner", str(folder.path))
+            return None if pid is None else launching.Child(None, identity_of(pid))
+        here, there = _channel()
+        with there:
+            pid = await self._fork_parent.fork("runner", str(folder.path), send=[there.fileno()])
+        if pid is None:
+            here.close()
+            return None
+        return launching.Child(None, identity_of(pid), here)
 
     async def _keep_spares(self) -> None:
         while True:
@@ -109,12 +127,13 @@ class Starter:
                 await asyncio.wait_for(self._wake.wait(), RETRY_S if quiet else PAUSE_S)
 
     def _drop_unusable(self) -> None:
-        for spare in [spare for spare in self._spares if not spare.usable()]:
-            self._spares.remove(spare)
-            spare.channel.close()
+        for spares in (self._spares, self._idle):
+            for spare in [spare for spare in spares if not spare.usable()]:
+                spares.remove(spare)
+                spare.channel.close()
 
     async def _make(self) -> bool:
-        here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        here, there = _channel()
         environment = environment_state()
         with there:
             pid = await self._fork_parent.fork("spare", send=[there.fileno()])
@@ -123,6 +142,22 @@ class Starter:
             return False
         self._spares.append(Spare(identity_of(pid), here, environment))
         return True
+
+
+def _channel() -> tuple[socket.socket, socket.socket]:
+    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    here.setblocking(False)
+    return here, there
+
+
+def _handed_to(spares: list[Spare], folder: AttemptFolder) -> Spare | None:
+    """The spare that took the attempt; those that are of no use any more are let go."""
+    while spares:
+        spare = spares.pop()
+        if spare.usable() and spare.hand_over(folder):
+            return spare
+        spare.channel.close()
+    return None
 
 
 def identity_of(pid: int) -> Identity:
