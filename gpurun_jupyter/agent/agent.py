@@ -32,7 +32,7 @@ HEARTBEAT_S = 2.0
 #: Progress reaches the database at most this often for each run, and for the first time so soon: a short run has
 #: ended by then, and is written down in one stroke.
 ADVANCE_S = 1.0
-FIRST_ADVANCE_S = 0.2
+FIRST_ADVANCE_S = 0.1
 
 
 @dataclass

@@ -16,6 +16,7 @@ from gpurun_jupyter.client import discovery, ship
 from gpurun_jupyter.client.http import UPLOAD_TIMEOUT, Connection, Params
 from gpurun_jupyter.client.options import RunOptions, form_of, spec_of
 from gpurun_jupyter.client.runs import Run
+from gpurun_jupyter.client.stream import Accepted
 from gpurun_jupyter.core.devices import Agent
 from gpurun_jupyter.core.errors import FileMissing, GpurunError, InvalidRequest, ServerUnreachable
 from gpurun_jupyter.core.lifecycle import Outcome, State
@@ -65,16 +66,22 @@ class Client:
         *,
         dir: Path | str | None = None,  # noqa: A002 - the word of the magic and of HTTP
         tell: Callable[[str], None] | None = None,
+        live: bool = False,
         **options: Unpack[RunOptions],
     ) -> Run:
         """Queue a cell; `dir` is shipped, the cell runs inside it, and `tell` hears what was left out.
 
+        `live`: the answer stays open as the run's live connection, for the first call of `run.live()`.
         Raises InvalidRequest, NoSuchDevices, FileMissing and TooLarge.
         """
         if dir is not None:
             return self._ship(ship.collect(dir), spec_of(options, code=code), {}, tell)
         spec = spec_of(options, code=code)
         spec.check()
+        if live:
+            response = self._connection.follow_once_only("runs", _new_key(), msgspec.json.encode(spec))
+            accepted = Accepted(self._connection, response)
+            return Run(self._connection, accepted.run, accepted)
         body = {"content": msgspec.json.encode(spec), "timeout": UPLOAD_TIMEOUT}
         return self._run(self._connection.post_once_only("runs", RunRecord, _new_key(), lambda: body))
 

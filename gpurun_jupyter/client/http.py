@@ -20,6 +20,7 @@ TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 UPLOAD_TIMEOUT = httpx.Timeout(60.0, connect=5.0, read=600.0)
 #: The live connection sends a beat every 15 s: silence of this length means that it is dead.
 STREAM_TIMEOUT = httpx.Timeout(45.0, connect=5.0)
+_AS_STREAM = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}  # no piece waits
 _TRIES = 4
 _FIRST_PAUSE_S = 0.25
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
@@ -68,16 +69,34 @@ class Connection:
 
     def post_once_only(self, path: str, type: type[T], key: str, content: Callable[[], dict[str, Any]]) -> T:  # noqa: A002
         """POST with an Idempotency-Key, again while the connection breaks; `content` makes the body."""
-        for number in range(_TRIES):
-            try:
-                answer = self._send("POST", API + path, headers={"Idempotency-Key": key}, **content())
-            except Broken:
-                if number == _TRIES - 1:
-                    raise
-                time.sleep(_FIRST_PAUSE_S * 2**number)
-            else:
-                return self._decode(answer, type)
-        raise AssertionError("unreachable")
+
+        def send() -> httpx.Response:
+            return self._send("POST", API + path, headers={"Idempotency-Key": key}, **content())
+
+        return self._decode(_again_while_broken(send), type)
+
+    def follow_once_only(self, path: str, key: str, content: bytes) -> httpx.Response:
+        """The same for an answer that comes bit by bit, as `stream` does; the caller closes it."""
+        headers = {"Idempotency-Key": key, **_AS_STREAM}
+
+        def send() -> httpx.Response:
+            with _translated(self.address.url):
+                request = self._http.build_request(
+                    "POST", API + path, content=content, headers=headers, timeout=STREAM_TIMEOUT
+                )
+                response = self._http.send(request, stream=True)
+            if not response.is_success:
+                response.read()
+                raise refusal(response, self.address.url)
+            return response
+
+        return _again_while_broken(send)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Errors while a streamed answer is read are ours too."""
+        with _translated(self.address.url):
+            yield
 
     @contextmanager
     def stream(self, path: str, params: Params, accept: str) -> Iterator[httpx.Response]:
@@ -88,10 +107,7 @@ class Connection:
                 "GET",
                 API + path,
                 params=params,
-                headers={
-                    "Accept": accept,
-                    "Accept-Encoding": "identity",
-                },  # no piece waits
+                headers={**_AS_STREAM, "Accept": accept},
                 timeout=STREAM_TIMEOUT,
             ) as response,
         ):
@@ -119,6 +135,17 @@ class Connection:
                 f"The server at {self.address.url} speaks another version of gpurun ({error}).",
                 "Install the same version of gpurun-jupyter here and in the server's environment.",
             ) from error
+
+
+def _again_while_broken(send: Callable[[], httpx.Response]) -> httpx.Response:
+    for number in range(_TRIES):
+        try:
+            return send()
+        except Broken:
+            if number == _TRIES - 1:
+                raise
+            time.sleep(_FIRST_PAUSE_S * 2**number)
+    raise AssertionError("unreachable")
 
 
 class Broken(ServerUnreachable):

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from gpurun_jupyter.client.stream import Connected, EventsFrame, Live, RunsFrame, lines
+from gpurun_jupyter.client.stream import Accepted, Connected, EventsFrame, Live, RunsFrame, lines
 from gpurun_jupyter.core.errors import RunFailed
 from gpurun_jupyter.core.events import START_OF_LOG, AnyEvent, Cursor, Error, Start, decode_line
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
@@ -28,9 +28,10 @@ class Run:
     Methods raise ServerUnreachable, NotAllowed and RunNotFound.
     """
 
-    def __init__(self, connection: Connection, record: RunRecord) -> None:
+    def __init__(self, connection: Connection, record: RunRecord, accepted: Accepted | None = None) -> None:
         self._connection = connection
         self.record = record
+        self._accepted = accepted
 
     def __repr__(self) -> str:
         how = self.record.outcome or self.record.state
@@ -110,7 +111,11 @@ class Run:
 
     def live(self, cursor: Cursor = START_OF_LOG) -> Live:
         """The live connection to this run: a context manager whose `frames()` end with the run."""
-        return Live(self._connection, run_id=self.id, cursor=cursor)
+        accepted, self._accepted = self._accepted, None
+        if cursor != START_OF_LOG and accepted is not None:
+            accepted.response.close()
+            accepted = None
+        return Live(self._connection, run_id=self.id, cursor=cursor, accepted=accepted)
 
     def changes(self) -> Live:
         """The live connection to all runs of the server: its frames tell changes, no events, without end."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import httpx
 import msgspec
 
-from gpurun_jupyter.client.http import Connection, Params
+from gpurun_jupyter.client.http import Broken, Connection, Params
 from gpurun_jupyter.core.errors import GpurunError, ServerUnreachable, from_code
 from gpurun_jupyter.core.events import START_OF_LOG, AnyEvent, Cursor
 from gpurun_jupyter.core.lifecycle import State
@@ -136,6 +136,26 @@ def messages(chunks: Iterable[bytes]) -> Iterator[Message]:
             fields = {}
 
 
+class Accepted:
+    """The stream that came as the answer to a submission: the run as it was accepted, and what follows.
+
+    Raises ServerUnreachable where it breaks off before it has said which run it is of.
+    """
+
+    def __init__(self, connection: Connection, response: httpx.Response) -> None:
+        self.response = response
+        self._messages = messages(response.iter_bytes())
+        with connection.reading():
+            first = next((frame for frame in self.frames() if isinstance(frame, RunFrame)), None)
+        if first is None:
+            raise Broken("The server broke off its answer.", "Look at `%gpurun runs` whether the run is there.")
+        self.run = first.run
+
+    def frames(self) -> Iterator[RunFrame | RunsFrame | EventsFrame | BeatFrame]:
+        """What has not been read yet. Raises what an error frame says."""
+        return (frame for message in self._messages if (frame := _decoded(message.data)) is not None)
+
+
 class Live:
     """The live connection: `frames()` yields what comes, for ever or until the watched run has finished.
 
@@ -148,8 +168,10 @@ class Live:
         watch: Params | None = None,
         run_id: str = "",
         cursor: Cursor = START_OF_LOG,
+        accepted: Accepted | None = None,
     ) -> None:
         self._connection = connection
+        self._accepted = accepted  # read before a connection of its own is opened
         self._watch = watch or []
         self._run_id = run_id
         self._cursor = str(cursor)
@@ -204,15 +226,25 @@ class Live:
         return None
 
     def _connect(self) -> Iterator[Frame]:
-        params = [*self._watch, *([("run", f"{self._run_id}@{self._cursor}")] if self._run_id else [])]
-        with self._connection.stream("stream", params, "text/event-stream") as response:
+        with self._opened() as (response, frames):
             self._response = response
             yield Connected()
-            for message in messages(response.iter_bytes()):
-                if (frame := _decoded(message.data)) is not None:
-                    yield frame
+            for frame in frames:
+                yield frame
                 if isinstance(frame, EventsFrame):
                     self._cursor = frame.cursor
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[tuple[httpx.Response, Iterator[Frame]]]:
+        accepted, self._accepted = self._accepted, None
+        if accepted is not None:
+            with contextlib.closing(accepted.response), self._connection.reading():
+                yield accepted.response, accepted.frames()
+            return
+        params = [*self._watch, *([("run", f"{self._run_id}@{self._cursor}")] if self._run_id else [])]
+        with self._connection.stream("stream", params, "text/event-stream") as response:
+            frames = (frame for message in messages(response.iter_bytes()) if (frame := _decoded(message.data)))
+            yield response, frames
 
     def _put(self, item: Frame | GpurunError | None) -> None:
         while not self._closed.is_set():

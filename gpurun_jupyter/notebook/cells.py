@@ -33,8 +33,9 @@ def run_cell(shell: Any, to: Invocation, line: str, code: str) -> Any:
     chosen = given(options)
     if "kernel" not in chosen and (found := kernelspec.of_this_notebook(shell, to.client)):
         chosen["kernel"] = found
-    run = to.client.submit(code, dir=options["directory"], tell=to.screen.say, **chosen)
-    if options["detach"]:
+    detach = options["detach"]
+    run = to.client.submit(code, dir=options["directory"], tell=to.screen.say, live=not detach, **chosen)
+    if detach:
         screens.show_detached(to.screen, run)
         return None
     return screens.show_waiting(to.screen, run)

@@ -49,7 +49,8 @@ def test_output_arrives_while_the_run_goes_on(server: JupyterServer) -> None:
     with server.http.stream("GET", f"runs/{run_id}/events", headers={"Accept": "text/event-stream"}) as answer:
         first = next(frame for frame in frames(answer) if frame["type"] == "events" and printed(frame))
         assert printed(first) == "early\n"
-        assert server.run(run_id)["state"] == "running"
+        server.wait(run_id, "running")
+        assert server.log(run_id) == "early\n"
 
 
 def test_runs_and_devices_over_one_stream(server: JupyterServer) -> None:
@@ -116,3 +117,24 @@ def test_streams_end_with_the_server(make_server: Callable[..., JupyterServer]) 
 @pytest.mark.parametrize("query", ["", "?watch=weather", "?run=x@1"])
 def test_what_cannot_be_watched_is_refused(server: JupyterServer, query: str) -> None:
     assert server.http.get(f"stream{query}").status_code == 400
+
+
+def test_a_submission_is_answered_with_the_runs_stream_where_that_is_accepted(server: JupyterServer) -> None:
+    headers = {"Accept": "text/event-stream", "Idempotency-Key": "followed"}
+    for _ in range(2):  # the second time it is the same run, from its beginning
+        with server.http.stream("POST", "runs", json={"code": "print('here')"}, headers=headers) as answer:
+            assert answer.status_code == 201
+            told = list(frames(answer))
+        assert told[0]["type"] == "run"
+        assert "".join(printed(frame) for frame in told if frame["type"] == "events") == "here\n"
+        assert told[-1]["run"]["outcome"] == "succeeded"
+    assert len({frame["run"]["id"] for frame in told if frame["type"] == "run"}) == 1
+
+
+def test_a_submission_that_is_followed_says_soon_why_it_waits(server: JupyterServer) -> None:
+    spec = {"code": "1", "wait_for_device": True, "gpu": 3}
+    with server.http.stream("POST", "runs", json=spec, headers={"Accept": "text/event-stream"}) as answer:
+        told = frames(answer)
+        first, second = next(told)["run"], next(told)["run"]
+    assert (first["waiting"], second["waiting"]["position"]) == (None, 1)
+    server.http.post(f"runs/{first['id']}/cancel")

@@ -82,6 +82,9 @@ class FakeServer:
             return httpx.Response(200, json={"name": "python3"})  # a route of Jupyter itself
         if path == "stream":
             return httpx.Response(200, content=self._stream(request))
+        if path == "runs" and "text/event-stream" in request.headers.get("Accept", ""):
+            accepted = _sse({"type": "run", "run": run_record(name=self.end.name)})
+            return httpx.Response(201, content=accepted + self._frames(0))
         if path.endswith("/events"):
             return httpx.Response(200, content=b"".join(encode_line(event) for event in self.events))
         if path.endswith("/log"):
@@ -103,12 +106,15 @@ class FakeServer:
     def _stream(self, request: httpx.Request) -> bytes:
         if "run" not in request.url.params:
             return _sse({"type": "runs", "runs": [self.end]})
+        return self._frames(int(request.url.params["run"].partition(":")[2]))
+
+    def _frames(self, place: int) -> bytes:
         lines = [encode_line(event) for event in self.events]
-        offset = int(request.url.params["run"].partition(":")[2])
+        offset = place
         while offset:
             offset -= len(lines.pop(0))
         shown = lines[:1] if self.cuts else lines
-        place = int(request.url.params["run"].partition(":")[2]) + sum(map(len, shown))
+        place += sum(map(len, shown))
         body = b'{"type":"events","run":"x","cursor":"1:%d","events":[%s]}' % (
             place,
             b",".join(shown).replace(b"\n", b""),

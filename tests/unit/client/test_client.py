@@ -8,6 +8,7 @@ import pytest
 from unit.client_fake import FakeServer, ended, refused, run_record
 
 from gpurun_jupyter.client.http import Broken
+from gpurun_jupyter.client.stream import EventsFrame, RunFrame
 from gpurun_jupyter.core.errors import (
     FileMissing,
     GpurunError,
@@ -19,6 +20,7 @@ from gpurun_jupyter.core.errors import (
     TooLarge,
 )
 from gpurun_jupyter.core.events import Error, Output
+from gpurun_jupyter.core.lifecycle import State
 
 
 @pytest.fixture(autouse=True)
@@ -135,3 +137,24 @@ def test_a_repr_shows_no_secret() -> None:
     server = FakeServer()
     assert repr(server.client) == "<Client http://fake:1/base/>"
     assert repr(server.client.get("last")) == "<Run k3f9x2ab 'digits' succeeded>"
+
+
+def test_the_answer_to_a_submission_is_followed_to_the_end_and_resumed_where_it_breaks() -> None:
+    said = [Output(stream="stdout", text=f"{number}\n") for number in range(3)]
+    server = FakeServer(events=said, cuts=1)
+    run = server.client.submit("1", live=True)
+    assert run.state is State.QUEUED
+    with run.live() as live:
+        frames = list(live.frames())
+    told = [event for frame in frames if isinstance(frame, EventsFrame) for event in frame.known()]
+    assert told == said
+    assert isinstance(frames[-1], RunFrame)
+    assert server.paths() == ["POST runs", "GET stream"]
+    assert server.seen[1].url.params["run"].startswith("k3f9x2ab@1:")
+
+
+def test_a_submission_that_is_refused_raises_whatever_answer_was_asked_for() -> None:
+    server = FakeServer()
+    server.refusals = [refused("no_such_devices", "No agent has 3 GPUs.", 400)]
+    with pytest.raises(NoSuchDevices, match="3 GPUs"):
+        server.client.submit("1", live=True)
