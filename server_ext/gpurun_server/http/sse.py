@@ -12,7 +12,7 @@ from tornado.web import RequestHandler
 from gpurun_jupyter.core.lifecycle import State
 from gpurun_jupyter.core.runs import Run
 from gpurun_server.http.base import GpurunHandler
-from gpurun_server.stream.connection import Watch
+from gpurun_server.stream.connection import Watch, run_frame
 
 _RETRY_MS = 1000
 
@@ -36,10 +36,12 @@ class EventStream:
         handler.set_header("Cache-Control", "no-cache")
         handler.set_header("X-Accel-Buffering", "no")  # a buffering proxy would hold everything back to the end
 
-    async def send_until(self, last: Callable[[bytes], bool]) -> None:
-        """Send frames up to the one that `last` says yes to, or until the connection breaks."""
+    async def send_until(self, last: Callable[[bytes], bool], first: bytes = b"") -> None:
+        """Send the frame `first`, then frames up to the one that `last` says yes to or until the connection breaks."""
         try:
             self._handler.write(f"retry: {_RETRY_MS}\n\n")
+            if first:
+                self._handler.write(_as_event(first))
             await self._handler.flush()
             async with aclosing(self.connection.frames()) as frames:
                 async for frame in frames:
@@ -69,7 +71,7 @@ async def follow_accepted(handler: GpurunHandler, run: Run) -> None:
     """The same for a run that was accepted by this request."""
     stream = EventStream(handler)
     stream.connection.watch_accepted(run)
-    await stream.send_until(_says_finished)
+    await stream.send_until(_says_finished, first=run_frame(run))
 
 
 def _says_finished(frame: bytes) -> bool:

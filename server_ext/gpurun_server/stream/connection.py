@@ -131,12 +131,14 @@ class LiveConnection:
         self._watched[run_id] = _WatchedRun(Tail(self._home, run_id, cursor))
 
     def watch_accepted(self, run: Run) -> None:
-        """Begin to watch a run that was accepted just now: what is known of it goes out first.
+        """Begin to watch a run of which the client has just been told that it is queued.
 
         Why it waits is worked out a little later, unless it has been started by then, as most are.
         """
-        self._watched[run.id] = _WatchedRun(Tail(self._home, run.id, START_OF_LOG), run.revision, row_rung=False)
-        self._pending.append(run_frame(run))
+        told = run.state is State.QUEUED  # else it was accepted by an earlier request
+        self._watched[run.id] = _WatchedRun(
+            Tail(self._home, run.id, START_OF_LOG), run.revision if told else -1, row_rung=not told
+        )
         asyncio.get_running_loop().call_later(SLOW_S, self.wake, {"queue"}, {run.id})
 
     def _unwatch(self, wish: Unwatch) -> None:
