@@ -78,13 +78,20 @@ def measure(runs: int) -> dict[str, float]:
 
 
 def used_s(server: JupyterServer) -> dict[str, float]:
-    """CPU seconds used so far by the server, the agent, and the forks that have ended: runners and interpreters."""
+    """CPU seconds used so far by the server, by the agent, and by runners with the interpreters that they started."""
     agent = server.agent()
     assert agent is not None
-    used = {name: process.cpu_times() for name, process in (("server", psutil.Process(server.pid)), ("agent", agent))}
-    used_s = {name: times.user + times.system for name, times in used.items()}
-    forks = [child.cpu_times() for child in agent.children() if "gpurun_jupyter.agent.forking" in child.cmdline()]
-    return used_s | {"runners": sum(times.children_user + times.children_system for times in forks)}
+    parents = [child for child in agent.children() if "gpurun_jupyter.agent.forking" in child.cmdline()]
+    living = [runner for parent in parents for runner in parent.children()]
+    ended = sum(times.children_user + times.children_system for times in (one.cpu_times() for one in parents))
+    return {"server": own_s(psutil.Process(server.pid)), "agent": own_s(agent)} | {
+        "runners": ended + sum(own_s(runner, with_ended=True) for runner in living)
+    }
+
+
+def own_s(process: psutil.Process, *, with_ended: bool = False) -> float:
+    times = process.cpu_times()
+    return times.user + times.system + (times.children_user + times.children_system if with_ended else 0.0)
 
 
 def bare_interpreters(runs: int) -> float:
