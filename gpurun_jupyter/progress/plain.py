@@ -1,23 +1,25 @@
-"""Ordinary text on its way through: all it loses are the markers, which become Progress events."""
+"""Ordinary text on its way through: all it loses are markers and managers' lines, which become events."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from gpurun_jupyter.core.events import Metric, Output, Progress
-from gpurun_jupyter.progress import markers
-from gpurun_jupyter.progress.bars import Bars
+from gpurun_jupyter.core.events import Meta, Metric, Output, Progress
+from gpurun_jupyter.progress import markers, vtm
+from gpurun_jupyter.progress.lines import Lines
 from gpurun_jupyter.progress.readings import Reading
+from gpurun_jupyter.progress.roster import Roster
 
-Emitted = Output | Progress | Metric
+Emitted = Output | Progress | Metric | Meta
 
 
 class Plain:
     """One stream's ordinary text. `held` is the beginning of what may become a marker."""
 
-    def __init__(self, stream: Literal["stdout", "stderr"], bars: Bars) -> None:
+    def __init__(self, stream: Literal["stdout", "stderr"], bars: Roster) -> None:
         self._stream = stream
         self._bars = bars
+        self._lines = Lines(bars)
         self._events: list[Emitted] = []
         self._swallow_newline = False
         self.held = ""
@@ -43,7 +45,7 @@ class Plain:
         self._events += news
 
     def write(self, text: str) -> None:
-        """Text as it is: no markers are looked for."""
+        """Text as it is: nothing is looked for in it."""
         if not text:
             return
         last = self._events[-1] if self._events else None
@@ -53,6 +55,19 @@ class Plain:
             self._events.append(Output(stream=self._stream, text=text))
         self.at_line_start = text[-1] == "\n"
 
+    def say(self, text: str) -> None:
+        """Text without markers, whose lines may say something."""
+        if text:
+            self.write(text)
+            self._events += self._lines.read(text)
+
+    def may_hold_marker(self, text: str) -> bool:
+        """Whether a marker is in the text, or its end may begin one. To look for a rare letter costs nothing."""
+        tail = text[-len(vtm.PREFIXES[1]) :]
+        if "[" in tail or "V" in tail:
+            return True
+        return ("G" in text and "PROGRESS:" in text) or ("V" in text and "VTM_" in text)
+
     def read(self, text: str) -> None:
         """Text without carriage returns, which may hold markers."""
         text, self.held = self.held + text, ""
@@ -60,19 +75,30 @@ class Plain:
             text = text.removeprefix("\n")
             self._swallow_newline = False
         position = 0
-        while (start := text.find(markers.PREFIX, position)) >= 0:
-            self.write(text[position:start])
-            position = self._marker(text, start)
+        while (start := self._next_marker(text, position)) >= 0:
+            self.say(text[position:start])
+            position = self._marker(text, start) if text[start] == "[" else self._managers_line(text, start)
             if position < 0:
                 return
-        keep = _unfinished_prefix(text, position)
-        self.write(text[position:keep])
+        keep = self._unfinished(text, position)
+        self.say(text[position:keep])
         self.held = text[keep:]
 
     def release(self) -> None:
-        """Nothing more can come that belongs to what is held: it is ordinary text."""
+        """Nothing more can come that belongs to what is held: it is ordinary text, or a manager's line without end."""
         held, self.held = self.held, ""
-        self.write(held)
+        if held.startswith("VTM_") and self._take_managers_line(held):
+            return
+        self.say(held)
+
+    def _next_marker(self, text: str, position: int) -> int:
+        found = text.find(markers.PREFIX, position)
+        for line in vtm.START.finditer(text, position) if "VTM_" in text else ():
+            if 0 <= found < line.start():
+                break
+            if line.start() > 0 or self.at_line_start:
+                return line.start()
+        return found
 
     def _marker(self, text: str, start: int) -> int:
         """Deal with the marker at `start`; returns where to go on, or -1 where its end has not come yet."""
@@ -83,11 +109,11 @@ class Plain:
         if len(piece) < markers.MAX_CHARS and "]" not in piece and "\n" not in piece:
             self.held = piece
             return -1
-        self.write(markers.PREFIX)
+        self.say(markers.PREFIX)
         return start + len(markers.PREFIX)
 
     def _found(self, text: str, end: int, reading: Reading) -> int:
-        self.tell(self._bars.find("marker", "", 0).show(reading, ""))
+        self.tell(self._bars.show(self._bars.source("marker"), reading, ""))
         if not self.at_line_start:
             return end  # between other text: only the marker goes
         # The marker was all there was on its line: the line's end goes with it.
@@ -95,10 +121,32 @@ class Plain:
             self._swallow_newline = True
         return end + (text[end : end + 1] == "\n")
 
+    def _managers_line(self, text: str, start: int) -> int:
+        """The same for a manager's line, which must end with the line."""
+        end = text.find("\n", start, start + vtm.MAX_CHARS)
+        if end < 0 and len(text) - start < vtm.MAX_CHARS:
+            self.held = text[start:]
+            return -1
+        if end >= 0 and self._take_managers_line(text[start:end]):
+            return end + 1
+        self.say("VTM_")
+        return start + len("VTM_")
 
-def _unfinished_prefix(text: str, start: int) -> int:
-    """Where the text's last characters may begin a marker; the text's length where they cannot."""
-    for length in range(min(len(markers.PREFIX) - 1, len(text) - start), 0, -1):
-        if text.endswith(markers.PREFIX[:length]):
-            return len(text) - length
-    return len(text)
+    def _take_managers_line(self, line: str) -> bool:
+        said = vtm.read(line)
+        if isinstance(said, Reading):
+            self.tell(self._bars.show(self._bars.source("manager"), said, ""))
+        elif said:
+            self._events.append(said)
+        return said is not None
+
+    def _unfinished(self, text: str, start: int) -> int:
+        """Where the text's last characters may begin a marker; the text's length where they cannot."""
+        line = text.rfind("\n", start) + 1 or start
+        begun = text[line:]
+        if begun and (line > start or self.at_line_start) and any(one.startswith(begun) for one in vtm.PREFIXES):
+            return line
+        for length in range(min(len(markers.PREFIX) - 1, len(text) - start), 0, -1):
+            if text.endswith(markers.PREFIX[:length]):
+                return len(text) - length
+        return len(text)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gpurun_jupyter.core.events import Metric, Progress
-from gpurun_jupyter.progress.bars import Bar, Bars, same_kind
+from gpurun_jupyter.progress.bars import Bar, continues, parent_of
 from gpurun_jupyter.progress.readings import Reading
+from gpurun_jupyter.progress.roster import Roster
 
 MAX_ROWS = 64
 
@@ -26,7 +27,7 @@ class _Row:
 class Region:
     """The rows since the last ordinary text; `y` is the one that the cursor is in."""
 
-    def __init__(self, group: str, bars: Bars) -> None:
+    def __init__(self, group: str, bars: Roster) -> None:
         self._group = group
         self._bars = bars
         self._rows = [_Row()]
@@ -64,7 +65,7 @@ class Region:
         self._take_out(bar)
         row.bar, row.wiped = bar, False
         went_on = bar.seen is not None and seen.done > bar.seen.done
-        return lines, [*(self._complete_inside(bar) if went_on else []), *bar.show(seen, text)]
+        return lines, [*(self._complete_inside(bar) if went_on else []), *self._bars.show(bar, seen, text)]
 
     def wipe(self) -> None:
         """The cursor's row was overwritten with nothing."""
@@ -124,21 +125,15 @@ class Region:
         for bar in [*drawn, *self._floating]:
             if bar.seen and (bar.seen.label, bar.seen.total) == (seen.label, seen.total):
                 return bar
-        if here and here.seen and _continues(here.seen, seen):
+        if here and here.seen and continues(here.seen, seen):
+            self._bars.rename(here, self._group, seen, self.y)
             return here
-        bar = self._bars.find(self._group, seen.label, self.y)
+        bar = self._bars.find(self._group, seen, self.y)
         if bar is not here and bar in drawn:
-            bar = self._bars.add(self._group, seen.label, self.y)
-        bar.parent = self._parent(seen)
-        return bar
-
-    def _parent(self, seen: Reading) -> str | None:
-        """The bar above, unless they are siblings such as `gpu 0` and `gpu 1`, or that one is through."""
+            bar = self._bars.add(self._group, seen, self.y)
         above = [row.bar for row in self._rows[: self.y] if row.bar and row.bar.seen]
-        if not above or above[-1].complete:
-            return None
-        nearest = above[-1]
-        return nearest.parent if nearest.seen and same_kind(nearest.seen.label, seen.label) else nearest.id
+        bar.parent = parent_of(above, seen.label) or bar.parent
+        return bar
 
     def _take_out(self, bar: Bar) -> None:
         for row in self._rows:
@@ -151,7 +146,7 @@ class Region:
         """A bar inside was wiped and the outer one goes on: its last steps were not drawn."""
         ended = [bar for bar in self._wiped if bar.parent == outer.id]
         self._wiped = [bar for bar in self._wiped if bar.parent != outer.id]
-        return [event for bar in ended for event in bar.complete_silently()]
+        return [event for bar in ended for event in self._bars.complete(bar)]
 
     def _float(self, rows: list[_Row]) -> None:
         for row in rows:
@@ -160,13 +155,6 @@ class Region:
                 self.suspended = True
                 row.bar, row.wiped = None, True
         del self._floating[:-MAX_ROWS]
-
-
-def _continues(before: Reading, now: Reading) -> bool:
-    """Whether a redraw in the same row is the same bar, with a new description or a corrected total."""
-    if before.label == now.label:
-        return True
-    return before.total == now.total and now.done >= before.done and before.done != before.total
 
 
 def _is_complete(row: _Row) -> bool:

@@ -1,7 +1,8 @@
 """One stream of text, read as a terminal would as far as bars need: carriage returns, newlines, cursor up.
 
 Ordinary text passes at once. What follows a carriage return waits for its end (another one, a newline, a
-movement of the cursor), because it may be a bar; one that is recognisably whole is told of at once.
+movement of the cursor), because it may be a bar; one that is recognisably whole is told of at once. While the cursor is
+hidden, a live display is drawn: display.py reads that.
 """
 
 from __future__ import annotations
@@ -10,16 +11,15 @@ import re
 from enum import Enum
 from typing import Literal
 
-from gpurun_jupyter.progress import markers, tqdm
-from gpurun_jupyter.progress.bars import Bars
+from gpurun_jupyter.progress import markers, osc
+from gpurun_jupyter.progress.display import Display, Shown
 from gpurun_jupyter.progress.plain import Emitted, Plain
-from gpurun_jupyter.progress.readings import MAX_HELD_CHARS, Reading, without_colours
+from gpurun_jupyter.progress.readings import MAX_HELD_CHARS, Reading, without_colours, without_moves
+from gpurun_jupyter.progress.recognise import recognise
 from gpurun_jupyter.progress.region import Region
+from gpurun_jupyter.progress.roster import Roster
 
-#: Asked in this order what a piece of text after a carriage return is.
-RECOGNISERS = (tqdm.read,)
-
-_CONTROL = re.compile(r"\r|\n|\x1b\[(\d*)A")
+_CONTROL = re.compile(r"\r|\n|\x08+|\x1b\[(\d*)A")
 _PART_OF_CONTROL = re.compile(r"\x1b(?:\[\d{0,4})?")
 _LINE_END = re.compile(r"\r+\n")
 
@@ -33,33 +33,109 @@ class _Mode(Enum):
 class Screen:
     """The decoder of one stream."""
 
-    def __init__(self, stream: Literal["stdout", "stderr"], bars: Bars) -> None:
+    def __init__(self, stream: Literal["stdout", "stderr"], bars: Roster) -> None:
+        self._stream = stream
+        self._bars = bars
         self._plain = Plain(stream, bars)
         self._region = Region(stream, bars)
+        self._display: Display | None = None
         self._mode = _Mode.TEXT
+        self._escape = ""  # the beginning of a control sequence about the terminal
         self._held = ""  # of a frame, of a control sequence, or newlines that may turn out to be movements
         self._carriage_return = ""  # the last character was one: with a newline it is only a line's end
         self._line_open = False  # ordinary text stands in the region's first row
 
     def feed(self, text: str) -> list[Emitted]:
         """Take text in; returns what came of it."""
-        if not self._pass_plain(text):
-            rest = self._held + self._newlines_only(text)
-            self._held = ""
-            while rest:
-                rest = self._step(rest)
-            self._tell_whole_bar()
+        if self._passes(text):
+            self._plain.say(text if "\r" not in text else text.replace("\r\n", "\n"))
+        elif self._escape or osc.is_in(text):
+            text = self._escape + text
+            begun = osc.begun(text)
+            self._escape = text[begun:]
+            for piece, said in osc.split(text[:begun]):
+                self._draw_text(piece)
+                self._obey(said)
+        else:
+            self._draw_text(text)
         return self._plain.take()
 
     def idle(self) -> list[Emitted]:
-        """The run is quiet: pass on as ordinary text what is held and does not look like a bar."""
-        if self._mode is _Mode.FRAME and self._held.strip() and not _recognise(self._held):
-            held, self._held = self._held, ""
-            self._ordinary(held)
+        """The run is quiet: pass on as ordinary text what is held and does not look like a bar, and tell of bars."""
+        escape, self._escape = self._escape, ""
+        self._draw_text(escape)
+        if self._display:
+            self._show(self._display.idle())
+        elif self._mode is _Mode.TEXT:
+            self._plain.release()
+        elif self._mode is _Mode.FRAME and self._held.strip():
+            seen = recognise(self._held)
+            if seen:
+                self._draw(seen, self._held)
+            else:
+                held, self._held = self._held, ""
+                self._ordinary(held)
         return self._plain.take()
 
     def end(self) -> list[Emitted]:
         """The text is at its end: give out what is held, and a line for every bar that had none yet."""
+        escape, self._escape = self._escape, ""
+        self._draw_text(escape)
+        self._end_display()
+        self._settle()
+        return self._plain.take()
+
+    def _passes(self, text: str) -> bool:
+        """Whether the text can go the short way of text in which nothing is folded."""
+        if self._mode is not _Mode.TEXT or self._display or self._held or self._carriage_return or self._escape:
+            return False
+        if "\x1b" in text and osc.is_in(text):
+            return False
+        if "\r" in text and text.count("\r") != text.count("\r\n"):
+            return False
+        return bool(text) and self._plain.settled and not (self._region.suspended or self._plain.may_hold_marker(text))
+
+    def _draw_text(self, text: str) -> None:
+        """Take in text without control sequences about the terminal."""
+        if not text:
+            return
+        text = self._newlines_only(text)
+        if self._display:
+            self._show(self._display.feed(text))
+            return
+        rest = self._held + text
+        self._held = ""
+        while rest:
+            rest = self._step(rest)
+        self._tell_whole_bar()
+
+    def _obey(self, said: Reading | bool | None) -> None:
+        if isinstance(said, Reading):
+            self._plain.tell(self._bars.show(self._bars.source("osc"), said, ""))
+        elif said is False:
+            self._end_display()
+        elif said and not self._display:
+            self._settle()
+            self._display = Display(self._stream, self._bars)
+
+    def _end_display(self) -> None:
+        """The cursor is back, or will not come: what the display shows is logged."""
+        if not self._display:
+            return
+        shown, rows = self._display.end()
+        self._display = None
+        self._show(shown)
+        self._plain.release()
+        if rows and not self._plain.at_line_start:
+            self._plain.write("\n")
+        self._plain.write(rows)
+
+    def _show(self, shown: Shown) -> None:
+        self._plain.tell(shown.news)
+        self._plain.read(shown.text)
+
+    def _settle(self) -> None:
+        """No more comes that belongs to what is held or drawn."""
         held, self._held = self._held, ""
         if self._mode is _Mode.FRAME:
             self._plain.read(self._decide(held, ""))
@@ -71,18 +147,8 @@ class Screen:
         self._carriage_return = ""
         self._line_open = self._line_open or not self._plain.at_line_start
         self._log(self._region.end())
+        self._line_open = False
         self._mode = _Mode.TEXT
-        return self._plain.take()
-
-    def _pass_plain(self, text: str) -> bool:
-        """The short way of text that nothing here could change; whether it was taken."""
-        if self._mode is not _Mode.TEXT or self._held or self._carriage_return or not self._plain.settled:
-            return False
-        tail = text[-len(markers.PREFIX) :]
-        if self._region.suspended or "\r" in text or "[" in tail or markers.PREFIX in text:
-            return False
-        self._plain.write(text)
-        return True
 
     def _newlines_only(self, text: str) -> str:
         """Line ends as newlines; a carriage return at the end of the text waits for what follows."""
@@ -131,7 +197,7 @@ class Screen:
 
     def _decide(self, frame: str, control: str) -> str:
         """Deal with a frame and the control that ended it; returns what is to be read as ordinary text."""
-        seen = _recognise(frame)
+        seen = recognise(frame)
         if seen:
             self._draw(seen, frame)
             behind = frame[seen.end :]
@@ -145,7 +211,7 @@ class Screen:
         return ""
 
     def _draw(self, seen: Reading, frame: str) -> None:
-        lines, news = self._region.draw(seen, frame[: seen.end])
+        lines, news = self._region.draw(seen, without_moves(frame[: seen.end]))
         self._log(lines)
         self._plain.tell(news)
 
@@ -193,7 +259,7 @@ class Screen:
 
     def _control(self, control: str) -> None:
         """Move the cursor."""
-        self._mode = _Mode.FRAME if control == "\r" else _Mode.MOVED
+        self._mode = _Mode.FRAME if control[:1] in ("\r", "\b") else _Mode.MOVED
         if control == "\n":
             self._log(self._region.down())
         elif control.startswith("\x1b"):
@@ -208,11 +274,6 @@ class Screen:
     def _tell_whole_bar(self) -> None:
         """Tell of a bar that is there as a whole without waiting for what ends its frame."""
         if self._mode is _Mode.FRAME and self._held:
-            seen = _recognise(self._held)
+            seen = recognise(self._held)
             if seen and seen.closed:
                 self._draw(seen, self._held)
-
-
-def _recognise(frame: str) -> Reading | None:
-    readings = (read(frame) for read in RECOGNISERS)
-    return next((reading for reading in readings if reading), None)

@@ -11,13 +11,14 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from gpurun_jupyter.progress.readings import Reading, parse_pairs, short_label
+from gpurun_jupyter.progress.readings import Reading, parse_pairs, seconds_of, short_label
 
 _NUMBER = r"\d+(?:\.\d*)?(?:e[+-]?\d+)?[kMGTPEZY]?"
 _TIME = r"-?(?:\d+:)?\d+:\d\d"
 _METER = re.compile(rf"\[{_TIME}(?:<({_TIME}|\?))?, *([\d.]+|\?)([^\],/]*/[^\],]+)")
 _COUNT = re.compile(rf"(?:\d{{1,3}}%(?:\|[^|]*\||\s))?\s*(?<![\w.])({_NUMBER})/({_NUMBER}|\?)\s*$")
 _BAR = re.compile(rf"(\d{{1,3}})%\|[^|]*(?:\||$)\s*(?:({_NUMBER})/({_NUMBER})(?![\w.]))?")
+_EMPTY_BAR = re.compile(r":? *\|[^|]*\|\s*$")  # Lightning's, before it knows the total: `label: |    | 0/? [...]`
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _USUAL_UNITS = ("it", "B")
 _SCALE = {"k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18, "Z": 1e21, "Y": 1e24}
@@ -72,7 +73,7 @@ def _read_metered(frame: str, meter: _Meter) -> Reading | None:
         return None
     done, total = counted[1], counted[2] if counted.re is _COUNT else "?"
     return Reading(
-        label=short_label(head[: counted.start()]),
+        label=short_label(_EMPTY_BAR.sub("", head[: counted.start()])),
         done=_number(done),
         total=None if total == "?" else _number(total),
         rate=_rate(meter, scaled=not (done + total).strip("?").isdecimal()),
@@ -125,9 +126,4 @@ def _rate(meter: _Meter, *, scaled: bool) -> float | None:
 
 
 def _seconds(text: str | None) -> float | None:
-    if not text or text == "?":
-        return None
-    seconds = 0.0
-    for part in text.lstrip("-").split(":"):
-        seconds = seconds * 60 + int(part)
-    return seconds
+    return None if not text or text == "?" else seconds_of(text)

@@ -32,7 +32,9 @@ class Classifier(lightning.LightningModule):
 
 def train(bar, epochs: int, library: str, digits: str) -> None:
     """Fit, then tell the final metrics as the bar rounds them."""
-    trainer = lightning.Trainer(max_epochs=epochs, callbacks=[bar], logger=False, accelerator="cpu", log_every_n_steps=1)
+    trainer = lightning.Trainer(
+        max_epochs=epochs, callbacks=[bar], logger=False, accelerator="cpu", log_every_n_steps=1
+    )
     loader = torch.utils.data.DataLoader
     trainer.fit(Classifier(), loader(points(960), batch_size=32), loader(points(320, 1), batch_size=32))
     metrics = {name: float(format(value.item(), digits)) for name, value in trainer.callback_metrics.items()}

@@ -22,7 +22,11 @@ class Slow(keras.callbacks.Callback):
 
 keras.utils.set_random_seed(0)
 model = keras.Sequential(
-    [keras.Input((FEATURES,)), keras.layers.Dense(32, activation="relu"), keras.layers.Dense(CLASSES, activation="softmax")]
+    [
+        keras.Input((FEATURES,)),
+        keras.layers.Dense(32, activation="relu"),
+        keras.layers.Dense(CLASSES, activation="softmax"),
+    ]
 )
 model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
 history = model.fit(
