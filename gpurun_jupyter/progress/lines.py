@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from gpurun_jupyter.core.events import Metric, Progress
 from gpurun_jupyter.progress import logged, ultralytics
 from gpurun_jupyter.progress.readings import without_colours
@@ -14,6 +16,11 @@ ARGUMENTS_WITHIN_CHARS = 100_000
 
 News = list[Progress | Metric]
 
+#: With these a line begins that may say something.
+_STARTS = frozenset("{Ee")
+_DICT = re.compile(r"\n\{\s*(?:'[^'\n]*'|\"[^\"\n]*\")\s*:\s*['\"]?(?:[\d.+-]|nan|NaN|inf|Inf)")
+_EPOCH = re.compile(r"\n(?=[Ee](?:poch|POCH)\b)")
+
 
 class Lines:
     """One stream's ordinary text, line by line. `begun` is the line that has no end yet, as far as it matters."""
@@ -23,6 +30,12 @@ class Lines:
         self._begun = ""
         self._early_chars = ARGUMENTS_WITHIN_CHARS
 
+    def may_say(self, text: str) -> bool:
+        """Whether the text has to be read: a whole line that begins like none of those that say something need not."""
+        if self._begun or text[0] in _STARTS or self._early_chars > 0 or self._bars.has_table:
+            return True
+        return text.find("\n") != len(text) - 1
+
     def read(self, text: str) -> News:
         """Take text in; returns what its lines say. Most text is passed over without being cut into lines."""
         first = text.find("\n")
@@ -30,32 +43,38 @@ class Lines:
             if len(self._begun) <= MAX_CHARS:
                 self._begun += text[: MAX_CHARS + 1]
             return []
+        line = self._begun + text[:first] if self._begun else text[:first]
+        news = self._line(line) if line[:1] in _STARTS or self._early_chars > 0 or self._bars.has_table else []
         last = text.rfind("\n")
-        news = self._line(self._begun + text[:first])
-        self._begun = text[last + 1 : last + MAX_CHARS + 2]
-        if last > first and self._worth_reading(text):
-            for line in text[first + 1 : last].split("\n"):
+        self._begun = text[last + 1 : last + MAX_CHARS + 2] if last + 1 < len(text) else ""
+        if last > first:
+            for line in self._candidates(text, first, last):
                 news += self._line(line)
-        elif self._early_chars > 0:
-            self._early_chars -= last - first
         return news
 
-    def _worth_reading(self, text: str) -> bool:
-        if "{" in text and ("\n{'" in text or '\n{"' in text):
-            return True
-        if "/" in text and ("poch " in text or "poch:" in text or "POCH " in text):
-            return True
-        return self._bars.has_table or (self._early_chars > 0 and "pochs" in text.lower())
+    def _candidates(self, text: str, first: int, last: int) -> list[str]:
+        """The lines between that may say something. To look for a single letter costs nothing, so that goes first."""
+        early = self._early_chars > 0 and "pochs" in text.lower()
+        table = self._bars.has_table and ("GPU_mem" in text or " all " in text)
+        if early or table:
+            return text[first + 1 : last].split("\n")
+        if self._early_chars > 0:
+            self._early_chars -= last - first
+        starts = []
+        if "{" in text and ("'" in text or '"' in text):
+            starts += [found.start() for found in _DICT.finditer(text, first)]
+        if "/" in text and ("poch" in text or "POCH" in text):
+            starts += [found.start() for found in _EPOCH.finditer(text, first)]
+        return [text[start + 1 : text.find("\n", start + 1)] for start in sorted(starts) if start < last]
 
     def _line(self, line: str) -> News:
         early, self._early_chars = self._early_chars > 0, self._early_chars - len(line) - 1
         if len(line) > MAX_CHARS:
             return []
-        start = line[:1]
-        if start == "{":
+        if line[:1] == "{":
             metric = logged.read(line)
             return [metric] if metric else []
-        if start in "Ee" and line[1:5].lower() == "poch" and "/" in line:
+        if line[:5].lower() == "epoch" and "/" in line:
             return [*self._bars.epochs.announce(line)]
         if self._bars.has_table:
             return self._table(line)

@@ -10,6 +10,8 @@ from gpurun_jupyter.progress.lines import Lines
 from gpurun_jupyter.progress.readings import Reading
 from gpurun_jupyter.progress.roster import Roster
 
+_LONGEST_PREFIX = max(len(prefix) for prefix in (markers.PREFIX, *vtm.PREFIXES))
+
 Emitted = Output | Progress | Metric | Meta
 
 
@@ -61,12 +63,19 @@ class Plain:
             self.write(text)
             self._events += self._lines.read(text)
 
-    def may_hold_marker(self, text: str) -> bool:
-        """Whether a marker is in the text, or its end may begin one. To look for a rare letter costs nothing."""
-        tail = text[-len(vtm.PREFIXES[1]) :]
-        if "[" in tail or "V" in tail:
-            return True
-        return ("G" in text and "PROGRESS:" in text) or ("V" in text and "VTM_" in text)
+    def pass_on(self, text: str) -> list[Emitted] | None:
+        """The short way of text in which there is nothing to fold; None where there may be a marker in it.
+
+        It must be quick: most that runs print comes through here. To look for a single letter costs nothing.
+        """
+        if ("G" in text and "PROGRESS:" in text) or ("V" in text and "VTM_" in text):
+            return None
+        tail = text[-_LONGEST_PREFIX:]
+        if ("[" in tail or "V" in tail) and self._unfinished(text, len(text) - len(tail)) < len(text):
+            return None
+        self.at_line_start = text[-1] == "\n"
+        output: Emitted = Output(stream=self._stream, text=text)
+        return [output, *self._lines.read(text)] if self._lines.may_say(text) else [output]
 
     def read(self, text: str) -> None:
         """Text without carriage returns, which may hold markers."""
@@ -141,12 +150,11 @@ class Plain:
         return said is not None
 
     def _unfinished(self, text: str, start: int) -> int:
-        """Where the text's last characters may begin a marker; the text's length where they cannot."""
-        line = text.rfind("\n", start) + 1 or start
-        begun = text[line:]
-        if begun and (line > start or self.at_line_start) and any(one.startswith(begun) for one in vtm.PREFIXES):
-            return line
-        for length in range(min(len(markers.PREFIX) - 1, len(text) - start), 0, -1):
-            if text.endswith(markers.PREFIX[:length]):
-                return len(text) - length
-        return len(text)
+        """Where the text's last characters, from `start` on, may begin a marker; its length where they cannot."""
+        line = text.rfind("\n", start) + 1
+        begun = text[line or start :]
+        at_line_start = line > 0 or (self.at_line_start if start == 0 else text[start - 1] == "\n")
+        if begun and at_line_start and any(one.startswith(begun) for one in vtm.PREFIXES):
+            return line or start
+        bracket = text.rfind("[", max(start, len(text) - len(markers.PREFIX)))
+        return bracket if bracket >= 0 and markers.PREFIX.startswith(text[bracket:]) else len(text)

@@ -44,21 +44,29 @@ class Screen:
         self._held = ""  # of a frame, of a control sequence, or newlines that may turn out to be movements
         self._carriage_return = ""  # the last character was one: with a newline it is only a line's end
         self._line_open = False  # ordinary text stands in the region's first row
+        self._calm = True
 
     def feed(self, text: str) -> list[Emitted]:
         """Take text in; returns what came of it."""
-        if self._passes(text):
-            self._plain.say(text if "\r" not in text else text.replace("\r\n", "\n"))
-        elif self._escape or osc.is_in(text):
-            text = self._escape + text
-            begun = osc.begun(text)
-            self._escape = text[begun:]
-            for piece, said in osc.split(text[:begun]):
-                self._draw_text(piece)
-                self._obey(said)
-        else:
-            self._draw_text(text)
+        if self._calm and text and ("\x1b" not in text or not osc.is_in(text)):
+            if "\r" in text:
+                text = text.replace("\r\n", "\n")
+            if "\r" not in text and (passed := self._plain.pass_on(text)) is not None:
+                return passed
+        self._feed(text)
+        self._calm = self._is_calm()
         return self._plain.take()
+
+    def _feed(self, text: str) -> None:
+        if not (self._escape or osc.is_in(text)):
+            self._draw_text(text)
+            return
+        text = self._escape + text
+        begun = osc.begun(text)
+        self._escape = text[begun:]
+        for piece, said in osc.split(text[:begun]):
+            self._draw_text(piece)
+            self._obey(said)
 
     def idle(self) -> list[Emitted]:
         """The run is quiet: pass on as ordinary text what is held and does not look like a bar, and tell of bars."""
@@ -75,6 +83,7 @@ class Screen:
             else:
                 held, self._held = self._held, ""
                 self._ordinary(held)
+        self._calm = self._is_calm()
         return self._plain.take()
 
     def end(self) -> list[Emitted]:
@@ -83,17 +92,14 @@ class Screen:
         self._draw_text(escape)
         self._end_display()
         self._settle()
+        self._calm = self._is_calm()
         return self._plain.take()
 
-    def _passes(self, text: str) -> bool:
-        """Whether the text can go the short way of text in which nothing is folded."""
-        if self._mode is not _Mode.TEXT or self._display or self._held or self._carriage_return or self._escape:
+    def _is_calm(self) -> bool:
+        """Whether nothing is held or drawn that the next text could have to do with."""
+        if self._mode is not _Mode.TEXT or self._display or self._region.suspended:
             return False
-        if "\x1b" in text and osc.is_in(text):
-            return False
-        if "\r" in text and text.count("\r") != text.count("\r\n"):
-            return False
-        return bool(text) and self._plain.settled and not (self._region.suspended or self._plain.may_hold_marker(text))
+        return self._plain.settled and not (self._held or self._carriage_return or self._escape)
 
     def _draw_text(self, text: str) -> None:
         """Take in text without control sequences about the terminal."""
