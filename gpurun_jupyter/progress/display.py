@@ -9,10 +9,9 @@ back.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
-from gpurun_jupyter.core.events import Metric, Progress
 from gpurun_jupyter.progress.bars import Bar, continues, parent_of
+from gpurun_jupyter.progress.plain import Plain
 from gpurun_jupyter.progress.readings import MAX_HELD_CHARS, Reading, without_colours, without_moves
 from gpurun_jupyter.progress.recognise import recognise
 from gpurun_jupyter.progress.roster import Roster
@@ -26,22 +25,17 @@ _INDENT = " " * 12
 #: Where a row of a display ends, and what another stream wrote there without knowing of the display begins.
 _ROW_END = re.compile(r"\x1b\[0m *(?=\S)(?!\x1b)")
 
-News = list[Progress | Metric]
-
-
-class Shown(NamedTuple):
-    """What came of a piece of text: ordinary text that was printed above the display, and news of its bars."""
-
-    text: str
-    news: News
-
 
 class Display:
-    """The rows since the last text that is sure to stay; `_y` is the row of the cursor."""
+    """The rows since the last text that is sure to stay; `_y` is the row of the cursor.
 
-    def __init__(self, group: str, bars: Roster) -> None:
+    Ordinary text that was printed above the display, and news of its bars, go to `plain` in order.
+    """
+
+    def __init__(self, group: str, bars: Roster, plain: Plain) -> None:
         self._group = f"{group} display"
         self._bars = bars
+        self._plain = plain
         self._rows = [""]
         self._y = 0
         self._held = ""
@@ -50,40 +44,41 @@ class Display:
         self._drawn = False  # something was drawn that has not been read
         self._height: int | None = None  # rows of the frame before
         self._bars_before: list[Bar] = []
-        self._text = ""
         self._foreign = ""
 
-    def feed(self, text: str) -> Shown:
-        """Draw text; returns what is sure by now."""
+    def feed(self, text: str) -> None:
+        """Draw text."""
         text, self._held = self._held + text, ""
         begun = _BEGUN.search(text)
         if begun:
             text, self._held = text[: begun.start()], begun[0]
-        news: News = []
         position = 0
         for control in _CONTROL.finditer(text):
             self._put(text[position : control.start()])
             if self._drawn and control[0] != "\n":
-                news += self._read()
+                self._read()
             self._move(control)
             position = control.end()
         self._put(text[position:])
-        return Shown(self._take(), news)
 
-    def idle(self) -> Shown:
+    def idle(self) -> None:
         """Nothing came for a while: the frame is whole, and rows above its bars need not wait for the next."""
-        news = self._read() if self._drawn else []
-        sure = len(self._rows) - 1 if self._height is None else len(self._rows) - self._height
+        if self._drawn:
+            self._read()
+        sure = len(self._rows) - (self._height or 1)
         ahead = next((number for number, row in enumerate(self._rows) if recognise(row)), len(self._rows))
         self._let_go(max(0, min(sure, ahead, self._y)))
-        return Shown(self._take(), news)
 
-    def end(self) -> tuple[Shown, str]:
-        """The cursor is back, or the text at its end: what came of it, and the rows that stay as they are drawn."""
+    def end(self) -> None:
+        """The cursor is back, or the text at its end: the rows stay as they are drawn."""
         self._put(self._held)
-        news = self._read() if self._drawn else []
+        if self._drawn:
+            self._read()
+        self._plain.release()
         rows = "".join(f"{_tidy(row)}\n" for row in self._rows)
-        return Shown(self._take(), news), f"{rows.rstrip()}\n" if without_colours(rows).strip() else ""
+        if without_colours(rows).strip():
+            self._plain.write("" if self._plain.at_line_start else "\n")
+            self._plain.write(f"{rows.rstrip()}\n")
 
     def _put(self, text: str) -> None:
         if not text:
@@ -95,7 +90,7 @@ class Display:
         self._rows[self._y] += text
         self._drawn = True
         while len(self._rows[self._y]) > MAX_HELD_CHARS:
-            self._text += self._rows[self._y][:MAX_HELD_CHARS]
+            self._plain.read(self._rows[self._y][:MAX_HELD_CHARS])
             self._rows[self._y] = self._rows[self._y][MAX_HELD_CHARS:]
 
     def _move(self, control: re.Match[str]) -> None:
@@ -133,23 +128,18 @@ class Display:
         """A bar was left above: a stream that does not know of the display ended a row, and its text was erased."""
         above = self._rows[: self._y]
         self._rows = [row for row in above if not recognise(row) and not without_colours(row).startswith(_INDENT)]
-        self._text += self._foreign
+        self._plain.read(self._foreign)
         self._y = len(self._rows)
 
     def _let_go(self, count: int) -> None:
-        self._text += "".join(f"{_tidy(row)}\n" for row in self._rows[:count])
+        self._plain.read("".join(f"{_tidy(row)}\n" for row in self._rows[:count]))
         self._rows = self._rows[count:] or [""]
         self._y = max(0, self._y - count)
 
-    def _take(self) -> str:
-        text, self._text = self._text, ""
-        return text
-
-    def _read(self) -> News:
+    def _read(self) -> None:
         """Tell of every bar in the frame."""
         self._drawn = False
         self._foreign = self._behind_rows()
-        news: News = []
         drawn: list[Bar] = []
         for row in self._whole_rows():
             seen = recognise(row)
@@ -157,9 +147,8 @@ class Display:
                 bar = self._bar(len(drawn), seen, drawn)
                 bar.parent = parent_of(drawn, seen.label) or bar.parent
                 drawn.append(bar)
-                news += self._bars.show(bar, seen, "")
+                self._plain.tell(self._bars.show(bar, seen, ""))
         self._bars_before = drawn
-        return news
 
     def _behind_rows(self) -> str:
         """What follows the end of a row and its line's end, where the display itself never ends its last row."""

@@ -52,6 +52,10 @@ class Lines:
                 news += self._line(line)
         return news
 
+    def end(self) -> News:
+        """The line that was begun is at its end."""
+        return self.read("\n") if self._begun else []
+
     def _candidates(self, text: str, first: int, last: int) -> list[str]:
         """The lines between that may say something. To look for a single letter costs nothing, so that goes first."""
         early = self._early_chars > 0 and "pochs" in text.lower()

@@ -101,12 +101,14 @@ def _left_s(pace: Pace, m: float, fraction: float, by_id: dict[str, Bar], leader
     by_clock = (m - pace.m) * (1 - fraction) / passed if m > pace.m and passed > 0 else None
     if by_clock is not None and passed >= _SEEN_ENOUGH:
         return round(by_clock, 3)
-    said = _left_by_bars(fraction, by_id.get(pace.active, leader), leader)
+    said = _left_by_bars(fraction, by_id, by_id.get(pace.active, leader), leader)
     return by_clock if said is None else round(said, 3)
 
 
-def _left_by_bars(fraction: float, active: Bar, leader: Bar) -> float | None:
+def _left_by_bars(fraction: float, by_id: dict[str, Bar], active: Bar, leader: Bar) -> float | None:
     """From the rate that the bars show: an item of the leader takes as long as all of the bar inside it."""
+    if active is leader and leader.id == epochs.ID:  # an epoch has just ended
+        active = next((bar for bar in reversed(by_id.values()) if bar.parent == leader.id and bar.rate), leader)
     if active is leader or not (active.rate and active.total and leader.total):
         if leader.left_s is not None:
             return leader.left_s

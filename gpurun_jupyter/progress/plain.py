@@ -47,20 +47,15 @@ class Plain:
         self._events += news
 
     def write(self, text: str) -> None:
-        """Text as it is: nothing is looked for in it."""
-        if not text:
-            return
-        last = self._events[-1] if self._events else None
-        if isinstance(last, Output):
-            self._events[-1] = Output(stream=self._stream, text=last.text + text)
-        else:
-            self._events.append(Output(stream=self._stream, text=text))
-        self.at_line_start = text[-1] == "\n"
+        """A bar's line, or a control character: nothing is looked for in it, and a line begun before is at its end."""
+        if text:
+            self._events += self._lines.end() if "\n" in text else []
+            self._put(text)
 
     def say(self, text: str) -> None:
         """Text without markers, whose lines may say something."""
         if text:
-            self.write(text)
+            self._put(text)
             self._events += self._lines.read(text)
 
     def pass_on(self, text: str) -> list[Emitted] | None:
@@ -71,7 +66,7 @@ class Plain:
         if ("G" in text and "PROGRESS:" in text) or ("V" in text and "VTM_" in text):
             return None
         tail = text[-_LONGEST_PREFIX:]
-        if ("[" in tail or "V" in tail) and self._unfinished(text, len(text) - len(tail)) < len(text):
+        if ("[" in tail or "V" in tail) and self._begins_marker(text, len(text) - len(tail)):
             return None
         self.at_line_start = text[-1] == "\n"
         output: Emitted = Output(stream=self._stream, text=text)
@@ -89,7 +84,7 @@ class Plain:
             position = self._marker(text, start) if text[start] == "[" else self._managers_line(text, start)
             if position < 0:
                 return
-        keep = self._unfinished(text, position)
+        keep = _unfinished(text, position, self.at_line_start)
         self.say(text[position:keep])
         self.held = text[keep:]
 
@@ -100,12 +95,21 @@ class Plain:
             return
         self.say(held)
 
+    def _put(self, text: str) -> None:
+        last = self._events[-1] if self._events else None
+        if isinstance(last, Output):
+            self._events[-1] = Output(stream=self._stream, text=last.text + text)
+        else:
+            self._events.append(Output(stream=self._stream, text=text))
+        self.at_line_start = text[-1] == "\n"
+
     def _next_marker(self, text: str, position: int) -> int:
         found = text.find(markers.PREFIX, position)
-        for line in vtm.START.finditer(text, position) if "VTM_" in text else ():
-            if 0 <= found < line.start():
-                break
-            if line.start() > 0 or self.at_line_start:
+        if "VTM_" in text:
+            if self.at_line_start and text.startswith(vtm.PREFIXES, position):
+                return position
+            line = vtm.START.search(text, position + 1)
+            if line and not 0 <= found < line.start():
                 return line.start()
         return found
 
@@ -149,12 +153,16 @@ class Plain:
             self._events.append(said)
         return said is not None
 
-    def _unfinished(self, text: str, start: int) -> int:
-        """Where the text's last characters, from `start` on, may begin a marker; its length where they cannot."""
-        line = text.rfind("\n", start) + 1
-        begun = text[line or start :]
-        at_line_start = line > 0 or (self.at_line_start if start == 0 else text[start - 1] == "\n")
-        if begun and at_line_start and any(one.startswith(begun) for one in vtm.PREFIXES):
-            return line or start
-        bracket = text.rfind("[", max(start, len(text) - len(markers.PREFIX)))
-        return bracket if bracket >= 0 and markers.PREFIX.startswith(text[bracket:]) else len(text)
+    def _begins_marker(self, text: str, start: int) -> bool:
+        at_line_start = text[start - 1] == "\n" if start else self.at_line_start
+        return _unfinished(text, start, at_line_start) < len(text)
+
+
+def _unfinished(text: str, start: int, at_line_start: bool) -> int:
+    """Where the text's last characters, from `start` on, may begin a marker; its length where they cannot."""
+    line = text.rfind("\n", start) + 1
+    begun = text[line or start :]
+    if begun and (line or at_line_start) and any(one.startswith(begun) for one in vtm.PREFIXES):
+        return line or start
+    bracket = text.rfind("[", max(start, len(text) - len(markers.PREFIX)))
+    return bracket if bracket >= 0 and markers.PREFIX.startswith(text[bracket:]) else len(text)

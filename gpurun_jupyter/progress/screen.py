@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Literal
 
 from gpurun_jupyter.progress import markers, osc
-from gpurun_jupyter.progress.display import Display, Shown
+from gpurun_jupyter.progress.display import Display
 from gpurun_jupyter.progress.plain import Emitted, Plain
 from gpurun_jupyter.progress.readings import MAX_HELD_CHARS, Reading, without_colours, without_moves
 from gpurun_jupyter.progress.recognise import recognise
@@ -73,7 +73,7 @@ class Screen:
         escape, self._escape = self._escape, ""
         self._draw_text(escape)
         if self._display:
-            self._show(self._display.idle())
+            self._display.idle()
         elif self._mode is _Mode.TEXT:
             self._plain.release()
         elif self._mode is _Mode.FRAME and self._held.strip():
@@ -107,7 +107,7 @@ class Screen:
             return
         text = self._newlines_only(text)
         if self._display:
-            self._show(self._display.feed(text))
+            self._display.feed(text)
             return
         rest = self._held + text
         self._held = ""
@@ -122,23 +122,14 @@ class Screen:
             self._end_display()
         elif said and not self._display:
             self._settle()
-            self._display = Display(self._stream, self._bars)
+            self._display = Display(self._stream, self._bars, self._plain)
 
     def _end_display(self) -> None:
         """The cursor is back, or will not come: what the display shows is logged."""
         if not self._display:
             return
-        shown, rows = self._display.end()
+        self._display.end()
         self._display = None
-        self._show(shown)
-        self._plain.release()
-        if rows and not self._plain.at_line_start:
-            self._plain.write("\n")
-        self._plain.write(rows)
-
-    def _show(self, shown: Shown) -> None:
-        self._plain.tell(shown.news)
-        self._plain.read(shown.text)
 
     def _settle(self) -> None:
         """No more comes that belongs to what is held or drawn."""
