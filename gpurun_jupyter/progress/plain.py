@@ -103,6 +103,11 @@ class Plain:
             self._events.append(Output(stream=self._stream, text=text))
         self.at_line_start = text[-1] == "\n"
 
+    def end_line(self) -> None:
+        """What comes next overwrites the line, or stands below it."""
+        self.release()
+        self._events += self._lines.end()
+
     def _next_marker(self, text: str, position: int) -> int:
         found = text.find(markers.PREFIX, position)
         if "VTM_" in text:

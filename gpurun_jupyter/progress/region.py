@@ -55,11 +55,11 @@ class Region:
     def draw(self, seen: Reading, text: str) -> tuple[list[str], list[Progress | Metric]]:
         """Put a bar into the cursor's row; returns lines to log and news of the bar."""
         bar = self._identify(seen)
+        lines = self._restart(bar, seen)
         row = self._rows[self.y]
-        lines = []
         if row.bar and row.bar is not bar:
             if row.bar.complete:
-                lines = _log([row.bar])
+                lines += _log([row.bar])
             else:
                 self._float([row])
         self._take_out(bar)
@@ -76,14 +76,14 @@ class Region:
             row.bar, row.wiped = None, True
 
     def down(self) -> list[str]:
-        """A newline; returns lines to log: complete bars at the top need not wait for what comes below."""
+        """A newline; returns lines to log: complete bars at the top need not wait for what comes below.
+
+        But for the one whose row is left: a validation's bar may come below it, and then it is drawn once more.
+        """
         self.y += 1
         if self.y == len(self._rows):
             self._rows.append(_Row())
-        ended = 0
-        while ended < self.y and _is_complete(self._rows[ended]):
-            ended += 1
-        return self._commit(max(ended, self.y - MAX_ROWS))
+        return self._commit(max(min(self._ended_above(), self.y - 1), self.y - MAX_ROWS))
 
     def up(self, count: int) -> None:
         """The cursor was moved up."""
@@ -118,7 +118,7 @@ class Region:
         return lines
 
     def _identify(self, seen: Reading) -> Bar:
-        here = self._rows[self.y].bar
+        here, place = self._rows[self.y].bar, self.y - self._ended_above()
         if here and here.seen and (here.seen.label, here.seen.total) == (seen.label, seen.total):
             return here
         drawn = [row.bar for row in self._rows if row.bar]
@@ -126,14 +126,28 @@ class Region:
             if bar.seen and (bar.seen.label, bar.seen.total) == (seen.label, seen.total):
                 return bar
         if here and here.seen and continues(here.seen, seen):
-            self._bars.rename(here, self._group, seen, self.y)
+            self._bars.rename(here, self._group, seen, place)
             return here
-        bar = self._bars.find(self._group, seen, self.y)
-        if bar is not here and bar in drawn:
-            bar = self._bars.add(self._group, seen, self.y)
+        bar = self._bars.find(self._group, seen, place)
+        if bar is not here and bar in drawn and not bar.complete:
+            bar = self._bars.add(self._group, seen, place)
         above = [row.bar for row in self._rows[: self.y] if row.bar and row.bar.seen]
         bar.parent = parent_of(above, seen.label) or bar.parent
         return bar
+
+    def _restart(self, bar: Bar, seen: Reading) -> list[str]:
+        """A bar that ended in a row above begins again here: lines to log, down to that row."""
+        if not bar.seen or not bar.complete or seen.done >= bar.seen.done:
+            return []
+        above = [number for number, row in enumerate(self._rows[: self.y]) if row.bar is bar]
+        return self._commit(above[0] + 1) if above else []
+
+    def _ended_above(self) -> int:
+        """How many complete bars stand at the top, above the cursor."""
+        ended = 0
+        while ended < self.y and _is_complete(self._rows[ended]):
+            ended += 1
+        return ended
 
     def _take_out(self, bar: Bar) -> None:
         for row in self._rows:

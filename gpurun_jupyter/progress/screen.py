@@ -166,7 +166,7 @@ class Screen:
         if not carriage_return:
             self._held = plain[len(plain) - moves :]
             return ""
-        self._plain.release()
+        self._plain.end_line()
         self._line_open = not self._plain.at_line_start
         self._region.start(moves)
         self._mode = _Mode.FRAME
