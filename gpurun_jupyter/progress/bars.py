@@ -33,6 +33,8 @@ class Bar:
     def show(self, seen: Reading, text: str) -> list[Progress | Metric]:
         """Take over what was drawn; returns what is new in it."""
         if self.seen and seen.done < self.seen.done:
+            if not _begins_anew(self.seen, seen):
+                return []
             self._step_base += self.seen.total or self.seen.done
         if not self.seen or seen.done != self.seen.done:
             self.logged = False
@@ -52,6 +54,11 @@ class Bar:
             return []
         self._told_values = seen.values
         return [Metric(values=seen.values, step=self._step_base + seen.done)]
+
+
+def _begins_anew(before: Reading, now: Reading) -> bool:
+    """Whether a bar that went back is at its next epoch; else another rank, a little behind, drew the same bar."""
+    return now.done <= (0.8 if before.complete else 0.5) * before.done
 
 
 def normal(label: str) -> str:

@@ -16,7 +16,7 @@ from gpurun_jupyter.progress.readings import Epoch, Reading
 ID = "epochs"
 
 _IN_LABEL = re.compile(r"\bepoch\s*[:#]?\s*\[?(\d{1,9})(?:\s*(?:/|of)\s*(\d{1,9}))?(?![\d.])", re.IGNORECASE)
-_LINE = re.compile(r"\s*epoch\s*[:#]?\s*\[?(\d{1,9})\s*(?:/|of)\s*(\d{1,9})\]?[\s:.=-]*(.*)", re.IGNORECASE | re.DOTALL)
+_LINE = re.compile(r"\s*epoch\s*[:#]?\s*\[?(\d{1,9})\s*/\s*(\d{1,9})\]?[\s:.=-]*(.*)", re.IGNORECASE | re.DOTALL)
 _STEP = re.compile(r"\b(?:step|batch|iter\w*)\W{0,4}(\d+)\s*(?:/|of)\s*(\d+)", re.IGNORECASE)
 _COUNT = re.compile(
     r"(?<![\w-])(?:(?:max|num|n|total|train|nb)[ _]){0,2}epochs['\"]?\s*[=:]\s*(\d{1,7})(?![\w.])"

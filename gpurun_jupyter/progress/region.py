@@ -33,6 +33,7 @@ class Region:
         self._rows = [_Row()]
         self._floating: list[Bar] = []
         self._wiped: list[Bar] = []
+        self._drawn_last: Bar | None = None
         self.y = 0
         self.suspended = False  # a bar left its row in the middle of its way: it may come back anywhere
 
@@ -64,6 +65,9 @@ class Region:
                 self._float([row])
         self._take_out(bar)
         row.bar, row.wiped = bar, False
+        if bar.logged and self._drawn_last is not bar:
+            bar.logged = False  # others were drawn since: this is another time, as of a validation of one step
+        self._drawn_last = bar
         went_on = bar.seen is not None and seen.done > bar.seen.done
         return lines, [*(self._complete_inside(bar) if went_on else []), *self._bars.show(bar, seen, text)]
 

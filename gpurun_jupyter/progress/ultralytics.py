@@ -15,13 +15,14 @@ import re
 from gpurun_jupyter.progress.readings import Epoch, Reading, finite, seconds_of, short_label, without_colours
 
 _NUMBER = r"\d+(?:\.\d+)?(?:[KMGTP]?B)?"
+_TIME = r"(?:\d+:)*\d+(?:\.\d+)?s?"
 _BAR = re.compile(
     rf"^(.*): (?:(\d+)% )?([━─╸]{{12}}) ({_NUMBER})(?:/({_NUMBER}))?"
-    r"(?: ([\d.]+)([KMG]?)(\w*/s|s/\w+))?(?: (\d[\d.:]*s?)(?:<(\d[\d.:]*s?))?)?\s*$"
+    rf"(?: (\d+(?:\.\d+)?)([KMG]?)(\w*/s|s/\w+))?(?: {_TIME}(?:<({_TIME}))?)?\s*$"
 )
 _EPOCH = re.compile(r"\s*(\d+)/(\d+)\s+[\d.]+[KMG]?B?(?=\s|$)(.*)")
 _HEADER = re.compile(r"\s*Epoch\s+GPU_mem\s+(.+)")
-_RESULT = re.compile(r"\s*all\s+\d+\s+\d+((?:\s+[\d.]+)+)\s*$")
+_RESULT = re.compile(r"\s*all\s+\d+\s+\d+((?:\s+\d+(?:\.\d+)?)+)\s*$")
 _SCALE = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15}
 #: A header's columns that are no metrics.
 _COUNTS = ("Instances", "Size")
@@ -35,7 +36,7 @@ def read(frame: str) -> Reading | None:
     found = _BAR.match(without_colours(frame).strip("\r"))
     if not found:
         return None
-    label, percent, _, done, total, rate, scale, per, _, left = found.groups()
+    label, percent, _, done, total, rate, scale, per, left = found.groups()
     if percent and not total:  # a finished download shows only its size
         total = done
     reading = Reading(
@@ -60,7 +61,7 @@ def with_columns(reading: Reading) -> Reading:
     number, count = int(row[1]), int(row[2])
     cells = []
     for cell in row[3].split():
-        if not re.fullmatch(r"[+-]?(?:[\d.]+(?:e[+-]?\d+)?|nan|inf)", cell):
+        if not re.fullmatch(r"[+-]?(?:\d+(?:\.\d*)?(?:e[+-]?\d+)?|nan|inf)", cell):
             break
         cells.append(float(cell))
     label = f"epoch {number}/{count}"
