@@ -8,10 +8,11 @@ import click
 
 from gpurun_jupyter.cli.screen import Invocation
 from gpurun_jupyter.cli.tail import plain
+from gpurun_jupyter.core.errors import FileMissing
 
 
 @click.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path))
 @click.pass_obj
 def decode(to: Invocation, file: Path) -> None:
     """Show, as JSON, the progress, bars, metrics and lines that gpurun reads from FILE.
@@ -21,10 +22,7 @@ def decode(to: Invocation, file: Path) -> None:
     from gpurun_jupyter.progress.record import decode as decoded
     from gpurun_jupyter.progress.recordings import pieces
 
-    try:
-        record = decoded(pieces(file.read_bytes()))
-    except OSError as error:
-        raise click.FileError(str(file), error.strerror) from error
+    record = decoded(pieces(_read(file)))
     progress = record.progress
     to.screen.json(
         {
@@ -35,3 +33,13 @@ def decode(to: Invocation, file: Path) -> None:
             "lines": plain("".join(record.text)).splitlines(),
         }
     )
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise FileMissing(
+            f"{str(file)!r} cannot be read: {error.strerror}.",
+            "Name a file that holds what a program wrote to a terminal.",
+        ) from error

@@ -8,6 +8,9 @@ from gpurun_jupyter.progress.plain import Emitted
 from gpurun_jupyter.progress.roster import Roster
 from gpurun_jupyter.progress.screen import Screen
 
+#: After so long without more, in seconds, whoever feeds a decoder calls `idle`.
+QUIET_S = 0.1
+
 
 class Decoder:
     """Terminal text in, events out. The events carry no time: whoever feeds the decoder stamps them.
@@ -24,7 +27,7 @@ class Decoder:
         return self._screens[stream].feed(text)
 
     def idle(self) -> list[Emitted]:
-        """Call when the run is quiet: gives out a redrawn line that is no bar and has no end yet."""
+        """Call when the run is quiet: what could have become a bar or a marker is taken as it stands."""
         return [event for screen in self._screens.values() for event in screen.idle()]
 
     def flush(self) -> list[Emitted]:

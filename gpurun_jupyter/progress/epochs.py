@@ -14,6 +14,7 @@ from gpurun_jupyter.progress.bars import Bar
 from gpurun_jupyter.progress.readings import Epoch, Reading
 
 ID = "epochs"
+_LINE_CHARS = 400
 
 _IN_LABEL = re.compile(r"\bepoch\s*[:#]?\s*\[?(\d{1,9})(?:\s*(?:/|of)\s*(\d{1,9}))?(?![\d.])", re.IGNORECASE)
 _LINE = re.compile(r"\s*epoch\s*[:#]?\s*\[?(\d{1,9})\s*/\s*(\d{1,9})\]?[\s:.=-]*(.*)", re.IGNORECASE | re.DOTALL)
@@ -53,8 +54,8 @@ class Epochs:
 
     def announce(self, line: str) -> list[Progress]:
         """Take in a line that begins with `Epoch 2/5`; behind it may stand a step, or what the epoch came to."""
-        found = _LINE.match(line)
-        if not found or len(line) > 400:
+        found = _LINE.match(line) if len(line) <= _LINE_CHARS else None
+        if not found:
             return []
         self._begin(self._counted(int(found[1]), int(found[2])))
         step = _STEP.search(found[3])

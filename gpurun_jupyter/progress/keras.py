@@ -13,7 +13,8 @@ import re
 from gpurun_jupyter.progress.readings import Reading, finite, seconds_of, without_colours
 
 _LINE = re.compile(
-    r"\s*(\d+)/(\d+|Unknown)\s+━*\s*((?:\d+:)*\d+s?)(?:\s+(\d+)(us|ms|s)/(?:step|epoch))?((?: - [^:\n]+: *\S+)*)\s*$"
+    r"\s*(\d+)/(\d+|Unknown)\s{1,8}━*\s{0,8}((?:\d+:)*\d+s?)(?:\s+(\d+)(us|ms|s)/(?:step|epoch))?"
+    r"((?: - [^:\n]+: *\S+)*)\s*$"
 )
 _VALUE = re.compile(r" - ([^:\n]+?): *([+-]?\d+(?:\.\d*)?(?:e[+-]?\d+)?)(?=\s|$)")
 _UNIT_S = {"us": 1e-6, "ms": 1e-3, "s": 1.0}

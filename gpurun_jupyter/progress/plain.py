@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from gpurun_jupyter.core.events import Meta, Metric, Output, Progress
@@ -23,6 +24,7 @@ class Plain:
         self._bars = bars
         self._lines = Lines(bars)
         self._events: list[Emitted] = []
+        self._parts: list[str] = []  # of an Output that is not among them yet
         self._swallow_newline = False
         self.held = ""
         self.at_line_start = True
@@ -39,24 +41,27 @@ class Plain:
 
     def take(self) -> list[Emitted]:
         """What came of the text so far."""
+        self._end_output()
         events, self._events = self._events, []
         return events
 
-    def tell(self, news: list[Progress | Metric]) -> None:
+    def tell(self, news: Sequence[Emitted]) -> None:
         """Put events between the text before and after."""
-        self._events += news
+        if news:
+            self._end_output()
+            self._events += news
 
     def write(self, text: str) -> None:
         """A bar's line, or a control character: nothing is looked for in it, and a line begun before is at its end."""
         if text:
-            self._events += self._lines.end() if "\n" in text else []
+            self.tell(self._lines.end() if "\n" in text else [])
             self._put(text)
 
     def say(self, text: str) -> None:
         """Text without markers, whose lines may say something."""
         if text:
             self._put(text)
-            self._events += self._lines.read(text)
+            self.tell(self._lines.read(text))
 
     def pass_on(self, text: str) -> list[Emitted] | None:
         """The short way of text in which there is nothing to fold; None where there may be a marker in it.
@@ -96,17 +101,18 @@ class Plain:
         self.say(held)
 
     def _put(self, text: str) -> None:
-        last = self._events[-1] if self._events else None
-        if isinstance(last, Output):
-            self._events[-1] = Output(stream=self._stream, text=last.text + text)
-        else:
-            self._events.append(Output(stream=self._stream, text=text))
+        self._parts.append(text)
         self.at_line_start = text[-1] == "\n"
+
+    def _end_output(self) -> None:
+        if self._parts:
+            self._events.append(Output(stream=self._stream, text="".join(self._parts)))
+            self._parts = []
 
     def end_line(self) -> None:
         """What comes next overwrites the line, or stands below it."""
         self.release()
-        self._events += self._lines.end()
+        self.tell(self._lines.end())
 
     def _next_marker(self, text: str, position: int) -> int:
         found = text.find(markers.PREFIX, position)
@@ -155,7 +161,7 @@ class Plain:
         if isinstance(said, Reading):
             self.tell(self._bars.show(self._bars.source("manager"), said, ""))
         elif said:
-            self._events.append(said)
+            self.tell([said])
         return said is not None
 
     def _begins_marker(self, text: str, start: int) -> bool:

@@ -8,12 +8,9 @@ from typing import Any
 
 from gpurun_jupyter.core.events import Event, Meta, Metric, Output, Progress
 from gpurun_jupyter.core.runs import Bar, RunProgress
-from gpurun_jupyter.progress.decoder import Decoder
+from gpurun_jupyter.progress.decoder import QUIET_S, Decoder
 from gpurun_jupyter.progress.overall import with_bar
 from gpurun_jupyter.progress.recordings import Piece
-
-#: After so long without more, what could have become a bar or a marker is taken as it stands.
-QUIET_S = 0.1
 
 
 @dataclass

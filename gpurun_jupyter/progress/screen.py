@@ -21,6 +21,8 @@ from gpurun_jupyter.progress.roster import Roster
 
 _CONTROL = re.compile(r"\r|\n|\x08+|\x1b\[(\d*)A")
 _PART_OF_CONTROL = re.compile(r"\x1b(?:\[\d{0,4})?")
+#: Text with redraws is dealt with in pieces of this size, because each redraw leaves a copy of the rest.
+_PIECE_CHARS = 1024
 _LINE_END = re.compile(r"\r+\n")
 
 
@@ -109,10 +111,11 @@ class Screen:
         if self._display:
             self._display.feed(text)
             return
-        rest = self._held + text
-        self._held = ""
-        while rest:
-            rest = self._step(rest)
+        for start in range(0, len(text), _PIECE_CHARS):
+            rest = self._held + text[start : start + _PIECE_CHARS]
+            self._held = ""
+            while rest:
+                rest = self._step(rest)
         self._tell_whole_bar()
 
     def _obey(self, said: Reading | bool | None) -> None:
@@ -270,7 +273,7 @@ class Screen:
 
     def _tell_whole_bar(self) -> None:
         """Tell of a bar that is there as a whole without waiting for what ends its frame."""
-        if self._mode is _Mode.FRAME and self._held:
+        if self._mode is _Mode.FRAME and 0 < len(self._held) <= _PIECE_CHARS:
             seen = recognise(self._held)
             if seen and seen.closed:
                 self._draw(seen, self._held)

@@ -18,7 +18,6 @@ _TIME = r"-?(?:\d+:)?\d+:\d\d"
 _METER = re.compile(rf"\[{_TIME}(?:<({_TIME}|\?))?, *([\d.]+|\?)([^\],/]*/[^\],]+)")
 _COUNT = re.compile(rf"(?:\d{{1,3}}%(?:\|[^|]*\||\s))?\s*(?<![\w.])({_NUMBER})/({_NUMBER}|\?)\s*$")
 _BAR = re.compile(rf"(\d{{1,3}})%\|[^|]*(?:\||$)\s*(?:({_NUMBER})/({_NUMBER})(?![\w.]))?")
-_EMPTY_BAR = re.compile(r":? *\|[^|]*\|\s*$")  # Lightning's, before it knows the total: `label: |    | 0/? [...]`
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _USUAL_UNITS = ("it", "B")
 _SCALE = {"k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18, "Z": 1e21, "Y": 1e24}
@@ -73,7 +72,7 @@ def _read_metered(frame: str, meter: _Meter) -> Reading | None:
         return None
     done, total = counted[1], counted[2] if counted.re is _COUNT else "?"
     return Reading(
-        label=short_label(_EMPTY_BAR.sub("", head[: counted.start()])),
+        label=short_label(_without_empty_bar(head[: counted.start()])),
         done=_number(done),
         total=None if total == "?" else _number(total),
         rate=_rate(meter, scaled=not (done + total).strip("?").isdecimal()),
@@ -82,6 +81,12 @@ def _read_metered(frame: str, meter: _Meter) -> Reading | None:
         end=meter.end,
         closed=True,
     )
+
+
+def _without_empty_bar(head: str) -> str:
+    """The label alone, where a bar without a total is drawn all the same, as Lightning does: `label: |    | `."""
+    label, bar, empty = head.rstrip().removesuffix("|").rpartition("|")
+    return label if bar and not empty.strip() and head.rstrip().endswith("|") else head
 
 
 def _uncounted(head: str, per: str) -> re.Match[str] | None:
