@@ -112,6 +112,8 @@ class Display:
         self._returned = self._y < len(self._rows)
         if self._y == len(self._rows):
             self._rows.append("")
+        while self._height is None and self._y and not recognise(self._rows[0]):
+            self._let_go(1)  # nothing has been erased so far: these are printed lines
         if len(self._rows) > MAX_ROWS:
             self._let_go(len(self._rows) - MAX_ROWS)
 

@@ -53,11 +53,17 @@ def test_a_spinner_is_logged_once() -> None:
     assert text_of(feed(HIDE, *frames, f"\n{SHOW}")) == "⠼ working\n"
 
 
-def test_a_program_that_only_hides_the_cursor_is_heard_when_it_is_quiet() -> None:
+def test_a_program_that_only_hides_the_cursor_is_heard_at_once() -> None:
     decoder = Decoder()
-    assert decoder.feed(f"{HIDE}one\ntwo\n> ", "stdout") == []
-    assert decoder.idle() == [Output(stream="stdout", text="one\ntwo\n")]
+    assert text_of(decoder.feed(f"{HIDE}one\n{{'loss': 0.5}}\n> ", "stdout")) == "one\n{'loss': 0.5}\n"
     assert text_of(decoder.flush()) == ">\n"
+    assert Metric(values={"loss": 0.5}) in feed(f"{HIDE}{{'loss': 0.5}}\n")
+
+
+def test_lines_above_a_display_come_when_it_is_quiet() -> None:
+    decoder = Decoder()
+    assert decoder.feed(HIDE + frame("printed", row("x", 5), erase=1), "stdout") == []
+    assert text_of(decoder.idle()) == "printed\n"
 
 
 def test_an_unfinished_marker_is_shown_when_it_is_quiet() -> None:
