@@ -109,11 +109,17 @@ def _left_by_bars(fraction: float, by_id: dict[str, Bar], active: Bar, leader: B
     """From the rate that the bars show: an item of the leader takes as long as all of the bar inside it."""
     if active is leader and leader.id == epochs.ID:  # an epoch has just ended
         active = next((bar for bar in reversed(by_id.values()) if bar.parent == leader.id and bar.rate), leader)
-    if active is leader or not (active.rate and active.total and leader.total):
-        if leader.left_s is not None:
-            return leader.left_s
-        return (1 - fraction) * leader.total / leader.rate if leader.rate and leader.total else None
-    return (1 - fraction) * leader.total * active.total / active.rate
+    rate, inner_rate = _rate(leader), _rate(active)
+    if active is not leader and inner_rate and active.total and leader.total:
+        return (1 - fraction) * leader.total * active.total / inner_rate
+    return (1 - fraction) * leader.total / rate if rate and leader.total else leader.left_s
+
+
+def _rate(bar: Bar) -> float | None:
+    """Items a second; the time left is drawn in whole seconds, so it tells less."""
+    if bar.rate or not bar.left_s or not bar.total:
+        return bar.rate
+    return max(0.0, bar.total - bar.done) / bar.left_s
 
 
 def _newest(bars: list[Bar], leader: Bar | None, moved: Bar) -> list[Bar]:
