@@ -3,9 +3,9 @@
 Needs torch, tqdm, rich, keras, lightning, transformers, accelerate, and ultralytics with torchvision; tests do not.
 Where torchvision's operators do not load, only ultralytics_yolo may find it: the others would fail to import it.
 
-Each training in trainings/ runs under a pseudo-terminal like the one that a runner opens (100 columns, a newline stays a
-newline) and ends by leaving the truth about itself: its own final metrics, epochs and steps. NAME.cast.gz is asciicast v2
-(a header, then [seconds, "o", text] a line) with that truth in the header.
+Each training in trainings/ runs under a pseudo-terminal like the one that a runner opens (100 columns, a newline stays
+a newline) and ends by leaving the truth about itself: its own final metrics, epochs and steps. NAME.cast.gz is in the
+asciicast v2 format (a header, then [seconds, "o", text] a line) with that truth in the header.
 """
 
 from __future__ import annotations
