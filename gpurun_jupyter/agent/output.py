@@ -14,10 +14,7 @@ import msgspec
 from gpurun_jupyter.agent.event_log import EventLog
 from gpurun_jupyter.agent.reasons import TAIL_CHARS
 from gpurun_jupyter.core.events import Checkpoint, Error, Event, Metric, Progress, decode_line
-from gpurun_jupyter.progress import Decoder
-
-#: After so long without more, text that could have become a bar or a marker is shown as it stands.
-QUIET_S = 0.1
+from gpurun_jupyter.progress.decoder import QUIET_S, Decoder
 
 _READ_BYTES = 65536
 _REPORTED = (Progress, Metric, Checkpoint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from gpurun_jupyter.cli import acting, verbs
+from gpurun_jupyter.cli.decode import decode
 
 
 class _InThisOrder(click.Group):
@@ -35,5 +36,6 @@ for _verb in (
     acting.tag,
     verbs.devices,
     verbs.sessions,
+    decode,
 ):
     gpurun.add_command(_verb)

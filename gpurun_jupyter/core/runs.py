@@ -106,12 +106,22 @@ class Bar(msgspec.Struct, omit_defaults=True):
     parent: str | None = None
 
 
+class Pace(msgspec.Struct):
+    """What a run's time left is reckoned from: the leading bar, its share at `m` (see events), the bar that moved."""
+
+    bar: str
+    m: float
+    fraction: float
+    active: str
+
+
 class RunProgress(msgspec.Struct, omit_defaults=True):
     """How far a run is: `fraction` of the whole (0 to 1), its time left, and the bars it showed last."""
 
     fraction: float | None = None
     left_s: float | None = None
     bars: list[Bar] = []
+    pace: Pace | None = None
 
 
 class MetricSummary(msgspec.Struct):

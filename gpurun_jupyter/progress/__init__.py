@@ -1,6 +1,8 @@
 """Terminal text in, Output, Progress and Metric events out. Pure.
 
-Each format is a small recogniser (tqdm.py, markers.py); a new one joins RECOGNISERS in screen.py.
+Each format is a small recogniser in a file of its own; a new one joins RECOGNISERS in recognise.py. screen.py reads
+what is redrawn row by row, display.py live displays of several rows, plain.py and lines.py all other text. epochs.py
+knows in which epoch a run is, overall.py how far it is as a whole.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which bar is which: ids that stay the same over redraws, epochs and moves; steps for their values."""
+"""One bar over its redraws and epochs, and how bars that are drawn together belong together."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ from dataclasses import dataclass, field
 
 from gpurun_jupyter.core.events import Metric, Progress
 from gpurun_jupyter.progress.readings import Reading
-
-#: Ended bars that are remembered, so that `train 2` gets the id that `train 1` had.
-MAX_BARS = 200
 
 _COUNTER = re.compile(r"\d+(?:\.\d+)?")
 
@@ -25,43 +22,31 @@ class Bar:
     seen: Reading | None = None
     logged: bool = False
     _step_base: float = 0.0
-    _told: Progress | None = None
+    _told: Reading | None = None
     _told_values: dict[str, float] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
         """Whether the bar is at its end."""
-        return self.seen is not None and self.seen.total is not None and self.seen.done >= self.seen.total
+        return self.seen is not None and self.seen.complete
 
     def show(self, seen: Reading, text: str) -> list[Progress | Metric]:
         """Take over what was drawn; returns what is new in it."""
         if self.seen and seen.done < self.seen.done:
+            if not _begins_anew(self.seen, seen):
+                return []
             self._step_base += self.seen.total or self.seen.done
         if not self.seen or seen.done != self.seen.done:
             self.logged = False
         self.seen, self.text = seen, text.rstrip()
         return [*self._news_of_progress(seen), *self._news_of_values(seen)]
 
-    def complete_silently(self) -> list[Progress | Metric]:
-        """The bar was at its end when it was last seen, although that was not drawn."""
-        if not self.seen or self.seen.total is None or self.complete:
-            return []
-        return self.show(self.seen._replace(done=self.seen.total, left_s=0.0, values={}), self.text)
-
     def _news_of_progress(self, seen: Reading) -> list[Progress | Metric]:
-        now = Progress(
-            id=self.id,
-            parent=self.parent,
-            label=seen.label,
-            done=seen.done,
-            total=seen.total,
-            rate=seen.rate,
-            left_s=seen.left_s,
-        )
-        if now == self._told:
+        told, self._told = self._told, seen
+        if told and told[:5] == seen[:5]:  # label, done, total, rate, time left
             return []
-        self._told = now
-        return [now]
+        label, done, total, rate, left_s = seen[:5]
+        return [Progress(id=self.id, parent=self.parent, label=label, done=done, total=total, rate=rate, left_s=left_s)]
 
     def _news_of_values(self, seen: Reading) -> list[Progress | Metric]:
         """Steps go on over restarts of the bar, so that a second epoch is not drawn over the first."""
@@ -71,32 +56,31 @@ class Bar:
         return [Metric(values=seen.values, step=self._step_base + seen.done)]
 
 
-class Bars:
-    """All bars of one decoder."""
+def _begins_anew(before: Reading, now: Reading) -> bool:
+    """Whether a bar that went back is at its next epoch; else another rank, a little behind, drew the same bar."""
+    return now.done <= (0.8 if before.complete else 0.5) * before.done
 
-    def __init__(self) -> None:
-        self._count = 0
-        self._known: dict[tuple[str, str, int], Bar] = {}
 
-    def find(self, group: str, label: str, position: int) -> Bar:
-        """The bar of this label and place, if need be a new one; `epoch 1` and `epoch 2` are one."""
-        key = (group, _COUNTER.sub("#", label), position)
-        bar = self._known.pop(key, None) or self._new(position)
-        self._known[key] = bar
-        if len(self._known) > MAX_BARS:
-            del self._known[next(iter(self._known))]
-        return bar
-
-    def add(self, group: str, label: str, position: int) -> Bar:
-        """A new bar, although one of this label and place is known."""
-        self._known.pop((group, _COUNTER.sub("#", label), position), None)
-        return self.find(group, label, position)
-
-    def _new(self, position: int) -> Bar:
-        self._count += 1
-        return Bar(f"b{self._count}", position)
+def normal(label: str) -> str:
+    """The label as the same bar has it in every epoch: numbers are left out."""
+    return _COUNTER.sub("#", label)
 
 
 def same_kind(label: str, other: str) -> bool:
     """Whether two labels differ only in numbers, as those of `gpu 0` and `gpu 1` do."""
-    return bool(label) and _COUNTER.sub("#", label) == _COUNTER.sub("#", other)
+    return bool(label) and normal(label) == normal(other)
+
+
+def continues(before: Reading, now: Reading) -> bool:
+    """Whether a redraw in the same row is the same bar, with a new description or a corrected total."""
+    if before.label == now.label or (before.total is None and before.done == 0):
+        return True
+    return before.total == now.total and now.done >= before.done and before.done != before.total
+
+
+def parent_of(above: list[Bar], label: str) -> str | None:
+    """The bar that one below `above` is part of: the nearest, unless it is through or a sibling (`gpu 0`, `gpu 1`)."""
+    if not above or above[-1].complete:
+        return None
+    nearest = above[-1]
+    return nearest.parent if nearest.seen and same_kind(nearest.seen.label, label) else nearest.id

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from gpurun_jupyter.core.events import Metric, Output, Progress
-from gpurun_jupyter.progress.bars import Bars
+from gpurun_jupyter.progress.plain import Emitted
+from gpurun_jupyter.progress.roster import Roster
 from gpurun_jupyter.progress.screen import Screen
+
+#: After so long without more, in seconds, whoever feeds a decoder calls `idle`.
+QUIET_S = 0.1
 
 
 class Decoder:
@@ -16,17 +19,17 @@ class Decoder:
     """
 
     def __init__(self) -> None:
-        bars = Bars()
+        bars = Roster()
         self._screens = {"stdout": Screen("stdout", bars), "stderr": Screen("stderr", bars)}
 
-    def feed(self, text: str, stream: Literal["stdout", "stderr"]) -> list[Output | Progress | Metric]:
+    def feed(self, text: str, stream: Literal["stdout", "stderr"]) -> list[Emitted]:
         """What came of this text: ordinary text at once and unchanged, but `\\r\\n` becomes a newline."""
         return self._screens[stream].feed(text)
 
-    def idle(self) -> list[Output | Progress | Metric]:
-        """Call when the run is quiet: gives out a redrawn line that is no bar and has no end yet."""
+    def idle(self) -> list[Emitted]:
+        """Call when the run is quiet: what could have become a bar or a marker is taken as it stands."""
         return [event for screen in self._screens.values() for event in screen.idle()]
 
-    def flush(self) -> list[Output | Progress | Metric]:
+    def flush(self) -> list[Emitted]:
         """Call at the end: gives out all that is held, and the last line of each bar that had none yet."""
         return [event for screen in self._screens.values() for event in screen.end()]

@@ -11,14 +11,25 @@ MAX_HELD_CHARS = 8192
 MAX_LABEL_CHARS = 200
 
 _CSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_MOVE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-ln-~]")  # all but colours, which end with m
 _NUMBER = r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|nan|inf)"
 _PAIR = re.compile(rf"\s*([A-Za-z_][\w./@ -]*?)\s*=\s*({_NUMBER})\s*(?:,|$)", re.IGNORECASE)
+#: Lightning's number of the log folder stands among the values and is none; some loggers have a word for it.
+_VERSION = re.compile(r"(?:^|(?<=[\s,]))v_num[=:]\s*[^\s,]+(?:,\s*|\s*$)?")
+
+
+class Epoch(NamedTuple):
+    """Which epoch a bar belongs to, from 0, and how many there are, if that is known."""
+
+    number: int
+    of: int | None
 
 
 class Reading(NamedTuple):
     """One bar as drawn. `rate` is items a second, `left_s` seconds; the text from `end` on is not of it.
 
-    `closed` says that more text cannot change what was read.
+    `closed` says that more text cannot change what was read. `cells` are values whose names stand in a table's header;
+    `in_table` says that the program draws such tables.
     """
 
     label: str
@@ -29,11 +40,24 @@ class Reading(NamedTuple):
     values: dict[str, float]
     end: int
     closed: bool
+    epoch: Epoch | None = None
+    cells: tuple[float, ...] = ()
+    in_table: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether the bar is at its end."""
+        return self.total is not None and self.done >= self.total
 
 
 def without_colours(text: str) -> str:
     """The text without terminal control sequences."""
     return _CSI.sub("", text) if "\x1b" in text else text
+
+
+def without_moves(text: str) -> str:
+    """The text without terminal control sequences but for colours."""
+    return _MOVE.sub("", text) if "\x1b" in text else text
 
 
 def short_label(text: str) -> str:
@@ -43,6 +67,7 @@ def short_label(text: str) -> str:
 
 def parse_pairs(text: str) -> dict[str, float]:
     """The values of a clear `key=number, key=number` list, else none. Values must be finite to be kept."""
+    text = _VERSION.sub("", text).rstrip(", ") if "v_num" in text else text
     values: dict[str, float] = {}
     position = 0
     while position < len(text):
@@ -51,4 +76,17 @@ def parse_pairs(text: str) -> dict[str, float]:
             return {}
         values[found[1]] = float(found[2])
         position = found.end()
+    return finite(values)
+
+
+def finite(values: dict[str, float]) -> dict[str, float]:
+    """Those values that a chart can show."""
     return {key: value for key, value in values.items() if math.isfinite(value)}
+
+
+def seconds_of(clock: str) -> float:
+    """The seconds in `1:02:03`, `02:03`, `3s` or `0.5s`; a sign is left out."""
+    seconds = 0.0
+    for part in clock.lstrip("-").rstrip("s").split(":"):
+        seconds = seconds * 60 + float(part)
+    return seconds

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gpurun_jupyter.core.events import Metric, Progress
-from gpurun_jupyter.progress.bars import Bar, Bars, same_kind
+from gpurun_jupyter.progress.bars import Bar, continues, parent_of
 from gpurun_jupyter.progress.readings import Reading
+from gpurun_jupyter.progress.roster import Roster
 
 MAX_ROWS = 64
 
@@ -26,12 +27,13 @@ class _Row:
 class Region:
     """The rows since the last ordinary text; `y` is the one that the cursor is in."""
 
-    def __init__(self, group: str, bars: Bars) -> None:
+    def __init__(self, group: str, bars: Roster) -> None:
         self._group = group
         self._bars = bars
         self._rows = [_Row()]
         self._floating: list[Bar] = []
         self._wiped: list[Bar] = []
+        self._drawn_last: Bar | None = None
         self.y = 0
         self.suspended = False  # a bar left its row in the middle of its way: it may come back anywhere
 
@@ -54,17 +56,20 @@ class Region:
     def draw(self, seen: Reading, text: str) -> tuple[list[str], list[Progress | Metric]]:
         """Put a bar into the cursor's row; returns lines to log and news of the bar."""
         bar = self._identify(seen)
+        lines = self._restart(bar, seen)
         row = self._rows[self.y]
-        lines = []
         if row.bar and row.bar is not bar:
             if row.bar.complete:
-                lines = _log([row.bar])
+                lines += _log([row.bar])
             else:
                 self._float([row])
         self._take_out(bar)
         row.bar, row.wiped = bar, False
+        if bar.logged and self._drawn_last is not bar:
+            bar.logged = False  # others were drawn since: this is another time, as of a validation of one step
+        self._drawn_last = bar
         went_on = bar.seen is not None and seen.done > bar.seen.done
-        return lines, [*(self._complete_inside(bar) if went_on else []), *bar.show(seen, text)]
+        return lines, [*(self._complete_inside(bar) if went_on else []), *self._bars.show(bar, seen, text)]
 
     def wipe(self) -> None:
         """The cursor's row was overwritten with nothing."""
@@ -75,14 +80,14 @@ class Region:
             row.bar, row.wiped = None, True
 
     def down(self) -> list[str]:
-        """A newline; returns lines to log: complete bars at the top need not wait for what comes below."""
+        """A newline; returns lines to log: complete bars at the top need not wait for what comes below.
+
+        But for the one whose row is left: a validation's bar may come below it, and then it is drawn once more.
+        """
         self.y += 1
         if self.y == len(self._rows):
             self._rows.append(_Row())
-        ended = 0
-        while ended < self.y and _is_complete(self._rows[ended]):
-            ended += 1
-        return self._commit(max(ended, self.y - MAX_ROWS))
+        return self._commit(max(min(self._ended_above(), self.y - 1), self.y - MAX_ROWS))
 
     def up(self, count: int) -> None:
         """The cursor was moved up."""
@@ -117,28 +122,36 @@ class Region:
         return lines
 
     def _identify(self, seen: Reading) -> Bar:
-        here = self._rows[self.y].bar
+        here, place = self._rows[self.y].bar, self.y - self._ended_above()
         if here and here.seen and (here.seen.label, here.seen.total) == (seen.label, seen.total):
             return here
         drawn = [row.bar for row in self._rows if row.bar]
         for bar in [*drawn, *self._floating]:
             if bar.seen and (bar.seen.label, bar.seen.total) == (seen.label, seen.total):
                 return bar
-        if here and here.seen and _continues(here.seen, seen):
+        if here and here.seen and continues(here.seen, seen):
+            self._bars.rename(here, self._group, seen, place)
             return here
-        bar = self._bars.find(self._group, seen.label, self.y)
-        if bar is not here and bar in drawn:
-            bar = self._bars.add(self._group, seen.label, self.y)
-        bar.parent = self._parent(seen)
+        bar = self._bars.find(self._group, seen, place)
+        if bar is not here and bar in drawn and not bar.complete:
+            bar = self._bars.add(self._group, seen, place)
+        above = [row.bar for row in self._rows[: self.y] if row.bar and row.bar.seen]
+        bar.parent = parent_of(above, seen.label) or bar.parent
         return bar
 
-    def _parent(self, seen: Reading) -> str | None:
-        """The bar above, unless they are siblings such as `gpu 0` and `gpu 1`, or that one is through."""
-        above = [row.bar for row in self._rows[: self.y] if row.bar and row.bar.seen]
-        if not above or above[-1].complete:
-            return None
-        nearest = above[-1]
-        return nearest.parent if nearest.seen and same_kind(nearest.seen.label, seen.label) else nearest.id
+    def _restart(self, bar: Bar, seen: Reading) -> list[str]:
+        """A bar that ended in a row above begins again here: lines to log, down to that row."""
+        if not bar.seen or not bar.complete or seen.done >= bar.seen.done:
+            return []
+        above = [number for number, row in enumerate(self._rows[: self.y]) if row.bar is bar]
+        return self._commit(above[0] + 1) if above else []
+
+    def _ended_above(self) -> int:
+        """How many complete bars stand at the top, above the cursor."""
+        ended = 0
+        while ended < self.y and _is_complete(self._rows[ended]):
+            ended += 1
+        return ended
 
     def _take_out(self, bar: Bar) -> None:
         for row in self._rows:
@@ -151,7 +164,7 @@ class Region:
         """A bar inside was wiped and the outer one goes on: its last steps were not drawn."""
         ended = [bar for bar in self._wiped if bar.parent == outer.id]
         self._wiped = [bar for bar in self._wiped if bar.parent != outer.id]
-        return [event for bar in ended for event in bar.complete_silently()]
+        return [event for bar in ended for event in self._bars.complete(bar)]
 
     def _float(self, rows: list[_Row]) -> None:
         for row in rows:
@@ -160,13 +173,6 @@ class Region:
                 self.suspended = True
                 row.bar, row.wiped = None, True
         del self._floating[:-MAX_ROWS]
-
-
-def _continues(before: Reading, now: Reading) -> bool:
-    """Whether a redraw in the same row is the same bar, with a new description or a corrected total."""
-    if before.label == now.label:
-        return True
-    return before.total == now.total and now.done >= before.done and before.done != before.total
 
 
 def _is_complete(row: _Row) -> bool:

@@ -1,7 +1,8 @@
 """One stream of text, read as a terminal would as far as bars need: carriage returns, newlines, cursor up.
 
 Ordinary text passes at once. What follows a carriage return waits for its end (another one, a newline, a
-movement of the cursor), because it may be a bar; one that is recognisably whole is told of at once.
+movement of the cursor), because it may be a bar; one that is recognisably whole is told of at once. While the cursor is
+hidden, a live display is drawn: display.py reads that.
 """
 
 from __future__ import annotations
@@ -10,17 +11,18 @@ import re
 from enum import Enum
 from typing import Literal
 
-from gpurun_jupyter.progress import markers, tqdm
-from gpurun_jupyter.progress.bars import Bars
+from gpurun_jupyter.progress import markers, osc
+from gpurun_jupyter.progress.display import Display
 from gpurun_jupyter.progress.plain import Emitted, Plain
-from gpurun_jupyter.progress.readings import MAX_HELD_CHARS, Reading, without_colours
+from gpurun_jupyter.progress.readings import MAX_HELD_CHARS, Reading, without_colours, without_moves
+from gpurun_jupyter.progress.recognise import recognise
 from gpurun_jupyter.progress.region import Region
+from gpurun_jupyter.progress.roster import Roster
 
-#: Asked in this order what a piece of text after a carriage return is.
-RECOGNISERS = (tqdm.read,)
-
-_CONTROL = re.compile(r"\r|\n|\x1b\[(\d*)A")
+_CONTROL = re.compile(r"\r|\n|\x08+|\x1b\[(\d*)A")
 _PART_OF_CONTROL = re.compile(r"\x1b(?:\[\d{0,4})?")
+#: Text with redraws is dealt with in pieces of this size, because each redraw leaves a copy of the rest.
+_PIECE_CHARS = 1024
 _LINE_END = re.compile(r"\r+\n")
 
 
@@ -33,33 +35,107 @@ class _Mode(Enum):
 class Screen:
     """The decoder of one stream."""
 
-    def __init__(self, stream: Literal["stdout", "stderr"], bars: Bars) -> None:
+    def __init__(self, stream: Literal["stdout", "stderr"], bars: Roster) -> None:
+        self._stream = stream
+        self._bars = bars
         self._plain = Plain(stream, bars)
         self._region = Region(stream, bars)
+        self._display: Display | None = None
         self._mode = _Mode.TEXT
+        self._escape = ""  # the beginning of a control sequence about the terminal
         self._held = ""  # of a frame, of a control sequence, or newlines that may turn out to be movements
         self._carriage_return = ""  # the last character was one: with a newline it is only a line's end
         self._line_open = False  # ordinary text stands in the region's first row
+        self._calm = True
 
     def feed(self, text: str) -> list[Emitted]:
         """Take text in; returns what came of it."""
-        if not self._pass_plain(text):
-            rest = self._held + self._newlines_only(text)
-            self._held = ""
-            while rest:
-                rest = self._step(rest)
-            self._tell_whole_bar()
+        if self._calm and text and ("\x1b" not in text or not osc.is_in(text)):
+            if "\r" in text:
+                text = text.replace("\r\n", "\n")
+            if "\r" not in text and (passed := self._plain.pass_on(text)) is not None:
+                return passed
+        self._feed(text)
+        self._calm = self._is_calm()
         return self._plain.take()
 
+    def _feed(self, text: str) -> None:
+        if not (self._escape or osc.is_in(text)):
+            self._draw_text(text)
+            return
+        text = self._escape + text
+        begun = osc.begun(text)
+        self._escape = text[begun:]
+        for piece, said in osc.split(text[:begun]):
+            self._draw_text(piece)
+            self._obey(said)
+
     def idle(self) -> list[Emitted]:
-        """The run is quiet: pass on as ordinary text what is held and does not look like a bar."""
-        if self._mode is _Mode.FRAME and self._held.strip() and not _recognise(self._held):
-            held, self._held = self._held, ""
-            self._ordinary(held)
+        """The run is quiet: pass on as ordinary text what is held and does not look like a bar, and tell of bars."""
+        escape, self._escape = self._escape, ""
+        self._draw_text(escape)
+        if self._display:
+            self._display.idle()
+        elif self._mode is _Mode.TEXT:
+            self._plain.release()
+        elif self._mode is _Mode.FRAME and self._held.strip():
+            seen = recognise(self._held)
+            if seen:
+                self._draw(seen, self._held)
+            else:
+                held, self._held = self._held, ""
+                self._ordinary(held)
+        self._calm = self._is_calm()
         return self._plain.take()
 
     def end(self) -> list[Emitted]:
         """The text is at its end: give out what is held, and a line for every bar that had none yet."""
+        escape, self._escape = self._escape, ""
+        self._draw_text(escape)
+        self._end_display()
+        self._settle()
+        self._calm = self._is_calm()
+        return self._plain.take()
+
+    def _is_calm(self) -> bool:
+        """Whether nothing is held or drawn that the next text could have to do with."""
+        if self._mode is not _Mode.TEXT or self._display or self._region.suspended:
+            return False
+        return self._plain.settled and not (self._held or self._carriage_return or self._escape)
+
+    def _draw_text(self, text: str) -> None:
+        """Take in text without control sequences about the terminal."""
+        if not text:
+            return
+        text = self._newlines_only(text)
+        if self._display:
+            self._display.feed(text)
+            return
+        for start in range(0, len(text), _PIECE_CHARS):
+            rest = self._held + text[start : start + _PIECE_CHARS]
+            self._held = ""
+            while rest:
+                rest = self._step(rest)
+        self._tell_whole_bar()
+
+    def _obey(self, said: Reading | bool | None) -> None:
+        if isinstance(said, Reading):
+            self._plain.tell(self._bars.show(self._bars.source("osc"), said, ""))
+        elif said is False:
+            self._end_display()
+        elif said and not self._display:
+            self._settle()
+            self._display = Display(self._stream, self._bars, self._plain)
+
+    def _end_display(self) -> None:
+        """The cursor is back, or will not come: what the display shows is logged."""
+        if not self._display:
+            return
+        self._display.end()
+        self._display = None
+
+    def _settle(self) -> None:
+        """No more comes that belongs to what is held or drawn."""
         held, self._held = self._held, ""
         if self._mode is _Mode.FRAME:
             self._plain.read(self._decide(held, ""))
@@ -71,18 +147,8 @@ class Screen:
         self._carriage_return = ""
         self._line_open = self._line_open or not self._plain.at_line_start
         self._log(self._region.end())
+        self._line_open = False
         self._mode = _Mode.TEXT
-        return self._plain.take()
-
-    def _pass_plain(self, text: str) -> bool:
-        """The short way of text that nothing here could change; whether it was taken."""
-        if self._mode is not _Mode.TEXT or self._held or self._carriage_return or not self._plain.settled:
-            return False
-        tail = text[-len(markers.PREFIX) :]
-        if self._region.suspended or "\r" in text or "[" in tail or markers.PREFIX in text:
-            return False
-        self._plain.write(text)
-        return True
 
     def _newlines_only(self, text: str) -> str:
         """Line ends as newlines; a carriage return at the end of the text waits for what follows."""
@@ -103,7 +169,7 @@ class Screen:
         if not carriage_return:
             self._held = plain[len(plain) - moves :]
             return ""
-        self._plain.release()
+        self._plain.end_line()
         self._line_open = not self._plain.at_line_start
         self._region.start(moves)
         self._mode = _Mode.FRAME
@@ -131,7 +197,7 @@ class Screen:
 
     def _decide(self, frame: str, control: str) -> str:
         """Deal with a frame and the control that ended it; returns what is to be read as ordinary text."""
-        seen = _recognise(frame)
+        seen = recognise(frame)
         if seen:
             self._draw(seen, frame)
             behind = frame[seen.end :]
@@ -145,7 +211,7 @@ class Screen:
         return ""
 
     def _draw(self, seen: Reading, frame: str) -> None:
-        lines, news = self._region.draw(seen, frame[: seen.end])
+        lines, news = self._region.draw(seen, without_moves(frame[: seen.end]))
         self._log(lines)
         self._plain.tell(news)
 
@@ -193,7 +259,7 @@ class Screen:
 
     def _control(self, control: str) -> None:
         """Move the cursor."""
-        self._mode = _Mode.FRAME if control == "\r" else _Mode.MOVED
+        self._mode = _Mode.FRAME if control[:1] in ("\r", "\b") else _Mode.MOVED
         if control == "\n":
             self._log(self._region.down())
         elif control.startswith("\x1b"):
@@ -207,12 +273,7 @@ class Screen:
 
     def _tell_whole_bar(self) -> None:
         """Tell of a bar that is there as a whole without waiting for what ends its frame."""
-        if self._mode is _Mode.FRAME and self._held:
-            seen = _recognise(self._held)
+        if self._mode is _Mode.FRAME and 0 < len(self._held) <= _PIECE_CHARS:
+            seen = recognise(self._held)
             if seen and seen.closed:
                 self._draw(seen, self._held)
-
-
-def _recognise(frame: str) -> Reading | None:
-    readings = (read(frame) for read in RECOGNISERS)
-    return next((reading for reading in readings if reading), None)

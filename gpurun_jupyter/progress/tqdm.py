@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from gpurun_jupyter.progress.readings import Reading, parse_pairs, short_label
+from gpurun_jupyter.progress.readings import Reading, parse_pairs, seconds_of, short_label
 
 _NUMBER = r"\d+(?:\.\d*)?(?:e[+-]?\d+)?[kMGTPEZY]?"
 _TIME = r"-?(?:\d+:)?\d+:\d\d"
@@ -72,7 +72,7 @@ def _read_metered(frame: str, meter: _Meter) -> Reading | None:
         return None
     done, total = counted[1], counted[2] if counted.re is _COUNT else "?"
     return Reading(
-        label=short_label(head[: counted.start()]),
+        label=short_label(_without_empty_bar(head[: counted.start()])),
         done=_number(done),
         total=None if total == "?" else _number(total),
         rate=_rate(meter, scaled=not (done + total).strip("?").isdecimal()),
@@ -81,6 +81,12 @@ def _read_metered(frame: str, meter: _Meter) -> Reading | None:
         end=meter.end,
         closed=True,
     )
+
+
+def _without_empty_bar(head: str) -> str:
+    """The label alone, where a bar without a total is drawn all the same, as Lightning does: `label: |    | `."""
+    label, bar, empty = head.rstrip().removesuffix("|").rpartition("|")
+    return label if bar and not empty.strip() and head.rstrip().endswith("|") else head
 
 
 def _uncounted(head: str, per: str) -> re.Match[str] | None:
@@ -125,9 +131,4 @@ def _rate(meter: _Meter, *, scaled: bool) -> float | None:
 
 
 def _seconds(text: str | None) -> float | None:
-    if not text or text == "?":
-        return None
-    seconds = 0.0
-    for part in text.lstrip("-").split(":"):
-        seconds = seconds * 60 + int(part)
-    return seconds
+    return None if not text or text == "?" else seconds_of(text)

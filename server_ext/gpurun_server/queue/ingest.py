@@ -15,7 +15,8 @@ import sqlalchemy as sa
 
 from gpurun_jupyter.core import events
 from gpurun_jupyter.core.lifecycle import State
-from gpurun_jupyter.core.runs import Bar, MetricSummary, RunProgress
+from gpurun_jupyter.core.runs import MetricSummary, RunProgress
+from gpurun_jupyter.progress.overall import with_bar
 from gpurun_server.queue.ending import end_attempt
 from gpurun_server.queue.transitions import move, touch
 from gpurun_server.store.database import Writing
@@ -84,17 +85,6 @@ def ingest(writing: Writing, run_id: str, attempt: int, log: Path, by: str) -> b
         return False
     _apply(writing, run_id, attempt, State(row.state), digest, by)
     return True
-
-
-def with_bar(progress: RunProgress, event: events.Progress) -> RunProgress:
-    """The progress after one bar moved: the outermost bar with a total says how far the whole run is."""
-    bar = Bar(event.id, event.label, event.done, event.total, event.rate, event.left_s, event.parent)
-    known = [bar if old.id == bar.id else old for old in progress.bars]
-    bars = (known if bar in known else [*known, bar])[-8:]
-    leading = next((one for one in bars if one.parent is None and one.total), None)
-    if leading is None or not leading.total:
-        return RunProgress(None, None, bars)
-    return RunProgress(min(1.0, leading.done / leading.total), leading.left_s, bars)
 
 
 def _summed(before: MetricSummary | None, value: float, step: float | None) -> MetricSummary:

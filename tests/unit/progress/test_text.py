@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpurun_jupyter.core.events import Metric, Output, Progress
+from gpurun_jupyter.core.events import Meta, Metric, Output, Progress
 from gpurun_jupyter.progress import Decoder
 
 PIECES = [
@@ -34,17 +34,41 @@ PIECES = [
     "\n\rinner 3:  20%|#     | 1/5 [00:01<00:01,  5.00s/it]\x1b[A",
     "\rstream: 4it [00:00, 33.16it/s]",
     "\rhand made 5",
+    "\b",
+    "\b\b\b\b\r",
+    "\x1b[2K",
+    "\x1b[1A\x1b[2K",
+    "\x1b[?25l",
+    "\x1b[?25h",
+    "\x1b]9;4;1;50\x07",
+    "\x1b]9;4;3;\x1b\\",
+    "\x1b]9;done\x07",
+    "\r\x1b[2Ktrain \x1b[91m━━━━━━━━━━\x1b[0m \x1b[35m 20%\x1b[0m \x1b[36m0:00:01\x1b[0m",
+    "\nEpoch 1/4 ━━━━━━━━━━ 27/30 0:00:01 • 0:00:01 22.64it/s loss: 0.7 acc: \n                    0.9",
+    "\r\x1b[1m 3/44\x1b[0m \x1b[32m━\x1b[0m\x1b[37m━━━\x1b[0m \x1b[1m2s\x1b[0m 62ms/step - accuracy: 0.05 - loss: 2.37",
+    "\r\x1b[K      3/5       0G     1.128     1.07    0.53   …\x1b[0m: 25% ━━━───────── 2/8 2.9it/s 0.5s<2.0s",
+    "\n      Epoch    GPU_mem   box_loss   cls_loss   dfl_loss  Instances       Size\n",
+    "\n             all         16         16      0.811      0.750      0.826      0.512\n",
+    "Epoch 2/5",
+    "epoch [2/5], step [3/9], loss: 0.1",
+    "epochs=7",
+    "{'loss': '0.6933', 'epoch': '1.25'}",
+    '{"step": 12, "loss": 0.1}\n',
+    'VTM_PROGRESS::{"current": 3, "total": 9, "loss": 0.5}',
+    'VTM_RUN_META::{"mlflow_run_id": "ab12"}\n',
+    "VTM_PROGRESS::",
 ]
 texts = st.lists(st.sampled_from(PIECES), max_size=14).map("".join)
-plain = st.text().filter(lambda text: "\r" not in text and "[PROGRESS:" not in text)
+FOLDED = ("\r", "[PROGRESS:", "VTM_", "\x1b[?25", "\x1b]9;4;")
+plain = st.text().filter(lambda text: not any(folded in text for folded in FOLDED))
 
 
-def decode(pieces: list[str]) -> tuple[str, dict[str, Progress], list[Metric]]:
+def decode(pieces: list[str]) -> tuple[str, dict[str, Progress], list[Metric | Meta]]:
     decoder = Decoder()
     events = [event for piece in pieces for event in decoder.feed(piece, "stdout")] + decoder.flush()
     text = "".join(event.text for event in events if isinstance(event, Output))
     bars = {event.id: event for event in events if isinstance(event, Progress)}
-    return text, bars, [event for event in events if isinstance(event, Metric)]
+    return text, bars, [event for event in events if isinstance(event, Metric | Meta)]
 
 
 def cut(text: str, places: list[int]) -> list[str]:
@@ -54,7 +78,7 @@ def cut(text: str, places: list[int]) -> list[str]:
 
 @given(st.lists(plain, max_size=5))
 def test_text_without_markers_and_carriage_returns_comes_out_as_it_is(pieces: list[str]) -> None:
-    if "[PROGRESS:" not in "".join(pieces):
+    if not any(folded in "".join(pieces) for folded in FOLDED):
         assert decode(pieces) == ("".join(pieces), {}, [])
 
 

@@ -45,7 +45,7 @@ def test_one_bar_after_the_other() -> None:
         "epoch 1/2: 100% 40/40 [00:01<00:00, 32.37it/s, loss=0.025]",
         "100% 10/10 [00:00<00:00, 32.97it/s]",
     ]
-    assert last(events) == {"b1": ("epoch 1/2", 40, 40), "b2": ("", 10, 10)}
+    assert last(events) == {"b1": ("epoch 1/2", 40, 40), "b2": ("", 10, 10), "epochs": ("epochs", 1, 2)}
     losses = [event.values["loss"] for event in events if isinstance(event, Metric)]
     assert len(losses) == 40
     assert losses[0] == 1
@@ -91,7 +91,7 @@ def test_tqdm_write_and_print_do_not_break_bars() -> None:
         "12it [00:00, 680157.41it/s]",
         "end",
     ]
-    assert {bar.id: bar.parent for bar in bars(events)} == {"b1": None, "b2": "b1"}
+    assert {bar.id: bar.parent for bar in bars(events)} == {"b1": None, "b2": "b1", "b3": None, "b4": None}
 
 
 def test_a_bar_is_told_of_before_its_frame_ends() -> None:
@@ -145,7 +145,8 @@ def test_steps_go_on_where_a_bar_begins_again() -> None:
     ("postfix", "values"),
     [
         ("loss=0.1, acc=0.9", {"loss": 0.1, "acc": 0.9}),
-        ("lr=1e-4, v_num=0", {"lr": 1e-4, "v_num": 0}),
+        ("lr=1e-4, v_num=0", {"lr": 1e-4}),
+        ("v_num=3x7f, loss=0.5", {"loss": 0.5}),
         ("loss=nan, acc=0.9", {"acc": 0.9}),
         ("loss=0.1, stage=warm", {}),
         ("best of 3", {}),

@@ -1,0 +1,63 @@
+"""All that the decoder makes of recorded terminal output, in one record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from gpurun_jupyter.core.events import Event, Meta, Metric, Output, Progress
+from gpurun_jupyter.core.runs import Bar, RunProgress
+from gpurun_jupyter.progress.decoder import QUIET_S, Decoder
+from gpurun_jupyter.progress.overall import with_bar
+from gpurun_jupyter.progress.recordings import Piece
+
+
+@dataclass
+class Record:
+    """The run's progress, each bar as last seen, the last value of each metric, facts, and the text that was kept."""
+
+    progress: RunProgress = field(default_factory=RunProgress)
+    bars: dict[str, Bar] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    meta: dict[str, Any] = field(default_factory=dict)
+    text: list[str] = field(default_factory=list)
+
+    def take(self, event: Event) -> None:
+        """One event more."""
+        if isinstance(event, Output):
+            self.text.append(event.text)
+        elif isinstance(event, Metric):
+            self.metrics.update(event.values)
+        elif isinstance(event, Meta):
+            self.meta.update(event.values)
+        elif isinstance(event, Progress):
+            self.progress = with_bar(self.progress, event)
+            self.bars[event.id] = next(bar for bar in self.progress.bars if bar.id == event.id)
+
+
+def decode(pieces: Iterable[Piece]) -> Record:
+    """Everything at once."""
+    record = Record()
+    for event in events(pieces):
+        record.take(event)
+    return record
+
+
+def events(pieces: Iterable[Piece]) -> Iterator[Event]:
+    """What the decoder says of a recording, piece by piece; `m` is the recording's clock, where it has one."""
+    decoder = Decoder()
+    before = 0.0
+    for at, text in pieces:
+        now = before if at is None else at
+        if now - before > QUIET_S:
+            yield from _stamped(decoder.idle(), before + QUIET_S)
+        yield from _stamped(decoder.feed(text, "stdout"), now)
+        before = now
+    yield from _stamped(decoder.flush(), before)
+
+
+def _stamped(found: Iterable[Event], m: float) -> Iterator[Event]:
+    for event in found:
+        event.m = m
+        yield event
