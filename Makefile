@@ -13,6 +13,10 @@ LAB_FILES := $(shell find labextension -type f \
 install = $(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[$(1)]' \
 	|| $(BIN)/python -m pip install --quiet -e '.[$(1)]'
 
+# What tests need that is no Python package; both scripts install it where they can.
+with_programs = tests/integration/install_postgres.sh && \
+	CHROMIUM="$$(tests/browser/install_browser.sh)" && export CHROMIUM &&
+
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help demo lab test test-long bench lint clean
@@ -28,10 +32,10 @@ lab: $(VENV)/.demo ## open the same notebook in JupyterLab
 	GPURUN_HOME=$(STATE)/home $(BIN)/jupyter lab $(AS_ROOT) examples/01-first-run.ipynb
 
 test: lint ## check and test everything that takes less than minutes, in a browser too
-	CHROMIUM="$$(tests/browser/install_browser.sh)" && export CHROMIUM && $(BIN)/python -m pytest -m "not long"
+	$(with_programs) $(BIN)/python -m pytest -m "not long"
 
 test-long: lint ## the same and the long tests
-	CHROMIUM="$$(tests/browser/install_browser.sh)" && export CHROMIUM && $(BIN)/python -m pytest
+	$(with_programs) $(BIN)/python -m pytest
 
 bench: $(VENV)/.test ## measure what docs/performance.md tells of; ten minutes, and nothing else should be at work
 	$(BIN)/python benchmarks
