@@ -135,8 +135,14 @@ def test_a_run_goes_on_while_the_database_is_away(server: JupyterServer, cluster
     wait_until(lambda: server.log(run_id).count("\n") > 5)
     agent = server.agent()
     cluster.stop()
-    assert server.http.get("status").status_code in (500, 503)
+    for answer in (server.http.get("status"), server.http.get("runs"), server.http.post("runs", json={"code": "1"})):
+        assert answer.status_code == 503, answer.text
+        error = answer.json()["error"]
+        assert (error["code"], bool(error["hint"])) == ("storage_unusable", True)
+        assert "does not answer" in error["message"]
+    assert server.http.get("no/such/route").status_code == 404
     cluster.start()
+    wait_until(lambda: server.http.get("status").status_code == 200)
     assert server.wait(run_id)["outcome"] == "succeeded"
     assert server.log(run_id).split() == [str(n) for n in range(100)]
     assert server.agent() == agent

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
+import sqlalchemy as sa
 from jupyter_server.base.handlers import APIHandler
 from tornado.web import HTTPError
 
-from gpurun_jupyter.core.errors import GpurunError, InvalidRequest
+from gpurun_jupyter.core.errors import GpurunError, InvalidRequest, StorageUnusable
 from gpurun_jupyter.core.home import Home
 from gpurun_server.queue.ledger import Ledger
 from gpurun_server.store.blobs import Blobs
@@ -20,6 +21,9 @@ from gpurun_server.store.database import Database, Writing
 from gpurun_server.stream.hub import Hub
 
 AUTH_RESOURCE = "gpurun"
+
+#: What SQLAlchemy raises where the database cannot be reached, is shutting down, or is locked for too long.
+_OUTAGE = (sa.exc.OperationalError, sa.exc.InterfaceError)
 
 T = TypeVar("T")
 
@@ -110,17 +114,19 @@ class GpurunHandler(APIHandler):
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
         """As tornado's, but an error of ours brings its own status."""
-        error = kwargs.get("exc_info", (None, None, None))[1]
+        error = _ours(kwargs.get("exc_info", (None, None, None))[1])
         super().send_error(error.status if isinstance(error, GpurunError) else status_code, **kwargs)
 
     def log_exception(self, kind: Any, error: Any, traceback: Any) -> None:
-        """As tornado's, but a refusal of ours is no news for the server's log."""
-        if not isinstance(error, GpurunError):
+        """As tornado's, but a refusal of ours is no news for the server's log, and an outage is one line."""
+        if isinstance(error, _OUTAGE):
+            self.log.warning("%s: %s", self.request.path, _ours(error))
+        elif not isinstance(error, GpurunError):
             super().log_exception(kind, error, traceback)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """The error as JSON."""
-        error = kwargs.get("exc_info", (None, None, None))[1]
+        error = _ours(kwargs.get("exc_info", (None, None, None))[1])
         self.set_header("Content-Type", "application/json")
         self.finish(msgspec.json.encode({"error": _described(error, status_code)}))
 
@@ -131,6 +137,16 @@ def checked(convert: Callable[[], T]) -> T:
         return convert()
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"{error}.", "GET openapi.json describes what is expected.") from error
+
+
+def _ours(error: BaseException | None) -> BaseException | None:
+    """The error as it is told: a database that cannot be reached is not a fault of this server."""
+    if not isinstance(error, _OUTAGE):
+        return error
+    cause = str(error.orig).strip().partition("\n")[0]
+    return StorageUnusable(
+        f"The database does not answer: {cause}.", "Runs that have begun go on; ask again when it is back."
+    )
 
 
 def _described(error: BaseException | None, status: int) -> dict[str, str]:
