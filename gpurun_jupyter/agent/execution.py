@@ -14,7 +14,10 @@ class Execution(Protocol):
         """Start it, pass on its output, and return how it ended by itself. Raises GpurunError if it cannot start."""
 
     async def interrupt(self) -> None:
-        """Ask it to stop, as Ctrl-C would."""
+        """Ask it to stop, as Ctrl-C would. Asked before there is anything to interrupt, it sees to it that it ends.
+
+        May take as long as that takes, and may be cancelled.
+        """
 
     def kill(self) -> None:
         """End at once what does not carry the attempt's mark."""

@@ -17,6 +17,9 @@ from gpurun_jupyter.core.lifecycle import Outcome, Reason
 #: A dead kernel's last messages still arrive.
 LAST_MESSAGES_S = 0.5
 
+#: A kernel that says it is busy, and then not that it runs the code, is taken to run it after so long, seconds.
+BEGINS_S = 0.2
+
 DEFAULT_KERNEL = "python3"
 
 
@@ -29,6 +32,8 @@ class KernelRun:
         self._sink = sink
         self._kernel = kernel or SpecKernel(grant.spec.kernel or DEFAULT_KERNEL)
         self._request = ""
+        self._unwanted = asyncio.Event()
+        self._begun = asyncio.Event()
         self._idle = asyncio.Event()
         self._end = End(outcome=Outcome.SUCCEEDED, reason=Reason.COMPLETED)
 
@@ -38,8 +43,9 @@ class KernelRun:
         Raises GpurunError if it does not start.
         """
         try:
-            await self._kernel.start(run_environment(self._folder, self._grant), str(self._folder.work))
-            await self._execute()
+            await self._start()
+            if not self._unwanted.is_set():
+                await self._execute()
         finally:
             self._kernel.listener = nobody
             if self._grant.session is None:
@@ -47,12 +53,34 @@ class KernelRun:
         return self._end
 
     async def interrupt(self) -> None:
-        """Interrupt the code, as a notebook's stop button does."""
-        await self._kernel.interrupt()
+        """Interrupt the code, as a notebook's stop button does; where it has not been sent yet, it never is.
+
+        A kernel that has not begun to run the code would take no notice: until then the interrupt is held back.
+        """
+        self._unwanted.set()
+        if self._request:
+            await self._begun.wait()
+            await self._kernel.interrupt()
 
     def kill(self) -> None:
         """Kill the kernel: that of a session may carry the mark of an attempt before."""
         self._kernel.kill()
+
+    async def _start(self) -> None:
+        """Have the kernel ready. One that nobody wants any more is not waited for, but for that of a session."""
+        starting = asyncio.create_task(
+            self._kernel.start(run_environment(self._folder, self._grant), str(self._folder.work))
+        )
+        if self._grant.session is None:
+            unwanted = asyncio.create_task(self._unwanted.wait())
+            await asyncio.wait({starting, unwanted}, return_when=asyncio.FIRST_COMPLETED)
+            unwanted.cancel()
+        if self._grant.session is None and not starting.done():
+            starting.cancel()
+            await asyncio.wait({starting})
+            self._kernel.kill()
+        else:
+            await starting
 
     async def _execute(self) -> None:
         self._kernel.listener = self._listen
@@ -73,12 +101,21 @@ class KernelRun:
             return
         if kind == "stream":
             self._sink.text(content["name"], content["text"])
-        elif kind == "status" and content["execution_state"] == "idle":
-            self._idle.set()
+        elif kind == "execute_input":
+            self._begun.set()
+        elif kind == "status":
+            self._take_status(content["execution_state"])
         elif (event := _event_of(kind, content)) is not None:
             self._sink.event(event)
         if kind == "error":
             self._end = _failed(content)
+
+    def _take_status(self, state: str) -> None:
+        if state == "busy":
+            asyncio.get_running_loop().call_later(BEGINS_S, self._begun.set)
+        elif state == "idle":
+            self._begun.set()
+            self._idle.set()
 
 
 def _event_of(kind: str, content: dict[str, Any]) -> events.Event | None:

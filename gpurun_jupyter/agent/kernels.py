@@ -98,13 +98,18 @@ class SpecKernel:
         return str(self._client.execute(code, allow_stdin=False, store_history=False))
 
     async def interrupt(self) -> None:
-        """As the kernelspec says: by signal or by message."""
+        """As the kernelspec says: by signal or by message.
+
+        An ipykernel that awaits something in the cell notices the signal only when it is woken: by a request.
+        """
         if self._process.has_kernel:
             await self._process.interrupt_kernel()
+        if self._client is not None:
+            self._client.kernel_info()
 
     def kill(self) -> None:
-        """SIGKILL."""
-        if self.alive:
+        """SIGKILL, also to one that is still being started."""
+        if self._process.has_kernel and (self._exit is None or self.alive):
             os.kill(self._process.provisioner.pid, signal.SIGKILL)
 
     async def dead(self) -> int | None:

@@ -95,7 +95,8 @@ def start_runner(folder: AttemptFolder) -> Child:
 
 
 def ask_to_stop(folder: AttemptFolder, stop: Stop) -> None:
-    """Leave word who wants the attempt ended, and wake its runner."""
+    """Leave word who wants the attempt ended, and wake its runner. Also before the attempt has a folder."""
+    folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_json(folder.stop, stop)
     identity = living_runner(folder)
     if identity is not None:

@@ -119,9 +119,10 @@ class OwnKernel:
         return self._send("execute_request", content | {"allow_stdin": False, "stop_on_error": True})
 
     async def interrupt(self) -> None:
-        """SIGINT to the kernel and what it started in its group."""
+        """SIGINT to the kernel and what it started in its group; the request wakes one that awaits something."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGINT)
+            self._send("kernel_info_request", {})
 
     def kill(self) -> None:
         """SIGKILL."""

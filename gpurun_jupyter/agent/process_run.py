@@ -61,7 +61,7 @@ class ProcessRun:
         return _end(exit_code)
 
     async def interrupt(self) -> None:
-        """SIGINT to the process and its group, as a terminal's Ctrl-C."""
+        """SIGINT to the process and its group, as a terminal's Ctrl-C; an interpreter that only starts ends by it."""
         if self._process is not None and self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGINT)
 

@@ -96,13 +96,20 @@ class Stopping:
     async def _end_when_asked(self, execution: Execution) -> None:
         await self._asked.wait()
         if not self._kill.is_set():
-            await execution.interrupt()
-            await self._grace(GRACE_S[0])
+            await self._interrupt(execution)
         if not self._kill.is_set():
             signal_all(of_attempt(self._grant.key), signal.SIGTERM)
             await self._grace(GRACE_S[1])
         execution.kill()
         kill_attempt(self._grant.key)
+
+    async def _interrupt(self, execution: Execution) -> None:
+        """The grace begins at once: what cannot be interrupted yet may never be."""
+        interrupting = asyncio.create_task(execution.interrupt())
+        try:
+            await self._grace(GRACE_S[0])
+        finally:
+            interrupting.cancel()
 
     async def _grace(self, seconds: float) -> None:
         with contextlib.suppress(asyncio.TimeoutError):

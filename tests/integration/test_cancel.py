@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import random
+import time
+import zipfile
+from collections.abc import Iterator
+
 import psutil
 import pytest
 from servers import JupyterServer, wait_until
+
+from gpurun_jupyter.agent.stopping import GRACE_S
 
 FAMILY = """
 import os, subprocess, sys, time
@@ -32,6 +40,19 @@ while True:
         print("no", flush=True)
 """
 
+LONG = "print('begun', flush=True)\nimport time\ntime.sleep(300)\nprint('nev' + 'er')"
+AWAITING = "print('begun', flush=True)\nimport asyncio\nawait asyncio.sleep(300)\nprint('nev' + 'er')"
+#: A run that sets one of PYTHON's own variables gets a kernel that is started, not forked.
+COLD = {"PYTHONCOLD": "1"}
+
+
+def submit_directory(server: JupyterServer, script: str) -> str:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("main.py", script)
+    answer = server.http.post("runs/zip", files={"file": ("d.zip", packed.getvalue())}, data={"entry": "main.py"})
+    return str(answer.json()["id"])
+
 
 def test_a_cancelled_run_leaves_no_process_behind(server: JupyterServer) -> None:
     run_id = server.submit(FAMILY)
@@ -42,6 +63,50 @@ def test_a_cancelled_run_leaves_no_process_behind(server: JupyterServer) -> None
     assert (run["outcome"], run["reason"]) == ("cancelled", "cancelled_by")
     assert run["message"].startswith("stopped by ")
     assert [pid for pid in pids if alive(pid)] == []
+
+
+@pytest.fixture
+def session(server: JupyterServer) -> Iterator[str]:
+    yield "cancelled"
+    server.http.post("sessions/cancelled/end")
+    wait_until(lambda: not server.http.get("sessions").json()["sessions"])
+
+
+@pytest.mark.parametrize("kind", ["cell", "awaiting", "session", "cold", "directory"])
+def test_a_cancel_in_the_first_moments_is_not_lost(server: JupyterServer, session: str, kind: str) -> None:
+    moments = random.Random(kind)
+    for _ in range(6):
+        run_id = {
+            "cell": lambda: server.submit(LONG),
+            "awaiting": lambda: server.submit(AWAITING),
+            "session": lambda: server.submit(LONG, session=session),
+            "cold": lambda: server.submit(LONG, env=COLD),
+            "directory": lambda: submit_directory(server, LONG),
+        }[kind]()
+        time.sleep(moments.uniform(0, 0.3))  # not to wait for anything: any moment is as good
+        server.http.post(f"runs/{run_id}/cancel")
+        run = server.wait(run_id, timeout_s=GRACE_S[0] / 2)
+        assert run["outcome"] == "cancelled"
+        assert_cancelled_log(server, run)
+
+
+def assert_cancelled_log(server: JupyterServer, run: dict) -> None:
+    if run["attempt"] == 0:  # it never left the queue
+        return
+    events = server.events(run["id"])
+    assert [events[0]["kind"], events[-1]["kind"]] == ["start", "end"]
+    assert events[-1]["outcome"] == "cancelled"
+    assert "never" not in server.log(run["id"])
+
+
+def test_a_session_survives_a_cancel_in_the_first_moments(server: JupyterServer, session: str) -> None:
+    assert server.wait(server.submit("kept = 1", session=session))["outcome"] == "succeeded"
+    for _ in range(3):
+        run_id = server.submit(LONG, session=session)
+        server.http.post(f"runs/{run_id}/cancel")
+        assert server.wait(run_id)["outcome"] == "cancelled"
+    run = server.wait(server.submit("print(kept)", session=session))
+    assert server.log(run["id"]) == "1\n"
 
 
 def test_a_finished_run_leaves_no_daemon_behind(server: JupyterServer) -> None:
