@@ -40,7 +40,7 @@ def free_port() -> int:
 
 def isolated_environment(folder: Path) -> dict[str, str]:
     """An environment in which Jupyter and gpurun keep everything below `folder`."""
-    dropped = ("JUPYTER", "JPY_", "GPURUN_", "IPYTHON")
+    dropped = ("JUPYTER", "JPY_", "GPURUN_", "IPYTHON", "PYTEST_")  # in a test ipykernel would not watch descriptors
     env = {key: value for key, value in os.environ.items() if not key.startswith(dropped)}
     for name in ("config", "data", "runtime", "ipython", "settings", "workspaces", "files"):
         (folder / name).mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import logging
 import os
@@ -17,6 +18,7 @@ from tornado.ioloop import IOLoop
 from traitlets.config import Config
 
 from gpurun_jupyter.agent import forking, marking
+from gpurun_jupyter.agent.quick_stream import stream_class
 
 _MESSAGE_BYTES = 4 * 2**20
 #: ipykernel shows the text of a cell that is still busy this often, seconds; its own 0.2 is long for a first line.
@@ -53,7 +55,8 @@ class ForkedApp(IPKernelApp):
     def parse_command_line(self, argv: list[str] | None = None) -> None:
         """It is always the same one: building a parser for all the options there are would take 5 ms."""
         self.extra_args: list[str] = []
-        given = {"IPKernelApp": {"connection_file": (argv or [""])[-1]}, "HistoryManager": {"enabled": False}}
+        app = {"connection_file": (argv or [""])[-1], "outstream_class": stream_class()}
+        given = {"IPKernelApp": app, "HistoryManager": {"enabled": False}}
         self.update_config(Config(given))
 
     def init_heartbeat(self) -> None:
@@ -75,6 +78,13 @@ class ForkedApp(IPKernelApp):
         for handler in self.log.handlers:
             if isinstance(handler, logging.StreamHandler):
                 handler.setStream(own_words)
+
+    def init_shell(self) -> None:
+        """A shell that does not keep what is printed: IPython would, for its own history, in memory to the end."""
+        super().init_shell()
+        shell: Any = self.shell
+        if hasattr(shell, "_tee"):
+            shell._tee = _no_tee  # noqa: SLF001 - there is no setting for it
 
     def init_code(self) -> None:
         """Not yet: startup files are the user's code, and shall see the attempt's variables."""
@@ -120,6 +130,10 @@ class Taking:
             os.chdir(message.cwd)
             self._cwd = os.getcwd()  # noqa: PTH109
         self._env = message.env
+
+
+def _no_tee(channel: str) -> contextlib.AbstractContextManager[None]:  # noqa: ARG001 - IPython's signature
+    return contextlib.nullcontext()
 
 
 def _launcher() -> str:

@@ -35,6 +35,8 @@ from gpurun_jupyter.core.processes import Identity
 _PROBE_S = 0.05
 #: Messages read in one go: others in the event loop get their turn.
 _AT_ONCE = 100
+#: So many messages may wait here, each of 64 KiB at most; the kernel's end, which has no limit, keeps the others.
+_WAITING = 16
 _DELIMITER = b"<IDS|MSG>"
 #: The path of a Unix socket may be so long, with some room for what ipykernel appends.
 _SOCKET_PATH_BYTES = 90
@@ -162,7 +164,7 @@ class OwnKernel:
         self._context = zmq.Context()
         self._shell = self._context.socket(zmq.DEALER)
         self._iopub = self._context.socket(zmq.SUB)
-        self._iopub.setsockopt(zmq.RCVHWM, 0)  # a limit would lose output
+        self._iopub.setsockopt(zmq.RCVHWM, _WAITING)
         self._iopub.subscribe(b"")
         for number, opened in ((1, self._shell), (2, self._iopub)):
             opened.linger = 0
