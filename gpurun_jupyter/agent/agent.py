@@ -10,7 +10,7 @@ import contextlib
 import logging
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from gpurun_jupyter.agent import launching
@@ -55,7 +55,8 @@ class Held:
 class Agent:
     """One agent on one state directory. `idle_s`: it ends itself after so long without runs, queue and servers.
 
-    `spares` kernels are kept ready for cells; a session that is idle for `session_idle_s` is ended.
+    `spares` kernels are kept ready for cells; a session that is idle for `session_idle_s` is ended. It ends itself also
+    when it is `outdated`.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Agent:
         idle_s: float,
         spares: int = 1,
         session_idle_s: float = 1800.0,
+        outdated: Callable[[], bool] = lambda: False,
     ) -> None:
         self._home = home
         self._link = link
@@ -78,18 +80,24 @@ class Agent:
         self._sessions = Sessions(home, session_idle_s)
         self._starter = Starter(self._sessions, spares)
         self._idle_s = idle_s
+        self._outdated = outdated
         self._held: dict[str, Held] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._leaving = False
         self._queue_waits = False
 
+    @property
+    def told_to_leave(self) -> bool:
+        """Whether a signal asked for it."""
+        return self._leaving
+
     async def run(self) -> None:
         """Report, take, stop, wait; until it is told to leave or has been idle for long."""
         with self._listening(), self._leaving_on_signals():
             self._starter.open()
             busy_at = time.monotonic()
-            while not self._leaving and time.monotonic() - busy_at < self._idle_s:
+            while not (self._leaving or self._outdated()) and time.monotonic() - busy_at < self._idle_s:
                 orders = await self._sync()
                 self._queue_waits = orders.waiting > 0
                 for grant in orders.grants:

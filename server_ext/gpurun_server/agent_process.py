@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 
+import msgspec
+from packaging.version import Version
+
 from gpurun_jupyter.core.home import Home
-from gpurun_jupyter.core.processes import read_identity
+from gpurun_jupyter.core.processes import Identity
+from gpurun_server import __version__
 
 #: What tells a child of this server that it is one; the agent outlives the server.
 _SERVERS_OWN = ("JPY_", "JUPYTERHUB_", "JUPYTER_TOKEN")
+
+
+class AgentRecord(Identity, frozen=True):
+    """What an agent writes down of itself."""
+
+    version: str = "0"
+
+    @classmethod
+    def of_this_process(cls) -> AgentRecord:
+        """That of the process that asks."""
+        this = Identity.of(os.getpid())
+        return cls(this.pid, this.created, this.boot, __version__)
+
+    @property
+    def older(self) -> bool:
+        """Whether it is of an older gpurun than this process."""
+        return Version(self.version) < Version(__version__)
 
 
 class AgentProcess:
@@ -24,11 +47,26 @@ class AgentProcess:
         self._child: subprocess.Popen[bytes] | None = None
 
     def ensure(self) -> None:
-        """Start the agent unless one is alive or on its way; an agent that finds another at work leaves by itself."""
-        on_its_way = self._child is not None and self._child.poll() is None
-        identity = read_identity(self._home.agent_record)
-        if not on_its_way and not (identity and identity.alive()):
+        """Start the agent unless one is alive or on its way; an agent that finds another at work leaves by itself.
+
+        One of an older gpurun is asked to leave, its runs go on. One of a newer is left: else two servers would fight.
+        """
+        if self._child is not None and self._child.poll() is None:
+            return
+        record = self._record()
+        if record is not None and record.older:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(record.pid, signal.SIGTERM)
+        if record is None or record.older:
             self._child = self._start()
+
+    def _record(self) -> AgentRecord | None:
+        """That of the living agent."""
+        try:
+            record = msgspec.json.decode(self._home.agent_record.read_bytes(), type=AgentRecord)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return None
+        return record if record.alive() else None
 
     def _start(self) -> subprocess.Popen[bytes]:
         env = {key: value for key, value in os.environ.items() if not key.startswith(_SERVERS_OWN)}

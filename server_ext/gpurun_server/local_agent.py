@@ -8,16 +8,18 @@ import fcntl
 import logging
 import os
 import socket
+import sys
 import time
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from gpurun_jupyter.agent.agent import Agent
+from gpurun_jupyter.agent.upgrade import Upgrade
 from gpurun_jupyter.core.grants import Grant, Orders, Report
 from gpurun_jupyter.core.home import Home, write_json
-from gpurun_jupyter.core.processes import Identity
 from gpurun_server import __version__
+from gpurun_server.agent_process import AgentRecord
 from gpurun_server.queue.claims import claim
 from gpurun_server.queue.ending import end_attempt
 from gpurun_server.queue.ingest import ingest
@@ -82,15 +84,28 @@ def main(argv: list[str]) -> int:
     if not _lock_within(lock, _TAKE_OVER_S):
         logging.info("another agent is at work here")
         return 0
-    write_json(home.agent_record, Identity.of(os.getpid()))
-    database = Database(home, options.database)
-    asyncio.run(_agent(home, database, options).run())
+    write_json(home.agent_record, AgentRecord.of_this_process())
+    database, upgrade = Database(home, options.database), Upgrade()
+    _prepare(database)
+    agent = _agent(home, database, options, upgrade)
+    asyncio.run(agent.run())
     database.close()
+    if upgrade.done() and not agent.told_to_leave:
+        logging.info("another gpurun is installed: beginning anew as that one; runs go on")
+        os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - the same process, so that nobody misses it
     home.agent_record.unlink(missing_ok=True)
     return 0
 
 
-def _agent(home: Home, database: Database, options: argparse.Namespace) -> Agent:
+def _prepare(database: Database) -> None:
+    """Bring the schema up to date where an upgrade changed it while the server goes on."""
+    try:
+        database.prepare()
+    except sa.exc.OperationalError as error:
+        logging.warning("the database does not answer yet: %s", error.orig)
+
+
+def _agent(home: Home, database: Database, options: argparse.Namespace, upgrade: Upgrade) -> Agent:
     host = socket.gethostname()
     return Agent(
         home,
@@ -102,6 +117,7 @@ def _agent(home: Home, database: Database, options: argparse.Namespace) -> Agent
         idle_s=options.idle,
         spares=options.spares,
         session_idle_s=options.session_idle,
+        outdated=upgrade.done,
     )
 
 
