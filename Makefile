@@ -37,7 +37,7 @@ test: lint ## check and test everything that takes less than minutes, in a brows
 test-long: lint ## the same and the long tests
 	$(with_programs) $(BIN)/python -m pytest
 
-bench: $(VENV)/.test ## measure what docs/performance.md tells of; ten minutes, and nothing else should be at work
+bench: $(VENV)/.bench ## measure what docs/performance.md tells of; ten minutes, and nothing else should be at work
 	$(BIN)/python benchmarks
 
 lint: $(VENV)/.test ## style, types, and who may import whom
@@ -68,3 +68,8 @@ $(VENV)/.demo: pyproject.toml $(LAB_FILES) | $(VENV)/.made
 $(VENV)/.test: pyproject.toml $(LAB_FILES) | $(VENV)/.made
 	$(call install,test)
 	@touch $(VENV)/.demo $@
+
+# What benchmarks compare with, beside what tests need.
+$(VENV)/.bench: pyproject.toml $(LAB_FILES) | $(VENV)/.made
+	$(call install,bench)
+	@touch $(VENV)/.demo $(VENV)/.test $@
