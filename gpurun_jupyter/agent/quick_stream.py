@@ -11,6 +11,7 @@ import codecs
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any, NamedTuple
@@ -23,6 +24,7 @@ _MESSAGE_CHARS = 64 * 1024
 #: While more than this is being sent, who writes has to wait, in any case no longer than so many seconds.
 _MANY_CHARS = 4 * _MESSAGE_CHARS
 _PATIENCE_S = 10.0
+_LOOK_S = 0.0005
 
 _READ_BYTES = 64 * 1024
 
@@ -80,8 +82,8 @@ class QuickStream(OutStream):
         if not self._quick or not isinstance(string, str):
             super().write(string)
             return len(string)
-        if not self._sent.is_set() and threading.current_thread() is not self.pub_thread.thread:
-            self._sent.wait(_PATIENCE_S)
+        if self._sending and threading.current_thread() is not self.pub_thread.thread:
+            self._wait_until_sent()
         header = self.parent_header
         append = self._begin(header)
         self._latest = (header, append)
@@ -114,12 +116,18 @@ class QuickStream(OutStream):
 
     @contextlib.contextmanager
     def _nobody_writing(self) -> Iterator[None]:
-        self._sent.clear()
+        self._sending = True
         self._latest = _NOTHING
         try:
             yield
         finally:
-            self._sent.set()
+            self._sending = False
+
+    def _wait_until_sent(self) -> None:
+        """Without a lock: a signal's handler may come between, and print."""
+        give_up = time.monotonic() + _PATIENCE_S
+        while self._sending and time.monotonic() < give_up:
+            time.sleep(_LOOK_S)
 
     def _watch_pipe_fd(self) -> None:
         """In a thread: what comes through the descriptor. ipykernel's breaks characters where a read happens to end."""
@@ -133,11 +141,10 @@ class QuickStream(OutStream):
     def _be_slow(self) -> None:
         """Leave writing to ipykernel. In a forked child: what was not sent before is its parent's to send."""
         self._quick = False
-        self._beginning = threading.Lock()
+        self._beginning = threading.RLock()  # a signal's handler may print, too
         self._gathered = []
         self._latest = _NOTHING
-        self._sent = threading.Event()
-        self._sent.set()
+        self._sending = False
         self._header_here = _none
 
 

@@ -47,6 +47,28 @@ def test_every_line_of_every_thread_is_there_once_and_in_order(server: JupyterSe
         assert own == [f"{name} {number} {'x' * 80}" for number in range(20000)]
 
 
+TICKS = """
+import signal
+ticks = []
+def tick(*_):
+    ticks.append(1)
+    print("tick")
+signal.signal(signal.SIGALRM, tick)
+signal.setitimer(signal.ITIMER_REAL, 0.002, 0.002)
+for number in range(100000):
+    print(f"{number} " + "x" * 80)
+signal.setitimer(signal.ITIMER_REAL, 0)
+print(len(ticks))
+"""
+
+
+def test_a_signals_handler_may_print_in_between(server: JupyterServer) -> None:
+    log = said(server, TICKS)
+    *lines, ticks = log.replace("tick\n", "").splitlines()
+    assert lines == [f"{number} {'x' * 80}" for number in range(100000)]
+    assert 0 < int(ticks) == log.count("tick\n")
+
+
 def test_a_line_is_seen_while_the_cell_goes_on(server: JupyterServer) -> None:
     waiting = "print('first')\nimport os, time\nwhile not os.path.exists('go'): time.sleep(0.01)\nprint('second')"
     run_id = server.submit(waiting)
