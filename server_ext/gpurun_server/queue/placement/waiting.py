@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from operator import attrgetter
+from typing import NamedTuple
 
 from gpurun_jupyter.core.runs import Waiting
 from gpurun_server.queue.placement.blockers import Blockers, InTheWay, about, listed, what
@@ -33,6 +35,17 @@ def outlooks(
     return told
 
 
+_asked = attrgetter("gpu", "memory_bytes", "pin", "on")
+
+
+class _Kind(NamedTuple):
+    """What queued runs have in common that ask for the same: thousands of runs are of a few kinds."""
+
+    shape: Shape
+    weight: float  # what each adds to its owner's share; 0 where nobody could serve it
+    startable: bool
+
+
 class _Line:
     """Those that wait for GPUs, or those that wait for CPU slots."""
 
@@ -41,30 +54,36 @@ class _Line:
     ) -> None:
         board = Board(offers, held, cpu=cpu)
         self._offers, self._engines = offers, engines
+        self._most_bytes = max((cell.total for room in board.rooms for cell in room.cells), default=1)
         self._absent: dict[Shape, str | None] = {}
         self._blocking: dict[Shape, InTheWay] = {}
-        shapes = {wanted.run_id: wanted.shape.lasting for wanted in queue}
-        most = max((cell.total for room in board.rooms for cell in room.cells), default=1)
-        order = ranked(queue, board.shares, lambda wanted: self._weight(wanted, shapes[wanted.run_id], most))
-        self._order = [(wanted, shapes[wanted.run_id]) for wanted in order]
-        self._forecast: Forecast = forecast((one for one in self._order if self._may_start(*one)), board)
+        self._kinds = {asked: self._kind(one) for asked, one in {_asked(wanted): wanted for wanted in queue}.items()}
+        self._order = ranked(queue, board.shares, lambda one: 0.0 if one.after else self._kinds[_asked(one)].weight)
+        self._forecast: Forecast = forecast(self._startable(), board)
         self._blockers = Blockers(offers, held, self._forecast.kept)
 
     def outlooks(self, only: Collection[str] | None) -> dict[str, Waiting]:
         starts = self._forecast.starts_in_s
         return {
-            wanted.run_id: Waiting(position, self._why(wanted, shape, position), starts.get(wanted.run_id))
-            for position, (wanted, shape) in enumerate(self._order, 1)
+            wanted.run_id: Waiting(
+                position, self._why(wanted, self._kinds[_asked(wanted)].shape, position), starts.get(wanted.run_id)
+            )
+            for position, wanted in enumerate(self._order, 1)
             if only is None or wanted.run_id in only
         }
 
-    def _weight(self, wanted: Wanted, shape: Shape, most: int) -> float:
-        if not self._may_start(wanted, shape):
-            return 0.0
-        return shape.size * (1.0 if shape.memory_bytes is None else min(1.0, shape.memory_bytes / most))
+    def _kind(self, wanted: Wanted) -> _Kind:
+        shape = wanted.shape.lasting
+        if wanted.on in self._engines or self._nobody(shape) is not None:
+            return _Kind(shape, 0.0, False)
+        part = 1.0 if shape.memory_bytes is None else min(1.0, shape.memory_bytes / self._most_bytes)
+        return _Kind(shape, shape.size * part, True)
 
-    def _may_start(self, wanted: Wanted, shape: Shape) -> bool:
-        return not wanted.after and wanted.on not in self._engines and self._nobody(shape) is None
+    def _startable(self) -> Iterator[tuple[Wanted, Shape]]:
+        for wanted in self._order:
+            kind = self._kinds[_asked(wanted)]
+            if kind.startable and not wanted.after:
+                yield wanted, kind.shape
 
     def _why(self, wanted: Wanted, shape: Shape, position: int) -> str:
         if wanted.after:
