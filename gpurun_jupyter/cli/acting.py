@@ -1,4 +1,4 @@
-"""The verbs that change something: submit, cancel."""
+"""The verbs that change something: submit, cancel, start, priority, tag, rerun, delete."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from gpurun_jupyter.cli import words
 from gpurun_jupyter.cli.options import given, run_options
@@ -98,6 +99,59 @@ def priority(to: Invocation, run: str, number: int) -> None:
 def tag(to: Invocation, run: str, tags: tuple[str, ...]) -> None:
     """Give RUN these tags instead of those it has."""
     to.client.get(run).change(tags=list(tags))
+
+
+@click.command()
+@click.argument("run")
+@click.option("--set", "changes", multiple=True, metavar="K=V", help="Change an option: gpu=2, timeout=1h, env.LR=0.1.")
+@click.option("--wait", "waits", is_flag=True, help="Show it to its end; exits with 0 only if it succeeds.")
+@as_json
+@click.pass_obj
+def rerun(to: Invocation, run: str, changes: tuple[str, ...], waits: bool, as_json: bool) -> None:
+    """Run RUN again, as it was or with some options changed."""
+    again = to.client.get(run).rerun(**_changed(changes))
+    if waits:
+        _watch(to, again, as_json)
+    elif as_json:
+        to.screen.json(again.record)
+    else:
+        to.screen.text(f"run {again.name} {words.how(again.record)} (id {again.id})\n")
+
+
+@click.command()
+@click.argument("run", nargs=-1, required=True)
+@click.option("--restore", is_flag=True, help="Take it back: RUN is then the id of a run that was deleted just now.")
+@click.pass_obj
+def delete(to: Invocation, run: tuple[str, ...], restore: bool) -> None:
+    """Delete every RUN with its files; for ten minutes that can be taken back."""
+    for ref in run:
+        if restore:
+            to.screen.text(f"{words.state_line(to.client.restore(ref).record)}\n")
+            continue
+        found = to.client.get(ref)
+        found.delete()
+        to.screen.text(f"deleted {found.name}; `gpurun delete --restore {found.id}` brings it back\n")
+
+
+def _changed(pairs: tuple[str, ...]) -> dict[str, Any]:
+    """`gpu=2` is a number, `name=x` a text, `env.LR=0.1` a variable."""
+    changes: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals:
+            raise InvalidRequest(f"{pair!r} says no value.", "Write --set NAME=VALUE.")
+        if key.startswith("env."):
+            changes.setdefault("env", {})[key.removeprefix("env.")] = text
+        else:
+            changes[key] = _value(text)
+    return changes
+
+
+def _value(text: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text
 
 
 def _submitted(to: Invocation, entry: str, inside: str | None, args: list[str], options: dict[str, Any]) -> Run:

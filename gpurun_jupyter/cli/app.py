@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from gpurun_jupyter.cli import acting, verbs
+from gpurun_jupyter.cli import acting, overviews, verbs
 from gpurun_jupyter.cli.decode import decode
+from gpurun_jupyter.cli.doctor import doctor
 
 
 class _InThisOrder(click.Group):
@@ -34,8 +35,15 @@ for _verb in (
     acting.start,
     acting.priority,
     acting.tag,
+    acting.rerun,
+    acting.delete,
+    overviews.files,
     verbs.devices,
     verbs.sessions,
+    overviews.agents,
+    overviews.projects,
+    overviews.stats,
     decode,
+    doctor,
 ):
     gpurun.add_command(_verb)

@@ -148,6 +148,22 @@ class Client:
         """Interrupt a session's run, give it a fresh kernel, or end it. Raises SessionNotFound and WrongState."""
         self._connection.post(f"sessions/{quote(name, safe='')}/{action}", dict[str, Any], {})
 
+    def restore(self, run_id: str) -> Run:
+        """Take back that the run with this id was deleted. Raises RunNotFound where it is too late."""
+        return self._run(self._connection.post(f"runs/{quote(run_id, safe='')}/restore", RunRecord, {}))
+
+    def agents(self) -> list[dict[str, Any]]:
+        """The agents without their devices: id, host, version, health, labels, gpus, cpu_slots."""
+        return self._connection.get("agents", dict[str, list[dict[str, Any]]])["agents"]
+
+    def projects(self) -> list[dict[str, Any]]:
+        """Each project: name, runs, states, outcomes, latest_at; the one with the newest run first."""
+        return self._connection.get("projects", dict[str, list[dict[str, Any]]])["projects"]
+
+    def stats(self) -> dict[str, Any]:
+        """Runs by state and outcome, of the last day too; mean durations by kind; the use of each device."""
+        return self._connection.get("stats", dict[str, Any])
+
     def status(self) -> dict[str, Any]:
         """Version, state directory, free disk and runs by state."""
         return self._connection.get("status", dict[str, Any])

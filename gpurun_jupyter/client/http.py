@@ -63,6 +63,10 @@ class Connection:
         """POST JSON once; not repeated when the connection breaks."""
         return self._decode(self._send("POST", API + path, content=msgspec.json.encode(body)), type)
 
+    def delete(self, path: str, type: type[T]) -> T:  # noqa: A002
+        """DELETE once."""
+        return self._decode(self._send("DELETE", API + path), type)
+
     def patch(self, path: str, type: type[T], body: Any) -> T:  # noqa: A002
         """PATCH with JSON once."""
         return self._decode(self._send("PATCH", API + path, content=msgspec.json.encode(body)), type)

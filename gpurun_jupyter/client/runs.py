@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -18,6 +19,19 @@ from gpurun_jupyter.core.runs import RunProgress
 
 if TYPE_CHECKING:
     from gpurun_jupyter.client.http import Connection, Params
+
+
+class RunFile(msgspec.Struct):
+    """A file of a run: its path, its size in bytes, when it was last changed (seconds since the epoch)."""
+
+    path: str
+    size: int
+    modified_at: float
+
+
+class _Files(msgspec.Struct):
+    files: list[RunFile]
+
 
 _TICK_S = 0.2  # how late a timeout may be noticed
 
@@ -91,6 +105,39 @@ class Run:
         """Change `priority` (while the run waits), `project` or `tags`. Raises WrongState and InvalidRequest."""
         self.record = self._connection.patch(self._route(), RunRecord, changes)
         return self
+
+    def rerun(self, **changes: Any) -> Run:
+        """Run it again, as it was or with other options: `run.rerun(gpu=2, env={"LR": "0.1"})`; returns the new run.
+
+        A variable of `env` is added to those that there are; None takes an option back. Raises InvalidRequest.
+        """
+        return Run(self._connection, self._connection.post(f"{self._route()}/rerun", RunRecord, changes))
+
+    def delete(self) -> None:
+        """Delete the run with its files; `Client.restore` brings it back for ten minutes.
+
+        Raises WrongState unless the run is over.
+        """
+        self._connection.delete(self._route(), dict[str, Any])
+
+    def files(self) -> list[RunFile]:
+        """What the run left in its workspace, and its checkpoints under `checkpoints/`."""
+        return self._connection.get(f"{self._route()}/files", _Files).files
+
+    def download(self, path: str, to: Path | str | None = None) -> Path:
+        """Fetch one of its files: to a file or into a directory, by default the current one. Raises FileMissing.
+
+        The file gets its name when it is complete.
+        """
+        place = Path(to or ".").expanduser()
+        place = place / PurePosixPath(path).name if place.is_dir() else place
+        beside = place.with_name(f".{place.name}.part")
+        route = f"{self._route()}/files/{quote(path)}"
+        with self._connection.stream(route, [], "*/*") as response, beside.open("wb") as file:
+            for piece in response.iter_bytes():
+                file.write(piece)
+        beside.replace(place)
+        return place
 
     def history(self) -> list[dict[str, Any]]:
         """Every change of its state, oldest first: at, before, after, by, outcome, reason, message."""

@@ -59,7 +59,11 @@ export class PanelModel {
       this.known.clear();
     }
     for (const run of runs) {
-      this.known.set(run.id, run);
+      if (run.deleted) {
+        this.known.delete(run.id);
+      } else {
+        this.known.set(run.id, run);
+      }
     }
     this.loaded.runs = true;
     this.runs = [...this.known.values()].sort(inOrder);

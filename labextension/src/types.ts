@@ -52,6 +52,7 @@ export interface Run {
   progress: RunProgress | null;
   metrics: Record<string, MetricSummary>;
   waiting: { position: number; why: string } | null;
+  deleted?: boolean;
   revision: number;
 }
 

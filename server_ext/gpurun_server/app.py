@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -19,6 +20,7 @@ from gpurun_server import settings
 from gpurun_server.agent_process import AgentProcess
 from gpurun_server.http import routes
 from gpurun_server.http.base import Parts
+from gpurun_server.queue.deletion import purge
 from gpurun_server.queue.leases import LOOK_S, Judge, Terms, enforce, last_reports
 from gpurun_server.queue.ledger import Ledger
 from gpurun_server.store.blobs import Blobs
@@ -26,6 +28,7 @@ from gpurun_server.store.database import Database
 from gpurun_server.stream.hub import Hub
 
 _AGENT_CHECK_MS = 5000
+_PURGE_MS = 60_000
 
 
 class GpurunApp(ExtensionApp):
@@ -92,6 +95,8 @@ class GpurunApp(ExtensionApp):
         self._parts.hub.start()
         self._judging = PeriodicCallback(self._judge_leases, LOOK_S * 1000)
         self._judging.start()
+        self._purging = PeriodicCallback(self._purge_deleted, _PURGE_MS)
+        self._purging.start()
         if self.local_agent:
             self._keeping = PeriodicCallback(self._agent.ensure, _AGENT_CHECK_MS)
             self._keeping.start()
@@ -108,9 +113,19 @@ class GpurunApp(ExtensionApp):
         with self._parts.database.write() as writing:
             enforce(writing, silence_s, self._terms)
 
+    async def _purge_deleted(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._parts.threads, self._purge)
+
+    def _purge(self) -> None:
+        with self._parts.database.write() as writing:
+            gone = purge(writing)
+        for run_id in gone:
+            shutil.rmtree(self._parts.home.run(run_id).path, ignore_errors=True)
+
     async def stop_extension(self) -> None:
         """Close connections and files; runs and the local agent go on."""
         self._judging.stop()
+        self._purging.stop()
         if self.local_agent:
             self._keeping.stop()
         self._parts.hub.close()

@@ -15,7 +15,7 @@ from gpurun_server.store.queries import find, to_run
 _LONGEST_KEY = 200
 
 
-async def accept_run(handler: GpurunHandler, spec: RunSpec) -> None:
+async def accept_run(handler: GpurunHandler, spec: RunSpec, rerun_of: str | None = None) -> None:
     """Queue a run for whoever sent the request, and answer. Raises InvalidRequest and NoSuchDevices.
 
     Who takes an event stream gets the run's at once, and need not ask for it.
@@ -31,7 +31,7 @@ async def accept_run(handler: GpurunHandler, spec: RunSpec) -> None:
     await parts.hub.first_agent()
 
     def act(writing: Writing) -> Run:
-        run_id = accept(writing, parts.home, spec, owner=owner, key=key, offers=offers(writing.conn))
+        run_id = accept(writing, parts.home, spec, owner=owner, key=key, offers=offers(writing.conn), rerun_of=rerun_of)
         return to_run(find(writing.conn, run_id))
 
     run = await handler.write_database(act)

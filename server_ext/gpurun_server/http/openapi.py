@@ -77,7 +77,8 @@ def describe(routes: Sequence[tuple[str, type]]) -> dict[str, Any]:
 
 
 def _path(pattern: str) -> str:
-    return "/" + re.sub(r"\([^)]*\)", "{id}", pattern).replace("\\", "")
+    names = iter(("{id}", "{path}"))
+    return "/" + re.sub(r"\([^)]*\)", lambda _: next(names), pattern).replace("\\", "")
 
 
 def _describe_operation(
@@ -92,6 +93,9 @@ def _describe_operation(
         },
     }
     parameters = [_run_parameter()] if "{id}" in path else []
+    if "{path}" in path:
+        schema = {"type": "string"}
+        parameters.append({"name": "path", "in": "path", "required": True, "schema": schema})
     if op.query:
         parameters += _query_parameters(components[op.query.__name__])
     if parameters:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from jupyter_server.auth.decorator import authorized
@@ -12,7 +12,8 @@ from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
 from gpurun_jupyter.core.runs import Run, RunSpec
 from gpurun_server.http.accepting import accept_run
 from gpurun_server.http.base import AUTH_RESOURCE, GpurunHandler, operation
-from gpurun_server.queue.editing import Changes, edit, start
+from gpurun_server.queue.deletion import UNDO_S, delete, restore
+from gpurun_server.queue.editing import Changes, changed, edit, start
 from gpurun_server.queue.listing import newest, run_of
 from gpurun_server.queue.stopping import cancel
 from gpurun_server.store.queries import Filters, find, history_of
@@ -54,6 +55,13 @@ class History(msgspec.Struct):
     """The changes of a run's state."""
 
     history: list[Change]
+
+
+class Deleted(msgspec.Struct):
+    """The id of a run that was deleted, and for how many seconds it can be restored by it."""
+
+    deleted: str
+    restorable_s: float
 
 
 class RunsHandler(GpurunHandler):
@@ -103,6 +111,14 @@ class RunHandler(_RunHandler):
         changes = self.body(Changes)
         self.answer_run(await self.write_database(lambda writing: edit(writing, reference, changes)))
 
+    @web.authenticated
+    @authorized
+    @operation("Delete a run that has finished, with its files; it can be restored for ten minutes", answer=Deleted)
+    async def delete(self, reference: str) -> None:
+        """Delete."""
+        run_id = await self.write_database(lambda writing: delete(writing, reference))
+        self.answer(Deleted(run_id, UNDO_S))
+
 
 class StartHandler(_RunHandler):
     """`runs/{id}/start`."""
@@ -114,6 +130,32 @@ class StartHandler(_RunHandler):
         """Start."""
         owner = self.parts.owner(self)
         self.answer_run(await self.write_database(lambda writing: start(writing, reference, by=owner)))
+
+
+class RerunHandler(_RunHandler):
+    """`runs/{id}/rerun`."""
+
+    @web.authenticated
+    @authorized(action="execute", resource=AUTH_RESOURCE)
+    @operation("Run it again, with the fields of RunSpec that the body changes", body=dict, answer=Run, status=201)
+    async def post(self, reference: str) -> None:
+        """Run again."""
+        changes = self.body(dict[str, Any])
+        with self.parts.database.read() as conn:
+            run = run_of(conn, self.parts.ledger, reference)
+        assert run.spec is not None
+        await accept_run(self, changed(run.spec, changes), rerun_of=run.id)
+
+
+class RestoreHandler(_RunHandler):
+    """`runs/{id}/restore`."""
+
+    @web.authenticated
+    @authorized
+    @operation("Take back that a run was deleted", answer=Run)
+    async def post(self, run_id: str) -> None:
+        """Restore."""
+        self.answer_run(await self.write_database(lambda writing: restore(writing, run_id)))
 
 
 class HistoryHandler(_RunHandler):
@@ -146,5 +188,7 @@ default_handlers = [
     (r"runs/([^/]+)", RunHandler),
     (r"runs/([^/]+)/cancel", CancelHandler),
     (r"runs/([^/]+)/start", StartHandler),
+    (r"runs/([^/]+)/rerun", RerunHandler),
+    (r"runs/([^/]+)/restore", RestoreHandler),
     (r"runs/([^/]+)/history", HistoryHandler),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from typing import Literal
 
 import msgspec
 from jupyter_server.auth.decorator import authorized
@@ -11,8 +12,10 @@ from tornado import web
 from gpurun_jupyter.core.devices import Agent
 from gpurun_server import __version__
 from gpurun_server.http.base import GpurunHandler, operation
-from gpurun_server.queue.agents import known_agents
+from gpurun_server.queue.agents import known_agents, offers
+from gpurun_server.queue.placement.offers import Offer
 from gpurun_server.store.queries import count_by_state
+from gpurun_server.store.statistics import Project, Statistics, projects, statistics
 
 
 class Status(msgspec.Struct):
@@ -29,6 +32,31 @@ class DevicesAnswer(msgspec.Struct):
     """The agents, each with its devices."""
 
     agents: list[Agent]
+
+
+class AgentSummary(msgspec.Struct):
+    """An agent: who it is, how it is, and how many GPUs and CPU slots it offers."""
+
+    id: str
+    host: str
+    version: str
+    health: Literal["healthy", "stale", "disconnected"]
+    heard_s_ago: float
+    labels: list[str]
+    gpus: int
+    cpu_slots: int
+
+
+class AgentsAnswer(msgspec.Struct):
+    """The agents without their devices."""
+
+    agents: list[AgentSummary]
+
+
+class ProjectsAnswer(msgspec.Struct):
+    """The projects."""
+
+    projects: list[Project]
 
 
 class StatusHandler(GpurunHandler):
@@ -61,4 +89,62 @@ class DevicesHandler(GpurunHandler):
             self.answer(DevicesAnswer(known_agents(conn, self.parts.ledger)))
 
 
-default_handlers = [(r"status", StatusHandler), (r"devices", DevicesHandler)]
+class AgentsHandler(GpurunHandler):
+    """`agents`."""
+
+    @web.authenticated
+    @authorized
+    @operation("The agents: version, health, labels", answer=AgentsAnswer)
+    async def get(self) -> None:
+        """List."""
+        with self.parts.database.read() as conn:
+            found = [_summary(offer) for offer in offers(conn)]
+        self.answer(AgentsAnswer(found))
+
+
+class ProjectsHandler(GpurunHandler):
+    """`projects`."""
+
+    @web.authenticated
+    @authorized
+    @operation("Projects with the numbers of their runs", answer=ProjectsAnswer)
+    async def get(self) -> None:
+        """List."""
+        with self.parts.database.read() as conn:
+            self.answer(ProjectsAnswer(projects(conn)))
+
+
+class StatsHandler(GpurunHandler):
+    """`stats`."""
+
+    @web.authenticated
+    @authorized
+    @operation("Runs by state and outcome, durations, use of devices", answer=Statistics)
+    async def get(self) -> None:
+        """Count."""
+        with self.parts.database.read() as conn:
+            self.answer(statistics(conn))
+
+
+def _summary(offer: Offer) -> AgentSummary:
+    agent = offer.agent
+    slots = sum(device.kind == "cpu" for device in agent.devices)
+    return AgentSummary(
+        id=agent.id,
+        host=agent.host,
+        version=agent.version,
+        health=agent.health,
+        heard_s_ago=agent.heard_s_ago,
+        labels=sorted(offer.labels),
+        gpus=len(agent.devices) - slots,
+        cpu_slots=slots,
+    )
+
+
+default_handlers = [
+    (r"status", StatusHandler),
+    (r"devices", DevicesHandler),
+    (r"agents", AgentsHandler),
+    (r"projects", ProjectsHandler),
+    (r"stats", StatsHandler),
+]

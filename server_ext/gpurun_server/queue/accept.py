@@ -37,6 +37,7 @@ def accept(
     owner: str,
     offers: Sequence[Offer],
     key: str | None = None,
+    rerun_of: str | None = None,
 ) -> str:
     """Queue a run and return its id; the same `key` of the same owner gives the run that it gave before.
 
@@ -66,6 +67,7 @@ def accept(
         "created_at": now,
         "queued_at": None if spec.hold else now,
         "retries_left": spec.retries,
+        "rerun_of": rerun_of,
         "revision": next_revision(writing),
     }
     writing.conn.execute(insert_into(runs), row)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
 
-from gpurun_jupyter.core.errors import WrongState
+from gpurun_jupyter.core.errors import InvalidRequest, WrongState
 from gpurun_jupyter.core.lifecycle import State
-from gpurun_jupyter.core.runs import Name
+from gpurun_jupyter.core.runs import Name, RunSpec
 from gpurun_server.queue.transitions import move, touch
 from gpurun_server.store.database import Writing
 from gpurun_server.store.queries import encode, find
@@ -20,6 +21,23 @@ class Changes(msgspec.Struct, forbid_unknown_fields=True):
     priority: Annotated[int, msgspec.Meta(ge=-1000, le=1000)] | None = None
     project: Name | None = None
     tags: list[Name] | None = None
+
+
+def changed(spec: RunSpec, changes: Mapping[str, Any]) -> RunSpec:
+    """The spec for running it again: some fields changed, None for the default.
+
+    That it waited to be started, or for other runs, is not repeated. Raises InvalidRequest.
+    """
+    fields = msgspec.to_builtins(spec)
+    for name in ("hold", "after", *(name for name, value in changes.items() if value is None)):
+        fields.pop(name, None)
+    given = {name: value for name, value in changes.items() if value is not None}
+    if isinstance(given.get("env"), dict):
+        given["env"] = {**fields.get("env", {}), **given["env"]}
+    try:
+        return msgspec.convert({**fields, **given}, RunSpec)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(f"{error}.", "GET openapi.json describes the fields of RunSpec.") from error
 
 
 def edit(writing: Writing, reference: str, changes: Changes) -> str:

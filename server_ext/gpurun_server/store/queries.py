@@ -39,7 +39,8 @@ class Filters(msgspec.Struct, omit_defaults=True):
     cursor: int | None = None
 
 
-_NEWEST = sa.select(runs).order_by(runs.c.seq.desc()).limit(1)
+_KEPT = runs.c.deleted_at.is_(None)
+_NEWEST = sa.select(runs).where(_KEPT).order_by(runs.c.seq.desc()).limit(1)
 
 
 def find(conn: sa.Connection, reference: str) -> sa.Row[Any]:
@@ -53,13 +54,13 @@ def find(conn: sa.Connection, reference: str) -> sa.Row[Any]:
         row = conn.execute(one_run, {KEY: reference}).first()
         row = row or conn.execute(_NEWEST.where(runs.c.name == reference)).first()
         row = row or _by_prefix(conn, reference)
-    if row is None:
+    if row is None or row.deleted_at is not None:
         raise RunNotFound(f"There is no run {reference!r}.", "`%gpurun runs` lists those there are.")
     return row
 
 
 def _by_prefix(conn: sa.Connection, prefix: str) -> sa.Row[Any] | None:
-    found = conn.execute(sa.select(runs).where(runs.c.id.startswith(prefix, autoescape=True)).limit(6)).all()
+    found = conn.execute(sa.select(runs).where(_KEPT, runs.c.id.startswith(prefix, autoescape=True)).limit(6)).all()
     if len(found) > 1:
         names = ", ".join(f"{row.id} ({row.name})" for row in found[:5])
         raise AmbiguousRun(f"{prefix!r} fits several runs: {names}.", "Write more of the id.")
@@ -68,7 +69,7 @@ def _by_prefix(conn: sa.Connection, prefix: str) -> sa.Row[Any] | None:
 
 def select_runs(conn: sa.Connection, filters: Filters, limit: int) -> Sequence[sa.Row[Any]]:
     """The newest runs that fulfil the filters, newest first."""
-    query = sa.select(*_LISTED).order_by(runs.c.seq.desc()).limit(limit)
+    query = sa.select(*_LISTED).where(_KEPT).order_by(runs.c.seq.desc()).limit(limit)
     for column in ("project", "state", "outcome", "owner"):
         if (wanted := getattr(filters, column)) is not None:
             query = query.where(runs.c[column] == wanted)
@@ -91,7 +92,7 @@ def changed_since(conn: sa.Connection, revision: int, *, with_queue: bool, limit
 
 def count_by_state(conn: sa.Connection) -> dict[str, int]:
     """How many runs there are in each state."""
-    rows = conn.execute(sa.select(runs.c.state, sa.func.count()).group_by(runs.c.state))
+    rows = conn.execute(sa.select(runs.c.state, sa.func.count()).where(_KEPT).group_by(runs.c.state))
     return {row[0]: row[1] for row in rows}
 
 
@@ -147,5 +148,7 @@ def to_run(row: sa.Row[Any], waiting: Waiting | None = None) -> Run:
         metrics=_metrics.decode(row.metrics_json),
         waiting=waiting,
         revision=row.revision,
+        rerun_of=row.rerun_of,
+        deleted=row.deleted_at is not None,
         spec=decode_spec(row.spec_json) if "spec_json" in row._fields else None,
     )

@@ -39,6 +39,8 @@ runs = sa.Table(
     sa.Column("stop_by", sa.Text),
     sa.Column("stop_kill", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("rerun_of", sa.Text),
+    sa.Column("deleted_at", sa.Float),
 )
 sa.Index("runs_by_key", runs.c.owner, runs.c.idempotency_key, unique=True)
 sa.Index("runs_by_name", runs.c.name, runs.c.seq)
@@ -51,6 +53,9 @@ sa.Index(
     sqlite_where=runs.c.state == "queued",
     postgresql_where=runs.c.state == "queued",
 )
+
+_DELETED = runs.c.deleted_at.is_not(None)
+sa.Index("runs_deleted", runs.c.deleted_at, sqlite_where=_DELETED, postgresql_where=_DELETED)
 
 _FOR_A_SESSION = sa.and_(runs.c.state == "queued", runs.c.session.is_not(None))
 sa.Index("runs_for_sessions", runs.c.session, sqlite_where=_FOR_A_SESSION, postgresql_where=_FOR_A_SESSION)

@@ -1,0 +1,135 @@
+"""`doctor`: looks at everything that a run needs, and says of what is wrong what to do."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
+
+import click
+
+from gpurun_jupyter.cli.screen import Invocation, Table
+from gpurun_jupyter.cli.verbs import as_json
+from gpurun_jupyter.client import Client
+from gpurun_jupyter.core.errors import GpurunError
+from gpurun_jupyter.core.units import format_size
+
+_LITTLE_BYTES, _NONE_BYTES = 5 * 2**30, 256 * 2**20
+_SIGNS = {"fine": "✓", "note": "!", "wrong": "✗"}
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at: whether it is fine, what it is, and what to do about it."""
+
+    verdict: Literal["fine", "note", "wrong"]
+    what: str
+    says: str
+    remedy: str = ""
+
+
+@click.command()
+@as_json
+@click.pass_obj
+def doctor(to: Invocation, as_json: bool) -> None:
+    """Look at server, agents, GPUs, kernels, versions, disk and proxies; exits with 1 if something is wrong."""
+    found = list(_findings(to))
+    if as_json:
+        to.screen.json([finding._asdict() for finding in found])
+    else:
+        rows = [(f"{_SIGNS[one.verdict]} {one.what}", " ".join(filter(None, (one.says, one.remedy)))) for one in found]
+        to.screen.tables([Table("", ("", ""), rows, "")])
+    if any(finding.verdict == "wrong" for finding in found):
+        raise click.exceptions.Exit(1)
+
+
+def _findings(to: Invocation) -> Iterator[Finding]:
+    yield from _here()
+    try:
+        client = to.client
+        status = client.status()
+    except GpurunError as error:
+        yield Finding("wrong", "server", error.message, error.hint)
+        return
+    yield Finding("fine", "server", f"{client.url}, state in {status['home']}")
+    yield _versions(str(status["version"]))
+    yield _disk(int(status["disk_free_bytes"]))
+    yield from _proxies(client.url)
+    yield from _agents(client)
+
+
+def _here() -> Iterator[Finding]:
+    """This environment: the interpreter, its kernels, the lab extension."""
+    yield Finding("fine", "Python", f"{sys.version.split()[0]} in {sys.prefix}")
+    yield _kernels()
+    if _version_of("jupyterlab") is None:
+        return
+    extension = Path(sys.prefix, "share", "jupyter", "labextensions", "gpurun-lab", "package.json")
+    if extension.exists():
+        yield Finding("fine", "JupyterLab", f"{_version_of('jupyterlab')}, with the extension")
+    else:
+        remedy = "Install gpurun-jupyter again in the environment of JupyterLab."
+        yield Finding("note", "JupyterLab", "has no extension of gpurun here: cells show a widget.", remedy)
+
+
+def _kernels() -> Finding:
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    names = sorted(KernelSpecManager().find_kernel_specs())
+    if "python3" in names:
+        return Finding("fine", "kernels", ", ".join(names))
+    return Finding("wrong", "kernels", f"there is no python3 among {names or 'none'}.", "pip install ipykernel")
+
+
+def _versions(of_server: str) -> Finding:
+    here = _version_of("gpurun-jupyter") or "unknown"
+    if here == of_server:
+        return Finding("fine", "version", f"{here}, here and in the server")
+    remedy = "Install the same version of gpurun-jupyter in both environments."
+    return Finding("note", "version", f"{here} here, {of_server} in the server.", remedy)
+
+
+def _disk(free_bytes: int) -> Finding:
+    says = f"{format_size(free_bytes)} free where runs are kept"
+    if free_bytes >= _LITTLE_BYTES:
+        return Finding("fine", "disk", says)
+    remedy = "Delete runs, or name a larger disk with GPURUN_HOME."
+    return Finding("wrong" if free_bytes < _NONE_BYTES else "note", "disk", f"{says}.", remedy)
+
+
+def _proxies(url: str) -> Iterator[Finding]:
+    named = {name: value for name in _PROXIES if (value := os.environ.get(name) or os.environ.get(name.lower()))}
+    host = urlsplit(url).hostname or ""
+    if named and host not in _LOOPBACK:
+        where = ", ".join(f"{name}={urlsplit(value).hostname}" for name, value in named.items())
+        remedy = f"If that is not wanted, add {host} to NO_PROXY."
+        yield Finding("note", "proxy", f"{where} stands between here and the server.", remedy)
+
+
+def _agents(client: Client) -> Iterator[Finding]:
+    found = client.devices()
+    if not found:
+        yield Finding("wrong", "agents", "none has reported.", "agent.log in the state directory says why.")
+    for agent in found:
+        gpus = [device.name or device.label for device in agent.devices if device.kind != "cpu"]
+        says = f"{agent.host}: {', '.join(gpus) if gpus else 'no GPU'}, version {agent.version}"
+        if agent.health == "healthy":
+            yield Finding("fine", "agent", says)
+        else:
+            remedy = "Look at that machine, and at its agent.log."
+            yield Finding("wrong", "agent", f"{says}, {agent.health} for {agent.heard_s_ago:.0f} s.", remedy)
+    if found and not any(device.kind != "cpu" for agent in found for device in agent.devices):
+        remedy = "On a machine that has one, `nvidia-smi` must work for the user of the Jupyter server."
+        yield Finding("note", "GPUs", "no agent has one: runs get CPU slots.", remedy)
+
+
+def _version_of(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None

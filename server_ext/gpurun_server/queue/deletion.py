@@ -1,0 +1,48 @@
+"""Deleting runs: hidden at once, gone with all that they left after a while in which that can be taken back."""
+
+from __future__ import annotations
+
+import time
+
+import sqlalchemy as sa
+
+from gpurun_jupyter.core.errors import RunNotFound, WrongState
+from gpurun_jupyter.core.lifecycle import State
+from gpurun_server.queue.transitions import touch
+from gpurun_server.store.database import Writing
+from gpurun_server.store.queries import find
+from gpurun_server.store.statements import KEY, one_run
+from gpurun_server.store.tables import attempts, history, predecessors, runs
+
+#: How long a deleted run can be restored, seconds.
+UNDO_S = 600.0
+
+
+def delete(writing: Writing, reference: str) -> str:
+    """Delete a run; returns its id. Raises RunNotFound, AmbiguousRun, and WrongState for one that is not over."""
+    run = find(writing.conn, reference)
+    if State(run.state) is not State.FINISHED:
+        raise WrongState(f"Run {run.name} ({run.id}) is {run.state}.", "Cancel it first.")
+    touch(writing, run.id, deleted_at=time.time())
+    return str(run.id)
+
+
+def restore(writing: Writing, run_id: str) -> str:
+    """Take back that a run was deleted. Raises RunNotFound, also where it is too late."""
+    run = writing.conn.execute(one_run, {KEY: run_id}).first()
+    if run is None:
+        raise RunNotFound(f"There is no run {run_id!r} any more.", "Deleted runs are kept for ten minutes.")
+    if run.deleted_at is not None:
+        touch(writing, run_id, deleted_at=None)
+    return run_id
+
+
+def purge(writing: Writing) -> list[str]:
+    """Forget the runs that were deleted long ago; returns their ids, whose folders are the caller's to remove."""
+    gone = list(writing.conn.scalars(sa.select(runs.c.id).where(runs.c.deleted_at < time.time() - UNDO_S)))
+    if gone:
+        of_them = (history.c.run_id, attempts.c.run_id, predecessors.c.run_id, predecessors.c.after_id)
+        for column in of_them:
+            writing.conn.execute(sa.delete(column.table).where(column.in_(gone)))
+        writing.conn.execute(sa.delete(runs).where(runs.c.id.in_(gone)))
+    return gone

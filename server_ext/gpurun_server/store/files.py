@@ -1,0 +1,59 @@
+"""The files that a run left: its workspace, and its checkpoints under `checkpoints/`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from gpurun_jupyter.core.errors import FileMissing
+from gpurun_jupyter.core.home import AttemptFolder
+
+#: A workspace may hold a data set of a million files: more are not listed.
+MOST = 10_000
+
+_CHECKPOINTS = "checkpoints"
+
+
+class RunFile(msgspec.Struct):
+    """A file of a run: its path, its size in bytes, when it was last changed (seconds since the epoch)."""
+
+    path: str
+    size: int
+    modified_at: float
+
+
+def files_of(folder: AttemptFolder) -> list[RunFile]:
+    """The files of an attempt by their paths, `MOST` of them at most; links are left out."""
+    found = [*_below(folder.work, ""), *_below(folder.checkpoints, f"{_CHECKPOINTS}/")]
+    return sorted(found, key=lambda file: file.path)[:MOST]
+
+
+def place_of(folder: AttemptFolder, path: str) -> Path:
+    """Where a file of an attempt lies. Raises FileMissing, also for what leads out of its folders."""
+    places = [(folder.work, path)]
+    if path.startswith(f"{_CHECKPOINTS}/"):
+        places.append((folder.checkpoints, path.removeprefix(f"{_CHECKPOINTS}/")))
+    for root, below in places:
+        real = Path(os.path.realpath(root / below))
+        if real.is_relative_to(os.path.realpath(root)) and real.is_file():
+            return real
+    raise FileMissing(f"The run has no file {path!r}.", "`%gpurun files RUN` lists those there are.")
+
+
+def _below(root: Path, prefix: str) -> Iterator[RunFile]:
+    """Counts what it yields: a huge tree is not walked to its end."""
+    count = 0
+    for directory, names, files in os.walk(root):
+        names.sort()
+        for name in sorted(files):
+            place = Path(directory, name)
+            if place.is_symlink() or not place.is_file():
+                continue
+            status = place.stat()
+            yield RunFile(f"{prefix}{place.relative_to(root).as_posix()}", status.st_size, status.st_mtime)
+            count += 1
+            if count == MOST:
+                return

@@ -1,0 +1,98 @@
+"""Statistics over all runs, as the database counts them."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from gpurun_server.store.tables import runs
+
+_DAY_S = 86_400.0
+_KEPT = runs.c.deleted_at.is_(None)
+_FINISHED = sa.and_(_KEPT, runs.c.state == "finished")
+
+
+class Project(msgspec.Struct):
+    """A project: how many runs in each state and with each outcome, and when it last got one (epoch seconds)."""
+
+    name: str
+    runs: int
+    states: dict[str, int]
+    outcomes: dict[str, int]
+    latest_at: float
+
+
+class DeviceUse(msgspec.Struct):
+    """How many runs a device has carried out, and for how many seconds in all."""
+
+    agent: str
+    device: str
+    runs: int
+    seconds: float
+
+
+class Statistics(msgspec.Struct):
+    """Counts of runs; durations are means over finished runs, in seconds."""
+
+    states: dict[str, int]
+    outcomes: dict[str, int]
+    outcomes_last_day: dict[str, int]
+    mean_duration_s: dict[str, float]  # by kind
+    devices: list[DeviceUse]
+
+
+def projects(conn: sa.Connection) -> list[Project]:
+    """Every project that has runs; the one with the newest run first."""
+    count = sa.func.count().label("number")
+    rows = conn.execute(
+        sa.select(runs.c.project, runs.c.state, runs.c.outcome, count, sa.func.max(runs.c.created_at).label("latest"))
+        .where(_KEPT)
+        .group_by(runs.c.project, runs.c.state, runs.c.outcome)
+    )
+    found: dict[str, Project] = {}
+    for row in rows:
+        project = found.setdefault(row.project, Project(row.project, 0, {}, {}, 0.0))
+        project.runs += row.number
+        project.states[row.state] = project.states.get(row.state, 0) + row.number
+        if row.outcome:
+            project.outcomes[row.outcome] = row.number
+        project.latest_at = max(project.latest_at, row.latest)
+    return sorted(found.values(), key=lambda project: -project.latest_at)
+
+
+def statistics(conn: sa.Connection) -> Statistics:
+    """The numbers of all runs that are not deleted."""
+    duration = runs.c.finished_at - runs.c.started_at
+    of_last_day = sa.and_(_FINISHED, runs.c.finished_at > time.time() - _DAY_S)
+    mean = sa.select(runs.c.kind, sa.func.avg(duration)).where(_FINISHED, runs.c.started_at.is_not(None))
+    return Statistics(
+        states=_counted(conn, runs.c.state, _KEPT),
+        outcomes=_counted(conn, runs.c.outcome, _FINISHED),
+        outcomes_last_day=_counted(conn, runs.c.outcome, of_last_day),
+        mean_duration_s={row[0]: float(row[1]) for row in conn.execute(mean.group_by(runs.c.kind))},
+        devices=_device_use(conn, duration),
+    )
+
+
+def _counted(conn: sa.Connection, column: sa.ColumnElement[Any], where: sa.ColumnElement[bool]) -> dict[str, int]:
+    query = sa.select(column, sa.func.count()).where(where).group_by(column)
+    return {row[0]: row[1] for row in conn.execute(query)}
+
+
+def _device_use(conn: sa.Connection, duration: sa.ColumnElement[float]) -> list[DeviceUse]:
+    """By the devices of each run's last attempt; a run on two GPUs counts for both."""
+    query = (
+        sa.select(runs.c.agent_id, runs.c.devices_json, sa.func.count(), sa.func.sum(duration))
+        .where(_FINISHED, runs.c.started_at.is_not(None), runs.c.agent_id.is_not(None))
+        .group_by(runs.c.agent_id, runs.c.devices_json)
+    )
+    found: dict[tuple[str, str], DeviceUse] = {}
+    for agent, devices, count, seconds in conn.execute(query):
+        for label in msgspec.json.decode(devices, type=list[str]):
+            use = found.setdefault((agent, label), DeviceUse(agent, label, 0, 0.0))
+            use.runs += count
+            use.seconds += seconds
+    return sorted(found.values(), key=lambda use: (use.agent, use.device))
