@@ -7,16 +7,18 @@ import sys
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import click
 
 from gpurun_jupyter.cli.screen import Invocation, Table
 from gpurun_jupyter.cli.verbs import as_json
-from gpurun_jupyter.client import Client
 from gpurun_jupyter.core.errors import GpurunError
 from gpurun_jupyter.core.units import format_size
+
+if TYPE_CHECKING:
+    from gpurun_jupyter.client import Client
 
 _LITTLE_BYTES, _NONE_BYTES = 5 * 2**30, 256 * 2**20
 _SIGNS = {"fine": "✓", "note": "!", "wrong": "✗"}
