@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from gpurun_jupyter.cli import words
+from gpurun_jupyter.cli.completion import RUN
 from gpurun_jupyter.cli.options import given, run_options
 from gpurun_jupyter.cli.screen import Invocation
 from gpurun_jupyter.cli.verbs import LEFT, as_json
@@ -57,7 +58,7 @@ def submit(
 
 
 @click.command()
-@click.argument("run", nargs=-1, required=True)
+@click.argument("run", nargs=-1, required=True, type=RUN)
 @click.option("--kill", is_flag=True, help="End it at once instead of interrupting it first.")
 @click.pass_obj
 def cancel(to: Invocation, run: tuple[str, ...], kill: bool) -> None:
@@ -75,7 +76,7 @@ def cancel(to: Invocation, run: tuple[str, ...], kill: bool) -> None:
 
 
 @click.command()
-@click.argument("run", nargs=-1, required=True)
+@click.argument("run", nargs=-1, required=True, type=RUN)
 @click.pass_obj
 def start(to: Invocation, run: tuple[str, ...]) -> None:
     """Queue every RUN that was created with --hold."""
@@ -84,7 +85,7 @@ def start(to: Invocation, run: tuple[str, ...]) -> None:
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
-@click.argument("run")
+@click.argument("run", type=RUN)
 @click.argument("number", type=int, metavar="N")
 @click.pass_obj
 def priority(to: Invocation, run: str, number: int) -> None:
@@ -93,7 +94,7 @@ def priority(to: Invocation, run: str, number: int) -> None:
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", type=RUN)
 @click.argument("tags", nargs=-1, metavar="TAG...")
 @click.pass_obj
 def tag(to: Invocation, run: str, tags: tuple[str, ...]) -> None:
@@ -102,7 +103,7 @@ def tag(to: Invocation, run: str, tags: tuple[str, ...]) -> None:
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", type=RUN)
 @click.option("--set", "changes", multiple=True, metavar="K=V", help="Change an option: gpu=2, timeout=1h, env.LR=0.1.")
 @click.option("--wait", "waits", is_flag=True, help="Show it to its end; exits with 0 only if it succeeds.")
 @as_json
@@ -119,7 +120,7 @@ def rerun(to: Invocation, run: str, changes: tuple[str, ...], waits: bool, as_js
 
 
 @click.command()
-@click.argument("run", nargs=-1, required=True)
+@click.argument("run", nargs=-1, required=True, type=RUN)
 @click.option("--restore", is_flag=True, help="Take it back: RUN is then the id of a run that was deleted just now.")
 @click.pass_obj
 def delete(to: Invocation, run: tuple[str, ...], restore: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from gpurun_jupyter.cli import acting, overviews, verbs
+from gpurun_jupyter.cli.completion import completion
 from gpurun_jupyter.cli.decode import decode
 from gpurun_jupyter.cli.doctor import doctor
 
@@ -45,5 +46,6 @@ for _verb in (
     overviews.stats,
     decode,
     doctor,
+    completion,
 ):
     gpurun.add_command(_verb)
