@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from gpurun_jupyter.cli import acting, overviews, verbs
+from gpurun_jupyter.cli.data import data
 from gpurun_jupyter.cli.decode import decode
 from gpurun_jupyter.cli.doctor import doctor
 
@@ -43,6 +44,7 @@ for _verb in (
     overviews.agents,
     overviews.projects,
     overviews.stats,
+    data,
     decode,
     doctor,
 ):
