@@ -81,6 +81,7 @@ _OPTIONS = (
     click.option(
         "--data", multiple=True, metavar="NAME[:PATH]", help="A data set to show in this folder of the run, read-only."
     ),
+    click.option("--dry-run", is_flag=True, help="Show what would be shipped and where it starts; submit nothing."),
     click.option("--dir", "directory", metavar="PATH", help="Ship this directory; the run works inside a copy of it."),
 )
 

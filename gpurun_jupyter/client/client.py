@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,13 +13,14 @@ import msgspec
 
 from gpurun_jupyter.client import discovery, ship
 from gpurun_jupyter.client.collect import Shipment, collect, single
+from gpurun_jupyter.client.entries import chosen
 from gpurun_jupyter.client.http import UPLOAD_TIMEOUT, Connection, Params
 from gpurun_jupyter.client.options import RunOptions, form_of, spec_of
 from gpurun_jupyter.client.runs import Run
 from gpurun_jupyter.client.stream import Accepted
 from gpurun_jupyter.core.data_sets import DataSet
 from gpurun_jupyter.core.devices import Agent
-from gpurun_jupyter.core.errors import FileMissing, GpurunError, InvalidRequest, ServerUnreachable
+from gpurun_jupyter.core.errors import GpurunError, ServerUnreachable
 from gpurun_jupyter.core.lifecycle import Outcome, State
 from gpurun_jupyter.core.runs import Run as RunRecord
 from gpurun_jupyter.core.runs import RunSpec, ShippedDir
@@ -100,16 +100,15 @@ class Client:
         Raises InvalidRequest, NoSuchDevices, FileMissing, BadArchive, SecretsFound and TooLarge.
         """
         place, spec = Path(path).expanduser(), spec_of(options)
-        if zipfile.is_zipfile(place):
-            entry = entry or ship.entry_of_zip(place)
+        entry, shipment = chosen(place, entry)
+        if shipment is None:
             return self._upload(place, spec, {"entry": entry, "args": list(args)})
-        shipment = collect(place) if place.is_dir() else single(place)
-        entry = entry or (None if place.is_dir() else place.name)
-        if entry is None:
-            raise InvalidRequest(f"Which file of the directory {path} to run was not said.", "Name its entry.")
-        if entry not in {file.name for file in shipment.files}:
-            raise FileMissing(f"{path} ships no file {entry!r}.", "Name one by its path in there, not ignored by git.")
         return self._ship(shipment, spec, entry, args, tell)
+
+    def new_to_server(self, shipment: Shipment) -> ship.Sent:
+        """How much of a shipment the server lacks; sends nothing."""
+        parcel = ship.pack(shipment)
+        return parcel.amount_of(ship.missing(self._connection, parcel))
 
     def run(self, code: str, *, dir: Path | str | None = None, **options: Unpack[RunOptions]) -> Run:  # noqa: A002
         """Submit a cell and wait for it. Raises RunFailed, with the remote traceback, if it fails."""
@@ -203,8 +202,9 @@ class Client:
         *,
         live: bool = False,
     ) -> Run:
-        for sentence in [f"shipping {shipment.amount}", *shipment.notes] if tell else []:
-            tell(sentence)  # type: ignore[misc]
+        if tell:
+            for sentence in (f"shipping {shipment.amount}", *shipment.notes):
+                tell(sentence)
 
         def act(digest: str) -> Run:
             spec.dir = ShippedDir(digest, entry, list(args))

@@ -29,6 +29,13 @@ T = TypeVar("T")
 Tell = Callable[[str], None]
 
 
+class Sent(NamedTuple):
+    """How much the server lacks: how many files, of how many bytes before they are packed."""
+
+    files: int
+    size_bytes: int
+
+
 class Parcel(NamedTuple):
     """A shipment by content: its manifest, the manifest's sha256, and a file for each blob that the manifest names."""
 
@@ -37,12 +44,9 @@ class Parcel(NamedTuple):
     files: dict[str, File]
     sizes: dict[str, int]
 
-
-class Sent(NamedTuple):
-    """What the server lacked: how many files, of how many bytes before they were packed."""
-
-    files: int
-    size_bytes: int
+    def amount_of(self, digests: list[str]) -> Sent:
+        """How many these are, and how big."""
+        return Sent(len(digests), sum(self.sizes[digest] for digest in digests))
 
 
 def pack(shipment: Shipment) -> Parcel:
@@ -83,7 +87,7 @@ def missing(connection: Connection, parcel: Parcel) -> list[str]:
 def send(connection: Connection, parcel: Parcel, tell: Tell | None = None) -> Sent:
     """Send what the server lacks, the manifest last. Raises WrongDigest for a file that was changed meanwhile."""
     lacking = missing(connection, parcel)
-    sent = Sent(len(lacking), sum(parcel.sizes[digest] for digest in lacking))
+    sent = parcel.amount_of(lacking)
     if tell and lacking:
         tell(f"sending {amount(*sent)} that the server lacks")
     small = []
@@ -142,17 +146,3 @@ def _pieces(path: str) -> Iterator[bytes]:
                 yield piece
     except OSError as error:
         raise unreadable(path, error) from error
-
-
-def entry_of_zip(path: Path) -> str:
-    """The entry point of a zip: main.py, or the only script at its top. Raises InvalidRequest."""
-    with zipfile.ZipFile(path) as archive:
-        names = [name for name in archive.namelist() if not name.endswith("/")]
-    tops = {name.partition("/")[0] for name in names}
-    if len(tops) == 1 and all("/" in name for name in names):  # the server unwraps a single top folder
-        names = [name.partition("/")[2] for name in names]
-    scripts = [name for name in names if "/" not in name and name.endswith(".py")]
-    if "main.py" in scripts or len(scripts) == 1:
-        return "main.py" if "main.py" in scripts else scripts[0]
-    there = f"there are {', '.join(sorted(scripts))}" if scripts else "no Python file is at its top"
-    raise InvalidRequest(f"Which file of {path.name} to run was not said: {there}.", "Name its entry point.")

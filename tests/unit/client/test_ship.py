@@ -9,6 +9,7 @@ import pytest
 
 from gpurun_jupyter.client import ship
 from gpurun_jupyter.client.collect import collect
+from gpurun_jupyter.client.entries import entry_of_zip
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.manifests import decode, digest_of
 
@@ -52,4 +53,4 @@ def test_unclear_zips_are_refused(tmp_path: Path) -> None:
         archive.writestr("a.py", "")
         archive.writestr("b.py", "")
     with pytest.raises(InvalidRequest, match=r"a\.py, b\.py"):
-        ship.entry_of_zip(path)
+        entry_of_zip(path)
