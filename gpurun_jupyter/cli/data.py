@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -31,8 +32,10 @@ def upload(to: Invocation, path: Path, name: str | None, as_json: bool) -> None:
     if as_json:
         to.screen.json(found)
     else:
-        size = format_size(found.size_bytes)
-        to.screen.text(f"data set {found.name}: {found.files:,} files ({size}); use it with --data {found.name}\n")
+        from gpurun_jupyter.client.collect import amount
+
+        size = amount(found.files, found.size_bytes)
+        to.screen.text(f"data set {found.name}: {size}; use it with --data {shlex.quote(found.name)}\n")
 
 
 @data.command("list")

@@ -176,7 +176,9 @@ class Client:
         """
         place = Path(path).expanduser()
         shipment = collect(place, None, gitignore=False) if place.is_dir() else single(place, None)
-        name = name or place.resolve().name
+        name = name or (place.resolve().name if place.is_dir() else place.stem)
+        for note in shipment.notes if tell else ():
+            tell(note)
 
         def act(digest: str) -> DataSet:
             return self._connection.post("data", DataSet, {"name": name, "manifest": digest})
@@ -202,9 +204,8 @@ class Client:
         *,
         live: bool = False,
     ) -> Run:
-        if tell:
-            for sentence in (f"shipping {shipment.amount}", *shipment.notes):
-                tell(sentence)
+        for sentence in (f"shipping {shipment.amount}", *shipment.notes) if tell else ():
+            tell(sentence)
 
         def act(digest: str) -> Run:
             spec.dir = ShippedDir(digest, entry, list(args))

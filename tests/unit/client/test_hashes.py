@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,11 @@ def test_memories_of_directories_long_not_shipped_are_dropped(
     kept = {path.name for path in cache.iterdir()}
     assert len(kept) == 2
     assert "0.hashes" in kept
+
+
+def test_many_at_the_same_time_are_all_right(root: Path, tmp_path: Path, reads: list[str]) -> None:
+    cache = tmp_path / "cache"
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: digests(root, cache), range(50)))
+    assert found == [sums("one", "two")] * 50
+    assert [path.suffix for path in cache.iterdir()] == [".hashes"]
