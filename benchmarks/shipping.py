@@ -1,7 +1,7 @@
 """Shipping a directory of 5,000 files (250 MB) to a real server: for the first time, again, with one file changed.
 
-"To accepted" is the time that `submit_dir` takes. Runs are held, so that nothing but acceptance is at work. Beside it, in
-the same run: the directory as a zip in one request, and rsync to a directory on the same disk where it is installed.
+"To accepted" is the time that `submit_dir` takes. Runs are held, so that nothing but acceptance is at work. Beside it,
+in the same run: the directory as a zip in one request, and rsync to a folder of the same disk where it is installed.
 """
 
 from __future__ import annotations

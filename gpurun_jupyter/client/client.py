@@ -177,8 +177,7 @@ class Client:
         place = Path(path).expanduser()
         shipment = collect(place, None, gitignore=False) if place.is_dir() else single(place, None)
         name = name or (place.resolve().name if place.is_dir() else place.stem)
-        for note in shipment.notes if tell else ():
-            tell(note)
+        _say(tell, shipment.notes)
 
         def act(digest: str) -> DataSet:
             return self._connection.post("data", DataSet, {"name": name, "manifest": digest})
@@ -204,8 +203,7 @@ class Client:
         *,
         live: bool = False,
     ) -> Run:
-        for sentence in (f"shipping {shipment.amount}", *shipment.notes) if tell else ():
-            tell(sentence)
+        _say(tell, [f"shipping {shipment.amount}", *shipment.notes])
 
         def act(digest: str) -> Run:
             spec.dir = ShippedDir(digest, entry, list(args))
@@ -254,6 +252,12 @@ class Client:
 class _RunPage(msgspec.Struct):
     runs: list[RunRecord]
     next: int | str | None = None
+
+
+def _say(tell: Callable[[str], None] | None, sentences: Sequence[str]) -> None:
+    if tell:
+        for sentence in sentences:
+            tell(sentence)
 
 
 def _new_key() -> str:
