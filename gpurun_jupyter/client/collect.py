@@ -21,6 +21,7 @@ from gpurun_jupyter.core.units import format_size
 
 _NAMED = 5  # secrets in a sentence
 _BIGGEST = 3
+_DEEPEST = 100
 
 
 class File(NamedTuple):
@@ -167,14 +168,20 @@ class _Walk:
         except OSError as error:
             raise unreadable(entry.path, error) from error
         if stat.S_ISREG(found.st_mode):
-            if looks_secret(name) and not place.rules.allows_secret(name):
+            if self._is_secret(entry, name) and not place.rules.allows_secret(name):
                 self.secrets.append(name)
             yield File(name, entry.path, found)
+        elif len(place.chain) > _DEEPEST:
+            self.left_out.append(LeftOut(name, f"it lies more than {_DEEPEST} folders deep", odd=True))
         elif os.path.exists(f"{entry.path}/pyvenv.cfg"):  # noqa: PTH110 - paths are text here: it is quicker
             self.left_out.append(LeftOut(name, "a virtual environment"))
         else:
             real = os.path.realpath(entry.path) if entry.is_symlink() else f"{place.chain[-1]}/{entry.name}"
             yield from self._below(_Place(entry.path, f"{name}/", (*place.chain, real), place.rules))
+
+    def _is_secret(self, entry: os.DirEntry[str], name: str) -> bool:
+        """By its name, or by that of the file that it is a link to."""
+        return looks_secret(name) or (entry.is_symlink() and looks_secret(os.path.realpath(entry.path)))
 
     def _odd(self, entry: os.DirEntry[str], place: _Place) -> str:
         """Why an entry cannot be shipped; empty where it can."""

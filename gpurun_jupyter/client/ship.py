@@ -16,8 +16,9 @@ from gpurun_jupyter.client.http import Connection
 from gpurun_jupyter.core.errors import InvalidRequest, NotShipped, WrongDigest
 from gpurun_jupyter.core.manifests import Entry, digest_of, encode
 
-#: A zip is made in memory, and is sent when it has this many bytes; what was sent before the connection broke counts.
+#: A zip is made in memory and sent when it has so many bytes or files; what arrived before a broken connection counts.
 _ZIP_BYTES = 64 * 2**20
+_ZIP_FILES = 20_000
 #: A file from this size on travels alone, straight from the disk.
 _ALONE_BYTES = 16 * 2**20
 _PIECE_BYTES = 2**20
@@ -106,8 +107,8 @@ def _zips(parcel: Parcel, digests: list[str]) -> Iterator[bytes]:
     """Zips of these files and the manifest, their members named by content; made one after another."""
     packed = io.BytesIO()
     archive = zipfile.ZipFile(packed, "w")
-    for digest in digests:
-        if packed.tell() >= _ZIP_BYTES:
+    for number, digest in enumerate(digests, 1):
+        if packed.tell() >= _ZIP_BYTES or number % _ZIP_FILES == 0:
             archive.close()
             yield packed.getvalue()
             packed = io.BytesIO()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import secrets
+import time
 from collections.abc import Iterable, Mapping
 from types import TracebackType
 
@@ -12,6 +14,9 @@ from gpurun_jupyter.core.archives import DEFAULT_LIMITS, Limits
 from gpurun_jupyter.core.errors import NotShipped, WrongDigest
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.manifests import Entry, Manifest, decode, encode
+
+#: An upload that grew no more for so long is nobody's, seconds.
+_ABANDONED_S = 86400.0
 
 
 class Upload:
@@ -69,6 +74,13 @@ class Blobs:
 
     def __init__(self, home: Home) -> None:
         self._home = home
+
+    def tidy(self) -> None:
+        """Remove what servers that were killed had begun to receive."""
+        for path in self._home.blobs.glob(".upload-*"):
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime < time.time() - _ABANDONED_S:
+                    path.unlink()
 
     def upload(self) -> Upload:
         """Begin to receive one."""

@@ -64,6 +64,21 @@ def test_bytes_are_copied_where_the_kernel_cannot(
     assert laid_out(home, digest, tmp_path / "two") == {"a": b"1" * 10_000, "b": b"2"}
 
 
+def test_blocks_are_shared_where_the_file_system_can(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloned = []
+
+    def clone(after: int, request: int, before: int) -> None:
+        assert request == 0x40049409
+        cloned.append(os.write(after, os.read(before, 1000)))
+
+    monkeypatch.setattr(copies.fcntl, "ioctl", clone)
+    digest = ship(home, ("a", b"1"), ("b.sh", b"22"))
+    assert laid_out(home, digest, tmp_path / "work") == {"a": b"1", "b.sh": b"22"}
+    assert sorted(cloned) == [1, 2]
+
+
 def test_a_full_disk_is_not_taken_for_a_file_system_that_cannot(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

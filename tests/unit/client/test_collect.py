@@ -158,6 +158,32 @@ def test_a_line_for_a_folder_allows_no_secret_in_it(tmp_path: Path) -> None:
     assert "data/.env" in names(collect(tmp_path))
 
 
+def test_a_link_to_a_secret_is_one(tmp_path: Path) -> None:
+    tree(tmp_path, ".env", "a.py")
+    (tmp_path / ".gitignore").write_text(".env\n")
+    (tmp_path / "settings").symlink_to(".env")
+    with pytest.raises(SecretsFound, match="secrets: settings"):
+        collect(tmp_path)
+
+
+def test_what_gpurunignore_brings_back_below_a_folder_that_git_ignores(tmp_path: Path) -> None:
+    tree(tmp_path, "data/small.csv", "data/big.csv", "data/raw/x.csv", "a.py")
+    (tmp_path / ".gitignore").write_text("data/\n.*\n")
+    (tmp_path / ".gpurunignore").write_text("!data/small.csv\n")
+    assert names(collect(tmp_path)) == ["a.py"]
+    (tmp_path / ".gpurunignore").write_text("!data/\ndata/*\n!data/small.csv\n")
+    assert names(collect(tmp_path)) == ["a.py", "data/small.csv"]
+
+
+def test_a_tree_without_end_is_left_out_with_a_sentence(tmp_path: Path) -> None:
+    deep = tmp_path.joinpath(*["d"] * 150)
+    deep.mkdir(parents=True)
+    (deep / "a.txt").write_text("")
+    found = collect(tmp_path)
+    assert found.files == []
+    assert "100 folders deep" in found.notes[0]
+
+
 def test_a_git_ignored_secret_is_no_trouble(tmp_path: Path) -> None:
     tree(tmp_path, ".env", "a.py")
     (tmp_path / ".gitignore").write_text(".env\n")

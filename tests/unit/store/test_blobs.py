@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import stat
 import zipfile
 from pathlib import Path
@@ -120,3 +121,13 @@ def test_whatever_is_taken_can_be_laid_out(home: Home, tmp_path: Path, files: se
 def test_a_manifest_is_itself_a_blob(home: Home) -> None:
     digest = Blobs(home).keep_manifest([])
     assert home.blob(digest).read_bytes() == encode([])
+
+
+def test_only_uploads_that_nobody_goes_on_with_are_removed(home: Home) -> None:
+    blobs = Blobs(home)
+    going, left = blobs.upload(), blobs.upload()
+    os.utime(left.path, (1, 1))
+    blobs.tidy()
+    assert (going.path.exists(), left.path.exists()) == (True, False)
+    going.discard()
+    left.discard()
