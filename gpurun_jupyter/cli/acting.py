@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +12,12 @@ import msgspec
 from gpurun_jupyter.cli import words
 from gpurun_jupyter.cli.completion import RUN
 from gpurun_jupyter.cli.options import given, run_options
+from gpurun_jupyter.cli.plan import show_plan
 from gpurun_jupyter.cli.screen import Invocation
 from gpurun_jupyter.cli.verbs import LEFT, as_json
 from gpurun_jupyter.core.errors import FileMissing, GpurunError, InvalidRequest
 from gpurun_jupyter.core.lifecycle import Outcome
+from gpurun_jupyter.core.units import format_size
 
 if TYPE_CHECKING:
     from gpurun_jupyter.client import Run
@@ -47,7 +50,11 @@ def submit(
 
     What follows -- are the script's own arguments.
     """
-    run = _submitted(to, entry, inside, list(args), options)
+    path, inside = _what(entry, inside, options["directory"])
+    if options["dry_run"]:
+        _plan(to, path, inside, args, options)
+        return
+    run = to.client.submit_dir(path, inside, args, tell=to.screen.say, **given(options))
     if as_json and not waits:
         to.screen.json(run.record)
     elif not waits:
@@ -155,16 +162,24 @@ def _value(text: str) -> Any:
         return text
 
 
-def _submitted(to: Invocation, entry: str, inside: str | None, args: list[str], options: dict[str, Any]) -> Run:
-    directory, path = options["directory"], Path(entry).expanduser()
-    if directory is not None:
-        if inside is not None:
-            raise InvalidRequest("--entry names a file of a ZIP.", "With --dir, name the file itself.")
-        path = Path(directory).expanduser()
-        if not path.is_dir():
-            raise FileMissing(f"There is no directory {directory!r}.", "Name one that exists.")
-        inside = _place_in(path, entry)
-    return to.client.submit_dir(path, inside, args, tell=to.screen.say, **given(options))
+def _what(entry: str, inside: str | None, directory: str | None) -> tuple[Path, str | None]:
+    """The directory, zip or file to ship, and the file in it to run. Raises InvalidRequest and FileMissing."""
+    if directory is None:
+        return Path(entry).expanduser(), inside
+    if inside is not None:
+        raise InvalidRequest("--entry names a file of a ZIP.", "With --dir, name the file itself.")
+    path = Path(directory).expanduser()
+    if not path.is_dir():
+        raise FileMissing(f"There is no directory {directory!r}.", "Name one that exists.")
+    return path, _place_in(path, entry)
+
+
+def _plan(to: Invocation, path: Path, inside: str | None, args: tuple[str, ...], options: dict[str, Any]) -> None:
+    from gpurun_jupyter.client.entries import chosen
+
+    entry, shipment = chosen(path, inside)
+    of_zip = "" if shipment else f" of {path.name} ({format_size(path.stat().st_size)}, shipped as it is)"
+    show_plan(to, shlex.join([entry, *args]) + of_zip, shipment, given(options))
 
 
 def _place_in(directory: Path, entry: str) -> str:

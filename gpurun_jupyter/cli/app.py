@@ -6,6 +6,7 @@ import click
 
 from gpurun_jupyter.cli import acting, overviews, verbs
 from gpurun_jupyter.cli.completion import completion
+from gpurun_jupyter.cli.data import data
 from gpurun_jupyter.cli.decode import decode
 from gpurun_jupyter.cli.doctor import doctor
 
@@ -44,6 +45,7 @@ for _verb in (
     overviews.agents,
     overviews.projects,
     overviews.stats,
+    data,
     decode,
     doctor,
     completion,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,15 +12,18 @@ from urllib.parse import quote
 import msgspec
 
 from gpurun_jupyter.client import discovery, ship
+from gpurun_jupyter.client.collect import Shipment, collect, single
+from gpurun_jupyter.client.entries import chosen
 from gpurun_jupyter.client.http import UPLOAD_TIMEOUT, Connection, Params
 from gpurun_jupyter.client.options import RunOptions, form_of, spec_of
 from gpurun_jupyter.client.runs import Run
 from gpurun_jupyter.client.stream import Accepted
+from gpurun_jupyter.core.data_sets import DataSet
 from gpurun_jupyter.core.devices import Agent
-from gpurun_jupyter.core.errors import FileMissing, GpurunError, InvalidRequest, ServerUnreachable
+from gpurun_jupyter.core.errors import GpurunError, ServerUnreachable
 from gpurun_jupyter.core.lifecycle import Outcome, State
 from gpurun_jupyter.core.runs import Run as RunRecord
-from gpurun_jupyter.core.runs import RunSpec
+from gpurun_jupyter.core.runs import RunSpec, ShippedDir
 from gpurun_jupyter.core.sessions import Session
 
 if TYPE_CHECKING:
@@ -65,25 +67,23 @@ class Client:
         code: str,
         *,
         dir: Path | str | None = None,  # noqa: A002 - the word of the magic and of HTTP
+        modules: Shipment | None = None,
         tell: Callable[[str], None] | None = None,
         live: bool = False,
         **options: Unpack[RunOptions],
     ) -> Run:
-        """Queue a cell; `dir` is shipped, the cell runs inside it, and `tell` hears what was left out.
+        """Queue a cell; `dir` is shipped, the cell runs inside it, and `tell` hears of it. `modules`: see imports.py.
 
         `live`: the answer stays open as the run's live connection, for the first call of `run.live()`.
-        Raises InvalidRequest, NoSuchDevices, FileMissing and TooLarge.
+        Raises InvalidRequest, NoSuchDevices, FileMissing, SecretsFound and TooLarge.
         """
-        if dir is not None:
-            return self._ship(ship.collect(dir), spec_of(options, code=code), {}, tell)
         spec = spec_of(options, code=code)
+        if dir is not None:
+            return self._ship(collect(dir), spec, None, (), tell, live=live)
+        if modules is not None:
+            return self._ship(modules, spec, None, (), None, live=live)
         spec.check()
-        if live:
-            response = self._connection.follow_once_only("runs", _new_key(), msgspec.json.encode(spec))
-            accepted = Accepted(self._connection, response)
-            return Run(self._connection, accepted.run, accepted)
-        body = {"content": msgspec.json.encode(spec), "timeout": UPLOAD_TIMEOUT}
-        return self._run(self._connection.post_once_only("runs", RunRecord, _new_key(), lambda: body))
+        return self._submit(spec, live=live)
 
     def submit_dir(
         self,
@@ -97,19 +97,18 @@ class Client:
         """Ship a directory, a zip or one file, and queue its entry point; `tell` hears what is shipped.
 
         Without `entry` one file is its own, and a zip's is main.py or the only Python file at its top.
-        Raises InvalidRequest, NoSuchDevices, FileMissing, BadArchive and TooLarge.
+        Raises InvalidRequest, NoSuchDevices, FileMissing, BadArchive, SecretsFound and TooLarge.
         """
         place, spec = Path(path).expanduser(), spec_of(options)
-        if zipfile.is_zipfile(place):
-            entry = entry or ship.entry_of_zip(place)
+        entry, shipment = chosen(place, entry)
+        if shipment is None:
             return self._upload(place, spec, {"entry": entry, "args": list(args)})
-        shipment = ship.collect(place) if place.is_dir() else ship.single(place)
-        entry = entry or (None if place.is_dir() else place.name)
-        if entry is None:
-            raise InvalidRequest(f"Which file of the directory {path} to run was not said.", "Name its entry.")
-        if entry not in {file.name for file in shipment.files}:
-            raise FileMissing(f"{path} ships no file {entry!r}.", "Name one by its path in there, not ignored by git.")
-        return self._ship(shipment, spec, {"entry": entry, "args": list(args)}, tell)
+        return self._ship(shipment, spec, entry, args, tell)
+
+    def new_to_server(self, shipment: Shipment) -> ship.Sent:
+        """How much of a shipment the server lacks; sends nothing."""
+        parcel = ship.pack(shipment)
+        return parcel.amount_of(ship.missing(self._connection, parcel))
 
     def run(self, code: str, *, dir: Path | str | None = None, **options: Unpack[RunOptions]) -> Run:  # noqa: A002
         """Submit a cell and wait for it. Raises RunFailed, with the remote traceback, if it fails."""
@@ -164,6 +163,27 @@ class Client:
         """Runs by state and outcome, of the last day too; mean durations by kind; the use of each device."""
         return self._connection.get("stats", dict[str, Any])
 
+    def data(self) -> list[DataSet]:
+        """Your data sets, by name."""
+        return self._connection.get("data", dict[str, list[DataSet]])["data"]
+
+    def upload_data(
+        self, path: Path | str, name: str | None = None, *, tell: Callable[[str], None] | None = None
+    ) -> DataSet:
+        """Upload a directory or a file once, for runs to use by its name: `data=["digits"]`. Sends only what is new.
+
+        Raises InvalidRequest, FileMissing and SecretsFound.
+        """
+        place = Path(path).expanduser()
+        shipment = collect(place, None, gitignore=False) if place.is_dir() else single(place, None)
+        name = name or (place.resolve().name if place.is_dir() else place.stem)
+        _say(tell, shipment.notes)
+
+        def act(digest: str) -> DataSet:
+            return self._connection.post("data", DataSet, {"name": name, "manifest": digest})
+
+        return ship.deliver(self._connection, shipment, act, tell)
+
     def status(self) -> dict[str, Any]:
         """Version, state directory, free disk and runs by state."""
         return self._connection.get("status", dict[str, Any])
@@ -173,12 +193,33 @@ class Client:
         found = self._connection.get_of_jupyter(f"api/kernels/{quote(kernel_id, safe='')}")
         return found.get("name") if isinstance(found, dict) else None
 
-    def _ship(self, shipment: ship.Shipment, spec: RunSpec, what: _Form, tell: Callable[[str], None] | None) -> Run:
-        if tell:
-            for sentence in shipment.told():
-                tell(sentence)
-        with ship.zipped(shipment) as path:
-            return self._upload(path, spec, what)
+    def _ship(
+        self,
+        shipment: Shipment,
+        spec: RunSpec,
+        entry: str | None,
+        args: Sequence[str],
+        tell: Callable[[str], None] | None,
+        *,
+        live: bool = False,
+    ) -> Run:
+        _say(tell, [f"shipping {shipment.amount}", *shipment.notes])
+
+        def act(digest: str) -> Run:
+            spec.dir = ShippedDir(digest, entry, list(args))
+            spec.check()
+            return self._submit(spec, live=live)
+
+        return ship.deliver(self._connection, shipment, act, tell)
+
+    def _submit(self, spec: RunSpec, *, live: bool) -> Run:
+        content = msgspec.json.encode(spec)
+        if live:
+            response = self._connection.follow_once_only("runs", _new_key(), content)
+            accepted = Accepted(self._connection, response)
+            return Run(self._connection, accepted.run, accepted)
+        body = {"content": content, "timeout": UPLOAD_TIMEOUT}
+        return self._run(self._connection.post_once_only("runs", RunRecord, _new_key(), lambda: body))
 
     def _upload(self, path: Path, spec: RunSpec, what: _Form) -> Run:
         with contextlib.ExitStack() as opened:
@@ -211,6 +252,12 @@ class Client:
 class _RunPage(msgspec.Struct):
     runs: list[RunRecord]
     next: int | str | None = None
+
+
+def _say(tell: Callable[[str], None] | None, sentences: Sequence[str]) -> None:
+    if tell:
+        for sentence in sentences:
+            tell(sentence)
 
 
 def _new_key() -> str:

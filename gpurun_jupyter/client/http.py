@@ -79,6 +79,14 @@ class Connection:
 
         return self._decode(_again_while_broken(send), type)
 
+    def upload(self, method: str, path: str, content: Callable[[], bytes | Iterator[bytes]]) -> None:
+        """Send bytes that may be sent twice, again while the connection breaks; `content` gives them."""
+
+        def send() -> httpx.Response:
+            return self._send(method, API + path, content=content(), timeout=UPLOAD_TIMEOUT)
+
+        _again_while_broken(send)
+
     def follow_once_only(self, path: str, key: str, content: bytes) -> httpx.Response:
         """The same for an answer that comes bit by bit, as `stream` does; the caller closes it."""
         headers = {"Idempotency-Key": key, **_AS_STREAM}
@@ -182,7 +190,7 @@ def _refusal_of_jupyter(status: int, url: str) -> GpurunError:
             "Install gpurun-jupyter in its environment and restart it, or name another by GPURUN_URL.",
         )
     if status == 413:
-        return TooLarge("The server takes no upload of this size.", "Leave data out with .gitignore.")
+        return TooLarge("The server takes no upload of this size.", "Leave data out with .gpurunignore.")
     if status >= 500:
         return Broken(f"The server at {url} failed with status {status}.", "Its log says why.")
     return GpurunError(f"The server at {url} answered with status {status}.", "Its log says why.")

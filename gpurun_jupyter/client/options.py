@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import msgspec
 
 from gpurun_jupyter.core.errors import InvalidRequest
-from gpurun_jupyter.core.runs import RunSpec
+from gpurun_jupyter.core.runs import DataUse, RunSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +24,7 @@ class RunOptions(TypedDict, total=False):
     timeout: seconds, or text such as "2h".
     priority: higher starts earlier; 0 by default.
     retries: attempts after the first, should it fail; after: runs that must have succeeded first.
+    data: data sets in the run, each NAME or NAME:PATH, PATH being the folder of the run that shows it.
     hold: create it, but queue it only when it is started.
     wait_for_device: wait for a machine that could run it instead of being refused.
     """
@@ -42,6 +43,7 @@ class RunOptions(TypedDict, total=False):
     retries: int
     after: list[str]
     env: dict[str, str]
+    data: list[str]
     hold: bool
     wait_for_device: bool
 
@@ -49,6 +51,8 @@ class RunOptions(TypedDict, total=False):
 def spec_of(options: Mapping[str, Any], **what: Any) -> RunSpec:
     """The options and what to run, checked. Raises InvalidRequest."""
     fields = {key: value for key, value in {**options, **what}.items() if value is not None}
+    if "data" in fields:
+        fields["data"] = [DataUse.parse(str(text)) for text in fields["data"]]
     try:
         return msgspec.convert(fields, RunSpec)
     except msgspec.ValidationError as error:
@@ -59,7 +63,9 @@ def form_of(spec: RunSpec) -> dict[str, str | list[str]]:
     """The options as the fields of a form: lists are repeated, NAME=value for each variable."""
     fields: dict[str, str | list[str]] = {}
     for key, value in msgspec.to_builtins(spec).items():
-        if isinstance(value, dict):
+        if key == "data":
+            fields[key] = [f"{use.name}:{use.path or ''}" for use in spec.data]
+        elif isinstance(value, dict):
             fields[key] = [f"{name}={text}" for name, text in value.items()]
         elif isinstance(value, bool):
             fields[key] = "true" if value else "false"

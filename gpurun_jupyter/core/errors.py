@@ -86,6 +86,33 @@ class BadArchive(GpurunError):
     status = 422
 
 
+class WrongDigest(GpurunError):
+    """Raised when bytes arrive that have another sha256 than was said; nothing of them is kept."""
+
+    code = "wrong_digest"
+    status = 422
+
+
+class NotShipped(GpurunError):
+    """Raised when the server lacks a manifest, or a file of it: the client sends what is missing and asks again."""
+
+    code = "not_shipped"
+    status = 409
+
+
+class SecretsFound(GpurunError):
+    """Raised when files that are to be shipped look like secrets by their names."""
+
+    code = "secrets_found"
+
+
+class DataNotFound(GpurunError):
+    """Raised when the owner has no data set of this name."""
+
+    code = "data_not_found"
+    status = 404
+
+
 class TooLarge(GpurunError):
     """Raised when a directory or an upload is over the size guard."""
 

@@ -10,6 +10,7 @@ import msgspec
 
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
+from gpurun_jupyter.core.manifests import Digest
 from gpurun_jupyter.core.units import parse_duration_s, parse_size_bytes
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f/\\]+$")]
@@ -20,11 +21,36 @@ SIZE_GUARD_BYTES = 2**30
 
 
 class ShippedDir(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """A directory that was shipped as a zip: the blob's sha256, the file to run, its arguments."""
+    """A directory that was shipped: its manifest's sha256, the file to run, its arguments."""
 
-    zip: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    manifest: Digest
     entry: str | None = None
     args: list[str] = []
+
+
+class DataUse(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """A data set in a run, read-only: its name, and the folder of the workspace that shows it; by default its name.
+
+    `manifest` is what the name meant when the run was accepted.
+    """
+
+    name: Name
+    path: str | None = None
+    manifest: Digest | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> DataUse:
+        """What `NAME` or `NAME:PATH` means."""
+        name, _, path = text.partition(":")
+        return cls(name, path or None)
+
+    @property
+    def place(self) -> str:
+        """The path in the workspace, with slashes. Raises InvalidRequest where that is outside it."""
+        path = PurePosixPath(self.path or self.name)
+        if path.is_absolute() or ".." in path.parts or "\0" in str(path) or str(path) == ".":
+            raise InvalidRequest(f"The data set {self.name!r} cannot be at {self.path!r}.", "Name a folder in the run.")
+        return str(path)
 
 
 class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
@@ -46,6 +72,7 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
     retries: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0  # attempts after the first, should it fail
     after: list[Name] = []  # runs that must have finished first
     env: dict[str, str] = {}
+    data: list[DataUse] = []
     wait_for_device: bool = False
     hold: bool = False  # create it, but queue it only when it is started
 
@@ -72,6 +99,7 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
             raise InvalidRequest("The cell is empty.", "Write the code to run below %%gpurun.")
         if self.dir is not None:
             self._check_entry(self.dir)
+        self._check_data()
         if self.session is not None and self.code is None:
             raise InvalidRequest("A session runs cells, not directories.", "Leave --session out, or send a cell.")
         assert self.timeout_s != 0  # these parse their texts
@@ -92,6 +120,12 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
             )
         if any("\0" in arg for arg in shipped.args):
             raise InvalidRequest("An argument holds a NUL character.", "Remove it.")
+
+    def _check_data(self) -> None:
+        places = [use.place for use in self.data]
+        inside = any(one != other and one.startswith(f"{other}/") for one in places for other in places)
+        if inside or len(set(places)) < len(places):
+            raise InvalidRequest("Two data sets are at the same place.", "Write --data NAME:PATH with other paths.")
 
 
 class Bar(msgspec.Struct, omit_defaults=True):

@@ -92,7 +92,7 @@ def _describe_operation(
             "4XX": _refusals(schema_of),
         },
     }
-    parameters = [_run_parameter()] if "{id}" in path else []
+    parameters = [_id_parameter(path)] if "{id}" in path else []
     if "{path}" in path:
         schema = {"type": "string"}
         parameters.append({"name": "path", "in": "path", "required": True, "schema": schema})
@@ -113,8 +113,9 @@ def _refusals(schema_of: dict[Any, Any]) -> dict[str, Any]:
     }
 
 
-def _run_parameter() -> dict[str, Any]:
-    meaning = "an id, a unique prefix of one, a name, or `last`"
+def _id_parameter(path: str) -> dict[str, Any]:
+    of_run = "an id, a unique prefix of one, a name, or `last`"
+    meaning = "the sha256 of its bytes" if path.startswith("/blobs") else of_run
     return {
         "name": "id",
         "in": "path",
