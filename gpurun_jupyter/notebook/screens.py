@@ -16,7 +16,7 @@ from gpurun_jupyter.core.events import START_OF_LOG
 from gpurun_jupyter.core.lifecycle import Outcome
 from gpurun_jupyter.notebook.bundle import table_html
 from gpurun_jupyter.notebook.faults import cell_failed
-from gpurun_jupyter.notebook.view import NotebookView, RunValue, drawable
+from gpurun_jupyter.notebook.view import NotebookView, RunValue, drawable, leave_in_the_cell
 
 if TYPE_CHECKING:
     from gpurun_jupyter.client import Run
@@ -31,7 +31,7 @@ def screen_of(shell: Any) -> Screen:
 def show_detached(screen: Screen, run: Run) -> None:
     """Show the run as it is and leave it."""
     if isinstance(screen, NotebookScreen):
-        NotebookView(screen.shell, run, live=False)
+        leave_in_the_cell(screen.shell, run)
     else:
         screen.say(f"{words.state_line(run.record)} (id {run.id})")
 

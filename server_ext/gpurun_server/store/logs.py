@@ -12,12 +12,12 @@ from typing import Protocol
 import msgspec
 
 from gpurun_jupyter.core import events
+from gpurun_jupyter.core.curves import Curve
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _OUTPUT = b'{"kind":"output"'
 #: Moves of the cursor, as JSON writes them: what has them may show fewer lines than it has newlines.
 _MOVES = re.compile(rb"\\u001b(?:\[\d*[ABEFHJf]|c)")
-_CURVE_POINTS = 200
 
 
 class Lines(Protocol):
@@ -39,24 +39,6 @@ def read_lines(log: Path, offset: int, chunk_bytes: int) -> tuple[list[bytes], i
         return [], offset
     data = data[: data.rfind(b"\n") + 1]
     return data.splitlines(), offset + len(data)
-
-
-@dataclass
-class Curve:
-    """The values of a metric in order, of a long one every second, fourth, ... value: `every` says which."""
-
-    every: int = 1
-    values: list[float] = field(default_factory=list)
-    seen: int = 0
-
-    def add(self, value: float) -> None:
-        """Take the next value."""
-        if self.seen % self.every == 0:
-            self.values.append(value)
-        self.seen += 1
-        if len(self.values) > _CURVE_POINTS:
-            del self.values[1::2]
-            self.every *= 2
 
 
 @dataclass

@@ -12,6 +12,7 @@ from IPython.core.error import UsageError
 from unit.client_fake import FakeServer, ended, run_record
 
 from gpurun_jupyter.cli.screen import Table
+from gpurun_jupyter.cli.tail import Tail
 from gpurun_jupyter.core.events import Display, Error, Output, Result
 from gpurun_jupyter.notebook import bundle, kernelspec, view
 from gpurun_jupyter.notebook.faults import CellFailed
@@ -123,7 +124,9 @@ def test_help_needs_no_cell(shell: SimpleNamespace, capsys: pytest.CaptureFixtur
 
 def test_nothing_of_a_run_becomes_markup() -> None:
     record = run_record(name=NASTY, waiting={"position": 1, "why": NASTY})
-    html = bundle.run_bundle(record, f"{NASTY}\n")["text/html"]
+    printed = Tail()
+    printed.add(f"{NASTY}\n")
+    html = bundle.run_bundle(record, printed)["text/html"]
     table = bundle.table_html(Table(NASTY, (NASTY,), [(NASTY,)], ""))
     assert "<img" not in html + table
     assert html.count("&lt;img") == table.count("&lt;img") == 3
