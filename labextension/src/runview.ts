@@ -8,7 +8,7 @@ import { Header, HeaderActions } from './header';
 import { LineTail } from './lines';
 import { LogBox } from './logbox';
 import { NumbersRow } from './metrics';
-import { checkpointWords, stateName, stateSentence } from './sentences';
+import { checkpointWords, dots, memoryWords, stateName, stateSentence } from './sentences';
 import { addStylesheet } from './stylesheet';
 import { Facts, isLive, Run } from './types';
 import { english, Translate } from './words';
@@ -160,7 +160,10 @@ class RunViewInPage implements RunView {
   }
 
   private sentence(): string {
-    return this.run ? stateSentence(this.run, Date.now() / 1000, this.trans) : '';
+    const { run, trans } = this;
+    const { sample } = this.facts;
+    const memory = run && isLive(run) && !sample?.devices?.length ? memoryWords(sample, trans) : '';
+    return run ? dots(stateSentence(run, Date.now() / 1000, trans), memory) : '';
   }
 
   private tick = (): void => {

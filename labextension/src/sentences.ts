@@ -111,7 +111,7 @@ function ending(run: Run, time: number | null, trans: Translate): string {
 
 const MOST_DEVICES = 4;
 
-/** What a run uses, `GPU 87 % 11.2/40 GB`, with the names of the cards for who asks. */
+/** What a run uses, `GPU 87 % 11/40 GB · memory 1.2 GB`, with the names of the cards; nothing for one without devices. */
 export function usageWords(sample: Sample | null, trans: Translate): { text: string; hover: string } {
   const devices = sample?.devices ?? [];
   const one = (device: (typeof devices)[number]) =>
@@ -123,11 +123,15 @@ export function usageWords(sample: Sample | null, trans: Translate): { text: str
       .filter(part => part)
       .join(' ');
   const more = devices.length > MOST_DEVICES ? trans.__('%1 more', devices.length - MOST_DEVICES) : '';
-  const memory = sample?.rss ? trans.__('memory %1', format.size(sample.rss)) : '';
   return {
-    text: dots(...devices.slice(0, MOST_DEVICES).map(one), more, memory),
+    text: devices.length ? dots(...devices.slice(0, MOST_DEVICES).map(one), more, memoryWords(sample, trans)) : '',
     hover: devices.map(device => [device.label ?? device.id, device.name].filter(part => part).join(': ')).join('\n')
   };
+}
+
+/** The memory of the run's processes, `memory 1.2 GB`; nothing where it was not sampled. */
+export function memoryWords(sample: Sample | null, trans: Translate): string {
+  return sample?.rss ? trans.__('memory %1', format.size(sample.rss)) : '';
 }
 
 /** Which checkpoints there are; nothing where there is none. */
@@ -137,7 +141,7 @@ export function checkpointWords({ checkpoint, checkpoints }: Facts, trans: Trans
   }
   const { path, step } = checkpoint;
   const last = step === null || step === undefined ? path : trans.__('%1 at step %2', path, format.count(step));
-  return dots(trans.__('checkpoint %1', last), checkpoints > 1 ? trans.__('%1 kept in all', checkpoints) : '');
+  return dots(trans.__('checkpoint %1', last), checkpoints > 1 ? trans.__('%1 saved', checkpoints) : '');
 }
 
 /** How many lines a run has printed, as surely as it is known. */

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from lab_pages import LabPage
@@ -28,15 +29,20 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-@pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
-    """A JupyterLab server."""
-    folder = tmp_path_factory.mktemp("lab")
+def make_lab(folder: Path, app: str = "lab", base_url: str = "/") -> JupyterServer:
+    """A server of JupyterLab or Notebook 7 that asks nothing of anybody."""
     notices = folder / "settings" / "@jupyterlab" / "apputils-extension"
     notices.mkdir(parents=True)
     (notices / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
-    options = ("--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly")
-    server = JupyterServer(folder, app="lab", options=options).start()
+    name = {"lab": "LabApp", "notebook": "JupyterNotebookApp"}[app]
+    options = (f"--{name}.expose_app_in_browser=True", "--LabApp.extension_manager=readonly")
+    return JupyterServer(folder, app=app, base_url=base_url, options=options)
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+    """A JupyterLab server."""
+    server = make_lab(tmp_path_factory.mktemp("lab")).start()
     yield server
     server.close()
 
