@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from lab_pages import LabPage
+from lab_pages import LabPage, make_lab
 from playwright.sync_api import Browser, sync_playwright
 from servers import JupyterServer
 
@@ -27,16 +26,6 @@ def browser() -> Iterator[Browser]:
         started = playwright.chromium.launch(executable_path=path, args=BROWSER_ARGUMENTS)
         yield started
         started.close()
-
-
-def make_lab(folder: Path, app: str = "lab", base_url: str = "/") -> JupyterServer:
-    """A server of JupyterLab or Notebook 7 that asks nothing of anybody."""
-    notices = folder / "settings" / "@jupyterlab" / "apputils-extension"
-    notices.mkdir(parents=True)
-    (notices / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
-    name = {"lab": "LabApp", "notebook": "JupyterNotebookApp"}[app]
-    options = (f"--{name}.expose_app_in_browser=True", "--LabApp.extension_manager=readonly")
-    return JupyterServer(folder, app=app, base_url=base_url, options=options)
 
 
 @pytest.fixture(scope="session")

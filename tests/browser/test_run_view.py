@@ -6,8 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from browser.conftest import make_lab
-from lab_pages import COUNTING, READY, LabPage, NotebookPage
+from lab_pages import COUNTING, READY, LabPage, NotebookPage, make_lab
 from playwright.sync_api import Browser, expect
 from servers import TOKEN, JupyterServer
 

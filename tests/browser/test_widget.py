@@ -6,8 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from browser.conftest import make_lab
-from lab_pages import TRAINING, LabPage
+from lab_pages import TRAINING, LabPage, make_lab
 from playwright.sync_api import Browser, expect
 from servers import JupyterServer, wait_until
 
