@@ -65,7 +65,7 @@ _WATCH = """view => {
   window.late = new Map();
   new MutationObserver(() => {
     const now = Date.now();
-    for (const [, at] of view.textContent.matchAll(/at (\\\\d+\\\\.\\\\d{6})/g))
+    for (const [, at] of view.textContent.matchAll(/at (\\d+\\.\\d{6})/g))
       if (!window.late.has(at)) window.late.set(at, now - 1000 * at);
   }).observe(view, { subtree: true, childList: true, characterData: true });
 }"""

@@ -65,7 +65,8 @@ export class RunFeed {
         return this.tell('error');
       case 'before':
         this.takeBefore(frame);
-        return this.tell('run');
+        this.tell('run');
+        return this.tell('output');
       case 'events':
         this.cursor = frame.cursor;
         return this.takeEvents(frame.events);
