@@ -80,7 +80,7 @@ const SHEET = `
   color:var(--gpurun-muted);font-size:var(--jp-ui-font-size0,11px);font-variant-numeric:tabular-nums}
 .gpurun-log-foot .gpurun-button{height:20px}
 .gpurun-log-count{margin-right:auto}
-.gpurun-log-whole{color:var(--jp-content-link-color,#1976d2)}
+.gpurun-view .gpurun-log-whole{color:var(--jp-content-link-color,#1976d2);text-decoration:underline}
 .gpurun-fills{display:flex;flex-direction:column;height:100%;padding:8px}
 .gpurun-fills>*{flex:none}
 .gpurun-fills .gpurun-log-frame{flex:1 1 auto}
