@@ -13,8 +13,7 @@ from playwright.sync_api import expect, sync_playwright
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from lab_pages import LabPage  # noqa: E402 - found through the line above
-from servers import JupyterServer  # noqa: E402
+from lab_pages import LabPage, make_lab  # noqa: E402 - found through the line above
 
 IMAGES = ROOT / "docs" / "images"
 LOAD = "%load_ext gpurun_jupyter"
@@ -37,10 +36,7 @@ for epoch in report.track(range(60), "epochs"):
 def main() -> None:
     """Start JupyterLab, run a cell, take the pictures."""
     folder = Path(tempfile.mkdtemp())
-    notices = folder / "settings" / "@jupyterlab" / "apputils-extension"
-    notices.mkdir(parents=True)
-    (notices / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
-    lab = JupyterServer(folder, app="lab", options=("--LabApp.expose_app_in_browser=True",)).start()
+    lab = make_lab(folder).start()
     try:
         with sync_playwright() as playwright:
             path = os.environ.get("CHROMIUM") or shutil.which("chromium")

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from playwright.sync_api import Page, expect
-from servers import TOKEN, JupyterServer
+from playwright.sync_api import Locator, Page, expect
+from servers import TOKEN, JupyterServer, wait_until
 
 #: A cell that trains for six seconds.
 TRAINING = """%%gpurun --name {name}
@@ -20,6 +20,16 @@ for step in tqdm(range(40), desc="epoch"):
     time.sleep(0.15)
 "the end\""""
 
+#: A run that prints twenty numbered lines a second until the file is there.
+COUNTING = """import time
+from pathlib import Path
+n = 0
+while not Path({stop!r}).exists():
+    print("line", n, flush=True)
+    n += 1
+    time.sleep(0.05)
+print("the last line")"""
+
 #: Ready to take a cell: earlier, an execution may be lost while the session starts.
 READY = """() => {
   const widget = window.jupyterapp?.shell?.currentWidget;
@@ -28,6 +38,32 @@ READY = """() => {
   return session?.isReady && kernel?.status === 'idle' && kernel?.connectionStatus === 'connected'
     && widget.content?.widgets?.length > 0;
 }"""
+
+
+#: Every line of a view's output. Only those in sight are in the page, so it has to be scrolled through.
+ALL_LINES = """async view => {
+  const box = view.querySelector('.gpurun-log'), pre = box.querySelector('pre');
+  const height = parseFloat(getComputedStyle(pre).lineHeight);
+  const frames = async () => { for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame); };
+  const lines = [];
+  for (let top = 0; ; top += box.clientHeight) {
+    box.scrollTop = top;
+    await frames();
+    const first = Math.round(parseFloat(pre.style.top) / height);
+    pre.textContent.split('\\n').slice(0, -1).forEach((line, i) => { lines[first + i] = line; });
+    if (top + box.clientHeight >= box.scrollHeight - 1) return lines.map(line => `${line}\\n`).join('');
+  }
+}"""
+
+
+def make_lab(folder: Path, app: str = "lab", base_url: str = "/") -> JupyterServer:
+    """A server of JupyterLab or Notebook 7 that asks nothing of anybody."""
+    notices = folder / "settings" / "@jupyterlab" / "apputils-extension"
+    notices.mkdir(parents=True)
+    (notices / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
+    name = {"lab": "LabApp", "notebook": "JupyterNotebookApp"}[app]
+    options = (f"--{name}.expose_app_in_browser=True", "--LabApp.extension_manager=readonly")
+    return JupyterServer(folder, app=app, base_url=base_url, options=options)
 
 
 class LabPage:
@@ -44,10 +80,47 @@ class LabPage:
         """Write a notebook with these cells and open it."""
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        nbformat.write(notebook, self.lab.folder / "files" / f"{self.name}.ipynb")
-        path = f"lab/workspaces/{self.name}/tree/{self.name}.ipynb"
-        self.page.goto(f"{self.lab.url}{path}?token={TOKEN}&reset", wait_until="domcontentloaded")
+        nbformat.write(notebook, self.file)
+        self.page.goto(f"{self.lab.url}{self._path()}token={TOKEN}", wait_until="domcontentloaded")
         self.page.wait_for_function(READY, timeout=90_000)
+
+    def _path(self) -> str:
+        return f"lab/workspaces/{self.name}/tree/{self.name}.ipynb?reset&"
+
+    @property
+    def file(self) -> Path:
+        """The notebook."""
+        return self.lab.folder / "files" / f"{self.name}.ipynb"
+
+    @property
+    def view(self) -> Locator:
+        """The first run view of the notebook."""
+        return self.page.locator(".jp-Notebook .gpurun-view, .jp-NotebookPanel .gpurun-view").first
+
+    def output(self) -> str:
+        """All that the view shows of the output, which should not change meanwhile."""
+        self.view.scroll_into_view_if_needed()
+        return str(self.view.evaluate(ALL_LINES))
+
+    def line_count(self) -> int:
+        """How many lines the view says that there are."""
+        found = re.search(r"([\d,]+) lines?", self.view.locator(".gpurun-log-count").inner_text())
+        return int(found[1].replace(",", "")) if found else 0
+
+    def is_live(self, lines: int = 5) -> None:
+        """Wait until the view is in the page and more lines have come."""
+        expect(self.view).to_have_attribute("data-state", "running", timeout=60_000)
+        before = wait_until(self.line_count, 30, "for a first line")
+        wait_until(lambda: self.line_count() >= before + lines, 30, "for the view to go on")
+
+    def save(self) -> None:
+        """Save the notebook with the view in it."""
+        self.command("docmanager:save")
+        wait_until(lambda: "vnd.gpurun.run" in self.file.read_text())
+
+    def reload(self) -> None:
+        """Load the page again; the kernel may be busy."""
+        self.page.reload(wait_until="domcontentloaded")
 
     def run_cell(self, index: int) -> None:
         """Run a cell without waiting for its end."""
@@ -72,3 +145,10 @@ class LabPage:
         path.parent.mkdir(exist_ok=True)
         self.page.screenshot(path=path)
         return path
+
+
+class NotebookPage(LabPage):
+    """The same in Notebook 7."""
+
+    def _path(self) -> str:
+        return f"notebooks/{self.name}.ipynb?"

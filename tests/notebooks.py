@@ -91,6 +91,9 @@ class ServerKernel:
     def interrupt(self) -> None:
         self._http.post(f"api/kernels/{self.id}/interrupt").raise_for_status()
 
+    def restart(self) -> None:
+        self._http.post(f"api/kernels/{self.id}/restart").raise_for_status()
+
     def close(self) -> None:
         self._client.stop_channels()
         self._http.delete(f"api/kernels/{self.id}")

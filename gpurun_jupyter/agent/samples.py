@@ -81,8 +81,18 @@ class Samples:
             if device.memory_used_bytes is not None:
                 used = max(device.memory_used_bytes, self._peaks.get(device.id, (0, 0))[0])
                 self._peaks[device.id] = (used, device.memory_total_bytes or 0)
-        samples = [DeviceSample(id=device.id, util=device.util, mem=device.memory_used_bytes) for device in own]
-        return Sample(devices=samples, rss=resident_bytes(self._family()))
+        return Sample(devices=[_sampled(device) for device in own], rss=resident_bytes(self._family()))
+
+
+def _sampled(device: Device) -> DeviceSample:
+    return DeviceSample(
+        id=device.id,
+        util=device.util,
+        mem=device.memory_used_bytes,
+        total=device.memory_total_bytes,
+        label=device.label,
+        name=device.name,
+    )
 
 
 class _Sampler:

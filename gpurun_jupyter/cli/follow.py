@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from gpurun_jupyter.cli.screen import Interrupt
@@ -37,8 +38,17 @@ class View(Protocol):
         """A moment without news: time to draw what was put off."""
 
 
-def follow(run: Run, view: View, interrupt: Interrupt, cursor: Cursor = START_OF_LOG) -> RunRecord | None:
-    """Show the run to its end and return it as it ended; None if the person left before."""
+def follow(
+    run: Run,
+    view: View,
+    interrupt: Interrupt,
+    cursor: Cursor = START_OF_LOG,
+    leaving: Callable[[], bool] = lambda: False,
+) -> RunRecord | None:
+    """Show the run to its end and return it as it ended; None if the person left before.
+
+    `leaving` is asked at an interrupt whether it is not for the run: whoever shows it is being ended.
+    """
     interrupts = 0
     with run.live(cursor) as live:
         while True:
@@ -48,7 +58,7 @@ def follow(run: Run, view: View, interrupt: Interrupt, cursor: Cursor = START_OF
                 for frame in live.frames(TICK_S):
                     _show(frame, run, view)
             except KeyboardInterrupt:
-                if interrupt == "detach":
+                if interrupt == "detach" or leaving():
                     return None
                 interrupts += 1
             else:

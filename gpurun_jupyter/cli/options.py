@@ -97,4 +97,5 @@ def given(options: dict[str, Any]) -> RunOptions:
     """Those of a command's options that were given, as the client takes them."""
     lists = {name: list(options.get(name) or ()) for name in ("tags", "after", "data")}
     chosen = {name: options.get(name) for name in _SINGLE} | lists
-    return cast("RunOptions", {key: value for key, value in chosen.items() if value not in (None, {}, [], False)})
+    said = {key: value for key, value in chosen.items() if value is not None and value is not False}  # but --gpu 0
+    return cast("RunOptions", {key: value for key, value in said.items() if value not in ({}, [])})

@@ -18,7 +18,7 @@ _GLYPHS = {
     Outcome.CANCELLED: "■",
     Outcome.TIMED_OUT: "✗",
 }
-_METRICS_SHOWN = 3
+METRICS_SHOWN = 3
 _GIGABYTE = 2**30
 
 
@@ -69,9 +69,9 @@ def bar(shown: Bar) -> str:
     return f"{shown.label} {count}{rate}".strip()
 
 
-def metrics(run: Run) -> str:
+def metrics(run: Run, most: int = METRICS_SHOWN) -> str:
     """`loss 0.118 · acc 0.962`, the first few."""
-    few = list(run.metrics.items())[:_METRICS_SHOWN]
+    few = list(run.metrics.items())[:most]
     return " · ".join(f"{name} {summary.last:.4g}" for name, summary in few)
 
 

@@ -19,6 +19,7 @@ from gpurun_jupyter.core.runs import RunProgress
 
 if TYPE_CHECKING:
     from gpurun_jupyter.client.http import Connection, Params
+    from gpurun_jupyter.notebook.widget import RunWidget
 
 
 class RunFile(msgspec.Struct):
@@ -167,6 +168,12 @@ class Run:
     def changes(self) -> Live:
         """The live connection to all runs of the server: its frames tell changes, no events, without end."""
         return Live(self._connection, [("watch", "runs")])
+
+    def widget(self) -> RunWidget:
+        """An ipywidget that shows the run live, whatever the kernel does; observe `run`, `output`, `progress`."""
+        from gpurun_jupyter.notebook.feed import live_widget
+
+        return live_widget(self)
 
     def failure(self) -> RunFailed | None:
         """What went wrong, with the remote traceback; None if the run succeeded."""

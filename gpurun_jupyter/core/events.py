@@ -89,11 +89,14 @@ class Metric(Event, tag="metric"):
 
 
 class DeviceSample(msgspec.Struct, omit_defaults=True):
-    """A device at one moment: `util` percent, `mem` bytes in use."""
+    """A device at one moment: `util` percent, `mem` of `total` bytes in use; `label` is gpu0, `name` the card's."""
 
     id: str
     util: float | None = None
     mem: int | None = None
+    total: int | None = None
+    label: str = ""
+    name: str = ""
 
 
 class Sample(Event, tag="sample"):

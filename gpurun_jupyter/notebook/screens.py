@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,7 +18,7 @@ from gpurun_jupyter.core.events import START_OF_LOG
 from gpurun_jupyter.core.lifecycle import Outcome
 from gpurun_jupyter.notebook.bundle import table_html
 from gpurun_jupyter.notebook.faults import cell_failed
-from gpurun_jupyter.notebook.view import NotebookView, RunValue, drawable
+from gpurun_jupyter.notebook.view import NotebookView, RunValue, drawable, leave_in_the_cell
 
 if TYPE_CHECKING:
     from gpurun_jupyter.client import Run
@@ -31,7 +33,7 @@ def screen_of(shell: Any) -> Screen:
 def show_detached(screen: Screen, run: Run) -> None:
     """Show the run as it is and leave it."""
     if isinstance(screen, NotebookScreen):
-        NotebookView(screen.shell, run, live=False)
+        leave_in_the_cell(screen.shell, run)
     else:
         screen.say(f"{words.state_line(run.record)} (id {run.id})")
 
@@ -77,7 +79,7 @@ class NotebookScreen:
         view = NotebookView(self.shell, run)
         try:
             start = START_OF_LOG if tail is None else catch_up(run, view, tail)
-            record = follow(run, view, interrupt, start)
+            record = follow(run, view, interrupt, start, self._is_shut_down)
         finally:
             view.end()
         if view.value is not None:
@@ -92,14 +94,27 @@ class NotebookScreen:
         """Show the view as a cell's own, return the value. Raises CellFailed if the run did not succeed."""
         view = NotebookView(self.shell, run)
         try:
-            record = follow(run, view, "stop")
+            record = follow(run, view, "stop", leaving=self._is_shut_down)
         finally:
             view.end()
         _check(run, record, view)
         return RunValue(view.value) if view.value is not None else None
 
+    def _is_shut_down(self) -> bool:
+        """Whether the interrupt was the beginning of the kernel's end: Jupyter interrupts it before it is restarted.
+
+        The request for that comes over another channel, a moment later.
+        """
+        with contextlib.suppress(KeyboardInterrupt):
+            give_up = time.monotonic() + _SHUTDOWN_S
+            while not self.shell.exit_now and time.monotonic() < give_up:
+                time.sleep(0.01)
+        return bool(self.shell.exit_now)
+
 
 _GAP = "  "
+#: So long after an interrupt the kernel is asked to shut down, if that is what it was for; stopping a run waits for it.
+_SHUTDOWN_S = 0.3
 
 
 def _check(run: Run, record: RunRecord | None, view: NotebookView | None) -> None:

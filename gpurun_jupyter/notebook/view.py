@@ -1,51 +1,46 @@
-"""The view of one run in a cell's output: one display that is fed while the cell waits and left calm at the end."""
+"""The view of one run in a cell's output: one display that is fed while the run goes on and left calm at the end."""
 
 from __future__ import annotations
 
-import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from gpurun_jupyter.cli.tail import Tail
-from gpurun_jupyter.core.events import AnyEvent, Display, Error, Output, Result
-from gpurun_jupyter.notebook.bundle import WIDGET_MIME, run_bundle, summary, text_of
+from gpurun_jupyter.core.events import AnyEvent, Display, Error, Result
+from gpurun_jupyter.notebook.bundle import WIDGET_MIME, run_bundle, summary
+from gpurun_jupyter.notebook.feed import WidgetFeed, in_a_thread
 
 if TYPE_CHECKING:
     from gpurun_jupyter.client import Run
     from gpurun_jupyter.core.runs import Run as RunRecord
 
-#: The widget is changed at most this often, in seconds.
-_REDRAW_S = 0.1
-
 
 class NotebookView:
-    """A cli.follow.View that draws into the cell: the widget live, displays below, the summary when it is over."""
+    """A cli.follow.View that draws into the cell: the widget live, displays below, the summary when it is over.
 
-    def __init__(self, shell: Any, run: Run, live: bool = True) -> None:
+    `waits` says that the cell waits for the run and shows its displays, value and error itself.
+    """
+
+    def __init__(self, shell: Any, run: Run, waits: bool = True) -> None:
         self.value: Result | None = None
         self.error: Error | None = None
         self._publisher = shell.display_pub
-        self._record = run.record
-        self._tail = Tail()
-        self._published = 0
+        self._published: int | None = 0 if waits else None
         self._display_id = f"gpurun-{run.id}-{uuid.uuid4().hex[:8]}"
-        self._widget = _widget_of(run) if live else None
-        self._changed: set[str] = set()
-        self._drawn_at = 0.0
+        self._feed = WidgetFeed(run.record, _widget_of(run))
         self._publish(update=False, with_widget=True)
 
     def run(self, record: RunRecord) -> None:
         """The run is now like this."""
-        self._record = record
-        self._changed.add("run")
+        self._feed.run(record)
 
     def event(self, event: AnyEvent) -> None:
         """Output goes into the view, displays below it; the value and the error are kept for the cell."""
-        if isinstance(event, Output):
-            self._tail.add(event.text)
-            self._changed.add("output")
-        elif isinstance(event, Display):
+        self._feed.event(event)
+        if self._published is None:
+            return
+        if isinstance(event, Display):
             self._display(event)
+            self._published += not event.update
         elif isinstance(event, Result):
             self.value = event
             self._published += 1
@@ -54,40 +49,29 @@ class NotebookView:
             self._published += 1
 
     def note(self, text: str) -> None:
-        """What the widget says of the connection; the extension's view has its own."""
-        if self._widget is not None:
-            self._widget.link = text
+        """What the widget says of the connection."""
+        self._feed.note(text)
 
     def say(self, text: str) -> None:
         """A line of the cell's own."""
-        print(text)
+        self._feed.say(text)
 
     def tick(self) -> None:
         """Draw what has changed, unless something was drawn just now."""
-        if self._changed and time.monotonic() - self._drawn_at >= _REDRAW_S:
-            self._draw()
+        self._feed.tick()
 
     def end(self) -> None:
         """Leave what outlives the kernel: the summary, without the widget that would be gone in a fresh one."""
-        self._draw()
+        self._feed.draw()
         self._publish(update=True, with_widget=False)
-        if self._widget is not None:
-            self._widget.close()
-
-    def _draw(self) -> None:
-        if self._widget is not None:
-            with self._widget.hold_sync():
-                if "run" in self._changed:
-                    self._widget.run = summary(self._record)
-                if "output" in self._changed:
-                    self._widget.output = text_of(self._tail)
-        self._changed.clear()
-        self._drawn_at = time.monotonic()
+        if self._feed.widget is not None:
+            self._feed.widget.close()
 
     def _publish(self, update: bool, with_widget: bool) -> None:
-        data, metadata = run_bundle(self._record, self._tail.text, self._published), {}
-        if with_widget and self._widget is not None:
-            of_widget, metadata = self._widget._repr_mimebundle_()
+        feed = self._feed
+        data, metadata = run_bundle(feed.record, feed.tail, self._published, feed.facts.checkpoint), {}
+        if with_widget and feed.widget is not None:
+            of_widget, metadata = feed.widget._repr_mimebundle_()
             data[WIDGET_MIME] = of_widget[WIDGET_MIME]
         transient = {"display_id": self._display_id}
         self._publisher.publish(data=data, metadata=metadata, transient=transient, update=update)
@@ -98,7 +82,12 @@ class NotebookView:
         self._publisher.publish(
             data=drawable(event.data), metadata=event.metadata, transient=named, update=event.update
         )
-        self._published += not event.update
+
+
+def leave_in_the_cell(shell: Any, run: Run) -> None:
+    """Show the run without waiting for it; a thread keeps the view up to date."""
+    view = NotebookView(shell, run, waits=False)
+    in_a_thread(run, view, view.end)
 
 
 class RunValue:
@@ -125,4 +114,4 @@ def _widget_of(run: Run) -> Any:
 
     if not widget.is_built():
         return None
-    return widget.RunWidget(run=summary(run.record), output={"text": "", "lines": 0})
+    return widget.RunWidget(summary(run.record))

@@ -36,6 +36,11 @@ export class Api {
     return this.request<Run>(`runs/${encodeURIComponent(id)}/cancel`, { method: 'POST', body: JSON.stringify({ kill }) });
   }
 
+  /** Where a browser reads the whole output of a run. */
+  logUrl(id: string): string {
+    return URLExt.join(this.settings.baseUrl, ROOT, `runs/${encodeURIComponent(id)}/log`);
+  }
+
   status(): Promise<{ version: string }> {
     return this.request('status');
   }

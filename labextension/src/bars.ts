@@ -1,10 +1,9 @@
-/** The rows between the header and the output: progress bars and the last values of metrics. */
+/** The progress bars between the header and the output. */
 import { element, setText } from './dom';
 import * as format from './format';
 import { dots } from './sentences';
-import type { Bar, MetricSummary } from './types';
+import type { Bar } from './types';
 
-const MOST_METRICS = 12;
 const LONGEST_LABEL = 16;
 
 /**
@@ -72,30 +71,5 @@ class BarRow {
     } else {
       this.track.setAttribute('aria-valuenow', String(Math.round(fraction * 100)));
     }
-  }
-}
-
-/** The last value of each metric, in one line that wraps. */
-export class MetricsRow {
-  readonly node = element('div', 'gpurun-metrics');
-  private values = new Map<string, HTMLElement>();
-
-  show(metrics: Record<string, MetricSummary>): void {
-    const names = Object.keys(metrics).slice(0, MOST_METRICS);
-    if (names.join('\n') !== [...this.values.keys()].join('\n')) {
-      this.node.replaceChildren();
-      this.values = new Map(names.map(name => [name, this.cell(name)]));
-    }
-    for (const [name, node] of this.values) {
-      setText(node, format.value(metrics[name].last));
-    }
-    this.node.hidden = !names.length;
-  }
-
-  private cell(name: string): HTMLElement {
-    const metric = element('span', 'gpurun-metric', this.node);
-    metric.dataset.metric = name;
-    element('span', 'gpurun-metric-name', metric).textContent = name;
-    return element('span', 'gpurun-metric-value', metric);
   }
 }

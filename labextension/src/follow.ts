@@ -12,6 +12,7 @@ export interface FollowOptions {
   server: IRunServer;
   trans: Translate;
   fills?: boolean;
+  logUrl?: string;
   onOpen?: () => void;
   /** Told whenever the run changed. */
   onRun?: (run: Run) => void;
@@ -45,6 +46,7 @@ export function followRun(el: HTMLElement, id: string, options: FollowOptions): 
     tail: feed.tail,
     trans,
     fills: options.fills,
+    logUrl: options.logUrl,
     onOpen: options.onOpen,
     onStop: run => void stopRun(server, run, trans)
   });
@@ -53,6 +55,7 @@ export function followRun(el: HTMLElement, id: string, options: FollowOptions): 
     if (run) {
       view.setRun(run, !feed.run);
     }
+    view.setFacts(feed.facts);
     view.setUnknown(
       isUnknown(feed) ? trans.__('This server does not know run %1.', id) : trans.__('asking the server about run %1', id)
     );

@@ -59,6 +59,23 @@ export function percent(fraction: number): string {
   return `${Math.max(0, shown)} %`;
 }
 
+/** A time to come, as roughly as it is known: `20 s`, `4 min`, `1.5 h`. */
+export function about(seconds: number, trans: Translate): string {
+  if (seconds < 90) {
+    return trans.__('%1 s', Math.max(1, seconds < 10 ? Math.round(seconds) : 5 * Math.round(seconds / 5)));
+  }
+  if (seconds < 90 * 60) {
+    return trans.__('%1 min', Math.round(seconds / 60));
+  }
+  return trans.__('%1 h', Number((seconds / 3600).toPrecision(2)));
+}
+
+/** Bytes with the unit that fits: `812 MB`, `1.2 GB`. */
+export function size(bytes: number): string {
+  const mb = bytes / 2 ** 20;
+  return mb < 1000 ? `${Math.round(mb)} MB` : `${(mb / 1024).toFixed(mb < 10 * 1024 ? 1 : 0)} GB`;
+}
+
 /** Used and total memory in one unit: `31/40 GB`. */
 export function memory(used: number | null | undefined, total: number | null | undefined): string {
   const gb = 2 ** 30;

@@ -1,7 +1,7 @@
 /** The line at the top of a run view: glyph, name, sentence, state of the connection, buttons. */
 import { element, setText } from './dom';
 import { drawing, DrawingName } from './glyphs';
-import { glyphOf, stateName } from './sentences';
+import { glyphOf } from './sentences';
 import { isLive, Run } from './types';
 import type { Translate } from './words';
 
@@ -65,12 +65,12 @@ export class Header {
     }
     this.name.hidden = false;
     setText(this.name, run.name);
-    this.node.setAttribute('aria-label', `${run.name}: ${stateName(run, trans)}`);
     if (this.stop) {
-      const again = run.state === 'stopping';
+      const [label, hover] = stopWords(run, trans);
       this.stop.hidden = !isLive(run);
-      setText(this.stop.lastElementChild as HTMLElement, again ? trans.__('Kill') : trans.__('Stop'));
-      this.stop.title = again ? trans.__('Kill the run at once') : trans.__('Interrupt the run; asked again: kill it');
+      setText(this.stop.lastElementChild as HTMLElement, label);
+      this.stop.title = hover;
+      this.stop.setAttribute('aria-label', `${label} ${run.name}`);
     }
   }
 
@@ -81,6 +81,19 @@ export class Header {
   setLink(text: string): void {
     setText(this.link, text);
     this.link.hidden = !text;
+  }
+}
+
+/** What the button does now, and what that means. */
+function stopWords(run: Run, trans: Translate): [string, string] {
+  switch (run.state) {
+    case 'created':
+    case 'queued':
+      return [trans.__('Cancel'), trans.__('Take the run out of the queue')];
+    case 'stopping':
+      return [trans.__('Kill'), trans.__('It was interrupted and has not ended yet: kill it at once')];
+    default:
+      return [trans.__('Stop'), trans.__('Interrupt the run; pressed again: kill it')];
   }
 }
 

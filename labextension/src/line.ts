@@ -28,6 +28,12 @@ export class Line {
   private waiting: Span[] = [];
   private waitingSize = 0;
 
+  copy(): Line {
+    const made = new Line();
+    Object.assign(made, this, { waiting: [...this.waiting] });
+    return made;
+  }
+
   get isEmpty(): boolean {
     return !this.draw().length;
   }

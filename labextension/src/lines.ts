@@ -12,6 +12,9 @@ import { PLAIN } from './style';
 const LEAVES_LINE = /\n|\x1b\[(\d*)([ABEF])|\x1b\[([0-3]?)J|\x1bc/g;
 const CUT_SEQUENCE = /\x1b(?:\[[0-9;:?]*|\][^\x07\x1b]{0,2000}\x1b?)?$/;
 
+/** How many lines are kept of an output. */
+export const MOST_LINES = 5000;
+
 /** The bounded tail. `feed` it text as it comes; `line(i)` is what line i of those kept looks like. */
 export class LineTail {
   private lines: Line[] = [new Line()];
@@ -19,17 +22,38 @@ export class LineTail {
   private style = PLAIN;
   private cut = '';
   private dropped = 0;
+  private before: number | null = 0;
+  private exact = true;
+  private cleared = false; // whether the screen was cleared since the first line that was fed
 
-  constructor(readonly max = 5000) {}
+  constructor(readonly max = MOST_LINES) {}
 
   /** How many lines are kept. An empty last line is none. */
   get length(): number {
     return this.lines.length - (this.lines[this.lines.length - 1].isEmpty ? 1 : 0);
   }
 
-  /** How many lines there have been. */
+  /** How many lines there have been; see `sureness`. */
   get total(): number {
-    return this.dropped + this.length;
+    return (this.before ?? 0) + this.dropped + this.length;
+  }
+
+  /** Whether there were just as many lines, at least as many, or about as many. */
+  get sureness(): 'exact' | 'atLeast' | 'about' {
+    return this.before === null ? 'atLeast' : this.exact ? 'exact' : 'about';
+  }
+
+  /** How many lines came before the first that was fed; null while nobody knows. */
+  setBefore(lines: number | null, exact: boolean): void {
+    this.before = this.cleared ? 0 : lines;
+    this.exact = this.cleared || exact;
+  }
+
+  /** Another tail with the same lines. */
+  copy(): LineTail {
+    const made = new LineTail(this.max);
+    Object.assign(made, this, { lines: this.lines.map(line => line.copy()) });
+    return made;
   }
 
   line(index: number): Span[] {
@@ -55,14 +79,17 @@ export class LineTail {
     this.clear();
     this.style = PLAIN;
     this.cut = '';
+    this.exact = true;
     this.feed(text);
-    this.dropped = Math.max(0, total - this.length);
+    this.before = Math.max(0, total - this.length);
   }
 
   private clear(): void {
     this.lines = [new Line()];
     this.row = 0;
     this.dropped = 0;
+    this.before = 0;
+    this.cleared = true;
   }
 
   private write(text: string): void {

@@ -64,7 +64,7 @@ export class Live {
     if (!feed) {
       feed = new RunFeed(id);
       this.feeds.set(id, feed);
-      this.ask({ watch: 'run', run: id, cursor: feed.cursor });
+      this.ask({ watch: 'run', run: id, cursor: feed.resume() });
     }
     feed.listeners.add(listener);
     const stop = () => {
@@ -143,7 +143,7 @@ export class Live {
       this.ask({ watch: 'devices' });
     }
     for (const feed of this.feeds.values()) {
-      this.ask({ watch: 'run', run: feed.id, cursor: feed.cursor });
+      this.ask({ watch: 'run', run: feed.id, cursor: feed.resume() });
     }
     this.setLink('up');
   }
@@ -179,6 +179,7 @@ export class Live {
       case 'run':
         return this.feeds.get(frame.run.id)?.take(frame);
       case 'events':
+      case 'before':
       case 'error':
         return frame.run === undefined ? undefined : this.feeds.get(frame.run)?.take(frame);
     }

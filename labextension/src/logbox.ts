@@ -5,10 +5,12 @@
 import { element, setText } from './dom';
 import type { Span } from './line';
 import type { LineTail } from './lines';
+import { lineCount } from './sentences';
 import type { Style } from './style';
 import type { Translate } from './words';
 
 const MARGIN_LINES = 4; // drawn above and below what is in sight
+const ROWS_OPENED = 40;
 const NEAR_END = 8; // pixels from the end that still count as being there
 
 export interface LogBoxOptions {
@@ -16,6 +18,9 @@ export interface LogBoxOptions {
   trans: Translate;
   /** The most lines in sight; without it the box takes the height that its place gives it. */
   maxRows?: number;
+  /** Show the output somewhere else; without it the box grows. */
+  onOpen?: () => void;
+  logUrl?: string;
 }
 
 export class LogBox {
@@ -26,6 +31,8 @@ export class LogBox {
   private foot = element('div', 'gpurun-log-foot', this.node);
   private count = element('span', 'gpurun-log-count', this.foot);
   private follow = element('button', 'gpurun-button gpurun-log-follow', this.foot);
+  private more: LogMore;
+  private opened = false;
   private following = true;
   private frame = 0;
   private rows = 0;
@@ -40,6 +47,7 @@ export class LogBox {
   });
 
   constructor(private options: LogBoxOptions) {
+    this.more = new LogMore(this.foot, options, () => this.toggle());
     this.node.hidden = true;
     this.box.tabIndex = 0;
     this.box.setAttribute('role', 'log');
@@ -85,6 +93,16 @@ export class LogBox {
     this.redraw();
   };
 
+  private toggle(): void {
+    this.opened = !this.opened;
+    this.rows = 0;
+    this.redraw();
+  }
+
+  private get maxRows(): number | undefined {
+    return this.opened ? ROWS_OPENED : this.options.maxRows;
+  }
+
   private toEnd(): void {
     this.following = true;
     this.follow.hidden = true;
@@ -97,7 +115,8 @@ export class LogBox {
       return;
     }
     this.node.hidden = false;
-    setText(this.count, trans._n('%1 line', '%1 lines', tail.total));
+    setText(this.count, lineCount(tail.total, tail.sureness, trans));
+    this.more.show(tail, this.opened);
     this.setHeights();
     if (!this.inSight || this.isSelecting()) {
       return;
@@ -114,7 +133,8 @@ export class LogBox {
 
   /** Out of sight nothing can be measured; what was measured last stands in for it. */
   private setHeights(): void {
-    const { tail, maxRows } = this.options;
+    const { maxRows } = this;
+    const { tail } = this.options;
     if (this.inSight) {
       this.lineHeight = parseFloat(getComputedStyle(this.pre).lineHeight) || this.lineHeight;
     }
@@ -148,6 +168,44 @@ export class LogBox {
   private isSelecting(): boolean {
     const selection = document.getSelection();
     return !!selection && !selection.isCollapsed && this.pre.contains(selection.anchorNode);
+  }
+}
+
+/** What leads from the lines in sight to the rest of them. */
+class LogMore {
+  private button: HTMLButtonElement | null = null;
+  private link: HTMLAnchorElement | null = null;
+
+  constructor(
+    foot: HTMLElement,
+    private options: LogBoxOptions,
+    toggle: () => void
+  ) {
+    const { trans, maxRows, onOpen, logUrl } = options;
+    if (maxRows) {
+      this.button = element('button', 'gpurun-button gpurun-log-more', foot);
+      this.button.type = 'button';
+      this.button.textContent = trans.__('Open all');
+      this.button.addEventListener('click', onOpen ?? toggle);
+    }
+    if (logUrl) {
+      this.link = element('a', 'gpurun-log-whole', foot);
+      this.link.href = logUrl;
+      this.link.target = '_blank';
+      this.link.rel = 'noopener';
+    }
+  }
+
+  show(tail: LineTail, opened: boolean): void {
+    const { trans, maxRows, onOpen } = this.options;
+    if (this.button) {
+      this.button.hidden = tail.length <= (maxRows ?? 0);
+      setText(this.button, opened ? trans.__('Show fewer') : onOpen ? trans.__('Open all') : trans.__('Show more'));
+    }
+    if (this.link) {
+      this.link.hidden = tail.total <= tail.length;
+      setText(this.link, trans.__('The last %1 are shown; the whole output', tail.length.toLocaleString('en-US')));
+    }
   }
 }
 

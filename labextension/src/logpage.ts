@@ -30,6 +30,7 @@ class LogPage extends Widget {
       server: this.server,
       trans: this.trans,
       fills: true,
+      logUrl: this.server.api.logUrl(this.runId),
       onRun: run => {
         this.title.label = run.name;
         this.title.caption = `${run.name} (${run.id}): ${stateName(run, this.trans)}`;

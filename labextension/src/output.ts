@@ -18,6 +18,13 @@ export class OutputText {
   /** With `onlyPrinted`, what a cell shows itself is left out. */
   constructor(private onlyPrinted = false) {}
 
+  /** The same place in the same log, perhaps with less shown. */
+  copy(onlyPrinted: boolean): OutputText {
+    const made = new OutputText(onlyPrinted);
+    made.clearNext = this.clearNext;
+    return made;
+  }
+
   of(events: readonly Event[]): string {
     return events.map(event => this.ofOne(event)).join('');
   }

@@ -2,14 +2,15 @@
  * The run view: what a run is doing, in the order in which a person asks. It is drawn under a cell (by Lab or by the
  * widget) and fills the log page. It imports nothing of Jupyter, and draws nothing but text nodes.
  */
-import { BarRows, MetricsRow } from './bars';
-import { element } from './dom';
+import { BarRows } from './bars';
+import { element, setText } from './dom';
 import { Header, HeaderActions } from './header';
 import { LineTail } from './lines';
 import { LogBox } from './logbox';
-import { stateSentence } from './sentences';
+import { NumbersRow } from './metrics';
+import { checkpointWords, dots, memoryWords, stateName, stateSentence } from './sentences';
 import { addStylesheet } from './stylesheet';
-import { isLive, Run } from './types';
+import { Facts, isLive, Run } from './types';
 import { english, Translate } from './words';
 
 const ROWS_UNDER_A_CELL = 12;
@@ -20,11 +21,15 @@ export interface RunViewOptions extends HeaderActions {
   trans?: Translate;
   /** Fill the height of the place instead of showing the last few lines. */
   fills?: boolean;
+  /** Where the whole output can be read, should there be more than is kept. */
+  logUrl?: string;
 }
 
 export interface RunView {
   /** Show the run as it is now. `still` says that nobody keeps it up to date: its clock stands. */
   setRun(run: Run, still?: boolean): void;
+  /** Show what the log told beside the run and its output. */
+  setFacts(facts: Facts): void;
   /** Say something in the place of a run that is not known yet. */
   setUnknown(text: string): void;
   /** Say what is wrong with the connection; an empty text where nothing is. */
@@ -48,7 +53,10 @@ class RunViewInPage implements RunView {
   private root = element('section', 'gpurun-view');
   private head: Header;
   private bars = new BarRows();
-  private metrics = new MetricsRow();
+  private numbers: NumbersRow;
+  private checkpoint = element('div', 'gpurun-checkpoint');
+  private said = element('div', 'gpurun-said');
+  private facts: Facts = { curves: {}, sample: null, checkpoints: 0, checkpoint: null };
   private tail: LineTail;
   private log: LogBox;
   private trans: Translate;
@@ -59,11 +67,20 @@ class RunViewInPage implements RunView {
     this.trans = options.trans ?? english;
     this.head = new Header(this.root, this.trans);
     this.tail = options.tail ?? new LineTail();
-    this.log = new LogBox({ tail: this.tail, trans: this.trans, maxRows: options.fills ? undefined : ROWS_UNDER_A_CELL });
+    this.numbers = new NumbersRow(this.trans);
+    this.log = new LogBox({
+      tail: this.tail,
+      trans: this.trans,
+      maxRows: options.fills ? undefined : ROWS_UNDER_A_CELL,
+      onOpen: options.onOpen,
+      logUrl: options.logUrl
+    });
     this.root.classList.toggle('gpurun-fills', options.fills === true);
-    this.root.append(this.bars.node, this.metrics.node, this.log.node);
+    this.root.append(this.bars.node, this.numbers.node, this.checkpoint, this.log.node, this.said);
+    this.root.setAttribute('role', 'group');
+    this.said.setAttribute('role', 'status'); // tells who listens of a new state, and not of each second
     this.bars.show([]);
-    this.metrics.show({});
+    this.checkpoint.hidden = true;
     this.setUnknown(this.trans.__('waiting for news of the run'));
     this.head.addButtons(options, () => this.run);
     el.append(this.root);
@@ -72,19 +89,31 @@ class RunViewInPage implements RunView {
   }
 
   setRun(run: Run, still = false): void {
+    const told = this.run?.state;
     this.run = run;
     this.root.dataset.runId = run.id;
     this.root.dataset.state = run.outcome ?? run.state;
     this.root.classList.toggle('gpurun-over', !isLive(run));
+    this.root.setAttribute('aria-label', this.trans.__('Run %1', run.name));
     this.head.setRun(run);
     this.tick();
+    if (told && told !== run.state) {
+      setText(this.said, `${run.name}: ${isLive(run) ? stateName(run, this.trans) : this.sentence()}`);
+    }
     // How far it came is worth seeing unless it came to its end.
     this.bars.show(run.outcome === 'succeeded' ? [] : (run.progress?.bars ?? []));
     if (!isLive(run)) {
       this.bars.release();
     }
-    this.metrics.show(run.metrics ?? {});
+    this.showNumbers();
     this.runClock(!still && isLive(run) && run.started_at !== null);
+  }
+
+  setFacts(facts: Facts): void {
+    this.facts = facts;
+    setText(this.checkpoint, checkpointWords(facts, this.trans));
+    this.checkpoint.hidden = !this.checkpoint.textContent;
+    this.showNumbers();
   }
 
   setUnknown(text: string): void {
@@ -122,9 +151,24 @@ class RunViewInPage implements RunView {
     this.root.remove();
   }
 
+  private showNumbers(): void {
+    const { run, facts } = this;
+    if (run) {
+      this.numbers.showMetrics(run.metrics ?? {}, facts.curves);
+      this.numbers.showUsage(isLive(run) ? facts.sample : null);
+    }
+  }
+
+  private sentence(): string {
+    const { run, trans } = this;
+    const { sample } = this.facts;
+    const memory = run && isLive(run) && !sample?.devices?.length ? memoryWords(sample, trans) : '';
+    return run ? dots(stateSentence(run, Date.now() / 1000, trans), memory) : '';
+  }
+
   private tick = (): void => {
     if (this.run) {
-      this.head.setSentence(stateSentence(this.run, Date.now() / 1000, this.trans));
+      this.head.setSentence(this.sentence());
     }
   };
 

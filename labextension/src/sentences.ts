@@ -3,7 +3,7 @@
  * cell, the log page and the sidebar say the same.
  */
 import * as format from './format';
-import type { Run } from './types';
+import type { Facts, Run, Sample } from './types';
 import type { Translate } from './words';
 
 export type GlyphName =
@@ -70,13 +70,13 @@ export function stateSentence(run: Run, now: number, trans: Translate): string {
   switch (run.state) {
     case 'created':
     case 'queued':
-      return dots(placeInQueue(run, trans), run.waiting?.why);
+      return dots(placeInQueue(run, trans), run.waiting?.why, untilWhen(run, trans));
     case 'starting':
       return where ? trans.__('starting on %1', where) : trans.__('starting');
     case 'running':
       return dots(where ? trans.__('running on %1', where) : trans.__('running'), clock, timeLeft(run, trans));
     case 'stopping':
-      return dots(where ? trans.__('stopping on %1', where) : trans.__('stopping'), clock);
+      return dots(where ? trans.__('interrupted, stopping on %1', where) : trans.__('interrupted, stopping'), clock);
     case 'lost':
       return dots(trans.__('out of sight: %1 is not heard of; the run may go on there', where || '?'), clock);
     default:
@@ -91,6 +91,11 @@ function placeInQueue(run: Run, trans: Translate): string {
   return run.waiting.position === 1 ? trans.__('queued, next') : trans.__('queued, place %1', run.waiting.position);
 }
 
+function untilWhen(run: Run, trans: Translate): string {
+  const seconds = run.waiting?.starts_in_s;
+  return seconds ? trans.__('starts in about %1', format.about(seconds, trans)) : '';
+}
+
 function ending(run: Run, time: number | null, trans: Translate): string {
   if (run.outcome === 'succeeded') {
     const how = time === null ? trans.__('succeeded') : trans.__('succeeded in %1', format.took(time));
@@ -102,6 +107,48 @@ function ending(run: Run, time: number | null, trans: Translate): string {
   const what = stateName(run, trans);
   const when = time === null ? trans.__('%1 before it started', what) : trans.__('%1 after %2', what, format.took(time));
   return run.message ? `${when}: ${run.message}` : when;
+}
+
+const MOST_DEVICES = 4;
+
+/** What a run uses, `GPU 87 % 11/40 GB · memory 1.2 GB`, with the names of the cards; nothing for one without devices. */
+export function usageWords(sample: Sample | null, trans: Translate): { text: string; hover: string } {
+  const devices = sample?.devices ?? [];
+  const one = (device: (typeof devices)[number]) =>
+    [
+      devices.length > 1 ? (device.label ?? device.id) : trans.__('GPU'),
+      typeof device.util === 'number' ? `${Math.round(device.util)} %` : '',
+      typeof device.mem === 'number' ? format.memory(device.mem, device.total) || format.size(device.mem) : ''
+    ]
+      .filter(part => part)
+      .join(' ');
+  const more = devices.length > MOST_DEVICES ? trans.__('%1 more', devices.length - MOST_DEVICES) : '';
+  return {
+    text: devices.length ? dots(...devices.slice(0, MOST_DEVICES).map(one), more, memoryWords(sample, trans)) : '',
+    hover: devices.map(device => [device.label ?? device.id, device.name].filter(part => part).join(': ')).join('\n')
+  };
+}
+
+/** The memory of the run's processes, `memory 1.2 GB`; nothing where it was not sampled. */
+export function memoryWords(sample: Sample | null, trans: Translate): string {
+  return sample?.rss ? trans.__('memory %1', format.size(sample.rss)) : '';
+}
+
+/** Which checkpoints there are; nothing where there is none. */
+export function checkpointWords({ checkpoint, checkpoints }: Facts, trans: Translate): string {
+  if (!checkpoint) {
+    return '';
+  }
+  const { path, step } = checkpoint;
+  const last = step === null || step === undefined ? path : trans.__('%1 at step %2', path, format.count(step));
+  return dots(trans.__('checkpoint %1', last), checkpoints > 1 ? trans.__('%1 saved', checkpoints) : '');
+}
+
+/** How many lines a run has printed, as surely as it is known. */
+export function lineCount(total: number, sureness: 'exact' | 'atLeast' | 'about', trans: Translate): string {
+  const number = total.toLocaleString('en-US');
+  const lines = trans._n('%2 line', '%2 lines', total, number);
+  return sureness === 'exact' ? lines : sureness === 'about' ? trans.__('about %1', lines) : `≥ ${lines}`;
 }
 
 /** The parts that are there, with a middle dot between them. */

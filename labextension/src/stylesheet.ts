@@ -28,7 +28,7 @@ const SHEET = `
   --gpurun-edge:var(--jp-border-color2,#e0e0e0);--gpurun-ground:var(--jp-layout-color2,#eee);
   --gpurun-brand:var(--jp-brand-color1,#1976d2);--gpurun-good:var(--jp-success-color1,#388e3c);
   --gpurun-bad:var(--jp-error-color1,#d32f2f);--gpurun-warn:var(--jp-warn-color1,#e65100);
-  box-sizing:border-box;padding:4px 0;color:var(--gpurun-text);
+  position:relative;box-sizing:border-box;padding:4px 0;color:var(--gpurun-text);
   font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:var(--jp-ui-font-size1,13px);line-height:20px}
 .gpurun-view *,.gpurun-view *::before{box-sizing:border-box}
 .gpurun-view [hidden]{display:none!important}
@@ -61,7 +61,14 @@ const SHEET = `
 .gpurun-track.gpurun-endless .gpurun-fill{width:100%!important;border-radius:0;opacity:.55;
   background:repeating-linear-gradient(135deg,var(--gpurun-bar,var(--gpurun-brand)) 0 4px,transparent 4px 8px)}
 .gpurun-over{--gpurun-bar:var(--gpurun-muted)}
-.gpurun-metrics{display:flex;flex-wrap:wrap;column-gap:16px;padding-left:22px;font-variant-numeric:tabular-nums}
+.gpurun-numbers{display:flex;flex-wrap:wrap;column-gap:16px;padding-left:22px;font-variant-numeric:tabular-nums}
+.gpurun-metric{display:inline-flex;align-items:center}
+.gpurun-metric-value{text-align:right}
+.gpurun-curve{width:56px;height:14px;margin-left:6px;overflow:visible}
+.gpurun-curve path{fill:none;stroke:var(--gpurun-brand);stroke-width:1.2;stroke-linejoin:round}
+.gpurun-usage{margin-left:auto;color:var(--gpurun-muted);text-align:right}
+.gpurun-checkpoint{padding-left:22px;color:var(--gpurun-muted);overflow-wrap:anywhere}
+.gpurun-said{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 .gpurun-metric-name{margin-right:6px;color:var(--gpurun-muted)}
 .gpurun-log-frame{display:flex;flex-direction:column;min-height:0;margin-top:4px;border:1px solid var(--gpurun-edge);border-radius:var(--jp-border-radius,2px);
   background:var(--jp-layout-color0,#fff)}
@@ -72,6 +79,8 @@ const SHEET = `
 .gpurun-log-foot{display:flex;align-items:center;justify-content:space-between;flex:none;height:22px;padding:0 8px;border-top:1px solid var(--gpurun-edge);
   color:var(--gpurun-muted);font-size:var(--jp-ui-font-size0,11px);font-variant-numeric:tabular-nums}
 .gpurun-log-foot .gpurun-button{height:20px}
+.gpurun-log-count{margin-right:auto}
+.gpurun-view .gpurun-log-whole{color:var(--jp-content-link-color,#1976d2);text-decoration:underline}
 .gpurun-fills{display:flex;flex-direction:column;height:100%;padding:8px}
 .gpurun-fills>*{flex:none}
 .gpurun-fills .gpurun-log-frame{flex:1 1 auto}

@@ -51,7 +51,7 @@ export interface Run {
   finished_at: number | null;
   progress: RunProgress | null;
   metrics: Record<string, MetricSummary>;
-  waiting: { position: number; why: string } | null;
+  waiting: { position: number; why: string; starts_in_s?: number | null } | null;
   deleted?: boolean;
   revision: number;
 }
@@ -87,6 +87,37 @@ export interface Agent {
   devices: Device[];
 }
 
+/** What a run used of its devices and of the machine's memory at one moment; sizes in bytes. */
+export interface Sample {
+  devices?: { id: string; label?: string; name?: string; util?: number | null; mem?: number | null; total?: number | null }[];
+  rss?: number;
+}
+
+export interface Checkpoint {
+  path: string;
+  step?: number | null;
+}
+
+/** What of a run's log the view draws beside the run itself and its output. */
+export interface Facts {
+  /** The values of each metric in order, thinned out. */
+  curves: Record<string, readonly number[]>;
+  sample: Sample | null;
+  checkpoints: number;
+  checkpoint: Checkpoint | null;
+}
+
+/** What stands in a log before the place from which on it is shown; without `lines` while it is still counted. */
+export interface Before {
+  lines?: number;
+  exact?: boolean;
+  shown?: number;
+  shown_lines?: number;
+  curves?: Record<string, { every: number; values: number[]; seen: number }>;
+  checkpoints?: number;
+  checkpoint?: Checkpoint | null;
+}
+
 export type MimeBundle = Record<string, unknown>;
 
 /** The events that the page draws; others (meta, end) reach it as part of the Run. */
@@ -99,6 +130,8 @@ export type Event =
   | { kind: 'error'; name: string; value: string; traceback: string[] }
   | ({ kind: 'progress' } & Bar)
   | { kind: 'metric'; values: Record<string, number>; step?: number | null }
+  | ({ kind: 'sample' } & Sample)
+  | ({ kind: 'checkpoint' } & Checkpoint)
   | { kind: 'meta' | 'end' };
 
 export interface ServerError {
@@ -112,6 +145,7 @@ export type Frame =
   | { type: 'devices'; agents: Agent[] }
   | { type: 'run'; run: Run }
   | { type: 'events'; run: string; cursor: string; events: Event[] }
+  | ({ type: 'before'; run: string; cursor: string } & Before)
   | { type: 'error'; run?: string; error: ServerError }
   | { type: 'beat' };
 

@@ -86,3 +86,24 @@ test('a bar that is redrawn for hours stays one short line', () => {
   }
   assert.deepEqual(lines(tail), ['step 9999 of 10000']);
 });
+
+test('what came before is counted, until the screen is cleared', () => {
+  const tail = new LineTail();
+  tail.feed('a\n');
+  tail.setBefore(10, true);
+  assert.equal(tail.total, 11);
+  tail.feed('\x1b[2Jb\n');
+  assert.equal(tail.total, 1);
+  tail.setBefore(10, true);
+  assert.equal(tail.total, 1);
+});
+
+test('a copy goes its own way', () => {
+  const tail = new LineTail();
+  tail.feed('a\nb');
+  const copy = tail.copy();
+  tail.feed('c\n');
+  copy.feed('d\n');
+  assert.deepEqual(lines(tail), ['a', 'bc']);
+  assert.deepEqual(lines(copy), ['a', 'bd']);
+});

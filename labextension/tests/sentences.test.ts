@@ -1,8 +1,9 @@
 /** The sentences that people read, for each state. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { stateSentence } from '../src/sentences';
-import type { Run } from '../src/types';
+import { lineCount, stateSentence, usageWords } from '../src/sentences';
+import { curvePath } from '../src/sparkline';
+import type { Run, Sample } from '../src/types';
 import { english } from '../src/words';
 
 const BASE: Run = {
@@ -41,6 +42,34 @@ test('a queued run says its place and why it waits', () => {
   assert.equal(said({}), 'queued');
   assert.equal(said({ waiting: { position: 1, why: 'waits for 1 GPU' } }), 'queued, next · waits for 1 GPU');
   assert.equal(said({ waiting: { position: 3, why: 'waits' } }), 'queued, place 3 · waits');
+});
+
+test('a queued run says until when, where that is known', () => {
+  const waiting = { position: 1, why: 'waits', starts_in_s: 240 };
+  assert.equal(said({ waiting }), 'queued, next · waits · starts in about 4 min');
+});
+
+test('what a run uses is said with as much as is known', () => {
+  const words = (sample: Sample) => usageWords(sample, english).text;
+  const gb = 2 ** 30;
+  assert.equal(words({ devices: [{ id: 'x', util: 87, mem: 31 * gb, total: 40 * gb }], rss: 1.2 * gb }), 'GPU 87 % 31/40 GB · memory 1.2 GB');
+  assert.equal(words({ devices: [{ id: 'x', mem: 2 * gb }] }), 'GPU 2.0 GB');
+  assert.equal(words({ devices: [{ id: 'x', label: 'gpu0', util: 1 }, { id: 'y', label: 'gpu1', util: 2 }] }), 'gpu0 1 % · gpu1 2 %');
+  assert.equal(words({ rss: 5 * 2 ** 20 }), '');
+});
+
+test('lines are counted as surely as it is known', () => {
+  assert.equal(lineCount(1, 'exact', english), '1 line');
+  assert.equal(lineCount(1000000, 'exact', english), '1,000,000 lines');
+  assert.equal(lineCount(5000, 'atLeast', english), '≥ 5,000 lines');
+  assert.equal(lineCount(5000, 'about', english), 'about 5,000 lines');
+});
+
+test('a curve is drawn over its whole width, with gaps', () => {
+  assert.equal(curvePath([1]), '');
+  assert.equal(curvePath([0, 1]), 'M1.5 12.5L54.5 1.5');
+  assert.equal(curvePath([5, 5]), 'M1.5 7.0L54.5 7.0');
+  assert.match(curvePath([0, 1, NaN, 1]), /^M[\d. ]+L[\d. ]+M[\d. ]+$/);
 });
 
 test('a running run says where, how long, and how long still', () => {

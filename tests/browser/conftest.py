@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from lab_pages import LabPage
+from lab_pages import LabPage, make_lab
 from playwright.sync_api import Browser, sync_playwright
 from servers import JupyterServer
 
@@ -31,12 +31,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
     """A JupyterLab server."""
-    folder = tmp_path_factory.mktemp("lab")
-    notices = folder / "settings" / "@jupyterlab" / "apputils-extension"
-    notices.mkdir(parents=True)
-    (notices / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
-    options = ("--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly")
-    server = JupyterServer(folder, app="lab", options=options).start()
+    server = make_lab(tmp_path_factory.mktemp("lab")).start()
     yield server
     server.close()
 

@@ -184,6 +184,17 @@ def test_an_interrupted_cell_interrupts_its_run(server: JupyterServer, kernel: S
     assert "interrupt again to kill it" in output.text
 
 
+def test_a_restarted_kernel_leaves_its_run(server: JupyterServer) -> None:
+    restarted = ServerKernel(server)
+    restarted.execute("%load_ext gpurun_jupyter")
+    restarted.start("%%gpurun --name left\nfor n in range(100): print(n, flush=True); __import__('time').sleep(0.03)")
+    wait_until(lambda: server.http.get("runs/left").status_code == 200 and "10" in server.log("left"))
+    restarted.restart()  # Jupyter interrupts it before
+    assert server.wait("left")["outcome"] == "succeeded"
+    assert server.log("left").endswith("99\n")
+    restarted.close()
+
+
 def test_loading_the_magics_imports_nothing_heavy() -> None:
     heavy = ("httpx", "click", "rich", "anywidget", "sqlalchemy", "msgspec")
     code = f"import sys, gpurun_jupyter.notebook.magics; print([name for name in {heavy} if name in sys.modules])"

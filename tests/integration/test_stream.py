@@ -114,7 +114,7 @@ def test_streams_end_with_the_server(make_server: Callable[..., JupyterServer]) 
             list(coming)
 
 
-@pytest.mark.parametrize("query", ["", "?watch=weather", "?run=x@1"])
+@pytest.mark.parametrize("query", ["", "?watch=weather", "?run=x@1", "?run=x@tail:0"])
 def test_what_cannot_be_watched_is_refused(server: JupyterServer, query: str) -> None:
     assert server.http.get(f"stream{query}").status_code == 400
 
@@ -138,3 +138,50 @@ def test_a_submission_that_is_followed_says_soon_why_it_waits(server: JupyterSer
         first, second = next(told)["run"], next(told)["run"]
     assert (first["waiting"], second["waiting"]["position"]) == (None, 1)
     server.http.post(f"runs/{first['id']}/cancel")
+
+
+MANY = """
+import time
+from gpurun_jupyter import report
+for n in range(3000):
+    print(n, r"not a newline: \\n", flush=n % 100 == 0)
+    if n % 100 == 0:
+        report.log(step=n, loss=float(n))
+display(n)
+time.sleep(0.2)
+print("the end")
+"""
+
+
+def test_the_last_lines_come_at_once_and_what_stands_before_is_counted(server: JupyterServer) -> None:
+    run_id = server.submit(MANY)
+    server.wait(run_id)
+    text, told, place = "", [], ""
+    with server.http.stream("GET", "stream", params={"run": f"{run_id}@tail:20"}) as answer:
+        for frame in frames(answer):
+            if frame["type"] == "events":
+                text, place = text + printed(frame), frame["cursor"]
+            if frame["type"] == "before":
+                told.append(frame)
+            if len(told) == 2 and text.endswith("the end\n"):
+                break
+    counted = told[1]
+    whole = "".join(event["text"] for event in server.events(run_id) if event["kind"] == "output")
+    assert "lines" not in told[0]
+    assert counted["cursor"] == told[0]["cursor"]
+    assert whole.endswith(text)
+    assert text.count("\n") >= 20
+    assert counted["exact"]
+    assert counted["lines"] + text.count("\n") == whole.count("\n") == 3001
+    assert counted["curves"]["loss"]["values"][:3] == [0, 100, 200]
+    assert server.events(run_id, counted["cursor"])[-1] == server.events(run_id)[-1]
+    assert server.events(run_id, place) == []
+
+
+def test_a_short_log_is_shown_from_its_beginning(server: JupyterServer) -> None:
+    run_id = server.submit("print('all of it')")
+    server.wait(run_id)
+    with server.http.stream("GET", "stream", params={"run": f"{run_id}@tail:20"}) as answer:
+        first = next(frames(answer))
+    assert first["type"] == "events"
+    assert first["events"][0]["kind"] == "start"

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
+
 from gpurun_jupyter.core import events
+from gpurun_jupyter.core.curves import Curve
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_OUTPUT = b'{"kind":"output"'
+#: Moves of the cursor, as JSON writes them: what has them may show fewer lines than it has newlines.
+_MOVES = re.compile(rb"\\u001b(?:\[\d*[ABEFHJf]|c)")
 
 
 class Lines(Protocol):
@@ -33,6 +41,54 @@ def read_lines(log: Path, offset: int, chunk_bytes: int) -> tuple[list[bytes], i
     return data.splitlines(), offset + len(data)
 
 
+@dataclass
+class Before:
+    """What stands in a log before the place from which on it is shown.
+
+    `lines` were printed (not `exact` where the cursor was moved about), `shown` displays, values and errors have
+    `shown_lines` lines as text; then the curve of each metric, and the last of `checkpoints` checkpoints.
+    """
+
+    lines: int = 0
+    exact: bool = True
+    shown: int = 0
+    shown_lines: int = 0
+    curves: dict[str, Curve] = field(default_factory=dict)
+    checkpoints: int = 0
+    checkpoint: events.Checkpoint | None = None
+
+    def take(self, line: bytes) -> None:
+        """Count a line of the log."""
+        if line.startswith(_OUTPUT):
+            self.lines += newlines(line)
+            self.exact = self.exact and not (b"\\u001b" in line and _MOVES.search(line))
+        else:
+            with contextlib.suppress(msgspec.ValidationError):  # a kind that only a newer runner knows
+                self._take_event(events.decode_line(line))
+
+    def _take_event(self, event: events.AnyEvent) -> None:
+        if isinstance(event, events.Metric):
+            for name, value in event.values.items():
+                self.curves.setdefault(name, Curve()).add(value)
+        elif isinstance(event, events.Checkpoint):
+            self.checkpoints, self.checkpoint = self.checkpoints + 1, event
+        elif isinstance(event, events.Clear):
+            self.lines = self.shown_lines = 0
+        elif isinstance(event, events.Start) and event.attempt > 1:
+            self.curves.clear()
+            self.lines += 2  # the line that says so, and an empty one
+        elif _is_shown(event):
+            self.shown += 1
+            self.shown_lines += _text_of(event).count("\n")
+
+
+def newlines(line: bytes) -> int:
+    """How many newlines were printed by an event, from its JSON as it stands in the log; 0 unless it is output."""
+    if not line.startswith(_OUTPUT):
+        return 0
+    return line.replace(b"\\\\", b"").count(b"\\n") if b"\\\\" in line else line.count(b"\\n")
+
+
 def printed_text(log: Lines) -> Iterator[str]:
     """What the run printed, in order; of displayed objects the plain text, of errors the traceback without colours."""
     while lines := log.read():
@@ -50,6 +106,10 @@ def metric_points(log: Lines) -> dict[str, list[tuple[float | None, float, float
                 for name, value in event.values.items():
                     points.setdefault(name, []).append((event.step, event.m, value))
     return points
+
+
+def _is_shown(event: events.AnyEvent) -> bool:
+    return isinstance(event, (events.Result, events.Error)) or (isinstance(event, events.Display) and not event.update)
 
 
 def _text_of(event: events.AnyEvent) -> str:

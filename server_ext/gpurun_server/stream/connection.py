@@ -20,20 +20,22 @@ from gpurun_server.queue.agents import known_agents
 from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.listing import newest, shown, since
 from gpurun_server.store.database import Database
+from gpurun_server.store.logs import Before
 from gpurun_server.store.queries import find
-from gpurun_server.stream.tail import Tail
+from gpurun_server.stream.tail import Tail, before, last_lines
 
 BEAT_S = 15.0
 #: Lists of runs and devices, and why a run waits, follow one another by so much at least: a busy queue rings hundreds
 #: of times a second. What a run prints does not wait.
 SLOW_S = 0.1
 _NEWEST = 100
+_MOST_LINES = 100_000
 
 _encode = msgspec.json.encode
 
 
 class Watch(msgspec.Struct, forbid_unknown_fields=True):
-    """What a client asks for: to watch the runs, the devices, or one run from a cursor on."""
+    """What a client asks for: to watch the runs, the devices, or one run from a cursor or its last lines on."""
 
     watch: Literal["runs", "devices", "run"]
     run: str | None = None
@@ -75,6 +77,7 @@ class LiveConnection:
         self._slow_due = 0.0  # by the clock of time.monotonic
         self._watched: dict[str, _WatchedRun] = {}
         self._pending: list[bytes] = []
+        self._counting: set[asyncio.Task[None]] = set()
 
     def close(self) -> None:
         """End `frames()`."""
@@ -121,14 +124,27 @@ class LiveConnection:
     def _watch_run(self, wish: Watch) -> None:
         if wish.run is None:
             raise InvalidRequest("Which run?", 'Add "run": its id.')
-        cursor = Cursor.parse(wish.cursor)
+        count = _lines_wanted(wish.cursor)
+        cursor = START_OF_LOG if count else Cursor.parse(wish.cursor)
         try:
             with self._database.read() as conn:
                 run_id = find(conn, wish.run).id
         except GpurunError as error:
             self._pending.append(error_frame(error, wish.run))
             return
+        if count and (cursor := last_lines(self._home, run_id, count)) != START_OF_LOG:
+            self._pending.append(before_frame(run_id, cursor, None))
+            counting = asyncio.ensure_future(self._tell_before(run_id, cursor))
+            self._counting.add(counting)  # or nobody would hold it
+            counting.add_done_callback(self._counting.discard)
         self._watched[run_id] = _WatchedRun(Tail(self._home, run_id, cursor))
+
+    async def _tell_before(self, run_id: str, cursor: Cursor) -> None:
+        """Read what stands before the place from which on a run is shown, and say what it is."""
+        found = await asyncio.to_thread(before, self._home, run_id, cursor)
+        if run_id in self._watched:
+            self._pending.append(before_frame(run_id, cursor, found))
+            self._woken.set()
 
     def watch_accepted(self, run: Run) -> None:
         """Begin to watch a run of which the client has just been told that it is queued.
@@ -234,6 +250,22 @@ def events_frame(run_id: str, cursor: Cursor, lines: list[bytes]) -> bytes:
         str(cursor).encode(),
         b",".join(lines),
     )
+
+
+def before_frame(run_id: str, cursor: Cursor, found: Before | None) -> bytes:
+    """Where in its log a run is shown from, and what stands before, as a frame; without that while it is counted."""
+    told = {} if found is None else msgspec.to_builtins(found)
+    return _encode({"type": "before", "run": run_id, "cursor": str(cursor), **told})
+
+
+def _lines_wanted(cursor: str) -> int:
+    """The number in `tail:500`; 0 where it is a place. Raises InvalidRequest."""
+    kind, _, number = cursor.partition(":")
+    if kind != "tail":
+        return 0
+    if not (number.isascii() and number.isdecimal() and 0 < int(number) <= _MOST_LINES):
+        raise InvalidRequest(f"{cursor!r} is not a cursor.", f"For the last lines: tail:1 to tail:{_MOST_LINES}.")
+    return int(number)
 
 
 def run_frame(run: Run) -> bytes:

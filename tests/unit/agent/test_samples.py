@@ -47,7 +47,7 @@ def test_granted_gpus_and_no_others(monkeypatch) -> None:
 
     monkeypatch.setattr("gpurun_jupyter.agent.nvml.Gpus", Gpus)
     written, sampling = taken([Device(id="GPU-1", kind="gpu", index=1)])
-    assert written[0].devices == [DeviceSample(id="GPU-1", util=87.0, mem=30 * GIB)]
+    assert written[0].devices == [DeviceSample(id="GPU-1", util=87.0, mem=30 * GIB, total=40 * GIB, label="gpu1")]
     assert sampling.peak == "gpu1 39.0 GB of 40.0 GB"
 
 

@@ -1,19 +1,25 @@
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import nbconvert
+import nbformat
 import pytest
 from IPython.core.error import UsageError
 from unit.client_fake import FakeServer, ended, run_record
 
 from gpurun_jupyter.cli.screen import Table
-from gpurun_jupyter.core.events import Display, Error, Output, Result
+from gpurun_jupyter.cli.tail import Tail
+from gpurun_jupyter.core.events import Checkpoint, Display, Error, Metric, Output, Progress, Result, Sample
 from gpurun_jupyter.notebook import bundle, kernelspec, view
+from gpurun_jupyter.notebook.facts import Facts
 from gpurun_jupyter.notebook.faults import CellFailed
 from gpurun_jupyter.notebook.magics import Magics, _with_a_body
 
@@ -32,7 +38,7 @@ class Publisher:
 def shell(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     monkeypatch.setattr(view, "_widget_of", lambda _: None)  # a widget needs a kernel to speak through
     kernel = SimpleNamespace(config={"IPKernelApp": {"connection_file": "/run/kernel-abc.json"}})
-    return SimpleNamespace(kernel=kernel, display_pub=Publisher())
+    return SimpleNamespace(kernel=kernel, display_pub=Publisher(), exit_now=False)
 
 
 def magics(shell: SimpleNamespace, server: FakeServer) -> Magics:
@@ -123,10 +129,55 @@ def test_help_needs_no_cell(shell: SimpleNamespace, capsys: pytest.CaptureFixtur
 
 def test_nothing_of_a_run_becomes_markup() -> None:
     record = run_record(name=NASTY, waiting={"position": 1, "why": NASTY})
-    html = bundle.run_bundle(record, f"{NASTY}\n")["text/html"]
+    printed = Tail()
+    printed.add(f"{NASTY}\n")
+    html = bundle.run_bundle(record, printed)["text/html"]
     table = bundle.table_html(Table(NASTY, (NASTY,), [(NASTY,)], ""))
     assert "<img" not in html + table
     assert html.count("&lt;img") == table.count("&lt;img") == 3
+
+
+def test_a_saved_notebook_reads_well_as_html(tmp_path: Path) -> None:
+    printed = Tail()
+    printed.add("".join(f"epoch {n}: loss \x1b[1m{1 / (n + 1):.2f}\x1b[0m\n" for n in range(200)))
+    metrics = {"loss": {"last": 0.118, "min": 0.118, "max": 2.0, "step": 9}}
+    failed = ended("failed", "cuda_oom", message="The GPU had no memory left.", metrics=metrics)
+    data = bundle.run_bundle(failed, printed, 0, Checkpoint(path="model.pt", step=9))
+    cell = nbformat.v4.new_code_cell("%%gpurun", outputs=[nbformat.v4.new_output("display_data", data)])
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    page, _ = nbconvert.HTMLExporter().from_notebook_node(notebook)
+    shown = re.sub(r"<[^>]+>", "", page[page.index("jp-OutputArea-output") :])
+    for text in (
+        "✗ digits failed after 0:48: The GPU had no memory left.",
+        "loss 0.118",
+        "checkpoint model.pt at step 9",
+        "the last 50 of 200 lines:",
+        "epoch 150: loss 0.01",
+        "epoch 199: loss 0.01",
+    ):
+        assert shown.count(text) == 1, text
+    assert "epoch 149" not in page
+    assert "RUN_MIME" not in shown
+    assert len(json.dumps(data)) < 8000
+
+
+def test_facts_are_those_of_the_log() -> None:
+    facts = Facts()
+    for event in (
+        Metric(values={"loss": 1.0}),
+        Sample(rss=5),
+        Checkpoint(path="m.pt"),
+        Progress(id="a", label="epoch", done=2, total=8),
+    ):
+        assert facts.take(event)
+    assert not facts.take(Output(stream="stdout", text="x"))
+    told = facts.told()
+    assert told["curves"] == {"loss": [1.0]}
+    assert (told["sample"]["rss"], told["checkpoints"], told["checkpoint"]["path"]) == (5, 1, "m.pt")
+    record = run_record(progress={"fraction": 0.1, "bars": [{"id": "a", "done": 1, "total": 8}]})
+    bars = facts.added_to(record).progress
+    assert bars is not None
+    assert bars.bars[0].done == 2
 
 
 def test_a_widget_of_the_runs_own_kernel_gives_way_to_its_text() -> None:

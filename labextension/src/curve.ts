@@ -1,0 +1,36 @@
+/** A metric's values as they are drawn small: few, whatever a run logs. Thins out as gpurun_jupyter/core/curves.py does. */
+
+const MOST_VALUES = 200;
+
+export class Curve {
+  private last: number | null = null;
+
+  constructor(
+    private every = 1,
+    private values: number[] = [],
+    private seen = 0
+  ) {}
+
+  add(value: number): void {
+    if (this.seen++ % this.every === 0) {
+      this.values.push(value);
+    }
+    this.last = value;
+    if (this.values.length > MOST_VALUES) {
+      this.values = this.values.filter((_, i) => i % 2 === 0);
+      this.every *= 2;
+    }
+  }
+
+  /** The values to draw, the newest among them. */
+  get points(): readonly number[] {
+    return this.last === null || (this.seen - 1) % this.every === 0 ? this.values : [...this.values, this.last];
+  }
+
+  /** Put what came before in front. */
+  after({ every, values, seen }: { every: number; values: number[]; seen: number }): Curve {
+    const whole = new Curve(every, [...values], seen);
+    this.points.forEach(value => whole.add(value));
+    return whole;
+  }
+}
