@@ -7,7 +7,7 @@ import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import { Widget } from '@lumino/widgets';
 import { FollowedRun, followRun, FollowOptions } from './follow';
-import type { Run } from './types';
+import { asRun } from './saved';
 
 export const RUN_MIME_TYPE = 'application/vnd.gpurun.run+json';
 
@@ -54,50 +54,6 @@ class RunRenderer extends Widget implements IRenderMime.IRenderer {
       super.dispose();
     }
   }
-}
-
-const NOTHING_KNOWN: Omit<Run, 'id' | 'name'> = {
-  project: '',
-  owner: '',
-  kind: 'cell',
-  state: 'finished',
-  outcome: null,
-  reason: null,
-  message: '',
-  tags: [],
-  gpu: 0,
-  attempt: 1,
-  agent: null,
-  devices: [],
-  created_at: 0,
-  queued_at: null,
-  started_at: null,
-  finished_at: null,
-  progress: null,
-  metrics: {},
-  waiting: null,
-  revision: 0
-};
-
-/** A saved summary with everything that a Run has, or null: notebooks come from anywhere and hold anything. */
-function asRun(id: string, summary: unknown): Run | null {
-  if (!isObject(summary) || !('state' in summary)) {
-    return null;
-  }
-  const saved = summary as Partial<Run>;
-  return {
-    ...NOTHING_KNOWN,
-    ...saved,
-    id,
-    name: String(saved.name ?? id),
-    devices: Array.isArray(saved.devices) ? saved.devices : [],
-    metrics: isObject(saved.metrics) ? saved.metrics : {},
-    progress: Array.isArray(saved.progress?.bars) ? saved.progress : null
-  };
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
 }
 
 /** Make the renderer known. It is safe: text nodes only, and what it asks the server is checked there. */

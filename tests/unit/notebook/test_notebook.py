@@ -13,7 +13,8 @@ import nbconvert
 import nbformat
 import pytest
 from IPython.core.error import UsageError
-from unit.client_fake import FakeServer, ended, run_record
+from servers import wait_until
+from unit.client_fake import FakeServer, ended, refused, run_record
 
 from gpurun_jupyter.cli.screen import Table
 from gpurun_jupyter.cli.tail import Tail
@@ -22,6 +23,7 @@ from gpurun_jupyter.notebook import bundle, kernelspec, view
 from gpurun_jupyter.notebook.facts import Facts
 from gpurun_jupyter.notebook.faults import CellFailed
 from gpurun_jupyter.notebook.magics import Magics, _with_a_body
+from gpurun_jupyter.notebook.screens import NotebookScreen
 
 NASTY = "<img src=x onerror=alert(1)>"
 
@@ -178,6 +180,35 @@ def test_facts_are_those_of_the_log() -> None:
     bars = facts.added_to(record).progress
     assert bars is not None
     assert bars.bars[0].done == 2
+
+
+def test_a_widget_is_fed_by_a_thread_and_its_button_stops_the_run() -> None:
+    server = FakeServer(events=[Output(stream="stdout", text="hello\n"), Metric(values={"loss": 1.0})])
+    widget = server.client.submit("1").widget()
+    wait_until(lambda: widget.run["state"] == "finished" and widget.facts)
+    assert widget.output == {"text": "hello\n", "lines": 1}
+    assert widget.facts["curves"] == {"loss": [1.0]}
+    assert widget.progress == {}
+    assert widget.can_stop
+    widget._handle_custom_msg({"type": "stop"}, [])
+    assert server.paths()[-1] == "POST runs/k3f9x2ab/cancel"
+    widget.close()
+
+
+def test_a_widget_says_what_is_wrong() -> None:
+    server = FakeServer()
+    run = server.client.submit("1")
+    server.refusals = [refused("run_not_found", "There is no run 'k3f9x2ab'.", 404)]
+    widget = run.widget()
+    wait_until(lambda: widget.link)
+    assert widget.link == "There is no run 'k3f9x2ab'. Do this."
+
+
+def test_an_interrupt_that_is_the_kernels_end_is_not_for_the_run(shell: SimpleNamespace) -> None:
+    screen = NotebookScreen(shell)
+    assert not screen._is_shut_down()
+    shell.exit_now = True
+    assert screen._is_shut_down()
 
 
 def test_a_widget_of_the_runs_own_kernel_gives_way_to_its_text() -> None:
