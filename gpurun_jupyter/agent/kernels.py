@@ -39,8 +39,8 @@ class Kernel(Protocol):
         Raises GpurunError if there is no such kernel.
         """
 
-    def execute(self, code: str) -> str:
-        """Begin to run code; returns the id of the request, whose messages go to the listener."""
+    def execute(self, code: str, *, silent: bool = False) -> str:
+        """Begin to run code; returns the id of the request, whose messages go to the listener. `silent`: of ours."""
 
     async def interrupt(self) -> None:
         """Interrupt the code, as a notebook's stop button does."""
@@ -92,10 +92,10 @@ class SpecKernel:
         self._reading = asyncio.create_task(self._read())
         return None
 
-    def execute(self, code: str) -> str:
+    def execute(self, code: str, *, silent: bool = False) -> str:
         """Send the request."""
         assert self._client is not None
-        return str(self._client.execute(code, allow_stdin=False, store_history=False))
+        return str(self._client.execute(code, silent=silent, allow_stdin=False, store_history=False))
 
     async def interrupt(self) -> None:
         """As the kernelspec says: by signal or by message.

@@ -115,9 +115,9 @@ class OwnKernel:
         await self._say(HandOver(env, cwd))
         await self._answer()
 
-    def execute(self, code: str) -> str:
+    def execute(self, code: str, *, silent: bool = False) -> str:
         """Send the request."""
-        content = {"code": code, "silent": False, "store_history": False, "user_expressions": {}}
+        content = {"code": code, "silent": silent, "store_history": False, "user_expressions": {}}
         return self._send("execute_request", content | {"allow_stdin": False, "stop_on_error": True})
 
     async def interrupt(self) -> None:

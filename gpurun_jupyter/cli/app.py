@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gpurun_jupyter.cli import acting, overviews, verbs
+from gpurun_jupyter.cli import acting, overviews, results, verbs
 from gpurun_jupyter.cli.decode import decode
 from gpurun_jupyter.cli.doctor import doctor
 
@@ -31,6 +31,7 @@ for _verb in (
     verbs.logs,
     verbs.attach,
     verbs.wait,
+    results.result,
     acting.cancel,
     acting.start,
     acting.priority,

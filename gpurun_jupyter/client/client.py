@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import uuid
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
@@ -64,6 +64,7 @@ class Client:
         self,
         code: str,
         *,
+        inputs: Mapping[str, Any] | None = None,
         dir: Path | str | None = None,  # noqa: A002 - the word of the magic and of HTTP
         tell: Callable[[str], None] | None = None,
         live: bool = False,
@@ -71,12 +72,15 @@ class Client:
     ) -> Run:
         """Queue a cell; `dir` is shipped, the cell runs inside it, and `tell` hears what was left out.
 
+        `inputs` are variables that the cell finds; `run.result()` gives those that `outputs=["y"]` names.
         `live`: the answer stays open as the run's live connection, for the first call of `run.live()`.
         Raises InvalidRequest, NoSuchDevices, FileMissing and TooLarge.
         """
-        if dir is not None:
-            return self._ship(ship.collect(dir), spec_of(options, code=code), {}, tell)
         spec = spec_of(options, code=code)
+        if inputs:
+            self._ship_values(inputs, spec)
+        if dir is not None:
+            return self._ship(ship.collect(dir), spec, {}, tell)
         spec.check()
         if live:
             response = self._connection.follow_once_only("runs", _new_key(), msgspec.json.encode(spec))
@@ -111,9 +115,16 @@ class Client:
             raise FileMissing(f"{path} ships no file {entry!r}.", "Name one by its path in there, not ignored by git.")
         return self._ship(shipment, spec, {"entry": entry, "args": list(args)}, tell)
 
-    def run(self, code: str, *, dir: Path | str | None = None, **options: Unpack[RunOptions]) -> Run:  # noqa: A002
+    def run(
+        self,
+        code: str,
+        *,
+        inputs: Mapping[str, Any] | None = None,
+        dir: Path | str | None = None,  # noqa: A002
+        **options: Unpack[RunOptions],
+    ) -> Run:
         """Submit a cell and wait for it. Raises RunFailed, with the remote traceback, if it fails."""
-        run = self.submit(code, dir=dir, **options).wait()
+        run = self.submit(code, inputs=inputs, dir=dir, **options).wait()
         if failed := run.failure():
             raise failed
         return run
@@ -172,6 +183,14 @@ class Client:
         """The kernelspec of a kernel that this server runs; None for any other kernel."""
         found = self._connection.get_of_jupyter(f"api/kernels/{quote(kernel_id, safe='')}")
         return found.get("name") if isinstance(found, dict) else None
+
+    def _ship_values(self, inputs: Mapping[str, Any], spec: RunSpec) -> None:
+        """Send variables. Imported here: most cells have none."""
+        from gpurun_jupyter.client import values
+
+        spec.inputs = dict.fromkeys(inputs, "0" * 64)
+        spec.check()  # names are looked at before anything is sent
+        values.ship(self._connection, inputs, spec)
 
     def _ship(self, shipment: ship.Shipment, spec: RunSpec, what: _Form, tell: Callable[[str], None] | None) -> Run:
         if tell:

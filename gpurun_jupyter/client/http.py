@@ -79,6 +79,14 @@ class Connection:
 
         return self._decode(_again_while_broken(send), type)
 
+    def upload(self, method: str, path: str, content: Callable[[], bytes | Iterator[bytes]]) -> None:
+        """Send bytes that may be sent twice, again while the connection breaks; `content` gives them."""
+
+        def send() -> httpx.Response:
+            return self._send(method, API + path, content=content(), timeout=UPLOAD_TIMEOUT)
+
+        _again_while_broken(send)
+
     def follow_once_only(self, path: str, key: str, content: bytes) -> httpx.Response:
         """The same for an answer that comes bit by bit, as `stream` does; the caller closes it."""
         headers = {"Idempotency-Key": key, **_AS_STREAM}

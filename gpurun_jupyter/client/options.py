@@ -21,6 +21,9 @@ class RunOptions(TypedDict, total=False):
     device: pin to a device, HOST:INDEX or its id; on: an agent or a label of agents.
     session: a named warm kernel that keeps its variables and devices between runs.
     kernel: kernelspec, for code; by default the agent's own Python.
+    outputs: variables of the cell that `run.result()` gives, also in another kernel, days later.
+    pickle: let variables that no safe format takes be pickled, in both directions.
+    values_limit: how much the variables may have in all, bytes or text such as "2G"; 512 MB by default.
     timeout: seconds, or text such as "2h".
     priority: higher starts earlier; 0 by default.
     retries: attempts after the first, should it fail; after: runs that must have succeeded first.
@@ -42,6 +45,9 @@ class RunOptions(TypedDict, total=False):
     retries: int
     after: list[str]
     env: dict[str, str]
+    outputs: list[str]
+    pickle: bool
+    values_limit: int | str | None
     hold: bool
     wait_for_device: bool
 

@@ -86,6 +86,27 @@ class BadArchive(GpurunError):
     status = 422
 
 
+class WrongDigest(GpurunError):
+    """Raised when bytes arrive that have another sha256 than was said; nothing of them is kept."""
+
+    code = "wrong_digest"
+    status = 422
+
+
+class NotShipped(GpurunError):
+    """Raised when the server lacks a blob that a run needs: the client sends what is missing and asks again."""
+
+    code = "not_shipped"
+    status = 409
+
+
+class OutputMissing(GpurunError):
+    """Raised when a run has no variable of this name to give."""
+
+    code = "output_missing"
+    status = 404
+
+
 class TooLarge(GpurunError):
     """Raised when a directory or an upload is over the size guard."""
 

@@ -111,6 +111,16 @@ class Checkpoint(Event, tag="checkpoint"):
     values: dict[str, float] = {}
 
 
+class Artifact(Event, tag="artifact"):
+    """Something that the run left: a variable, or a file at `path` in its working directory. `size` is bytes."""
+
+    digest: str
+    size: int
+    path: str | None = None
+    variable: str | None = None
+    type: str = ""
+
+
 class Meta(Event, tag="meta"):
     """Facts about the run that another tool announced, such as an MLflow run id."""
 
@@ -126,7 +136,9 @@ class End(Event, tag="end"):
     message: str = ""
 
 
-AnyEvent = Start | Output | Clear | Display | Result | Error | Progress | Metric | Sample | Checkpoint | Meta | End
+AnyEvent = (
+    Start | Output | Clear | Display | Result | Error | Progress | Metric | Sample | Checkpoint | Artifact | Meta | End
+)
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)

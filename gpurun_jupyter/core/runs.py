@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from keyword import iskeyword
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
@@ -13,7 +14,12 @@ from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
 from gpurun_jupyter.core.units import parse_duration_s, parse_size_bytes
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f/\\]+$")]
+#: The sha256 of a variable's blob.
+ValueDigest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+#: How much the variables of a run may have in all, in each direction, unless told otherwise.
+VALUES_LIMIT_BYTES = 512 * 2**20
 
 #: The notebook, the client and the command line refuse a directory whose files sum up to more, unless told otherwise.
 SIZE_GUARD_BYTES = 2**30
@@ -46,6 +52,10 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
     retries: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0  # attempts after the first, should it fail
     after: list[Name] = []  # runs that must have finished first
     env: dict[str, str] = {}
+    inputs: dict[str, ValueDigest] = {}  # variables that are there in the cell, each by its blob
+    outputs: list[str] = []  # variables of the cell that are kept, for who asks for the result
+    pickle: bool = False  # where no safe format takes a variable, in both directions
+    values_limit: Annotated[int, msgspec.Meta(ge=0)] | str | None = None  # of all outputs; bytes or "2G"
     wait_for_device: bool = False
     hold: bool = False  # create it, but queue it only when it is started
 
@@ -64,6 +74,11 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
         """The memory wanted on each GPU in bytes; None for all of it. Raises InvalidRequest."""
         return None if self.gpu_mem is None else parse_size_bytes(self.gpu_mem)
 
+    @property
+    def values_limit_bytes(self) -> int:
+        """How many bytes the outputs may have in all. Raises InvalidRequest."""
+        return VALUES_LIMIT_BYTES if self.values_limit is None else parse_size_bytes(self.values_limit)
+
     def check(self) -> None:
         """What the types cannot say. Raises InvalidRequest."""
         if self.code is None and self.dir is None:
@@ -74,6 +89,7 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
             self._check_entry(self.dir)
         if self.session is not None and self.code is None:
             raise InvalidRequest("A session runs cells, not directories.", "Leave --session out, or send a cell.")
+        self._check_variables()
         assert self.timeout_s != 0  # these parse their texts
         assert self.gpu_mem_bytes != 0
         bad = [key for key in self.env if not _ENV_NAME.fullmatch(key)]
@@ -81,6 +97,17 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
             raise InvalidRequest(
                 f"{bad[0] if bad else 'a value'!r} cannot be an environment variable.", "Use NAME=value."
             )
+
+    def _check_variables(self) -> None:
+        names = [*self.inputs, *self.outputs]
+        if names and self.code is None:
+            raise InvalidRequest("Only cells have variables; an entry point has arguments and files.", "Send a cell.")
+        bad = [name for name in names if not name.isidentifier() or iskeyword(name)]
+        if bad:
+            raise InvalidRequest(f"{bad[0]!r} cannot be the name of a variable.", "Name Python variables.")
+        if len(set(self.outputs)) < len(self.outputs):
+            raise InvalidRequest("An output is named twice.", "Name each once.")
+        assert self.values_limit_bytes >= 0  # parses its text
 
     def _check_entry(self, shipped: ShippedDir) -> None:
         if (shipped.entry is None) == (self.code is None):

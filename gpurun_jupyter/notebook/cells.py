@@ -11,11 +11,13 @@ from gpurun_jupyter.cli.app import gpurun
 from gpurun_jupyter.cli.options import given, run_options
 from gpurun_jupyter.cli.screen import Invocation
 from gpurun_jupyter.core.errors import InvalidRequest
-from gpurun_jupyter.notebook import kernelspec, screens
+from gpurun_jupyter.notebook import kernelspec, screens, variables
+from gpurun_jupyter.notebook.variables import variable_options
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @run_options
+@variable_options
 @click.option("--detach", is_flag=True, help="Return at once; the view under the cell stays live.")
 def options_of_cell(**options: Any) -> dict[str, Any]:
     """Run this cell as a run of gpurun: queued, on a GPU if there is one, with its output live below.
@@ -33,12 +35,16 @@ def run_cell(shell: Any, to: Invocation, line: str, code: str) -> Any:
     chosen = given(options)
     if "kernel" not in chosen and (found := kernelspec.of_this_notebook(shell, to.client)):
         chosen["kernel"] = found
-    detach = options["detach"]
-    run = to.client.submit(code, dir=options["directory"], tell=to.screen.say, live=not detach, **chosen)
+    detach, wanted = options["detach"], variables.of_options(options)
+    chosen.update(wanted.options)
+    inputs = variables.named(shell, wanted.inputs)
+    run = to.client.submit(code, inputs=inputs, dir=options["directory"], tell=to.screen.say, live=not detach, **chosen)
     if detach:
         screens.show_detached(to.screen, run)
         return None
-    return screens.show_waiting(to.screen, run)
+    value = screens.show_waiting(to.screen, run)
+    variables.take(shell, run, wanted)
+    return value
 
 
 def run_line(to: Invocation, line: str) -> None:

@@ -68,6 +68,10 @@ class NotebookScreen:
         }
         self.shell.display_pub.publish(data=data)
 
+    def values(self, values: dict[str, Any]) -> None:
+        """They become variables of the notebook."""
+        self.shell.push(values)
+
     def json(self, value: Any) -> None:
         """Indented JSON as text."""
         print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())

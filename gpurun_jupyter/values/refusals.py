@@ -17,6 +17,10 @@ class Refused(Exception):
         return f"{self.message} {self.hint}".strip()
 
 
+class OverBudget(Refused):
+    """Raised for a value that is too large."""
+
+
 class Unsafe(Exception):
     """Raised by a format for a value that only pickle could take; the message says why, if not for its type."""
 
@@ -29,20 +33,20 @@ class Budget:
         self.spent_bytes = 0
 
     def expect(self, name: str, size_bytes: int) -> None:
-        """Look ahead before anything is written. Raises Refused where it would be too much."""
+        """Look ahead before anything is written. Raises OverBudget where it would be too much."""
         total_bytes = self.spent_bytes + size_bytes
         if total_bytes > self.limit_bytes:
             others = f" with what goes before it {sized(total_bytes)}," if self.spent_bytes else ""
             raise self._too_large(f"The variable {name!r} has {sized(size_bytes)},{others}")
 
     def spend(self, name: str, size_bytes: int) -> None:
-        """Count what is written. Raises Refused where it is too much."""
+        """Count what is written. Raises OverBudget where it is too much."""
         self.spent_bytes += size_bytes
         if self.spent_bytes > self.limit_bytes:
             raise self._too_large(f"With {name!r} the variables have")
 
-    def _too_large(self, what: str) -> Refused:
-        return Refused(
+    def _too_large(self, what: str) -> OverBudget:
+        return OverBudget(
             f"{what} more than the {sized(self.limit_bytes)} that travel with a run.",
             "Take a part of it, leave it in a file that both sides can read, or raise --values-limit.",
         )

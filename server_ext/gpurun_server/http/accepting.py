@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.core.errors import InvalidRequest, NotShipped
 from gpurun_jupyter.core.runs import Run, RunSpec
 from gpurun_server.http.base import GpurunHandler
 from gpurun_server.http.sse import follow_accepted, wants_stream
@@ -27,6 +27,8 @@ async def accept_run(handler: GpurunHandler, spec: RunSpec, rerun_of: str | None
     if spec.dir is not None and not parts.home.blob(spec.dir.zip).exists():
         raise InvalidRequest("The server does not have that zip.", "Send it with POST runs/zip.")
     spec.check()
+    if lacking := [name for name, digest in spec.inputs.items() if not parts.home.blob(digest).exists()]:
+        raise NotShipped(f"The server lacks the value of {lacking[0]!r}.", "Send it with PUT blobs/DIGEST.")
     parts.ensure_agent()
     await parts.hub.first_agent()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tornado import web
 
 from gpurun_jupyter.core.errors import RouteMissing
-from gpurun_server.http import files, live, logs, openapi, runs, server, sessions, uploads
+from gpurun_server.http import blobs, files, live, logs, openapi, outputs, runs, server, sessions, uploads
 from gpurun_server.http.base import GpurunHandler
 
 
@@ -24,6 +24,8 @@ class RouteMissingHandler(GpurunHandler):
 ROUTES = [
     *uploads.default_handlers,
     *runs.default_handlers,
+    *blobs.default_handlers,
+    *outputs.default_handlers,
     *logs.default_handlers,
     *files.default_handlers,
     *server.default_handlers,

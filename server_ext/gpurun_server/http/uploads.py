@@ -175,9 +175,9 @@ def _spec(form: Form, shipped: ShippedDir) -> RunSpec:
     for name, texts in form.fields.items():
         if name in ("entry", "args"):
             continue
-        if name == "env":
+        if name in ("env", "inputs"):
             values[name] = dict(_variable(text) for text in texts)
-        elif name in ("tags", "after"):
+        elif name in ("tags", "after", "outputs"):
             values[name] = texts
         elif len(texts) > 1:
             raise InvalidRequest(f"The form has the field {name!r} twice.")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
+from gpurun_jupyter.core.errors import WrongDigest
 from gpurun_jupyter.core.home import Home
 
 
@@ -34,14 +36,16 @@ class Upload:
             os.fsync(self._file.fileno())
             self._file.close()
 
-    def keep(self) -> str:
-        """Put it in its place; returns its sha256."""
+    def keep(self, digest: str | None = None) -> str:
+        """Put it in its place; returns its sha256. Raises WrongDigest if another one was announced."""
         self.finish()
-        digest = self._hash.hexdigest()
-        place = self._home.blob(digest)
+        found = self._hash.hexdigest()
+        if digest not in (None, found):
+            raise WrongDigest(f"The bytes announced as {digest} have the sha256 {found}.", "Send the file again.")
+        place = self._home.blob(found)
         place.parent.mkdir(mode=0o700, exist_ok=True)
         self.path.replace(place)
-        return digest
+        return found
 
     def __enter__(self) -> Upload:
         return self
@@ -66,6 +70,17 @@ class Blobs:
     def upload(self) -> Upload:
         """Begin to receive one."""
         return Upload(self._home)
+
+    def missing(self, blobs: Mapping[str, int | None]) -> list[str]:
+        """Those of the digests, each with its size or None, that are not there."""
+        return [digest for digest, size_bytes in blobs.items() if not self._has(digest, size_bytes)]
+
+    def _has(self, digest: str, size_bytes: int | None) -> bool:
+        try:
+            found = self._home.blob(digest).stat().st_size
+        except FileNotFoundError:
+            return False
+        return size_bytes in (None, found)
 
     def keep_file(self, path: Path) -> str:
         """Take a file in; returns its sha256."""
