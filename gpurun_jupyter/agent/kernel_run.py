@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from gpurun_jupyter.agent.displays import event_of
 from gpurun_jupyter.agent.environment import run_environment
 from gpurun_jupyter.agent.kernels import Kernel, SpecKernel, nobody
 from gpurun_jupyter.agent.output import OutputSink
 from gpurun_jupyter.agent.requests import Request
 from gpurun_jupyter.agent.variables import Variables
-from gpurun_jupyter.core import events
+from gpurun_jupyter.agent.widget_bars import WidgetBars
 from gpurun_jupyter.core.errors import OutputMissing
-from gpurun_jupyter.core.events import End
+from gpurun_jupyter.core.events import End, Error, Event
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
@@ -29,6 +30,7 @@ class KernelRun:
         self._sink = sink
         self._kernel = kernel or SpecKernel(grant.spec.kernel or DEFAULT_KERNEL)
         self._variables = Variables(folder, grant)
+        self._bars = WidgetBars()
         self._request: Request | None = None
         self._unwanted = asyncio.Event()
         self._end = End(outcome=Outcome.SUCCEEDED, reason=Reason.COMPLETED)
@@ -116,32 +118,22 @@ class KernelRun:
         self._request.take(kind, content)
         if kind == "stream":
             self._sink.text(content["name"], content["text"])
-        elif (event := _event_of(kind, content)) is not None:
+        for event in self._events_of(kind, content):
             self._sink.event(event)
-        if kind == "error":
-            self._end = _failed(content)
+            if isinstance(event, Error):
+                self._end = _failed(event)
+
+    def _events_of(self, kind: str, content: dict[str, Any]) -> list[Event]:
+        if kind.startswith("comm_"):
+            return [*self._bars.take(kind, content)]
+        if kind == "display_data" and (bars := [*self._bars.show(content["data"])]):
+            return [*bars]  # drawn by us, not by a widget
+        event = event_of(kind, content)
+        return [] if event is None else [event]
 
 
-def _event_of(kind: str, content: dict[str, Any]) -> events.Event | None:
-    """The event that an output message of the Jupyter protocol stands for; None for the others."""
-    if kind in ("display_data", "update_display_data"):
-        return events.Display(
-            data=content["data"],
-            metadata=content["metadata"],
-            display_id=content.get("transient", {}).get("display_id"),
-            update=kind == "update_display_data",
-        )
-    if kind == "execute_result":
-        return events.Result(data=content["data"], metadata=content["metadata"])
-    if kind == "error":
-        return events.Error(name=content["ename"], value=content["evalue"], traceback=content["traceback"])
-    if kind == "clear_output":
-        return events.Clear(wait=content["wait"])
-    return None
-
-
-def _failed(content: dict[str, Any]) -> End:
-    message = f"{content['ename']}: {content['evalue']}".removesuffix(": ")
+def _failed(error: Error) -> End:
+    message = f"{error.name}: {error.value}".removesuffix(": ")
     return End(outcome=Outcome.FAILED, reason=Reason.EXCEPTION, message=message[:1000])
 
 

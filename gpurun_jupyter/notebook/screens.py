@@ -15,8 +15,9 @@ from gpurun_jupyter.cli.terminal import TerminalScreen
 from gpurun_jupyter.core.events import START_OF_LOG
 from gpurun_jupyter.core.lifecycle import Outcome
 from gpurun_jupyter.notebook.bundle import table_html
+from gpurun_jupyter.notebook.displays import drawable
 from gpurun_jupyter.notebook.faults import cell_failed
-from gpurun_jupyter.notebook.view import NotebookView, RunValue, drawable
+from gpurun_jupyter.notebook.view import NotebookView, RunValue
 
 if TYPE_CHECKING:
     from gpurun_jupyter.client import Run

@@ -7,8 +7,9 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from gpurun_jupyter.cli.tail import Tail
-from gpurun_jupyter.core.events import AnyEvent, Display, Error, Output, Result
+from gpurun_jupyter.core.events import AnyEvent, Clear, Display, Error, Output, Result
 from gpurun_jupyter.notebook.bundle import WIDGET_MIME, run_bundle, summary, text_of
+from gpurun_jupyter.notebook.displays import CellDisplays, drawable
 
 if TYPE_CHECKING:
     from gpurun_jupyter.client import Run
@@ -29,6 +30,7 @@ class NotebookView:
         self._tail = Tail()
         self._published = 0
         self._display_id = f"gpurun-{run.id}-{uuid.uuid4().hex[:8]}"
+        self._displays = CellDisplays(shell.display_pub, self._display_id, self._forget_text)
         self._widget = _widget_of(run) if live else None
         self._changed: set[str] = set()
         self._drawn_at = 0.0
@@ -42,10 +44,14 @@ class NotebookView:
     def event(self, event: AnyEvent) -> None:
         """Output goes into the view, displays below it; the value and the error are kept for the cell."""
         if isinstance(event, Output):
+            self._displays.printed()
             self._tail.add(event.text)
             self._changed.add("output")
         elif isinstance(event, Display):
-            self._display(event)
+            self._displays.show(event)
+            self._published += not event.update
+        elif isinstance(event, Clear):
+            self._displays.clear(event.wait)
         elif isinstance(event, Result):
             self.value = event
             self._published += 1
@@ -74,6 +80,10 @@ class NotebookView:
         if self._widget is not None:
             self._widget.close()
 
+    def _forget_text(self) -> None:
+        self._tail = Tail()
+        self._changed.add("output")
+
     def _draw(self) -> None:
         if self._widget is not None:
             with self._widget.hold_sync():
@@ -92,14 +102,6 @@ class NotebookView:
         transient = {"display_id": self._display_id}
         self._publisher.publish(data=data, metadata=metadata, transient=transient, update=update)
 
-    def _display(self, event: Display) -> None:
-        """A display of the run as one of the cell; its id is made the run's own, so that no other is updated."""
-        named = {"display_id": f"{self._display_id}-{event.display_id}"} if event.display_id else {}
-        self._publisher.publish(
-            data=drawable(event.data), metadata=event.metadata, transient=named, update=event.update
-        )
-        self._published += not event.update
-
 
 class RunValue:
     """The value of a run's last expression, as IPython displays it."""
@@ -112,12 +114,6 @@ class RunValue:
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         return drawable(self._result.data), self._result.metadata
-
-
-def drawable(data: dict[str, Any]) -> dict[str, Any]:
-    """Without a view of a widget that lives in the run's kernel, where something else can be drawn."""
-    rest = {mime: value for mime, value in data.items() if mime != WIDGET_MIME}
-    return rest or data
 
 
 def _widget_of(run: Run) -> Any:
