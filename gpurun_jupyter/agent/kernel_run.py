@@ -90,10 +90,13 @@ class KernelRun:
         await self._execute(self._variables.bringing_in(), silent=True)
         if self._goes_on:
             self._variables.brought_in()
-        await self._execute(self._grant.spec.code)
+        await self._run_code()
         await self._execute(self._variables.taking_out(), silent=True)
         if self._goes_on:
             self._keep_outputs()
+
+    async def _run_code(self) -> None:
+        await self._execute(self._grant.spec.code)
 
     async def _execute(self, code: str | None, *, silent: bool = False) -> None:
         """Run a piece of code, if there is one and all went well before it."""

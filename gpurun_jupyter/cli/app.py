@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gpurun_jupyter.cli import acting, overviews, results, verbs
+from gpurun_jupyter.cli import acting, notebooks, overviews, results, verbs
 from gpurun_jupyter.cli.decode import decode
 from gpurun_jupyter.cli.doctor import doctor
 
@@ -26,6 +26,8 @@ def gpurun() -> None:
 
 for _verb in (
     acting.submit,
+    notebooks.notebook,
+    notebooks.export,
     verbs.status,
     verbs.runs,
     verbs.logs,

@@ -115,6 +115,33 @@ class Client:
             raise FileMissing(f"{path} ships no file {entry!r}.", "Name one by its path in there, not ignored by git.")
         return self._ship(shipment, spec, {"entry": entry, "args": list(args)}, tell)
 
+    def submit_notebook(
+        self,
+        path: Path | str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        dir: Path | str | None = None,  # noqa: A002
+        tell: Callable[[str], None] | None = None,
+        **options: Unpack[RunOptions],
+    ) -> Run:
+        """Queue a notebook, in the kernel that it names; `dir` is shipped, and the notebook runs inside it.
+
+        `parameters` go after the cell with the tag `parameters`. The executed notebook is the run's executed.ipynb.
+        Raises InvalidRequest, NoSuchDevices, FileMissing and TooLarge.
+        """
+        from gpurun_jupyter.client import blobs, notebooks
+
+        notebook = notebooks.read(path)
+        digest, data = notebooks.content(notebook)
+        shipped = {"digest": digest, "name": Path(path).name, "parameters": dict(parameters or {})}
+        spec = spec_of({"kernel": notebooks.kernel_of(notebook), **options}, notebook=shipped)
+        blobs.send(self._connection, {digest: data})
+        if dir is not None:
+            return self._ship(ship.collect(dir), spec, {}, tell)
+        spec.check()
+        body = {"content": msgspec.json.encode(spec), "timeout": UPLOAD_TIMEOUT}
+        return self._run(self._connection.post_once_only("runs", RunRecord, _new_key(), lambda: body))
+
     def run(
         self,
         code: str,

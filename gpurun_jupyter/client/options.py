@@ -65,7 +65,9 @@ def form_of(spec: RunSpec) -> dict[str, str | list[str]]:
     """The options as the fields of a form: lists are repeated, NAME=value for each variable."""
     fields: dict[str, str | list[str]] = {}
     for key, value in msgspec.to_builtins(spec).items():
-        if isinstance(value, dict):
+        if key == "notebook":
+            fields[key] = msgspec.json.encode(value).decode()
+        elif isinstance(value, dict):
             fields[key] = [f"{name}={text}" for name, text in value.items()]
         elif isinstance(value, bool):
             fields[key] = "true" if value else "false"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from gpurun_jupyter.client import blobs
 from gpurun_jupyter.client.http import Connection
 from gpurun_jupyter.core.errors import InvalidRequest, TooLarge
 from gpurun_jupyter.core.runs import RunSpec
@@ -27,9 +28,7 @@ def ship(connection: Connection, inputs: Mapping[str, Any], spec: RunSpec) -> No
         written = _write(Path(folder), inputs, spec)
         spec.inputs = {name: one.digest for name, one in written.items()}
         places = {one.digest: Path(folder, str(number)) for number, one in enumerate(written.values())}
-        asked = {"blobs": {one.digest: one.size_bytes for one in written.values()}}
-        for digest in connection.post("blobs/missing", dict[str, list[str]], asked)["missing"]:
-            connection.upload("PUT", f"blobs/{digest}", lambda path=places[digest]: _pieces(path))  # type: ignore[misc]
+        blobs.send(connection, places)
 
 
 def outputs(connection: Connection, route: str) -> dict[str, Output]:
@@ -71,9 +70,3 @@ def _fetch(connection: Connection, route: str, name: str, output: Output, path: 
         return files.read(path, name, pickle=pickle, digest=output.digest)
     except Refused as error:
         raise InvalidRequest(error.message, error.hint) from error
-
-
-def _pieces(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while piece := file.read(_PIECE_BYTES):
-            yield piece

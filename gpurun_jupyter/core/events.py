@@ -54,6 +54,15 @@ class Display(Event, tag="display"):
     update: bool = False
 
 
+class Cell(Event, tag="cell"):
+    """A notebook's code cell begins: `number` of `total` (from 1), `index` among all of its cells (from 0)."""
+
+    number: int
+    total: int
+    index: int
+    code: str
+
+
 class Result(Event, tag="result"):
     """The value of a cell's last expression, as a mime bundle."""
 
@@ -137,7 +146,20 @@ class End(Event, tag="end"):
 
 
 AnyEvent = (
-    Start | Output | Clear | Display | Result | Error | Progress | Metric | Sample | Checkpoint | Artifact | Meta | End
+    Start
+    | Output
+    | Clear
+    | Cell
+    | Display
+    | Result
+    | Error
+    | Progress
+    | Metric
+    | Sample
+    | Checkpoint
+    | Artifact
+    | Meta
+    | End
 )
 
 _encoder = msgspec.json.Encoder()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from keyword import iskeyword
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -33,11 +33,26 @@ class ShippedDir(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True)
     args: list[str] = []
 
 
+class ShippedNotebook(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """A notebook that was shipped: the sha256 of its .ipynb file, its name, and the values of its parameters."""
+
+    digest: ValueDigest
+    name: Name = "notebook.ipynb"
+    parameters: dict[str, Any] = {}
+
+    def check(self) -> None:
+        """Raises InvalidRequest for parameters that are no variables."""
+        bad = [name for name in self.parameters if not name.isidentifier() or iskeyword(name)]
+        if bad:
+            raise InvalidRequest(f"{bad[0]!r} cannot be the name of a parameter.", "Write NAME=value.")
+
+
 class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """One execution that somebody asks for: `code` (a cell), `dir` with an entry point, or `code` inside `dir`."""
 
     code: str | None = None
     dir: ShippedDir | None = None
+    notebook: ShippedNotebook | None = None
     gpu: Annotated[int, msgspec.Meta(ge=0, le=1024)] | None = None  # None: one where any agent has one, else a CPU slot
     gpu_mem: Annotated[int, msgspec.Meta(ge=1)] | str | None = None  # on each GPU, bytes or "10G"; None: all of it
     device: Name | None = None  # pin: HOST:INDEX or a device's id
@@ -60,9 +75,14 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
     hold: bool = False  # create it, but queue it only when it is started
 
     @property
-    def kind(self) -> Literal["cell", "dir"]:
-        """`cell` for code that runs in a kernel, `dir` for an entry point that runs as a process."""
-        return "cell" if self.code is not None else "dir"
+    def kind(self) -> Literal["cell", "dir", "notebook"]:
+        """`cell` and `notebook` for what runs in a kernel, `dir` for an entry point that runs as a process."""
+        return "cell" if self.code is not None else "dir" if self.notebook is None else "notebook"
+
+    @property
+    def in_kernel(self) -> bool:
+        """Whether it runs in a kernel."""
+        return self.kind != "dir"
 
     @property
     def timeout_s(self) -> float | None:
@@ -81,13 +101,17 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
 
     def check(self) -> None:
         """What the types cannot say. Raises InvalidRequest."""
-        if self.code is None and self.dir is None:
-            raise InvalidRequest("There is nothing to run.", 'Give "code", or a directory with an entry point.')
+        if self.code is None and self.dir is None and self.notebook is None:
+            raise InvalidRequest("There is nothing to run.", 'Give "code", a notebook, or a directory with an entry.')
+        if self.notebook is not None:
+            self.notebook.check()
+            if self.code is not None:
+                raise InvalidRequest("A run is a cell or a notebook, not both.", "Submit two runs.")
         if self.code is not None and not self.code.strip():
             raise InvalidRequest("The cell is empty.", "Write the code to run below %%gpurun.")
         if self.dir is not None:
             self._check_entry(self.dir)
-        if self.session is not None and self.code is None:
+        if self.session is not None and not self.in_kernel:
             raise InvalidRequest("A session runs cells, not directories.", "Leave --session out, or send a cell.")
         self._check_variables()
         assert self.timeout_s != 0  # these parse their texts
@@ -100,7 +124,7 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
 
     def _check_variables(self) -> None:
         names = [*self.inputs, *self.outputs]
-        if names and self.code is None:
+        if names and not self.in_kernel:
             raise InvalidRequest("Only cells have variables; an entry point has arguments and files.", "Send a cell.")
         bad = [name for name in names if not name.isidentifier() or iskeyword(name)]
         if bad:
@@ -110,8 +134,10 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
         assert self.values_limit_bytes >= 0  # parses its text
 
     def _check_entry(self, shipped: ShippedDir) -> None:
-        if (shipped.entry is None) == (self.code is None):
-            raise InvalidRequest("A directory runs an entry point or a cell.", 'Give either "entry" or "code".')
+        if (shipped.entry is None) != self.in_kernel:
+            raise InvalidRequest(
+                "A directory runs an entry point, a cell or a notebook.", 'Give "entry", "code" or "notebook".'
+            )
         path = PurePosixPath(shipped.entry or ".")
         if path.is_absolute() or ".." in path.parts or "\0" in (shipped.entry or ""):
             raise InvalidRequest(
@@ -175,7 +201,7 @@ class Run(msgspec.Struct, kw_only=True):
     name: str
     project: str
     owner: str
-    kind: Literal["cell", "dir"]
+    kind: Literal["cell", "dir", "notebook"]
     state: State
     outcome: Outcome | None
     reason: Reason | None

@@ -27,6 +27,8 @@ async def accept_run(handler: GpurunHandler, spec: RunSpec, rerun_of: str | None
     if spec.dir is not None and not parts.home.blob(spec.dir.zip).exists():
         raise InvalidRequest("The server does not have that zip.", "Send it with POST runs/zip.")
     spec.check()
+    if spec.notebook is not None and not parts.home.blob(spec.notebook.digest).exists():
+        raise NotShipped("The server lacks the notebook.", "Send it with PUT blobs/DIGEST.")
     if lacking := [name for name, digest in spec.inputs.items() if not parts.home.blob(digest).exists()]:
         raise NotShipped(f"The server lacks the value of {lacking[0]!r}.", "Send it with PUT blobs/DIGEST.")
     parts.ensure_agent()

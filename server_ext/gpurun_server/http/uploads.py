@@ -177,6 +177,8 @@ def _spec(form: Form, shipped: ShippedDir) -> RunSpec:
             continue
         if name in ("env", "inputs"):
             values[name] = dict(_variable(text) for text in texts)
+        elif name == "notebook":
+            values[name] = checked(lambda text=texts[0]: msgspec.json.decode(text))  # type: ignore[misc]
         elif name in ("tags", "after", "outputs"):
             values[name] = texts
         elif len(texts) > 1:
@@ -200,7 +202,7 @@ def _ship(form: Form) -> ShippedDir:
     assert form.upload is not None
     form.upload.finish()
     entry = _one(form, "entry")
-    code = _one(form, "code")
+    code = _one(form, "code") or _one(form, "notebook")
     path = form.upload.path
     if not zipfile.is_zipfile(path) and not (form.file_name or "").lower().endswith(".zip"):
         return _ship_one_file(form, entry)
