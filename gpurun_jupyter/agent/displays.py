@@ -62,4 +62,4 @@ def _error(name: str, value: str, traceback: list[str]) -> events.Error:
     if name == _STDIN:
         traceback = [*traceback[:-1], *(line.replace(value, _NOBODY) for line in traceback[-1:])]
         value = _NOBODY
-    return events.Error(name=name, value=value, traceback=traceback)
+    return events.Error(name=name or "Error", value=value, traceback=traceback)

@@ -7,7 +7,7 @@ from typing import Any
 
 from gpurun_jupyter.agent.displays import event_of
 from gpurun_jupyter.agent.environment import run_environment
-from gpurun_jupyter.agent.kernels import Kernel, SpecKernel, nobody
+from gpurun_jupyter.agent.kernels import Kernel, Reply, SpecKernel, nobody
 from gpurun_jupyter.agent.output import OutputSink
 from gpurun_jupyter.agent.requests import Request
 from gpurun_jupyter.agent.variables import Variables
@@ -107,6 +107,20 @@ class KernelRun:
             exit_code = self._request.exit_code
             message = "The kernel died while it ran the cell" + _by_signal(exit_code)
             self._end = End(outcome=Outcome.FAILED, reason=Reason.KERNEL_DIED, exit_code=exit_code, message=message)
+        elif self._end.outcome is Outcome.SUCCEEDED:
+            self._take_reply(await self._kernel.reply(self._request.id))
+
+    def _take_reply(self, reply: Reply | None) -> None:
+        """Some errors are only answered and not shown, such as that of a magic that there is not."""
+        if reply is None or reply.status == "ok":
+            return
+        if reply.status != "error":
+            self._end = _failed(Error(name="Error", value="The kernel did not run the cell.", traceback=[]))
+            return
+        error = Error(name=reply.ename or "Error", value=reply.evalue, traceback=reply.traceback)
+        if error.traceback:
+            self._sink.event(error)
+        self._end = _failed(error)
 
     def _keep_outputs(self) -> None:
         try:
