@@ -39,7 +39,7 @@ def submit_all(server: JupyterServer, digest: str, runs: int) -> list[str]:
 
     def submit_some(count: int) -> list[str]:
         connection = http.client.HTTPConnection("127.0.0.1", server.port)
-        body = json.dumps({"dir": {"zip": digest, "entry": "train.py"}, "gpu": 0})
+        body = json.dumps({"dir": {"manifest": digest, "entry": "train.py"}, "gpu": 0})
         ids = []
         for _ in range(count):
             connection.request(
@@ -60,7 +60,7 @@ def measure(runs: int) -> dict[str, float]:
         server.start()
         try:
             answer = server.http.post("runs/zip", files={"file": ("p.zip", packed())}, data={"entry": "train.py"})
-            digest = server.wait(answer.json()["id"])["spec"]["dir"]["zip"]
+            digest = server.wait(answer.json()["id"])["spec"]["dir"]["manifest"]
             time.sleep(5)  # the spare is made, the machine is quiet
             before, begun = used_s(server), time.perf_counter()
             ids = submit_all(server, digest, runs)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import os
 import subprocess
 import sys
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,6 +12,7 @@ from typing import Any
 import msgspec
 from servers import isolated_environment
 
+from gpurun_jupyter.core import manifests
 from gpurun_jupyter.core.devices import Device
 from gpurun_jupyter.core.events import AnyEvent, End, Output, decode_line
 from gpurun_jupyter.core.grants import Grant
@@ -69,13 +67,19 @@ class Runners:
 
     def script(self, text: str, *, name: str = "main.py", **fields: Any) -> Attempt:
         """An attempt at a script that runs as a process."""
-        packed = io.BytesIO()
-        with zipfile.ZipFile(packed, "w") as archive:
-            archive.writestr(name, text)
-        digest = hashlib.sha256(packed.getvalue()).hexdigest()
+        return self.attempt({"dir": ShippedDir(manifest=self.ship({name: text}), entry=name)}, **fields)
+
+    def ship(self, files: dict[str, str], executable: tuple[str, ...] = ()) -> str:
+        """Blobs and their manifest; its digest."""
+        kept = [manifests.Entry(name, self._blob(text.encode()), len(text.encode()), name in executable)
+                for name, text in files.items()]  # fmt: skip
+        return self._blob(manifests.encode(kept))
+
+    def _blob(self, content: bytes) -> str:
+        digest = manifests.digest_of(content)
         self.home.blob(digest).parent.mkdir(parents=True, exist_ok=True)
-        self.home.blob(digest).write_bytes(packed.getvalue())
-        return self.attempt({"dir": ShippedDir(zip=digest, entry=name)}, **fields)
+        self.home.blob(digest).write_bytes(content)
+        return digest
 
     def cell(self, code: str, **fields: Any) -> Attempt:
         return self.attempt({"code": code}, **fields)

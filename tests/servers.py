@@ -50,6 +50,7 @@ def isolated_environment(folder: Path) -> dict[str, str]:
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
         "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+        "XDG_CACHE_HOME": str(folder / "cache"),
         "IPYTHONDIR": str(folder / "ipython"),
         "GPURUN_HOME": str(folder / "home"),
         "GPURUN_CPU_SLOTS": "2",

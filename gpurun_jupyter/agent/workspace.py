@@ -6,19 +6,24 @@ import shutil
 import stat
 from pathlib import Path
 
-from gpurun_jupyter.core import archives
+from gpurun_jupyter.agent import copies, data_sets
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.report.checkpoints import OLD, PART, remove
 
 
 def lay_out(folder: AttemptFolder, grant: Grant) -> None:
-    """Make the workspace and unpack the shipped directory into it. Raises BadArchive and OSError."""
+    """Make the workspace and lay out in it what was shipped, and its data sets.
+
+    Raises BadArchive, FileMissing and OSError.
+    """
     _lay_out_checkpoints(folder, grant.attempt)
     folder.work.mkdir(exist_ok=True)
-    shipped = grant.spec.dir
-    if shipped is not None:
-        archives.unpack(folder.home.blob(shipped.zip), folder.work, entry=shipped.entry)
+    spec, home = grant.spec, folder.home
+    if spec.dir is not None:
+        copies.lay_out(home, copies.manifest_of(home, spec.dir.manifest), folder.work)
+    for use in spec.data:
+        data_sets.show(home, use, folder.work)
 
 
 def _lay_out_checkpoints(folder: AttemptFolder, attempt: int) -> None:

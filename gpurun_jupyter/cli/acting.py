@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +10,14 @@ import click
 import msgspec
 
 from gpurun_jupyter.cli import words
+from gpurun_jupyter.cli.completion import RUN
 from gpurun_jupyter.cli.options import given, run_options
+from gpurun_jupyter.cli.plan import show_plan
 from gpurun_jupyter.cli.screen import Invocation
 from gpurun_jupyter.cli.verbs import LEFT, as_json
 from gpurun_jupyter.core.errors import FileMissing, GpurunError, InvalidRequest
 from gpurun_jupyter.core.lifecycle import Outcome
+from gpurun_jupyter.core.units import format_size
 
 if TYPE_CHECKING:
     from gpurun_jupyter.client import Run
@@ -46,7 +50,11 @@ def submit(
 
     What follows -- are the script's own arguments.
     """
-    run = _submitted(to, entry, inside, list(args), options)
+    path, inside = _what(entry, inside, options["directory"])
+    if options["dry_run"]:
+        _plan(to, path, inside, args, options)
+        return
+    run = to.client.submit_dir(path, inside, args, tell=to.screen.say, **given(options))
     if as_json and not waits:
         to.screen.json(run.record)
     elif not waits:
@@ -57,7 +65,7 @@ def submit(
 
 
 @click.command()
-@click.argument("run", nargs=-1, required=True)
+@click.argument("run", nargs=-1, required=True, type=RUN)
 @click.option("--kill", is_flag=True, help="End it at once instead of interrupting it first.")
 @click.pass_obj
 def cancel(to: Invocation, run: tuple[str, ...], kill: bool) -> None:
@@ -75,7 +83,7 @@ def cancel(to: Invocation, run: tuple[str, ...], kill: bool) -> None:
 
 
 @click.command()
-@click.argument("run", nargs=-1, required=True)
+@click.argument("run", nargs=-1, required=True, type=RUN)
 @click.pass_obj
 def start(to: Invocation, run: tuple[str, ...]) -> None:
     """Queue every RUN that was created with --hold."""
@@ -84,7 +92,7 @@ def start(to: Invocation, run: tuple[str, ...]) -> None:
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
-@click.argument("run")
+@click.argument("run", type=RUN)
 @click.argument("number", type=int, metavar="N")
 @click.pass_obj
 def priority(to: Invocation, run: str, number: int) -> None:
@@ -93,7 +101,7 @@ def priority(to: Invocation, run: str, number: int) -> None:
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", type=RUN)
 @click.argument("tags", nargs=-1, metavar="TAG...")
 @click.pass_obj
 def tag(to: Invocation, run: str, tags: tuple[str, ...]) -> None:
@@ -102,7 +110,7 @@ def tag(to: Invocation, run: str, tags: tuple[str, ...]) -> None:
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", type=RUN)
 @click.option("--set", "changes", multiple=True, metavar="K=V", help="Change an option: gpu=2, timeout=1h, env.LR=0.1.")
 @click.option("--wait", "waits", is_flag=True, help="Show it to its end; exits with 0 only if it succeeds.")
 @as_json
@@ -119,7 +127,7 @@ def rerun(to: Invocation, run: str, changes: tuple[str, ...], waits: bool, as_js
 
 
 @click.command()
-@click.argument("run", nargs=-1, required=True)
+@click.argument("run", nargs=-1, required=True, type=RUN)
 @click.option("--restore", is_flag=True, help="Take it back: RUN is then the id of a run that was deleted just now.")
 @click.pass_obj
 def delete(to: Invocation, run: tuple[str, ...], restore: bool) -> None:
@@ -154,16 +162,24 @@ def _value(text: str) -> Any:
         return text
 
 
-def _submitted(to: Invocation, entry: str, inside: str | None, args: list[str], options: dict[str, Any]) -> Run:
-    directory, path = options["directory"], Path(entry).expanduser()
-    if directory is not None:
-        if inside is not None:
-            raise InvalidRequest("--entry names a file of a ZIP.", "With --dir, name the file itself.")
-        path = Path(directory).expanduser()
-        if not path.is_dir():
-            raise FileMissing(f"There is no directory {directory!r}.", "Name one that exists.")
-        inside = _place_in(path, entry)
-    return to.client.submit_dir(path, inside, args, tell=to.screen.say, **given(options))
+def _what(entry: str, inside: str | None, directory: str | None) -> tuple[Path, str | None]:
+    """The directory, zip or file to ship, and the file in it to run. Raises InvalidRequest and FileMissing."""
+    if directory is None:
+        return Path(entry).expanduser(), inside
+    if inside is not None:
+        raise InvalidRequest("--entry names a file of a ZIP.", "With --dir, name the file itself.")
+    path = Path(directory).expanduser()
+    if not path.is_dir():
+        raise FileMissing(f"There is no directory {directory!r}.", "Name one that exists.")
+    return path, _place_in(path, entry)
+
+
+def _plan(to: Invocation, path: Path, inside: str | None, args: tuple[str, ...], options: dict[str, Any]) -> None:
+    from gpurun_jupyter.client.entries import chosen
+
+    entry, shipment = chosen(path, inside)
+    of_zip = "" if shipment else f" of {path.name} ({format_size(path.stat().st_size)}, shipped as it is)"
+    show_plan(to, shlex.join([entry, *args]) + of_zip, shipment, given(options))
 
 
 def _place_in(directory: Path, entry: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 from gpurun_jupyter.cli import acting, notebooks, overviews, results, verbs
+from gpurun_jupyter.cli.completion import completion
+from gpurun_jupyter.cli.data import data
 from gpurun_jupyter.cli.decode import decode
 from gpurun_jupyter.cli.doctor import doctor
 
@@ -46,7 +48,9 @@ for _verb in (
     overviews.agents,
     overviews.projects,
     overviews.stats,
+    data,
     decode,
     doctor,
+    completion,
 ):
     gpurun.add_command(_verb)

@@ -11,7 +11,9 @@ import click
 
 from gpurun_jupyter.cli import words
 from gpurun_jupyter.cli.acting import watch
+from gpurun_jupyter.cli.completion import RUN
 from gpurun_jupyter.cli.options import given, run_options
+from gpurun_jupyter.cli.plan import show_plan
 from gpurun_jupyter.cli.screen import Invocation
 from gpurun_jupyter.cli.verbs import as_json
 from gpurun_jupyter.core.errors import InvalidRequest
@@ -52,6 +54,12 @@ def notebook(
 
     Parameters go after the cell with the tag `parameters`. The executed notebook is the run's file executed.ipynb.
     """
+    if options["dry_run"]:
+        from gpurun_jupyter.client.collect import collect
+
+        directory = options["directory"]
+        show_plan(to, f"notebook {file}", collect(directory) if directory else None, given(options))
+        return
     run = to.client.submit_notebook(
         file, parameters, dir=options["directory"], tell=None if as_json else to.screen.say, **given(options)
     )
@@ -64,7 +72,7 @@ def notebook(
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", type=RUN)
 @click.option("-o", "--output", metavar="FILE", help="Where to write it; default: the run's name in this directory.")
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 @click.pass_obj

@@ -79,6 +79,10 @@ _OPTIONS = (
     ),
     click.option("--hold", is_flag=True, help="Create it, but queue it only when it is started."),
     click.option("--wait-for-device", is_flag=True, help="Wait for a machine that could run it, if there is none."),
+    click.option(
+        "--data", multiple=True, metavar="NAME[:PATH]", help="A data set to show in this folder of the run, read-only."
+    ),
+    click.option("--dry-run", is_flag=True, help="Show what would be shipped and where it starts; submit nothing."),
     click.option("--dir", "directory", metavar="PATH", help="Ship this directory; the run works inside a copy of it."),
 )
 
@@ -92,6 +96,6 @@ def run_options(command: Command) -> Command:
 
 def given(options: dict[str, Any]) -> RunOptions:
     """Those of a command's options that were given, as the client takes them."""
-    lists = {"tags": list(options.get("tags") or ()), "after": list(options.get("after") or ())}
+    lists = {name: list(options.get(name) or ()) for name in ("tags", "after", "data")}
     chosen = {name: options.get(name) for name in _SINGLE} | lists
     return cast("RunOptions", {key: value for key, value in chosen.items() if value not in (None, {}, [], False)})

@@ -5,13 +5,14 @@ from __future__ import annotations
 import click
 
 from gpurun_jupyter.cli import words
+from gpurun_jupyter.cli.completion import RUN
 from gpurun_jupyter.cli.screen import Invocation, Table
 from gpurun_jupyter.cli.verbs import as_json
 from gpurun_jupyter.core.units import format_elapsed, format_size
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", type=RUN)
 @click.argument("path", nargs=-1)
 @click.option("--to", "place", metavar="DIR", default=".", show_default=True, help="Where to put what is downloaded.")
 @as_json

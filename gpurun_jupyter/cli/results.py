@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gpurun_jupyter.cli.completion import RUN
 from gpurun_jupyter.cli.screen import Invocation, Table
 from gpurun_jupyter.cli.verbs import as_json
 from gpurun_jupyter.core.events import Result
@@ -18,7 +19,7 @@ _SHOWN_CHARS = 200
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", type=RUN)
 @click.option("--pickle", is_flag=True, help="Read what was pickled, which runs code that is in it.")
 @as_json
 @click.pass_obj

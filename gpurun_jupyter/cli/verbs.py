@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from gpurun_jupyter.cli import words
+from gpurun_jupyter.cli.completion import RUN
 from gpurun_jupyter.cli.screen import Invocation, Table
 from gpurun_jupyter.core.devices import Agent
 from gpurun_jupyter.core.lifecycle import Outcome, State
@@ -23,7 +24,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for 
 
 
 @click.command()
-@click.argument("run", required=False)
+@click.argument("run", required=False, type=RUN)
 @as_json
 @click.pass_obj
 def status(to: Invocation, run: str | None, as_json: bool) -> None:
@@ -72,7 +73,7 @@ def devices(to: Invocation, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", type=RUN)
 @click.option("-f", "--follow", is_flag=True, help="Go on until the run has finished; Ctrl-C leaves it.")
 @click.option("--tail", type=click.IntRange(0), metavar="N", help="Only the last N lines.")
 @click.pass_obj
@@ -86,7 +87,7 @@ def logs(to: Invocation, run: str, follow: bool, tail: int | None) -> None:
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", type=RUN)
 @click.pass_obj
 def attach(to: Invocation, run: str) -> None:
     """Watch RUN live, from its last lines on; Ctrl-C leaves it and the run goes on."""
@@ -94,7 +95,7 @@ def attach(to: Invocation, run: str) -> None:
 
 
 @click.command()
-@click.argument("run", nargs=-1, required=True)
+@click.argument("run", nargs=-1, required=True, type=RUN)
 @click.pass_obj
 def wait(to: Invocation, run: tuple[str, ...]) -> None:
     """Wait until every RUN has finished; exits with 0 only if all succeeded."""

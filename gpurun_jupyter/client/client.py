@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,16 +11,19 @@ from urllib.parse import quote
 
 import msgspec
 
-from gpurun_jupyter.client import discovery, ship
+from gpurun_jupyter.client import ship
+from gpurun_jupyter.client.collect import Shipment, collect, single
+from gpurun_jupyter.client.connecting import connected
+from gpurun_jupyter.client.entries import chosen
 from gpurun_jupyter.client.http import UPLOAD_TIMEOUT, Connection, Params
 from gpurun_jupyter.client.options import RunOptions, form_of, spec_of
 from gpurun_jupyter.client.runs import Run
 from gpurun_jupyter.client.stream import Accepted
+from gpurun_jupyter.core.data_sets import DataSet
 from gpurun_jupyter.core.devices import Agent
-from gpurun_jupyter.core.errors import FileMissing, GpurunError, InvalidRequest, ServerUnreachable
 from gpurun_jupyter.core.lifecycle import Outcome, State
 from gpurun_jupyter.core.runs import Run as RunRecord
-from gpurun_jupyter.core.runs import RunSpec
+from gpurun_jupyter.core.runs import RunSpec, ShippedDir
 from gpurun_jupyter.core.sessions import Session
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ class Client:
     def __init__(
         self, url: str | None = None, token: str | None = None, *, connection: Connection | None = None
     ) -> None:
-        self._connection = connection or _connected(url, token)
+        self._connection = connection or connected(url, token)
 
     def __repr__(self) -> str:
         return f"<Client {self.url}>"
@@ -66,28 +68,28 @@ class Client:
         *,
         inputs: Mapping[str, Any] | None = None,
         dir: Path | str | None = None,  # noqa: A002 - the word of the magic and of HTTP
+        modules: Shipment | None = None,
         tell: Callable[[str], None] | None = None,
         live: bool = False,
         **options: Unpack[RunOptions],
     ) -> Run:
-        """Queue a cell; `dir` is shipped, the cell runs inside it, and `tell` hears what was left out.
+        """Queue a cell; `dir` is shipped, the cell runs inside it, and `tell` hears of it. `modules`: see imports.py.
 
         `inputs` are variables that the cell finds; `run.result()` gives those that `outputs=["y"]` names.
         `live`: the answer stays open as the run's live connection, for the first call of `run.live()`.
-        Raises InvalidRequest, NoSuchDevices, FileMissing and TooLarge.
+        Raises InvalidRequest, NoSuchDevices, FileMissing, SecretsFound and TooLarge.
         """
         spec = spec_of(options, code=code)
         if inputs:
-            self._ship_values(inputs, spec)
+            from gpurun_jupyter.client import values
+
+            values.ship(self._connection, inputs, spec)
         if dir is not None:
-            return self._ship(ship.collect(dir), spec, {}, tell)
+            return self._ship(collect(dir), spec, None, (), tell, live=live)
+        if modules is not None:
+            return self._ship(modules, spec, None, (), None, live=live)
         spec.check()
-        if live:
-            response = self._connection.follow_once_only("runs", _new_key(), msgspec.json.encode(spec))
-            accepted = Accepted(self._connection, response)
-            return Run(self._connection, accepted.run, accepted)
-        body = {"content": msgspec.json.encode(spec), "timeout": UPLOAD_TIMEOUT}
-        return self._run(self._connection.post_once_only("runs", RunRecord, _new_key(), lambda: body))
+        return self._submit(spec, live=live)
 
     def submit_dir(
         self,
@@ -101,19 +103,18 @@ class Client:
         """Ship a directory, a zip or one file, and queue its entry point; `tell` hears what is shipped.
 
         Without `entry` one file is its own, and a zip's is main.py or the only Python file at its top.
-        Raises InvalidRequest, NoSuchDevices, FileMissing, BadArchive and TooLarge.
+        Raises InvalidRequest, NoSuchDevices, FileMissing, BadArchive, SecretsFound and TooLarge.
         """
         place, spec = Path(path).expanduser(), spec_of(options)
-        if zipfile.is_zipfile(place):
-            entry = entry or ship.entry_of_zip(place)
+        entry, shipment = chosen(place, entry)
+        if shipment is None:
             return self._upload(place, spec, {"entry": entry, "args": list(args)})
-        shipment = ship.collect(place) if place.is_dir() else ship.single(place)
-        entry = entry or (None if place.is_dir() else place.name)
-        if entry is None:
-            raise InvalidRequest(f"Which file of the directory {path} to run was not said.", "Name its entry.")
-        if entry not in {file.name for file in shipment.files}:
-            raise FileMissing(f"{path} ships no file {entry!r}.", "Name one by its path in there, not ignored by git.")
-        return self._ship(shipment, spec, {"entry": entry, "args": list(args)}, tell)
+        return self._ship(shipment, spec, entry, args, tell)
+
+    def new_to_server(self, shipment: Shipment) -> ship.Sent:
+        """How much of a shipment the server lacks; sends nothing."""
+        parcel = ship.pack(shipment)
+        return parcel.amount_of(ship.missing(self._connection, parcel))
 
     def submit_notebook(
         self,
@@ -129,18 +130,12 @@ class Client:
         `parameters` go after the cell with the tag `parameters`. The executed notebook is the run's executed.ipynb.
         Raises InvalidRequest, NoSuchDevices, FileMissing and TooLarge.
         """
-        from gpurun_jupyter.client import blobs, notebooks
+        from gpurun_jupyter.client import notebooks
 
-        notebook = notebooks.read(path)
-        digest, data = notebooks.content(notebook)
-        shipped = {"digest": digest, "name": Path(path).name, "parameters": dict(parameters or {})}
-        spec = spec_of({"kernel": notebooks.kernel_of(notebook), **options}, notebook=shipped)
-        blobs.send(self._connection, {digest: data})
+        spec = notebooks.ship(self._connection, path, parameters or {}, options)
         if dir is not None:
-            return self._ship(ship.collect(dir), spec, {}, tell)
-        spec.check()
-        body = {"content": msgspec.json.encode(spec), "timeout": UPLOAD_TIMEOUT}
-        return self._run(self._connection.post_once_only("runs", RunRecord, _new_key(), lambda: body))
+            return self._ship(collect(dir), spec, None, (), tell)
+        return self._submit(spec, live=False)
 
     def run(
         self,
@@ -202,6 +197,27 @@ class Client:
         """Runs by state and outcome, of the last day too; mean durations by kind; the use of each device."""
         return self._connection.get("stats", dict[str, Any])
 
+    def data(self) -> list[DataSet]:
+        """Your data sets, by name."""
+        return self._connection.get("data", dict[str, list[DataSet]])["data"]
+
+    def upload_data(
+        self, path: Path | str, name: str | None = None, *, tell: Callable[[str], None] | None = None
+    ) -> DataSet:
+        """Upload a directory or a file once, for runs to use by its name: `data=["digits"]`. Sends only what is new.
+
+        Raises InvalidRequest, FileMissing and SecretsFound.
+        """
+        place = Path(path).expanduser()
+        shipment = collect(place, None, gitignore=False) if place.is_dir() else single(place, None)
+        name = name or (place.resolve().name if place.is_dir() else place.stem)
+        _say(tell, shipment.notes)
+
+        def act(digest: str) -> DataSet:
+            return self._connection.post("data", DataSet, {"name": name, "manifest": digest})
+
+        return ship.deliver(self._connection, shipment, act, tell)
+
     def status(self) -> dict[str, Any]:
         """Version, state directory, free disk and runs by state."""
         return self._connection.get("status", dict[str, Any])
@@ -211,20 +227,33 @@ class Client:
         found = self._connection.get_of_jupyter(f"api/kernels/{quote(kernel_id, safe='')}")
         return found.get("name") if isinstance(found, dict) else None
 
-    def _ship_values(self, inputs: Mapping[str, Any], spec: RunSpec) -> None:
-        """Send variables. Imported here: most cells have none."""
-        from gpurun_jupyter.client import values
+    def _ship(
+        self,
+        shipment: Shipment,
+        spec: RunSpec,
+        entry: str | None,
+        args: Sequence[str],
+        tell: Callable[[str], None] | None,
+        *,
+        live: bool = False,
+    ) -> Run:
+        _say(tell, [f"shipping {shipment.amount}", *shipment.notes])
 
-        spec.inputs = dict.fromkeys(inputs, "0" * 64)
-        spec.check()  # names are looked at before anything is sent
-        values.ship(self._connection, inputs, spec)
+        def act(digest: str) -> Run:
+            spec.dir = ShippedDir(digest, entry, list(args))
+            spec.check()
+            return self._submit(spec, live=live)
 
-    def _ship(self, shipment: ship.Shipment, spec: RunSpec, what: _Form, tell: Callable[[str], None] | None) -> Run:
-        if tell:
-            for sentence in shipment.told():
-                tell(sentence)
-        with ship.zipped(shipment) as path:
-            return self._upload(path, spec, what)
+        return ship.deliver(self._connection, shipment, act, tell)
+
+    def _submit(self, spec: RunSpec, *, live: bool) -> Run:
+        content = msgspec.json.encode(spec)
+        if live:
+            response = self._connection.follow_once_only("runs", _new_key(), content)
+            accepted = Accepted(self._connection, response)
+            return Run(self._connection, accepted.run, accepted)
+        body = {"content": content, "timeout": UPLOAD_TIMEOUT}
+        return self._run(self._connection.post_once_only("runs", RunRecord, _new_key(), lambda: body))
 
     def _upload(self, path: Path, spec: RunSpec, what: _Form) -> Run:
         with contextlib.ExitStack() as opened:
@@ -259,28 +288,11 @@ class _RunPage(msgspec.Struct):
     next: int | str | None = None
 
 
+def _say(tell: Callable[[str], None] | None, sentences: Sequence[str]) -> None:
+    if tell:
+        for sentence in sentences:
+            tell(sentence)
+
+
 def _new_key() -> str:
     return str(uuid.uuid4())
-
-
-def _connected(url: str | None, token: str | None) -> Connection:
-    address = discovery.named(url, token)
-    return Connection(address) if address else _first_that_answers(token)
-
-
-def _first_that_answers(token: str | None) -> Connection:
-    """A connection to the first running server that has gpurun. Raises ServerUnreachable."""
-    refused: GpurunError | None = None
-    for address in discovery.running(token):
-        connection = Connection(address)
-        try:
-            connection.get("status", dict[str, Any])
-        except GpurunError as error:
-            refused = refused or error
-            connection.close()
-        else:
-            return connection
-    raise refused or ServerUnreachable(
-        "No Jupyter server of yours is running.",
-        "Start one with `jupyter lab`, or name one by GPURUN_URL and GPURUN_TOKEN.",
-    )

@@ -190,7 +190,7 @@ def _refusal_of_jupyter(status: int, url: str) -> GpurunError:
             "Install gpurun-jupyter in its environment and restart it, or name another by GPURUN_URL.",
         )
     if status == 413:
-        return TooLarge("The server takes no upload of this size.", "Leave data out with .gitignore.")
+        return TooLarge("The server takes no upload of this size.", "Leave data out with .gpurunignore.")
     if status >= 500:
         return Broken(f"The server at {url} failed with status {status}.", "Its log says why.")
     return GpurunError(f"The server at {url} answered with status {status}.", "Its log says why.")

@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 import shlex
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nbformat
 
+from gpurun_jupyter.client import blobs
+from gpurun_jupyter.client.http import Connection
+from gpurun_jupyter.client.options import spec_of
 from gpurun_jupyter.core.errors import FileMissing, InvalidRequest, WrongState
 from gpurun_jupyter.core.events import AnyEvent, Cell, Start
 from gpurun_jupyter.core.notebooks import EXECUTED, fill, outputs_of
@@ -34,16 +38,23 @@ def read(path: Path | str) -> Any:
     return notebook
 
 
-def content(notebook: Any) -> tuple[str, bytes]:
-    """The notebook as it is shipped: the sha256 of its bytes, and these."""
+def ship(
+    connection: Connection, path: Path | str, parameters: Mapping[str, Any], options: Mapping[str, Any]
+) -> RunSpec:
+    """Send a notebook file if the server lacks it; returns the run that it is to be, in the kernel that it names.
+
+    Raises FileMissing and InvalidRequest.
+    """
+    notebook = read(path)
     data = nbformat.writes(notebook).encode()
-    return hashlib.sha256(data).hexdigest(), data
-
-
-def kernel_of(notebook: Any) -> str | None:
-    """The kernelspec that the notebook names."""
-    name = notebook.metadata.get("kernelspec", {}).get("name")
-    return str(name) if name else None
+    digest = hashlib.sha256(data).hexdigest()
+    kernel = notebook.metadata.get("kernelspec", {}).get("name")
+    shipped = {"digest": digest, "name": Path(path).name, "parameters": dict(parameters)}
+    spec = spec_of({"kernel": kernel, **options}, notebook=shipped)
+    if spec.notebook is not None:
+        spec.notebook.check()
+    blobs.send(connection, {digest: data})
+    return spec
 
 
 def as_notebook(run: Run) -> Any:

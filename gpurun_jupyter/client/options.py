@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import msgspec
 
 from gpurun_jupyter.core.errors import InvalidRequest
-from gpurun_jupyter.core.runs import RunSpec
+from gpurun_jupyter.core.runs import DataUse, RunSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +27,7 @@ class RunOptions(TypedDict, total=False):
     timeout: seconds, or text such as "2h".
     priority: higher starts earlier; 0 by default.
     retries: attempts after the first, should it fail; after: runs that must have succeeded first.
+    data: data sets in the run, each NAME or NAME:PATH, PATH being the folder of the run that shows it.
     hold: create it, but queue it only when it is started.
     wait_for_device: wait for a machine that could run it instead of being refused.
     """
@@ -48,6 +49,7 @@ class RunOptions(TypedDict, total=False):
     outputs: list[str]
     pickle: bool
     values_limit: int | str | None
+    data: list[str]
     hold: bool
     wait_for_device: bool
 
@@ -55,6 +57,8 @@ class RunOptions(TypedDict, total=False):
 def spec_of(options: Mapping[str, Any], **what: Any) -> RunSpec:
     """The options and what to run, checked. Raises InvalidRequest."""
     fields = {key: value for key, value in {**options, **what}.items() if value is not None}
+    if "data" in fields:
+        fields["data"] = [DataUse.parse(str(text)) for text in fields["data"]]
     try:
         return msgspec.convert(fields, RunSpec)
     except msgspec.ValidationError as error:
@@ -67,6 +71,8 @@ def form_of(spec: RunSpec) -> dict[str, str | list[str]]:
     for key, value in msgspec.to_builtins(spec).items():
         if key == "notebook":
             fields[key] = msgspec.json.encode(value).decode()
+        elif key == "data":
+            fields[key] = [f"{use.name}:{use.path or ''}" for use in spec.data]
         elif isinstance(value, dict):
             fields[key] = [f"{name}={text}" for name, text in value.items()]
         elif isinstance(value, bool):

@@ -1,216 +1,149 @@
-"""A directory as a zip: what .gitignore leaves in, without junk, never more than the size guard allows."""
+"""Shipping by content: a manifest names every file by its sha256, and only files that the server lacks travel."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import stat
-import tempfile
+import hashlib
+import io
 import zipfile
-from collections import Counter
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from gpurun_jupyter.core.errors import FileMissing, InvalidRequest, TooLarge
-from gpurun_jupyter.core.runs import SIZE_GUARD_BYTES
-from gpurun_jupyter.core.units import format_size
+from gpurun_jupyter.client.collect import File, Shipment, amount, unreadable
+from gpurun_jupyter.client.hashes import hashed
+from gpurun_jupyter.client.http import Connection
+from gpurun_jupyter.core.errors import InvalidRequest, NotShipped, WrongDigest
+from gpurun_jupyter.core.manifests import Entry, digest_of, encode
 
-#: Left out wherever they stand: other programs make them, and no run needs them.
-JUNK = frozenset(
-    {".git", ".hg", ".svn", ".DS_Store", "__pycache__", ".ipynb_checkpoints", ".venv", "node_modules"}
-    | {".mypy_cache", ".pytest_cache", ".ruff_cache", ".tox", ".nox"}
-)
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # every zip of the same files is the same bytes
-_COPY_BYTES = 2**20
+#: A zip is made in memory and sent when it has so many bytes or files; what arrived before a broken connection counts.
+_ZIP_BYTES = 64 * 2**20
+_ZIP_FILES = 20_000
+#: A file from this size on travels alone, straight from the disk.
+_ALONE_BYTES = 16 * 2**20
+_PIECE_BYTES = 2**20
+_SAMPLE_BYTES = 2**14
+_WORTH_PACKING = 0.9
+_TRIES = 3
+
+T = TypeVar("T")
+Tell = Callable[[str], None]
 
 
-class File(NamedTuple):
-    """A file to ship: its place in the directory with slashes, where it lies, its size in bytes, its mode."""
+class Sent(NamedTuple):
+    """How much the server lacks: how many files, of how many bytes before they are packed."""
 
-    name: str
-    path: Path
+    files: int
     size_bytes: int
-    mode: int
 
 
-class Shipment(NamedTuple):
-    """What a directory comes to: its files in order, and a sentence for what had to be left out."""
+class Parcel(NamedTuple):
+    """A shipment by content: its manifest, the manifest's sha256, and a file for each blob that the manifest names."""
 
-    files: list[File]
-    notes: list[str]
+    manifest: bytes
+    digest: str
+    files: dict[str, File]
+    sizes: dict[str, int]
 
-    @property
-    def size_bytes(self) -> int:
-        """The files' sizes added up, before compression."""
-        return sum(file.size_bytes for file in self.files)
-
-    def told(self) -> list[str]:
-        """What is shipped and what is not, a sentence each."""
-        count = len(self.files)
-        return [
-            f"shipping {count} file{'' if count == 1 else 's'} ({format_size(self.size_bytes)})",
-            *self.notes,
-        ]
+    def amount_of(self, digests: list[str]) -> Sent:
+        """How many these are, and how big."""
+        return Sent(len(digests), sum(self.sizes[digest] for digest in digests))
 
 
-def collect(directory: Path | str, limit_bytes: int = SIZE_GUARD_BYTES) -> Shipment:
-    """The files of a directory that would be shipped; reads no content. Raises FileMissing and TooLarge."""
-    root = Path(directory).expanduser().resolve()
-    if not root.is_dir():
-        raise FileMissing(f"There is no directory {str(directory)!r}.", "Name one that exists.")
-    notes: list[str] = []
-    shipment = Shipment(sorted(_walk(_Place(root, root, "", (root,), ()), notes)), notes)
-    if shipment.size_bytes > limit_bytes:
-        raise _too_large(root, shipment, limit_bytes)
-    return shipment
+def pack(shipment: Shipment) -> Parcel:
+    """Find out the content of a shipment. Raises InvalidRequest for a file that cannot be read."""
+    contents = list(zip(shipment.files, hashed(shipment), strict=True))
+    manifest = encode(Entry(file.name, one.digest, one.size_bytes, file.executable) for file, one in contents)
+    files = {one.digest: file for file, one in contents}
+    return Parcel(manifest, digest_of(manifest), files, {one.digest: one.size_bytes for _, one in contents})
 
 
-def single(path: Path, limit_bytes: int = SIZE_GUARD_BYTES) -> Shipment:
-    """One file alone. Raises FileMissing and TooLarge."""
-    if not path.is_file():
-        raise FileMissing(f"There is no file {str(path)!r}.", "Name one that exists.")
-    found = path.stat()
-    if found.st_size > limit_bytes:
-        raise TooLarge(f"{path} is {format_size(found.st_size)}, more than {format_size(limit_bytes)}.")
-    return Shipment([File(path.name, path, found.st_size, found.st_mode)], [])
+def deliver(connection: Connection, shipment: Shipment, act: Callable[[str], T], tell: Tell | None = None) -> T:
+    """Do what needs the shipment on the server: `act` gets its manifest's digest, and is called again once it is sent.
 
-
-def entry_of_zip(path: Path) -> str:
-    """The entry point of a zip: main.py, or the only script at its top. Raises InvalidRequest."""
-    with zipfile.ZipFile(path) as archive:
-        names = [name for name in archive.namelist() if not name.endswith("/")]
-    tops = {name.partition("/")[0] for name in names}
-    if len(tops) == 1 and all("/" in name for name in names):  # the server unwraps a single top folder
-        names = [name.partition("/")[2] for name in names]
-    scripts = [name for name in names if "/" not in name and name.endswith(".py")]
-    if "main.py" in scripts or len(scripts) == 1:
-        return "main.py" if "main.py" in scripts else scripts[0]
-    there = f"there are {', '.join(sorted(scripts))}" if scripts else "no Python file is at its top"
-    raise InvalidRequest(f"Which file of {path.name} to run was not said: {there}.", "Name its entry point.")
-
-
-@contextlib.contextmanager
-def zipped(shipment: Shipment) -> Iterator[Path]:
-    """A temporary zip of the shipment, gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="gpurun-") as folder:
-        path = Path(folder) / "shipment.zip"
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-            for file in shipment.files:
-                _add(archive, file)
-        yield path
-
-
-class _Place(NamedTuple):
-    """A directory on the way down; `chain` are the directories above it, `ignores` their .gitignore files."""
-
-    root: Path
-    path: Path
-    name: str
-    chain: tuple[Path, ...]
-    ignores: tuple[tuple[str, object], ...]
-
-
-def _walk(place: _Place, notes: list[str]) -> Iterator[File]:
-    place = place._replace(ignores=(*place.ignores, *_ignore_file(place)))
-    try:
-        entries = sorted(os.scandir(place.path), key=lambda entry: entry.name)
-    except OSError as error:
-        raise InvalidRequest(
-            f"{place.path} cannot be read ({error.strerror}).", "Leave it out with .gitignore."
-        ) from error
-    for entry in entries:
-        yield from _look_at(entry, place, notes)
-
-
-def _look_at(entry: os.DirEntry[str], place: _Place, notes: list[str]) -> Iterator[File]:
-    """What one entry of a directory comes to: a file, a directory's files, or nothing and perhaps a note."""
-    name = place.name + entry.name
-    if entry.name in JUNK or _ignored(name, place, entry.is_dir(follow_symlinks=False)):
-        return
-    path = Path(entry.path)
-    if entry.is_symlink() and (why := _bad_link(path, place)):
-        notes.append(f"left out {name}: {why}")
-        return
-    if not name.isprintable() and _undecodable(name):
-        notes.append(f"left out {name!r}: its name is not valid text")
-        return
-    found = entry.stat()
-    if stat.S_ISDIR(found.st_mode):
-        if not (path / "pyvenv.cfg").exists():
-            real = path.resolve()
-            yield from _walk(place._replace(path=path, name=f"{name}/", chain=(*place.chain, real)), notes)
-    elif stat.S_ISREG(found.st_mode):
-        yield File(name, path, found.st_size, found.st_mode)
-    else:
-        notes.append(f"left out {name}: it is neither a file nor a directory")
-
-
-def _bad_link(path: Path, place: _Place) -> str:
-    """Why a link cannot be shipped; an empty string where what it points to can go in its place."""
-    try:
-        target = path.resolve(strict=True)
-    except (OSError, RuntimeError):
-        return "a link that leads nowhere"
-    if not target.is_relative_to(place.root):
-        return f"a link out of the directory; if the run can see {target}, name that path in the code"
-    return "a link to a directory that it lies in" if target in place.chain else ""
-
-
-def _ignore_file(place: _Place) -> list[tuple[str, object]]:
-    path = place.path / ".gitignore"
-    if not path.is_file():
-        return []
-    from pathspec import GitIgnoreSpec
-
-    return [(place.name, GitIgnoreSpec.from_lines(path.read_text("utf-8", "replace").splitlines()))]
-
-
-def _ignored(name: str, place: _Place, is_dir: bool) -> bool:
-    """As git decides: the nearest .gitignore that has something to say."""
-    for base, spec in reversed(place.ignores):
-        verdict = spec.check_file(name[len(base) :] + ("/" if is_dir else "")).include  # type: ignore[attr-defined]
-        if verdict is not None:
-            return bool(verdict)
-    return False
-
-
-def _undecodable(name: str) -> bool:
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        return True
-    return False
-
-
-def _too_large(root: Path, shipment: Shipment, limit_bytes: int) -> TooLarge:
-    folders: Counter[str] = Counter()
-    for file in shipment.files:
-        folder = "/".join(file.name.split("/")[:-1][:2])
-        folders[f"{folder}/" if folder else "files beside them"] += file.size_bytes
-    biggest = ", ".join(f"{name} {format_size(size)}" for name, size in folders.most_common(3))
-    return TooLarge(
-        f"{root} holds {format_size(shipment.size_bytes)} in {len(shipment.files)} files; "
-        f"at most {format_size(limit_bytes)} are shipped. The biggest: {biggest}.",
-        "Leave data out with a .gitignore file, ship a smaller directory, "
-        "or name data that already lies on the machine by its path.",
+    So what the server has already costs no question. Files that change meanwhile are looked at again.
+    """
+    for _ in range(_TRIES):
+        parcel = pack(shipment)
+        try:
+            return act(parcel.digest)
+        except NotShipped:
+            try:
+                send(connection, parcel, tell)
+                return act(parcel.digest)
+            except WrongDigest:
+                shipment = shipment.looked_at_again()
+    raise InvalidRequest(
+        f"Files in {shipment.root} change while they are being shipped.",
+        "Leave them out with a line in .gpurunignore, or submit when nothing writes to them.",
     )
 
 
-def _unreadable(path: Path, error: OSError) -> InvalidRequest:
-    return InvalidRequest(f"{path} cannot be read ({error.strerror}).", "Leave it out with .gitignore.")
+def missing(connection: Connection, parcel: Parcel) -> list[str]:
+    """The digests of those of the parcel's files that the server lacks."""
+    answer = connection.post("blobs/missing", dict[str, list[str]], {"blobs": parcel.sizes})
+    return answer["missing"]
 
 
-def _add(archive: zipfile.ZipFile, file: File) -> None:
-    entry = zipfile.ZipInfo(file.name, _EPOCH)
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    entry.external_attr = (stat.S_IFREG | (0o755 if file.mode & stat.S_IXUSR else 0o644)) << 16
-    entry.file_size = file.size_bytes  # zipfile decides by it whether the entry needs 64-bit sizes
+def send(connection: Connection, parcel: Parcel, tell: Tell | None = None) -> Sent:
+    """Send what the server lacks, the manifest last. Raises WrongDigest for a file that was changed meanwhile."""
+    lacking = missing(connection, parcel)
+    sent = parcel.amount_of(lacking)
+    if tell and lacking:
+        tell(f"sending {amount(*sent)} that the server lacks")
+    small = []
+    for digest in lacking:
+        if parcel.sizes[digest] < _ALONE_BYTES:
+            small.append(digest)
+        else:
+            path = parcel.files[digest].path
+            connection.upload("PUT", f"blobs/{digest}", lambda path=path: _pieces(path))  # type: ignore[misc]
+    for packed in _zips(parcel, small):
+        connection.upload("POST", "blobs/zip", lambda packed=packed: packed)  # type: ignore[misc]
+    return sent
+
+
+def _zips(parcel: Parcel, digests: list[str]) -> Iterator[bytes]:
+    """Zips of these files and the manifest, their members named by content; made one after another."""
+    packed = io.BytesIO()
+    archive = zipfile.ZipFile(packed, "w")
+    for number, digest in enumerate(digests, 1):
+        if packed.tell() >= _ZIP_BYTES or number % _ZIP_FILES == 0:
+            archive.close()
+            yield packed.getvalue()
+            packed = io.BytesIO()
+            archive = zipfile.ZipFile(packed, "w")
+        _add(archive, digest, _read(parcel.files[digest].path, digest))
+    _add(archive, parcel.digest, parcel.manifest)
+    archive.close()
+    yield packed.getvalue()
+
+
+def _add(archive: zipfile.ZipFile, digest: str, content: bytes) -> None:
+    archive.writestr(zipfile.ZipInfo(digest), content, compress_type=_compression(content), compresslevel=1)
+
+
+def _compression(content: bytes) -> int:
+    """Whether the content is worth packing, from a look at its beginning; images and models are not."""
+    sample = content[:_SAMPLE_BYTES]
+    worth = len(zlib.compress(sample, 1)) < _WORTH_PACKING * len(sample)
+    return zipfile.ZIP_DEFLATED if worth else zipfile.ZIP_STORED
+
+
+def _read(path: str, digest: str) -> bytes:
     try:
-        with file.path.open("rb") as source, archive.open(entry, "w") as target:
-            while piece := source.read(_COPY_BYTES):
-                target.write(piece)
+        content = Path(path).read_bytes()
     except OSError as error:
-        raise InvalidRequest(
-            f"{file.path} cannot be read ({error.strerror}).", "Leave it out with .gitignore."
-        ) from error
+        raise unreadable(path, error) from error
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise WrongDigest(f"{path} was changed while it was being shipped.", "Submit again.")
+    return content
+
+
+def _pieces(path: str) -> Iterator[bytes]:
+    try:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - paths are text here
+            while piece := file.read(_PIECE_BYTES):
+                yield piece
+    except OSError as error:
+        raise unreadable(path, error) from error

@@ -24,6 +24,8 @@ def ship(connection: Connection, inputs: Mapping[str, Any], spec: RunSpec) -> No
 
     Raises InvalidRequest for a value that does not travel, and TooLarge.
     """
+    spec.inputs = dict.fromkeys(inputs, "0" * 64)
+    spec.check()  # names are looked at before anything is written
     with tempfile.TemporaryDirectory(prefix="gpurun-") as folder:
         written = _write(Path(folder), inputs, spec)
         spec.inputs = {name: one.digest for name, one in written.items()}

@@ -1,11 +1,13 @@
-"""Zips from elsewhere: what is refused, and how one is unpacked without leaving its folder."""
+"""Zips from elsewhere: what is refused, and how one is read."""
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
-import shutil
 import stat
 import zipfile
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -53,23 +55,40 @@ def top_folder(names: list[str], entry: str | None) -> str:
     return wrapped if wrapped and entry and entry not in names and wrapped + entry in names else ""
 
 
-def unpack(path: Path, into: Path, *, entry: str | None = None, limits: Limits = DEFAULT_LIMITS) -> None:
-    """Unpack a zip into a folder, a single top folder unwrapped. Raises BadArchive; checks all before writing any."""
-    wrapped = top_folder(check(path, limits), entry)
-    into.mkdir(parents=True, exist_ok=True)
-    links: list[tuple[Path, str]] = []
+class Zip:
+    """A zip that has been checked, open for reading: its files, and its links with what they point to."""
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._archive = archive
+        members = archive.infolist()
+        self._files = {_checked_name(one): one for one in members if not one.is_dir() and not _is_link(one)}
+        self.links = {_checked_name(one): _link_target(archive, one) for one in members if _is_link(one)}
+
+    @property
+    def files(self) -> list[str]:
+        """The paths of its files, links apart."""
+        return list(self._files)
+
+    def executable(self, name: str) -> bool:
+        """Whether the file may be run."""
+        return bool(_mode(self._files[name]) & stat.S_IXUSR)
+
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """The content of a file; never more than the size that was checked. Raises BadArchive."""
+        try:
+            with _member(self._archive, self._files[name]) as file:
+                while piece := file.read(_CHUNK_BYTES):
+                    yield piece
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise BadArchive(f"{name!r} in the zip is damaged: {error}.") from error
+
+
+@contextlib.contextmanager
+def reading(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[Zip]:
+    """Open a zip after checking all of it. Raises BadArchive."""
+    check(path, limits)
     with _opened(path) as archive:
-        for member in archive.infolist():
-            target = into / member.filename.removeprefix(wrapped)
-            if member.is_dir():
-                target.mkdir(parents=True, exist_ok=True)
-            elif _is_link(member):
-                links.append((target, _link_target(archive, member)))
-            else:
-                _unpack_file(archive, member, target)
-    for target, where in links:  # last, so that nothing is ever written through one
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.symlink_to(where)
+        yield Zip(archive)
 
 
 def _opened(path: Path) -> zipfile.ZipFile:
@@ -143,14 +162,3 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
         return archive.open(member)
     except (zipfile.BadZipFile, NotImplementedError) as error:
         raise BadArchive(f"{member.filename!r} in the zip cannot be read: {error}.") from error
-
-
-def _unpack_file(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with _member(archive, member) as source, target.open("xb") as file:
-            shutil.copyfileobj(source, file, _CHUNK_BYTES)  # zipfile reads no more than the size that was checked
-    except zipfile.BadZipFile as error:
-        raise BadArchive(f"{member.filename!r} in the zip is damaged: {error}.") from error
-    if _mode(member) & stat.S_IXUSR:
-        target.chmod(0o755)

@@ -107,6 +107,19 @@ class OutputMissing(GpurunError):
     status = 404
 
 
+class SecretsFound(GpurunError):
+    """Raised when files that are to be shipped look like secrets by their names."""
+
+    code = "secrets_found"
+
+
+class DataNotFound(GpurunError):
+    """Raised when the owner has no data set of this name."""
+
+    code = "data_not_found"
+    status = 404
+
+
 class TooLarge(GpurunError):
     """Raised when a directory or an upload is over the size guard."""
 

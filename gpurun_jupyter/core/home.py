@@ -1,7 +1,8 @@
 """The state directory and the folders in it: the one place that knows file names.
 
 GPURUN_HOME/
-  gpurun.db  agent.json  agent.lock  agent.log  bells/  blobs/ab/ab12...  report/  sessions/
+  gpurun.db  agent.json  agent.lock  agent.log  bells/  blobs/ab/ab12...  data/ab12.../  report/
+  sessions/
   runs/<run id>/run.json
   runs/<run id>/attempts/<n>/grant.json events.jsonl runner.json runner.log stop.json exit.json lock report
                              reserve work/ checkpoints/ inputs.json outputs.json outputs/
@@ -37,6 +38,7 @@ class Home:
         self.agent_log = self.path / "agent.log"
         self.bells = self.path / "bells"
         self.blobs = self.path / "blobs"
+        self.data = self.path / "data"  # a read-only copy of each data set that a run here has used
         self.runs = self.path / "runs"
         self.sessions = self.path / "sessions"
         self.report = self.path / "report"  # what runs import `gpurun_jupyter.report` from

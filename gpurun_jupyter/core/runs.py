@@ -11,11 +11,10 @@ import msgspec
 
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
+from gpurun_jupyter.core.manifests import Digest
 from gpurun_jupyter.core.units import parse_duration_s, parse_size_bytes
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f/\\]+$")]
-#: The sha256 of a variable's blob.
-ValueDigest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 #: How much the variables of a run may have in all, in each direction, unless told otherwise.
@@ -26,9 +25,9 @@ SIZE_GUARD_BYTES = 2**30
 
 
 class ShippedDir(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """A directory that was shipped as a zip: the blob's sha256, the file to run, its arguments."""
+    """A directory that was shipped: its manifest's sha256, the file to run, its arguments."""
 
-    zip: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    manifest: Digest
     entry: str | None = None
     args: list[str] = []
 
@@ -36,7 +35,7 @@ class ShippedDir(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True)
 class ShippedNotebook(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """A notebook that was shipped: the sha256 of its .ipynb file, its name, and the values of its parameters."""
 
-    digest: ValueDigest
+    digest: Digest
     name: Name = "notebook.ipynb"
     parameters: dict[str, Any] = {}
 
@@ -45,6 +44,31 @@ class ShippedNotebook(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=
         bad = [name for name in self.parameters if not name.isidentifier() or iskeyword(name)]
         if bad:
             raise InvalidRequest(f"{bad[0]!r} cannot be the name of a parameter.", "Write NAME=value.")
+
+
+class DataUse(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """A data set in a run, read-only: its name, and the folder of the workspace that shows it; by default its name.
+
+    `manifest` is what the name meant when the run was accepted.
+    """
+
+    name: Name
+    path: str | None = None
+    manifest: Digest | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> DataUse:
+        """What `NAME` or `NAME:PATH` means."""
+        name, _, path = text.partition(":")
+        return cls(name, path or None)
+
+    @property
+    def place(self) -> str:
+        """The path in the workspace, with slashes. Raises InvalidRequest where that is outside it."""
+        path = PurePosixPath(self.path or self.name)
+        if path.is_absolute() or ".." in path.parts or "\0" in str(path) or str(path) == ".":
+            raise InvalidRequest(f"The data set {self.name!r} cannot be at {self.path!r}.", "Name a folder in the run.")
+        return str(path)
 
 
 class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
@@ -67,10 +91,11 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
     retries: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0  # attempts after the first, should it fail
     after: list[Name] = []  # runs that must have finished first
     env: dict[str, str] = {}
-    inputs: dict[str, ValueDigest] = {}  # variables that are there in the cell, each by its blob
+    inputs: dict[str, Digest] = {}  # variables that are there in the cell, each by its blob
     outputs: list[str] = []  # variables of the cell that are kept, for who asks for the result
     pickle: bool = False  # where no safe format takes a variable, in both directions
     values_limit: Annotated[int, msgspec.Meta(ge=0)] | str | None = None  # of all outputs; bytes or "2G"
+    data: list[DataUse] = []
     wait_for_device: bool = False
     hold: bool = False  # create it, but queue it only when it is started
 
@@ -111,6 +136,7 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
             raise InvalidRequest("The cell is empty.", "Write the code to run below %%gpurun.")
         if self.dir is not None:
             self._check_entry(self.dir)
+        self._check_data()
         if self.session is not None and not self.in_kernel:
             raise InvalidRequest("A session runs cells, not directories.", "Leave --session out, or send a cell.")
         self._check_variables()
@@ -145,6 +171,12 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
             )
         if any("\0" in arg for arg in shipped.args):
             raise InvalidRequest("An argument holds a NUL character.", "Remove it.")
+
+    def _check_data(self) -> None:
+        places = [use.place for use in self.data]
+        inside = any(one != other and one.startswith(f"{other}/") for one in places for other in places)
+        if inside or len(set(places)) < len(places):
+            raise InvalidRequest("Two data sets are at the same place.", "Write --data NAME:PATH with other paths.")
 
 
 class Bar(msgspec.Struct, omit_defaults=True):

@@ -9,7 +9,10 @@ import click
 
 from gpurun_jupyter.cli.app import gpurun
 from gpurun_jupyter.cli.options import given, run_options
+from gpurun_jupyter.cli.plan import show_plan
 from gpurun_jupyter.cli.screen import Invocation
+from gpurun_jupyter.client import imports
+from gpurun_jupyter.client.collect import collect
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.notebook import kernelspec, screens, variables
 from gpurun_jupyter.notebook.variables import variable_options
@@ -35,10 +38,18 @@ def run_cell(shell: Any, to: Invocation, line: str, code: str) -> Any:
     chosen = given(options)
     if "kernel" not in chosen and (found := kernelspec.of_this_notebook(shell, to.client)):
         chosen["kernel"] = found
-    detach, wanted = options["detach"], variables.of_options(options)
+    directory, detach = options["directory"], options["detach"]
+    wanted = variables.of_options(options)
     chosen.update(wanted.options)
     inputs = variables.named(shell, wanted.inputs)
-    run = to.client.submit(code, inputs=inputs, dir=options["directory"], tell=to.screen.say, live=not detach, **chosen)
+    modules = imports.local_modules(code) if directory is None else None
+    if options["dry_run"]:
+        return show_plan(to, _lines(code), modules if directory is None else collect(directory), chosen)
+    if modules:
+        to.screen.say(imports.told(modules))
+    run = to.client.submit(
+        code, inputs=inputs, dir=directory, modules=modules, tell=to.screen.say, live=not detach, **chosen
+    )
     if detach:
         screens.show_detached(to.screen, run)
         return None
@@ -53,6 +64,11 @@ def run_line(to: Invocation, line: str) -> None:
     code = gpurun.main(args, prog_name="%gpurun", standalone_mode=False, obj=to)
     if isinstance(code, int) and code == 1:
         raise click.ClickException("Not every run succeeded.")
+
+
+def _lines(code: str) -> str:
+    count = len(code.strip().splitlines())
+    return f"this cell, {count} line{'' if count == 1 else 's'}"
 
 
 def _words(line: str) -> list[str]:

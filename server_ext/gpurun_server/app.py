@@ -85,6 +85,7 @@ class GpurunApp(ExtensionApp):
             owner=_owner_of(self.serverapp.identity_provider),
             ensure_agent=self._agent.ensure if self.local_agent else lambda: None,
         )
+        self._parts.blobs.tidy()
         self.settings["gpurun"] = self._parts
 
     def initialize_handlers(self) -> None:

@@ -7,5 +7,8 @@ import os
 #: CPU slots that a local agent offers where nothing is said.
 DEFAULT_CPU_SLOTS = os.cpu_count() or 1
 
-#: The largest body of POST runs/zip.
+#: The largest body of POST runs/zip and of POST blobs/zip.
 MAX_UPLOAD_BYTES = 2 * 2**30
+
+#: The largest single file, as a data set may hold.
+MAX_BLOB_BYTES = 2**40

@@ -69,3 +69,50 @@ def test_a_followed_run_ends_with_its_lines_once_each(gpurun, server: JupyterSer
 def test_the_verbs_are_also_reached_through_jupyter(server: JupyterServer) -> None:
     command = [str(BIN / "jupyter"), "gpurun", "devices", "--json"]
     assert json.loads(subprocess.run(command, env=server.env, capture_output=True, text=True, check=True).stdout)
+
+
+def test_a_shell_completes_verbs_and_runs(gpurun, server: JupyterServer) -> None:
+    server.submit("1", name="completed-by-the-shell")
+
+    def completed(line: str) -> list[str]:
+        words = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split()) - 1), "_GPURUN_COMPLETE": "bash_complete"}
+        return [item.partition(",")[2] for item in gpurun(**words).stdout.split()]
+
+    assert completed("gpurun devi") == ["devices"]
+    assert completed("gpurun logs completed-by") == ["completed-by-the-shell"]
+    assert "complete" in gpurun("completion", "bash").stdout
+
+
+def test_what_is_done_with_runs_that_are_over(gpurun, tmp_path: Path) -> None:
+    (tmp_path / "leave.py").write_text("import os; print(os.environ.get('LR')); open('model.pt', 'w').write('weights')")
+    assert gpurun("submit", "leave.py", "--wait", "--name", "leaving", "--project", "over").returncode == 0
+    assert "model.pt" in gpurun("files", "leaving").stdout
+    assert gpurun("files", "leaving", "model.pt").returncode == 0
+    assert (tmp_path / "model.pt").read_text() == "weights"
+    again = gpurun("rerun", "leaving", "--set", "env.LR=0.5", "--set", 'name="left-again"', "--wait")
+    assert (again.returncode, "0.5" in again.stdout) == (0, True)
+    deleted = gpurun("delete", "left-again")
+    assert "brings it back" in deleted.stdout
+    assert gpurun("logs", "left-again").returncode == 2
+    run_id = deleted.stdout.split()[-4].rstrip("`")
+    assert gpurun("delete", "--restore", run_id).returncode == 0
+    assert gpurun("logs", "left-again").stdout.startswith("0.5")
+    for wrong in (
+        ["rerun", "leaving", "--set", "gpus=2"],
+        ["rerun", "leaving", "--set", "gpu"],
+        ["files", "leaving", "no"],
+    ):
+        refused = gpurun(*wrong)
+        assert (refused.returncode, "Traceback" in refused.stderr) == (2, False), refused.stderr
+
+
+def test_tables_of_everything_and_the_doctor(gpurun, server: JupyterServer) -> None:
+    for verb in ("agents", "projects", "stats"):
+        shown, as_json = gpurun(verb), gpurun(verb, "--json")
+        assert (shown.returncode, bool(shown.stdout.strip())) == (0, True), shown.stderr
+        assert json.loads(as_json.stdout)
+    well = gpurun("doctor", "--json")
+    found = {finding["what"]: finding for finding in json.loads(well.stdout)}
+    assert (well.returncode, found["agent"]["verdict"], found["GPUs"]["verdict"]) == (0, "fine", "note")
+    unwell = gpurun("doctor", GPURUN_URL="http://127.0.0.1:9", GPURUN_TOKEN="x")
+    assert (unwell.returncode, "✗ server" in unwell.stdout) == (1, True)

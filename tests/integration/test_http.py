@@ -76,8 +76,8 @@ def test_a_foreign_page_with_the_cookie_changes_nothing(server: JupyterServer) -
         (b'{"code": "1", "gpus": 1}', "gpus"),
         (b'{"code": "1", "env": {"A=B": "1"}}', "environment variable"),
         (b'{"code": "1", "env": {"A": 1}}', "$.env"),
-        (b'{"code": "1", "dir": {"zip": "../../etc/passwd"}}', "$.dir.zip"),
-        (b'{"dir": {"zip": "%s", "entry": "a.py"}}' % (b"0" * 64), "does not have that zip"),
+        (b'{"code": "1", "dir": {"manifest": "../../etc/passwd"}}', "$.dir.manifest"),
+        (b'{"code": "1", "data": [{"name": "x", "path": "../y"}]}', "cannot be at '../y'"),
         (b"\xff\xfe", "malformed"),
     ],
 )

@@ -70,6 +70,8 @@ REFUSALS = {
     "%gpurun dance": ("dance",),
     "%gpurun submit absent.py --dir .": ("absent.py",),
     "%gpurun submit train.py --dir /does/not/exist": ("/does/not/exist",),
+    "%%gpurun --data nobody-has-it\n1": ("no data set 'nobody-has-it'", "gpurun data upload"),
+    "%gpurun data upload /does/not/exist": ("/does/not/exist",),
 }
 
 
@@ -92,6 +94,58 @@ def test_a_directory_of_3_gb_is_refused_before_it_is_read(kernel: ServerKernel, 
     output = kernel.execute(f"%gpurun submit train.py --dir {tmp_path}", timeout_s=5)
     for words in ("3.0 GB", "data", ".gitignore"):
         assert words in output.failed
+
+
+def test_local_modules_go_along_without_being_asked_for(
+    server: JupyterServer, kernel: ServerKernel, tmp_path: Path
+) -> None:
+    (tmp_path / "layers").mkdir()
+    (tmp_path / "net_of_ours.py").write_text("from layers import conv\nwidth = conv.width")
+    (tmp_path / "layers" / "__init__.py").write_text("")
+    (tmp_path / "layers" / "conv.py").write_text("width = 7")
+    kernel.execute(f"import sys; sys.path.insert(0, {str(tmp_path)!r})")
+    output = kernel.execute(
+        "%%gpurun --name with-modules\nimport net_of_ours, os\nnet_of_ours.width, sorted(os.listdir())"
+    )
+    assert output.failed == ""
+    assert output.bundles[-1]["text/plain"] == "(7, ['layers', 'net_of_ours.py'])"
+    assert output.text == "with net_of_ours.py, layers/: 3 files (51 B)\n"
+    (tmp_path / "layers" / "conv.py").write_text("width = 8")
+    changed = kernel.execute("%%gpurun\nimport net_of_ours\nnet_of_ours.width")
+    assert changed.bundles[-1]["text/plain"] == "8"
+    plain = kernel.execute("%%gpurun --name without-modules\nimport os\nos.listdir()")
+    assert (plain.text, plain.bundles[-1]["text/plain"]) == ("", "[]")
+    assert "dir" not in server.run("without-modules")["spec"]
+
+
+def test_a_dry_run_submits_nothing(server: JupyterServer, kernel: ServerKernel, tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("print(1)")
+    newest = server.run("last")["id"]
+    for cell in (
+        f"%%gpurun --dry-run --gpu 0 --dir {tmp_path}\nx = 1\nx",
+        f"%gpurun submit train.py --dir {tmp_path} --dry-run --gpu 0",
+    ):
+        output = kernel.execute(cell)
+        assert output.failed == ""
+        for words in ("nothing is submitted", "1 file (8 B)", "1 of them (8 B) new", "a CPU slot", "at once on"):
+            assert words in output.text
+    assert server.run("last")["id"] == newest
+
+
+def test_a_secret_is_refused_and_a_data_set_is_used(
+    server: JupyterServer, kernel: ServerKernel, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text("1,2")
+    (tmp_path / ".env").write_text("KEY=1")
+    for cell in (f"%%gpurun --dir {tmp_path}\n1", f"%gpurun data upload {tmp_path} --name numbers"):
+        refused = kernel.execute(cell)
+        for words in (".env", ".gpurunignore", "`!.env`"):
+            assert words in refused.failed
+    (tmp_path / ".env").unlink()
+    assert "use it with --data numbers" in kernel.execute(f"%gpurun data upload {tmp_path} --name numbers").text
+    assert "numbers" in str(kernel.execute("%gpurun data list").bundles)
+    output = kernel.execute("%%gpurun --data numbers:in\nopen('in/a.csv').read()")
+    assert output.bundles[-1]["text/plain"] == "'1,2'"
 
 
 def test_a_directory_ships_runs_and_streams(server: JupyterServer, kernel: ServerKernel, tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
+import zipfile
 from typing import Any
 
 import httpx
@@ -15,6 +17,7 @@ from gpurun_jupyter.client.http import API, Connection
 from gpurun_jupyter.core.events import Event, encode_line
 from gpurun_jupyter.core.runs import Run
 
+DATA_SET = {"name": "digits", "manifest": "0" * 64, "files": 2, "size_bytes": 10, "uploaded_at": 0.0}
 URL = "http://fake:1/base/"
 
 
@@ -57,6 +60,7 @@ class FakeServer:
         self.cuts = cuts  # so many live connections break before their last frame
         self.refusals: list[httpx.Response | Exception] = []
         self.seen: list[httpx.Request] = []
+        self.blobs: dict[str, bytes] = {}
 
     @property
     def client(self) -> Client:
@@ -80,6 +84,10 @@ class FakeServer:
         path = request.url.path.partition(API)[2]
         if not path:
             return httpx.Response(200, json={"name": "python3"})  # a route of Jupyter itself
+        if path.startswith("blobs/"):
+            return self._answer_blobs(request, path)
+        if path in ("runs", "data") and request.method == "POST" and (lacking := self._lacking(request)):
+            return lacking
         if path == "stream":
             return httpx.Response(200, content=self._stream(request))
         if path == "runs" and "text/event-stream" in request.headers.get("Accept", ""):
@@ -91,9 +99,26 @@ class FakeServer:
             return httpx.Response(200, text="printed\n")
         return self._answer_json(request.method, path)
 
+    def _lacking(self, request: httpx.Request) -> httpx.Response | None:
+        asked = json.loads(request.content)
+        manifest = asked.get("manifest") or asked.get("dir", {}).get("manifest")
+        return None if manifest in {None, *self.blobs} else refused("not_shipped", "The server lacks that.", 409)
+
+    def _answer_blobs(self, request: httpx.Request, path: str) -> httpx.Response:
+        if path == "blobs/missing":
+            return _json({"missing": [one for one in json.loads(request.content)["blobs"] if one not in self.blobs]})
+        if path == "blobs/zip":
+            with zipfile.ZipFile(io.BytesIO(request.content)) as packed:
+                self.blobs |= {name: packed.read(name) for name in packed.namelist()}
+        else:
+            self.blobs[path.partition("/")[2]] = request.content
+        return _json({"kept": 1}, 201)
+
     def _answer_json(self, method: str, path: str) -> httpx.Response:
         if method == "POST" and path in ("runs", "runs/zip"):
             return _json(run_record(name=self.end.name), 201)
+        if path == "data":
+            return _json({"data": []}) if method == "GET" else _json(DATA_SET, 201)
         if path == "runs":
             return _json({"runs": [self.end], "next": None})
         if path == "devices":

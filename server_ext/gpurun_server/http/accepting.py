@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from gpurun_jupyter.core.errors import InvalidRequest, NotShipped
+import asyncio
+
+from gpurun_jupyter.core.data_sets import DATA_LIMITS
+from gpurun_jupyter.core.errors import FileMissing, InvalidRequest, NotShipped
+from gpurun_jupyter.core.manifests import Manifest
 from gpurun_jupyter.core.runs import Run, RunSpec
-from gpurun_server.http.base import GpurunHandler
+from gpurun_server.http.base import GpurunHandler, Parts
 from gpurun_server.http.sse import follow_accepted, wants_stream
 from gpurun_server.queue.accept import accept
 from gpurun_server.queue.agents import offers
+from gpurun_server.queue.devices_wanted import gpus_wanted
 from gpurun_server.queue.listing import run_of
+from gpurun_server.store.blobs import Blobs
+from gpurun_server.store.data_sets import manifest_of
 from gpurun_server.store.database import Writing
 from gpurun_server.store.queries import find, to_run
 
@@ -16,16 +23,15 @@ _LONGEST_KEY = 200
 
 
 async def accept_run(handler: GpurunHandler, spec: RunSpec, rerun_of: str | None = None) -> None:
-    """Queue a run for whoever sent the request, and answer. Raises InvalidRequest and NoSuchDevices.
+    """Queue a run for whoever sent the request, and answer.
 
+    Raises InvalidRequest, NoSuchDevices, and for what it should find NotShipped, BadArchive, FileMissing, DataNotFound.
     Who takes an event stream gets the run's at once, and need not ask for it.
     """
     parts, owner = handler.parts, handler.parts.owner(handler)
     key = handler.request.headers.get("Idempotency-Key")
     if key is not None and not 0 < len(key) <= _LONGEST_KEY:
         raise InvalidRequest(f"An Idempotency-Key has 1 to {_LONGEST_KEY} characters.", "A random UUID does well.")
-    if spec.dir is not None and not parts.home.blob(spec.dir.zip).exists():
-        raise InvalidRequest("The server does not have that zip.", "Send it with POST runs/zip.")
     spec.check()
     if spec.notebook is not None and not parts.home.blob(spec.notebook.digest).exists():
         raise NotShipped("The server lacks the notebook.", "Send it with PUT blobs/DIGEST.")
@@ -33,6 +39,12 @@ async def accept_run(handler: GpurunHandler, spec: RunSpec, rerun_of: str | None
         raise NotShipped(f"The server lacks the value of {lacking[0]!r}.", "Send it with PUT blobs/DIGEST.")
     parts.ensure_agent()
     await parts.hub.first_agent()
+    try:
+        await _check_shipped(parts, spec, owner)
+    except NotShipped:
+        with parts.database.read() as conn:
+            gpus_wanted(spec, offers(conn))  # what could never run is not sent in vain
+        raise
 
     def act(writing: Writing) -> Run:
         run_id = accept(writing, parts.home, spec, owner=owner, key=key, offers=offers(writing.conn), rerun_of=rerun_of)
@@ -45,3 +57,35 @@ async def accept_run(handler: GpurunHandler, spec: RunSpec, rerun_of: str | None
     else:
         with parts.database.read() as conn:
             handler.answer(run_of(conn, parts.ledger, run.id), 201)
+
+
+async def _check_shipped(parts: Parts, spec: RunSpec, owner: str) -> None:
+    """Whether everything that the run will find is here; its data sets get their manifests.
+
+    Raises NotShipped, BadArchive, FileMissing and DataNotFound.
+    """
+    if spec.data:
+        with parts.database.read() as conn:
+            for use in [use for use in spec.data if use.manifest is None]:  # a rerun has the data of its first run
+                use.manifest = manifest_of(conn, owner, use.name)
+    if spec.dir is None and not spec.data:
+        return
+    manifest = await asyncio.get_running_loop().run_in_executor(parts.threads, _shipped, parts.blobs, spec)
+    if manifest is None or spec.dir is None:
+        return
+    entry, paths = spec.dir.entry, {file.path for file in manifest.files}
+    if entry is not None and entry not in paths:
+        raise FileMissing(f"The directory holds no file {entry!r}.", "Name one by its path in there.")
+    if hidden := next((use.place for use in spec.data if _is_taken(use.place, paths)), None):
+        raise InvalidRequest(f"The directory holds something at {hidden!r}.", "Write --data NAME:PATH with another.")
+
+
+def _shipped(blobs: Blobs, spec: RunSpec) -> Manifest | None:
+    for use in spec.data:
+        assert use.manifest is not None  # given above
+        blobs.whole_manifest(use.manifest, DATA_LIMITS)
+    return None if spec.dir is None else blobs.whole_manifest(spec.dir.manifest)
+
+
+def _is_taken(place: str, paths: set[str]) -> bool:
+    return any(path == place or path.startswith(f"{place}/") or place.startswith(f"{path}/") for path in paths)

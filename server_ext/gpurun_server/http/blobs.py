@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from gpurun_jupyter.core.errors import InvalidRequest
-from gpurun_jupyter.core.runs import ValueDigest
+from gpurun_jupyter.core.manifests import Digest
 from gpurun_server.http.base import AUTH_RESOURCE, GpurunHandler, operation
-from gpurun_server.settings import MAX_UPLOAD_BYTES
+from gpurun_server.http.receiving import ReceivingHandler
+from gpurun_server.settings import MAX_BLOB_BYTES, MAX_UPLOAD_BYTES
 from gpurun_server.store.blobs import Upload
+from gpurun_server.store.intake import take_blobs
 
 
 class BlobsAsked(msgspec.Struct, forbid_unknown_fields=True):
     """Digests, each with the size in bytes that it must have, or null."""
 
-    blobs: dict[ValueDigest, Annotated[int, msgspec.Meta(ge=0)] | None]
+    blobs: dict[Digest, Annotated[int, msgspec.Meta(ge=0)] | None]
 
 
 class BlobsMissing(msgspec.Struct):
@@ -43,45 +45,43 @@ class MissingHandler(GpurunHandler):
     @operation("Which of these blobs the server lacks", body=BlobsAsked, answer=BlobsMissing)
     async def post(self) -> None:
         """Ask."""
-        self.answer(BlobsMissing(self.parts.blobs.missing(self.body(BlobsAsked).blobs)))
+        asked, blobs = self.body(BlobsAsked).blobs, self.parts.blobs
+        loop = asyncio.get_running_loop()
+        self.answer(BlobsMissing(await loop.run_in_executor(self.parts.threads, blobs.missing, asked)))
+
+
+class UploadReceiver:
+    """A body that is one file."""
+
+    def __init__(self, upload: Upload) -> None:
+        self.upload = upload
+
+    def feed(self, data: bytes) -> None:
+        """The next piece."""
+        self.upload.write(data)
+
+    def close(self) -> None:
+        """Throw away what was not kept."""
+        self.upload.discard()
+
+
+class _UploadHandler(ReceivingHandler):
+    def make_receiver(self) -> UploadReceiver:
+        return UploadReceiver(self.parts.blobs.upload())
+
+    @property
+    def upload(self) -> Upload:
+        receiver = self.received
+        assert isinstance(receiver, UploadReceiver)
+        return receiver.upload
 
 
 @web.stream_request_body
-class BlobHandler(GpurunHandler):
+class BlobHandler(_UploadHandler):
     """`blobs/{digest}`."""
 
-    _upload: Upload | None = None
-
-    async def prepare(self) -> None:
-        """Refuse strangers before their bytes are taken, then get ready for the bytes."""
-        await super().prepare()
-        if self._finished or self.request.method != "PUT":
-            return
-        if self.current_user is None:
-            raise web.HTTPError(403)
-        self.request.connection.set_max_body_size(MAX_UPLOAD_BYTES)
-        self._upload = self.parts.blobs.upload()
-
-    def data_received(self, chunk: bytes) -> None:
-        """Take a piece."""
-        if self._upload is not None:
-            self._upload.write(chunk)
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Say that the connection ends with a refusal that came before the body was read."""
-        if self._upload is None:
-            self.set_header("Connection", "close")
-        super().write_error(status_code, **kwargs)
-
-    def on_finish(self) -> None:
-        """Leave nothing behind that was not kept."""
-        if self._upload is not None:
-            self._upload.discard()
-
-    def on_connection_close(self) -> None:
-        """The client went away in the middle."""
-        super().on_connection_close()
-        self.on_finish()
+    method = "PUT"
+    max_body_bytes = MAX_BLOB_BYTES
 
     @web.authenticated
     @authorized(action="execute", resource=AUTH_RESOURCE)
@@ -94,11 +94,38 @@ class BlobHandler(GpurunHandler):
     )
     async def put(self, digest: str) -> None:
         """Send."""
-        assert self._upload is not None  # prepare has made it
+        upload = self.upload
         if not re.fullmatch("[0-9a-f]{64}", digest):
             raise InvalidRequest(f"{digest!r} is not a sha256.", "It has 64 digits, 0 to 9 and a to f.")
-        await asyncio.get_running_loop().run_in_executor(self.parts.threads, self._upload.keep, digest)
+        await asyncio.get_running_loop().run_in_executor(self.parts.threads, upload.keep, digest)
         self.answer(BlobsKept(1), 201)
 
 
-default_handlers = [(r"blobs/missing", MissingHandler), (r"blobs/(?P<digest>[^/]+)", BlobHandler)]
+@web.stream_request_body
+class BlobsZipHandler(_UploadHandler):
+    """`blobs/zip`."""
+
+    max_body_bytes = MAX_UPLOAD_BYTES
+
+    @web.authenticated
+    @authorized(action="execute", resource=AUTH_RESOURCE)
+    @operation(
+        "Send several blobs as a zip, each member named by its sha256",
+        body=bytes,
+        body_type="application/zip",
+        answer=BlobsKept,
+        status=201,
+    )
+    async def post(self) -> None:
+        """Send."""
+        upload, blobs = self.upload, self.parts.blobs
+        upload.finish(durable=False)
+        kept = await asyncio.get_running_loop().run_in_executor(self.parts.threads, take_blobs, blobs, upload.path)
+        self.answer(BlobsKept(kept), 201)
+
+
+default_handlers = [
+    (r"blobs/missing", MissingHandler),
+    (r"blobs/zip", BlobsZipHandler),
+    (r"blobs/([^/]+)", BlobHandler),
+]

@@ -100,7 +100,7 @@ def _describe_operation(
             "4XX": _refusals(schema_of),
         },
     }
-    parameters = [_parameter(name) for name in re.findall(r"{(\w+)}", path)]
+    parameters = [_parameter(name, path) for name in re.findall(r"{(\w+)}", path)]
     if op.query:
         parameters += _query_parameters(components[op.query.__name__])
     if parameters:
@@ -118,12 +118,12 @@ def _refusals(schema_of: dict[Any, Any]) -> dict[str, Any]:
     }
 
 
-def _parameter(name: str) -> dict[str, Any]:
+def _parameter(name: str, path: str) -> dict[str, Any]:
     return {
         "name": name,
         "in": "path",
         "required": True,
-        "description": _MEANINGS[name],
+        "description": _MEANINGS["digest" if path.startswith("/blobs") else name],
         "schema": {"type": "string"},
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tornado import web
 
 from gpurun_jupyter.core.errors import RouteMissing
-from gpurun_server.http import blobs, files, live, logs, openapi, outputs, runs, server, sessions, uploads
+from gpurun_server.http import blobs, data, files, live, logs, openapi, outputs, runs, server, sessions, uploads
 from gpurun_server.http.base import GpurunHandler
 
 
@@ -20,11 +20,12 @@ class RouteMissingHandler(GpurunHandler):
         raise RouteMissing(f"There is no {self.request.path}.", "GET gpurun/api/v1/openapi.json lists the routes.")
 
 
-#: The zip route comes before `runs/{id}`: the first that fits is taken.
+#: The zip routes come before `runs/{id}` and `blobs/{id}`: the first that fits is taken.
 ROUTES = [
     *uploads.default_handlers,
-    *runs.default_handlers,
     *blobs.default_handlers,
+    *data.default_handlers,
+    *runs.default_handlers,
     *outputs.default_handlers,
     *logs.default_handlers,
     *files.default_handlers,

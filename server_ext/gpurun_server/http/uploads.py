@@ -14,13 +14,16 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from gpurun_jupyter.core.archives import check, top_folder
-from gpurun_jupyter.core.errors import GpurunError, InvalidRequest, TooLarge
-from gpurun_jupyter.core.runs import Run, RunSpec, ShippedDir
+from gpurun_jupyter.core.errors import InvalidRequest, TooLarge
+from gpurun_jupyter.core.manifests import Entry
+from gpurun_jupyter.core.runs import DataUse, Run, RunSpec, ShippedDir
 from gpurun_jupyter.core.units import format_size
 from gpurun_server.http.accepting import accept_run
-from gpurun_server.http.base import AUTH_RESOURCE, GpurunHandler, checked, operation
+from gpurun_server.http.base import AUTH_RESOURCE, checked, operation
+from gpurun_server.http.receiving import ReceivingHandler
 from gpurun_server.settings import MAX_UPLOAD_BYTES
 from gpurun_server.store.blobs import Blobs, Upload
+from gpurun_server.store.intake import take_project
 
 _LONGEST_FIELD_BYTES = 2**20
 
@@ -105,48 +108,14 @@ class Form:
 
 
 @web.stream_request_body
-class ZipHandler(GpurunHandler):
+class ZipHandler(ReceivingHandler):
     """`runs/zip`."""
 
-    _form: Form | None = None
-    _refusal: GpurunError | None = None
+    max_body_bytes = MAX_UPLOAD_BYTES
 
-    async def prepare(self) -> None:
-        """Refuse strangers before their bytes are taken, then get ready for the bytes."""
-        await super().prepare()
-        if self._finished or self.request.method != "POST":
-            return
-        if self.current_user is None:
-            raise web.HTTPError(403)
-        self.request.connection.set_max_body_size(MAX_UPLOAD_BYTES)
-        try:
-            self._form = Form(self.request.headers.get("Content-Type", ""), self.parts.blobs)
-        except GpurunError as error:  # told when the body is through: a client that is still sending would not hear it
-            self._refusal = error
-
-    def data_received(self, chunk: bytes) -> None:
-        """Take a piece; after a refusal the rest is let go by, so that the client hears why."""
-        if self._form is not None and self._refusal is None:
-            try:
-                self._form.feed(chunk)
-            except GpurunError as error:
-                self._refusal = error
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Say that the connection ends with a refusal that came before the body was read."""
-        if self._form is None and self._refusal is None:
-            self.set_header("Connection", "close")
-        super().write_error(status_code, **kwargs)
-
-    def on_finish(self) -> None:
-        """Leave nothing behind that was not kept."""
-        if self._form is not None:
-            self._form.close()
-
-    def on_connection_close(self) -> None:
-        """The client went away in the middle."""
-        super().on_connection_close()
-        self.on_finish()
+    def make_receiver(self) -> Form:
+        """The form. Raises InvalidRequest."""
+        return Form(self.request.headers.get("Content-Type", ""), self.parts.blobs)
 
     @web.authenticated
     @authorized(action="execute", resource=AUTH_RESOURCE)
@@ -159,10 +128,9 @@ class ZipHandler(GpurunHandler):
     )
     async def post(self) -> None:
         """Submit."""
-        if self._refusal is not None:
-            raise self._refusal
-        form = self._form
-        if form is None or form.upload is None:
+        form = self.received
+        assert isinstance(form, Form)
+        if form.upload is None:
             raise InvalidRequest("The form holds no file.", "Send one, as curl -F file=@project.zip does.")
         with contextlib.closing(form):
             shipped = await asyncio.get_running_loop().run_in_executor(self.parts.threads, _ship, form)
@@ -181,6 +149,8 @@ def _spec(form: Form, shipped: ShippedDir) -> RunSpec:
             values[name] = checked(lambda text=texts[0]: msgspec.json.decode(text))  # type: ignore[misc]
         elif name in ("tags", "after", "outputs"):
             values[name] = texts
+        elif name == "data":
+            values[name] = [DataUse.parse(text) for text in texts]
         elif len(texts) > 1:
             raise InvalidRequest(f"The form has the field {name!r} twice.")
         else:
@@ -198,12 +168,11 @@ def _variable(text: str) -> tuple[str, str]:
 
 
 def _ship(form: Form) -> ShippedDir:
-    """Check and keep the uploaded file. Raises BadArchive and InvalidRequest."""
+    """Check the uploaded file and keep what it holds. Raises BadArchive and InvalidRequest."""
     assert form.upload is not None
-    form.upload.finish()
-    entry = _one(form, "entry")
+    form.upload.finish(durable=False)
     code = _one(form, "code") or _one(form, "notebook")
-    path = form.upload.path
+    entry, path = _one(form, "entry"), form.upload.path
     if not zipfile.is_zipfile(path) and not (form.file_name or "").lower().endswith(".zip"):
         return _ship_one_file(form, entry)
     names = check(path)
@@ -211,7 +180,8 @@ def _ship(form: Form) -> ShippedDir:
         raise InvalidRequest("What in the zip is to be run?", f"Add entry=FILE; it holds {_some(names)}.")
     if entry is not None and top_folder(names, entry) + entry not in names:
         raise InvalidRequest(f"The zip holds no {entry!r}.", f"It holds {_some(names)}.")
-    return ShippedDir(zip=form.upload.keep(), entry=entry, args=form.fields.get("args", []))
+    manifest = form.blobs.keep_manifest(take_project(form.blobs, path, entry))
+    return ShippedDir(manifest=manifest, entry=entry, args=form.fields.get("args", []))
 
 
 def _ship_one_file(form: Form, entry: str | None) -> ShippedDir:
@@ -219,14 +189,9 @@ def _ship_one_file(form: Form, entry: str | None) -> ShippedDir:
     name = PurePosixPath((form.file_name or "").replace("\\", "/")).name
     if not name or (entry is not None and entry != name):
         raise InvalidRequest(f"The file {form.file_name!r} is no zip, and not the entry point.", "Zip the directory.")
-    packed = form.upload.path.with_suffix(".zip")
-    try:
-        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.write(form.upload.path, name)
-        digest = form.blobs.keep_file(packed)
-    finally:
-        packed.unlink(missing_ok=True)
-    return ShippedDir(zip=digest, entry=name if "code" not in form.fields else None, args=form.fields.get("args", []))
+    manifest = form.blobs.keep_manifest([Entry(name, form.upload.keep(), form.upload.size_bytes)])
+    runs_it = "code" not in form.fields
+    return ShippedDir(manifest=manifest, entry=name if runs_it else None, args=form.fields.get("args", []))
 
 
 def _one(form: Form, name: str) -> str | None:

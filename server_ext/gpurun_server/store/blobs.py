@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import secrets
-from collections.abc import Mapping
-from pathlib import Path
+import time
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 
-from gpurun_jupyter.core.errors import WrongDigest
+from gpurun_jupyter.core.archives import DEFAULT_LIMITS, Limits
+from gpurun_jupyter.core.errors import NotShipped, WrongDigest
 from gpurun_jupyter.core.home import Home
+from gpurun_jupyter.core.manifests import Entry, Manifest, decode, encode
+
+#: An upload that grew no more for so long is nobody's, seconds.
+_ABANDONED_S = 86400.0
 
 
 class Upload:
@@ -29,16 +35,18 @@ class Upload:
         self._file.write(data)
         self.size_bytes += len(data)
 
-    def finish(self) -> None:
-        """No more pieces: the file is whole on the disk."""
+    def finish(self, *, durable: bool = True) -> None:
+        """No more pieces: the file is whole, and with `durable` on the disk."""
         if not self._file.closed:
+            os.fchmod(self._file.fileno(), 0o400)
             self._file.flush()
-            os.fsync(self._file.fileno())
+            if durable:
+                os.fsync(self._file.fileno())
             self._file.close()
 
-    def keep(self, digest: str | None = None) -> str:
+    def keep(self, digest: str | None = None, *, durable: bool = True) -> str:
         """Put it in its place; returns its sha256. Raises WrongDigest if another one was announced."""
-        self.finish()
+        self.finish(durable=durable)
         found = self._hash.hexdigest()
         if digest not in (None, found):
             raise WrongDigest(f"The bytes announced as {digest} have the sha256 {found}.", "Send the file again.")
@@ -67,24 +75,56 @@ class Blobs:
     def __init__(self, home: Home) -> None:
         self._home = home
 
+    def tidy(self) -> None:
+        """Remove what servers that were killed had begun to receive."""
+        for path in self._home.blobs.glob(".upload-*"):
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime < time.time() - _ABANDONED_S:
+                    path.unlink()
+
     def upload(self) -> Upload:
         """Begin to receive one."""
         return Upload(self._home)
 
-    def missing(self, blobs: Mapping[str, int | None]) -> list[str]:
-        """Those of the digests, each with its size or None, that are not there."""
-        return [digest for digest, size_bytes in blobs.items() if not self._has(digest, size_bytes)]
+    def keep(self, pieces: Iterable[bytes], digest: str | None = None) -> tuple[str, int]:
+        """Take one in; returns its sha256 and its size. Raises WrongDigest.
 
-    def _has(self, digest: str, size_bytes: int | None) -> bool:
+        It is not forced to the disk, which would take milliseconds for each of thousands: one that a power cut left
+        short has the wrong size, counts as missing, and is sent again.
+        """
+        with self.upload() as upload:
+            for piece in pieces:
+                upload.write(piece)
+            return upload.keep(digest, durable=False), upload.size_bytes
+
+    def has(self, digest: str, size_bytes: int | None = None) -> bool:
+        """Whether the blob is there, and of this size where one is given."""
         try:
-            found = self._home.blob(digest).stat().st_size
+            found = os.stat(f"{self._folder}/{digest[:2]}/{digest}").st_size  # noqa: PTH116 - asked thousands of times
         except FileNotFoundError:
             return False
-        return size_bytes in (None, found)
+        return size_bytes is None or found == size_bytes
 
-    def keep_file(self, path: Path) -> str:
-        """Take a file in; returns its sha256."""
-        with self.upload() as upload, path.open("rb") as file:
-            while data := file.read(2**20):
-                upload.write(data)
-            return upload.keep()
+    def missing(self, blobs: Mapping[str, int | None]) -> list[str]:
+        """Those of the digests, each with its size or None, that are not there."""
+        return [digest for digest, size_bytes in blobs.items() if not self.has(digest, size_bytes)]
+
+    def whole_manifest(self, digest: str, limits: Limits = DEFAULT_LIMITS) -> Manifest:
+        """The manifest with this digest, if all its files are there. Raises NotShipped and BadArchive."""
+        if not self.has(digest):
+            raise NotShipped("The server does not have that manifest.", _SEND)
+        manifest = decode(self._home.blob(digest).read_bytes(), limits)
+        if missing := self.missing({**manifest.blobs()}):
+            raise NotShipped(f"The server lacks {len(missing)} files of that manifest.", _SEND)
+        return manifest
+
+    def keep_manifest(self, files: Iterable[Entry]) -> str:
+        """Take in the manifest of files that are there; returns its sha256."""
+        return self.keep([encode(files)])[0]
+
+    @property
+    def _folder(self) -> str:
+        return str(self._home.blobs)
+
+
+_SEND = "Send what POST blobs/missing names with POST blobs/zip or PUT blobs/DIGEST, then submit again."

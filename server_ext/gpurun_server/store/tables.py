@@ -100,6 +100,18 @@ sessions = sa.Table(
     sa.Column("wish", sa.Text),
 )
 
+#: What the names of data sets mean now.
+data_sets = sa.Table(
+    "data_sets",
+    metadata,
+    sa.Column("owner", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("manifest", sa.Text, nullable=False),
+    sa.Column("files", sa.BigInteger, nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("uploaded_at", sa.Float, nullable=False),
+)
+
 history = sa.Table(
     "history",
     metadata,

@@ -64,17 +64,19 @@ def test_options_reach_the_server(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("1")
     terminal = Terminal(FakeServer())
     options = ["--gpu", "2", "--tag", "x", "--tag", "y", "--timeout", "90s", "--env", "K=v", "--priority", "-3"]
+    options += ["--data", "digits:raw"]
     assert terminal("submit", "a.py", "--dir", str(tmp_path), *options, "--", "--epochs", "3") == 0
-    body = terminal.server.seen[0].content.decode("latin-1")
-    for name, value in [
-        ("gpu", "2"),
-        ("tags", "y"),
-        ("timeout", "90.0"),
-        ("env", "K=v"),
-        ("priority", "-3"),
-        ("args", "3"),
-    ]:
-        assert f'name="{name}"\r\n\r\n{value}\r\n' in body
+    spec = json.loads(terminal.server.seen[-1].content)
+    assert spec["dir"].pop("manifest") in terminal.server.blobs
+    assert spec == {
+        "dir": {"entry": "a.py", "args": ["--epochs", "3"]},
+        "gpu": 2,
+        "tags": ["x", "y"],
+        "timeout": 90.0,
+        "env": {"K": "v"},
+        "priority": -3,
+        "data": [{"name": "digits", "path": "raw"}],
+    }
     assert terminal.out.getvalue() == "run digits queued (id k3f9x2ab)\n"
 
 
@@ -84,7 +86,7 @@ def test_an_entry_may_be_named_from_here(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     terminal = Terminal(FakeServer())
     assert terminal("submit", "project/a.py", "--dir", "project") == 0
-    assert b'name="entry"\r\n\r\na.py' in terminal.server.seen[0].content
+    assert json.loads(terminal.server.seen[-1].content)["dir"]["entry"] == "a.py"
 
 
 def test_lists_are_json_where_asked() -> None:
@@ -94,6 +96,16 @@ def test_lists_are_json_where_asked() -> None:
         assert terminal(*args, "--json") == 0
         found = json.loads(terminal.out.getvalue())
         assert key is None or found[key]
+
+
+def test_data_sets_are_uploaded_and_listed(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("1")
+    terminal = Terminal(FakeServer())
+    assert terminal("data", "upload", str(tmp_path), "--name", "digits") == 0
+    assert terminal.out.getvalue() == "data set digits: 2 files (10 B); use it with --data digits\n"
+    assert terminal("data", "list") == 0
+    assert "You have no data sets" in terminal.out.getvalue()
+    assert terminal("data", "upload", str(tmp_path / "nothing")) == 2
 
 
 def test_tables_are_aligned_and_say_when_they_are_empty() -> None:

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import hashlib
+import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from unit.client_fake import FakeServer, ended, refused, run_record
 
+from gpurun_jupyter.client import ship
 from gpurun_jupyter.client.http import Broken
 from gpurun_jupyter.client.stream import EventsFrame, RunFrame
 from gpurun_jupyter.core.errors import (
@@ -77,23 +81,64 @@ def test_bad_options_are_refused_before_anything_is_sent() -> None:
     assert server.seen == []
 
 
-def test_a_directory_is_sent_as_a_form(tmp_path: Path) -> None:
+def test_only_files_that_the_server_lacks_travel(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text("print(1)")
+    (tmp_path / "same.py").write_text("print(1)")
+    (tmp_path / "big.bin").write_bytes(b"x" * (17 * 2**20))
     server, told = FakeServer(), list[str]()
-    server.client.submit_dir(
-        tmp_path,
-        "train.py",
-        ["--epochs", "3"],
-        tags=["a", "b"],
-        env={"K": "v=w"},
-        wait_for_device=True,
-        tell=told.append,
-    )
-    body = server.seen[0].content.decode("latin-1")
-    for name, value in [("entry", "train.py"), ("args", "--epochs"), ("args", "3"), ("tags", "b"), ("env", "K=v=w")]:
-        assert f'name="{name}"\r\n\r\n{value}\r\n' in body
-    assert 'name="wait_for_device"\r\n\r\ntrue' in body
-    assert told == ["shipping 1 file (8 B)"]
+    options: Any = {"args": ["--epochs", "3"], "tags": ["a"], "env": {"K": "v=w"}, "data": ["digits:raw"]}
+    server.client.submit_dir(tmp_path, "train.py", tell=told.append, **options)
+    assert told == ["shipping 3 files (17.0 MB)", "sending 2 files (17.0 MB) that the server lacks"]
+    big = hashlib.sha256(b"x" * (17 * 2**20)).hexdigest()
+    assert server.paths() == ["POST runs", "POST blobs/missing", f"PUT blobs/{big}", "POST blobs/zip", "POST runs"]
+    spec = json.loads(server.seen[-1].content)
+    assert (spec["tags"], spec["env"], spec["dir"]["args"]) == (["a"], {"K": "v=w"}, ["--epochs", "3"])
+    assert spec["data"] == [{"name": "digits", "path": "raw"}]
+    manifest = json.loads(server.blobs[spec["dir"]["manifest"]])
+    assert [entry[0] for entry in manifest["files"]] == ["big.bin", "same.py", "train.py"]
+    server.seen.clear()
+    server.client.submit_dir(tmp_path, "train.py", tell=told.append)
+    assert server.paths() == ["POST runs"]
+    (tmp_path / "train.py").write_text("print(2)")
+    server.seen.clear()
+    server.client.submit_dir(tmp_path, "train.py", tell=told.append)
+    assert told[-1] == "sending 1 file (8 B) that the server lacks"
+    assert len(server.paths()) == 4
+
+
+def test_a_file_that_changes_while_it_is_shipped_is_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "log.txt").write_text("1")
+    changes = iter(["2", "3"])
+
+    def missing(connection: Any, parcel: ship.Parcel) -> list[str]:
+        if text := next(changes, None):
+            (tmp_path / "log.txt").write_text(text)
+        return found(connection, parcel)
+
+    found = ship.missing
+    monkeypatch.setattr(ship, "missing", missing)
+    server = FakeServer()
+    server.client.submit("1", dir=tmp_path)
+    assert b"3" in server.blobs.values()
+    (tmp_path / "log.txt").write_text("4")
+    changes = iter(["5", "6", "7"])
+    with pytest.raises(InvalidRequest, match="change while they are being shipped"):
+        server.client.submit("1", dir=tmp_path)
+
+
+def test_a_data_set_is_sent_once(tmp_path: Path) -> None:
+    (tmp_path / "digits").mkdir()
+    (tmp_path / "digits" / "a.csv").write_text("1")
+    (tmp_path / "digits" / ".gitignore").write_text("*.csv")
+    server = FakeServer()
+    assert server.client.upload_data(tmp_path / "digits").name == "digits"
+    assert json.loads(server.seen[-1].content)["name"] == "digits"
+    assert b"1" in server.blobs.values()
+    server.seen.clear()
+    server.client.upload_data(tmp_path / "digits", "other")
+    assert server.paths() == ["POST data"]
 
 
 def test_a_zip_is_sent_as_it_is_and_names_its_own_entry(tmp_path: Path) -> None:

@@ -1,19 +1,13 @@
 from __future__ import annotations
 
-import os
 import stat
-import tempfile
 import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
 
-from gpurun_jupyter.core.archives import Limits, check, top_folder, unpack
+from gpurun_jupyter.core.archives import Limits, check, top_folder
 from gpurun_jupyter.core.errors import BadArchive
-
-segment = st.sampled_from(["a", "b", "..", ".", "", "c.py", "\\", "C:", "ü"])
 
 
 def write_zip(path: Path, members: dict[str, str], links: dict[str, str] | None = None) -> Path:
@@ -27,43 +21,10 @@ def write_zip(path: Path, members: dict[str, str], links: dict[str, str] | None 
     return path
 
 
-@given(name=st.lists(segment, min_size=1, max_size=4).map("/".join), target=st.none() | st.lists(segment).map("/".join))
-def test_whatever_is_unpacked_stays_inside(name: str, target: str | None) -> None:
-    assume(name)
-    with tempfile.TemporaryDirectory() as folder:
-        into = Path(folder, "outer", "into")
-        try:
-            packed = write_zip(
-                Path(folder, "it.zip"), {} if target else {name: "x"}, {name: target} if target else None
-            )
-            unpack(packed, into)
-        except BadArchive:
-            assert not into.exists()
-        else:
-            assert list(into.parent.iterdir()) == [into]
-        for link in (path for path in into.rglob("*") if path.is_symlink()):
-            assert Path(os.path.realpath(link)).is_relative_to(os.path.realpath(into))
-
-
 def test_a_link_that_steps_out_through_another_is_refused(tmp_path: Path) -> None:
     packed = write_zip(tmp_path / "it.zip", {}, {"d/e/b": "../..", "through": "d/e/b/../secret"})
     with pytest.raises(BadArchive, match="points out of it"):
         check(packed)
-
-
-def test_a_link_inside_the_tree_is_kept(tmp_path: Path) -> None:
-    packed = write_zip(tmp_path / "it.zip", {"data/one.txt": "1"}, {"latest": "data/one.txt"})
-    unpack(packed, tmp_path / "into")
-    assert (tmp_path / "into" / "latest").read_text() == "1"
-
-
-def test_an_executable_stays_one(tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "it.zip", "w") as archive:
-        member = zipfile.ZipInfo("tool")
-        member.external_attr = (stat.S_IFREG | 0o755) << 16
-        archive.writestr(member, "#!/bin/sh\n")
-    unpack(tmp_path / "it.zip", tmp_path / "into")
-    assert (tmp_path / "into" / "tool").stat().st_mode & stat.S_IXUSR
 
 
 @pytest.mark.parametrize(
