@@ -17,6 +17,9 @@ from gpurun_jupyter.core.home import AttemptFolder, Home
 #: What belongs to the Jupyter server that happened to start the agent.
 _NOT_PASSED_ON = ("JPY_", "JUPYTER_TOKEN", "JUPYTERHUB_", "GPURUN_")
 
+#: What an environment without gpurun finds of it.
+_FOR_RUNS = ("__init__.py", "report", "values")
+
 #: What a process reads only when it starts: a run that sets one of these gets processes of its own.
 _READ_AT_START = (
     *("PYTHON", "LD_", "GLIBC_", "MALLOC_", "LC_", "LANG", "TZ", "HOME", "TMP", "XDG_"),
@@ -67,18 +70,19 @@ def _session_mark(folder: AttemptFolder, grant: Grant) -> dict[str, str]:
 
 
 def report_path(home: Home) -> Path:
-    """A folder for PYTHONPATH that holds only `gpurun_jupyter/__init__.py` and `report`, made where it is missing.
+    """A folder for PYTHONPATH that holds only `gpurun_jupyter/__init__.py`, `report` and `values`, made if missing.
 
-    An environment that has not installed gpurun imports `report` through it; one that has finds everything else as
+    An environment that has not installed gpurun imports these through it; one that has finds everything else as
     before, because the package's path is extended by what lies elsewhere.
     """
     ours = Path(gpurun_jupyter.__file__).parent
-    folder = home.report / hashlib.sha256(os.fsencode(ours)).hexdigest()[:16]  # agents of several installations
+    marks = f"{os.fspath(ours)} {_FOR_RUNS}"  # agents of several installations, and of several versions
+    folder = home.report / hashlib.sha256(os.fsencode(marks)).hexdigest()[:16]
     if not folder.exists():
         beside = folder.with_name(f".{folder.name}.{os.getpid()}")
         package = beside / "gpurun_jupyter"
         package.mkdir(parents=True)
-        for name in ("__init__.py", "report"):
+        for name in _FOR_RUNS:
             (package / name).symlink_to(ours / name)
         with contextlib.suppress(OSError):  # another runner was quicker
             beside.rename(folder)

@@ -103,7 +103,7 @@ async def _carry_out(folder: AttemptFolder, kernel: OwnKernel) -> int:
 def _wants_fork(grant: Grant) -> bool:
     """Whether a fork of this process is what the run asks for."""
     own = grant.spec.kernel is None or is_own(grant.spec.kernel or DEFAULT_KERNEL)
-    return grant.spec.kind == "cell" and own and may_be_forked(grant)
+    return grant.spec.in_kernel and own and may_be_forked(grant)
 
 
 def _be_seen_as(arguments: list[str]) -> None:

@@ -5,20 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from gpurun_jupyter.agent.displays import event_of
 from gpurun_jupyter.agent.environment import run_environment
-from gpurun_jupyter.agent.kernels import Kernel, SpecKernel, nobody
+from gpurun_jupyter.agent.kernels import Kernel, Reply, SpecKernel, nobody
 from gpurun_jupyter.agent.output import OutputSink
-from gpurun_jupyter.core import events
-from gpurun_jupyter.core.events import End
+from gpurun_jupyter.agent.requests import Request
+from gpurun_jupyter.agent.variables import Variables
+from gpurun_jupyter.agent.widget_bars import WidgetBars
+from gpurun_jupyter.core.errors import OutputMissing
+from gpurun_jupyter.core.events import End, Error, Event
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
-
-#: A dead kernel's last messages still arrive.
-LAST_MESSAGES_S = 0.5
-
-#: A kernel that says it is busy, and then not that it runs the code, is taken to run it after so long, seconds.
-BEGINS_S = 0.2
 
 DEFAULT_KERNEL = "python3"
 
@@ -31,21 +29,22 @@ class KernelRun:
         self._grant = grant
         self._sink = sink
         self._kernel = kernel or SpecKernel(grant.spec.kernel or DEFAULT_KERNEL)
-        self._request = ""
+        self._variables = Variables(folder, grant)
+        self._bars = WidgetBars()
+        self._request: Request | None = None
         self._unwanted = asyncio.Event()
-        self._begun = asyncio.Event()
-        self._idle = asyncio.Event()
         self._end = End(outcome=Outcome.SUCCEEDED, reason=Reason.COMPLETED)
 
     async def run(self) -> End:
         """Have a kernel, run the code, and end the kernel unless it is a session's.
 
-        Raises GpurunError if it does not start.
+        Raises GpurunError if it does not start, or the run's variables are not in it.
         """
+        self._variables.check(self._grant.spec.kernel or DEFAULT_KERNEL)
         try:
             await self._start()
-            if not self._unwanted.is_set():
-                await self._execute()
+            self._kernel.listener = self._listen
+            await self._carry_out()
         finally:
             self._kernel.listener = nobody
             if self._grant.session is None:
@@ -58,8 +57,8 @@ class KernelRun:
         A kernel that has not begun to run the code would take no notice: until then the interrupt is held back.
         """
         self._unwanted.set()
-        if self._request:
-            await self._begun.wait()
+        if self._request is not None:
+            await self._request.begun.wait()
             await self._kernel.interrupt()
 
     def kill(self) -> None:
@@ -82,62 +81,76 @@ class KernelRun:
         else:
             await starting
 
-    async def _execute(self) -> None:
-        self._kernel.listener = self._listen
-        self._request = self._kernel.execute(self._grant.spec.code or "")
-        idle, died = asyncio.create_task(self._idle.wait()), asyncio.create_task(self._kernel.dead())
-        await asyncio.wait({idle, died}, return_when=asyncio.FIRST_COMPLETED)
-        if not idle.done():
-            await asyncio.wait({idle}, timeout=LAST_MESSAGES_S)
-        if not idle.done():
-            code = died.result()
-            message = "The kernel died while it ran the cell" + _by_signal(code)
-            self._end = End(outcome=Outcome.FAILED, reason=Reason.KERNEL_DIED, exit_code=code, message=message)
-        idle.cancel()
-        died.cancel()
+    @property
+    def _goes_on(self) -> bool:
+        return self._end.outcome is Outcome.SUCCEEDED and not self._unwanted.is_set()
+
+    async def _carry_out(self) -> None:
+        """Bring the variables in, run the code, take the variables out."""
+        await self._execute(self._variables.bringing_in(), silent=True)
+        if self._goes_on:
+            self._variables.brought_in()
+        await self._run_code()
+        await self._execute(self._variables.taking_out(), silent=True)
+        if self._goes_on:
+            self._keep_outputs()
+
+    async def _run_code(self) -> None:
+        await self._execute(self._grant.spec.code)
+
+    async def _execute(self, code: str | None, *, silent: bool = False) -> None:
+        """Run a piece of code, if there is one and all went well before it."""
+        if code is None or not self._goes_on:
+            return
+        self._request = Request(self._kernel, code, silent=silent)
+        if not await self._request.done():
+            exit_code = self._request.exit_code
+            message = "The kernel died while it ran the cell" + _by_signal(exit_code)
+            self._end = End(outcome=Outcome.FAILED, reason=Reason.KERNEL_DIED, exit_code=exit_code, message=message)
+        elif self._end.outcome is Outcome.SUCCEEDED:
+            self._take_reply(await self._kernel.reply(self._request.id))
+
+    def _take_reply(self, reply: Reply | None) -> None:
+        """Some errors are only answered and not shown, such as that of a magic that there is not."""
+        if reply is None or reply.status == "ok":
+            return
+        if reply.status != "error":
+            self._end = _failed(Error(name="Error", value="The kernel did not run the cell.", traceback=[]))
+            return
+        error = Error(name=reply.ename or "Error", value=reply.evalue, traceback=reply.traceback)
+        if error.traceback:
+            self._sink.event(error)
+        self._end = _failed(error)
+
+    def _keep_outputs(self) -> None:
+        try:
+            for output in self._variables.taken_out():
+                self._sink.event(output)
+        except OutputMissing as error:
+            self._end = End(outcome=Outcome.FAILED, reason=Reason.OUTPUT_MISSING, message=str(error)[:1000])
 
     def _listen(self, kind: str, request: str, content: dict[str, Any]) -> None:
-        if request != self._request:
+        if self._request is None or request != self._request.id:
             return
+        self._request.take(kind, content)
         if kind == "stream":
             self._sink.text(content["name"], content["text"])
-        elif kind == "execute_input":
-            self._begun.set()
-        elif kind == "status":
-            self._take_status(content["execution_state"])
-        elif (event := _event_of(kind, content)) is not None:
+        for event in self._events_of(kind, content):
             self._sink.event(event)
-        if kind == "error":
-            self._end = _failed(content)
+            if isinstance(event, Error):
+                self._end = _failed(event)
 
-    def _take_status(self, state: str) -> None:
-        if state == "busy":
-            asyncio.get_running_loop().call_later(BEGINS_S, self._begun.set)
-        elif state == "idle":
-            self._begun.set()
-            self._idle.set()
-
-
-def _event_of(kind: str, content: dict[str, Any]) -> events.Event | None:
-    """The event that an output message of the Jupyter protocol stands for; None for the others."""
-    if kind in ("display_data", "update_display_data"):
-        return events.Display(
-            data=content["data"],
-            metadata=content["metadata"],
-            display_id=content.get("transient", {}).get("display_id"),
-            update=kind == "update_display_data",
-        )
-    if kind == "execute_result":
-        return events.Result(data=content["data"], metadata=content["metadata"])
-    if kind == "error":
-        return events.Error(name=content["ename"], value=content["evalue"], traceback=content["traceback"])
-    if kind == "clear_output":
-        return events.Clear(wait=content["wait"])
-    return None
+    def _events_of(self, kind: str, content: dict[str, Any]) -> list[Event]:
+        if kind.startswith("comm_"):
+            return [*self._bars.take(kind, content)]
+        if kind == "display_data" and (bars := [*self._bars.show(content["data"])]):
+            return [*bars]  # drawn by us, not by a widget
+        event = event_of(kind, content)
+        return [] if event is None else [event]
 
 
-def _failed(content: dict[str, Any]) -> End:
-    message = f"{content['ename']}: {content['evalue']}".removesuffix(": ")
+def _failed(error: Error) -> End:
+    message = f"{error.name}: {error.value}".removesuffix(": ")
     return End(outcome=Outcome.FAILED, reason=Reason.EXCEPTION, message=message[:1000])
 
 

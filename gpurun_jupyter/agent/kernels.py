@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import queue
 import signal
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import msgspec
 from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.manager import AsyncKernelManager
 
@@ -20,8 +22,20 @@ START_S = 120.0
 #: What a kernel that is told to leave has for its exit handlers and its open files.
 LEAVE_S = 5.0
 
+#: A kernel answers a request before it says that it is idle; on the way the two may change places.
+REPLY_S = 1.0
+
 #: Takes the kernel's output messages: type, the id of the request that caused it, content.
 Listener = Callable[[str, str, dict[str, Any]], None]
+
+
+class Reply(msgspec.Struct):
+    """What a kernel answers to a request: `ok`, `error` with what was raised, or that it did not run the code."""
+
+    status: str = ""
+    ename: str = ""
+    evalue: str = ""
+    traceback: list[str] = []
 
 
 class Kernel(Protocol):
@@ -39,8 +53,11 @@ class Kernel(Protocol):
         Raises GpurunError if there is no such kernel.
         """
 
-    def execute(self, code: str) -> str:
-        """Begin to run code; returns the id of the request, whose messages go to the listener."""
+    def execute(self, code: str, *, silent: bool = False) -> str:
+        """Begin to run code; returns the id of the request, whose messages go to the listener. `silent`: of ours."""
+
+    async def reply(self, request: str) -> Reply | None:
+        """The kernel's answer to a request that it is done with; None where it gives none in time."""
 
     async def interrupt(self) -> None:
         """Interrupt the code, as a notebook's stop button does."""
@@ -92,10 +109,20 @@ class SpecKernel:
         self._reading = asyncio.create_task(self._read())
         return None
 
-    def execute(self, code: str) -> str:
+    def execute(self, code: str, *, silent: bool = False) -> str:
         """Send the request."""
         assert self._client is not None
-        return str(self._client.execute(code, allow_stdin=False, store_history=False))
+        return str(self._client.execute(code, silent=silent, allow_stdin=False, store_history=False))
+
+    async def reply(self, request: str) -> Reply | None:
+        """Look through what has come on the shell channel."""
+        assert self._client is not None
+        with contextlib.suppress(queue.Empty, msgspec.ValidationError):
+            while True:
+                message = await self._client.get_shell_msg(timeout=REPLY_S)
+                if message["parent_header"].get("msg_id") == request:
+                    return msgspec.convert(message["content"], Reply)
+        return None
 
     async def interrupt(self) -> None:
         """As the kernelspec says: by signal or by message.

@@ -46,6 +46,11 @@ class OutputSink:
         self._say_what_waits()
         self._log.write(event)
 
+    def flush(self) -> None:
+        """Write what has gathered, so that the log's file is what was said so far."""
+        self._write(self._decoder.flush())
+        self._log.flush()
+
     def close(self) -> None:
         """Write what the decoder still holds back: there is no more to come."""
         if self._quiet is not None:

@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import tempfile
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,15 @@ from jupyter_client.session import Session
 from gpurun_jupyter.agent.fork_messages import MESSAGE_BYTES
 from gpurun_jupyter.agent.forked_app import HandOver, be_kernel
 from gpurun_jupyter.agent.forking import fork
-from gpurun_jupyter.agent.kernels import LEAVE_S, START_S, Listener, nobody
+from gpurun_jupyter.agent.kernels import LEAVE_S, REPLY_S, START_S, Listener, Reply, nobody
 from gpurun_jupyter.agent.processes import gone
 from gpurun_jupyter.core.errors import GpurunError
 from gpurun_jupyter.core.processes import Identity
 
 #: How often the kernel is asked for a sign of life until the subscription to its output has reached it, seconds.
 _PROBE_S = 0.05
+#: How often a reply is looked for that is late, seconds.
+_LOOK_S = 0.001
 #: Messages read in one go: others in the event loop get their turn.
 _AT_ONCE = 100
 #: So many messages may wait here, each of 64 KiB at most; the kernel's end, which has no limit, keeps the others.
@@ -115,10 +118,24 @@ class OwnKernel:
         await self._say(HandOver(env, cwd))
         await self._answer()
 
-    def execute(self, code: str) -> str:
+    def execute(self, code: str, *, silent: bool = False) -> str:
         """Send the request."""
-        content = {"code": code, "silent": False, "store_history": False, "user_expressions": {}}
+        content = {"code": code, "silent": silent, "store_history": False, "user_expressions": {}}
         return self._send("execute_request", content | {"allow_stdin": False, "stop_on_error": True})
+
+    async def reply(self, request: str) -> Reply | None:
+        """Look through what has come on the shell channel."""
+        give_up = time.monotonic() + REPLY_S
+        while time.monotonic() < give_up:
+            try:
+                frames = self._shell.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                await asyncio.sleep(_LOOK_S)
+                continue
+            at = frames.index(_DELIMITER)
+            if _header.decode(frames[at + 3]).msg_id == request:
+                return msgspec.json.decode(frames[at + 5], type=Reply)
+        return None
 
     async def interrupt(self) -> None:
         """SIGINT to the kernel and what it started in its group; the request wakes one that awaits something."""

@@ -49,7 +49,7 @@ def judged(end: End, evidence: Evidence) -> End:
     """The same end with the reason told more exactly, where the evidence allows."""
     if evidence.log_failure is not None:
         return _unwritten(end, evidence.log_failure)
-    if end.outcome is not Outcome.FAILED or end.reason is Reason.START_FAILED:
+    if end.outcome is not Outcome.FAILED or end.reason in (Reason.START_FAILED, Reason.OUTPUT_MISSING):
         return end
     said = last_error(evidence.tail)
     if _CUDA_OOM.search(said):

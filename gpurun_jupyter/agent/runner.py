@@ -156,7 +156,11 @@ async def _carried_out(
 
 
 def _execution_for(grant: Grant, kernel: Kernel | None) -> Callable[[AttemptFolder, Grant, OutputSink], Execution]:
-    """A kernel for a cell, a process for an entry point. Imported here: a process needs no ZMQ."""
+    """A kernel for a cell or a notebook, a process for an entry point. Imported here: a process needs no ZMQ."""
+    if grant.spec.kind == "notebook":
+        from gpurun_jupyter.agent.notebook_run import NotebookRun
+
+        return partial(NotebookRun, kernel=kernel)
     if grant.spec.kind == "cell":
         from gpurun_jupyter.agent.kernel_run import KernelRun
 

@@ -93,7 +93,7 @@ class Starter:
         """A process that is there and waits: the session's holder, a spare, a runner that has carried out others."""
         if (holder := self._sessions.hand_over(folder, grant)) is not None:
             return launching.Child(None, holder, waited=True)
-        if grant.spec.kind != "cell":
+        if not grant.spec.in_kernel:
             spare = _handed_to(self._idle, folder)
             return None if spare is None else launching.Child(None, spare.identity, spare.channel, waited=True)
         own = grant.spec.kernel is None or grant.spec.kernel in self._fork_parent.kernels
@@ -104,7 +104,7 @@ class Starter:
 
     async def _forked(self, folder: AttemptFolder, grant: Grant) -> launching.Child | None:
         """A fork; that of an entry point, which is a process of its own, may carry out others after it."""
-        if grant.spec.kind == "cell":
+        if grant.spec.in_kernel:
             pid = await self._fork_parent.fork("runner", str(folder.path))
             return None if pid is None else launching.Child(None, identity_of(pid))
         here, there = _channel()

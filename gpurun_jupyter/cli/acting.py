@@ -61,7 +61,7 @@ def submit(
         to.screen.text(f"run {run.name} {words.how(run.record)} (id {run.id})\n")
     else:
         to.screen.say(f"run {run.name} (id {run.id})")
-        _watch(to, run, as_json)
+        watch(to, run, as_json)
 
 
 @click.command()
@@ -119,7 +119,7 @@ def rerun(to: Invocation, run: str, changes: tuple[str, ...], waits: bool, as_js
     """Run RUN again, as it was or with some options changed."""
     again = to.client.get(run).rerun(**_changed(changes))
     if waits:
-        _watch(to, again, as_json)
+        watch(to, again, as_json)
     elif as_json:
         to.screen.json(again.record)
     else:
@@ -190,7 +190,7 @@ def _place_in(directory: Path, entry: str) -> str:
     return PurePosixPath(Path(entry).as_posix()).as_posix()
 
 
-def _watch(to: Invocation, run: Run, as_json: bool) -> None:
+def watch(to: Invocation, run: Run, as_json: bool) -> None:
     """Show the run to its end or, for programs, wait for it in silence; then exit as it ended."""
     if as_json:
         to.screen.json(run.wait().record)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gpurun_jupyter.cli import acting, overviews, verbs
+from gpurun_jupyter.cli import acting, notebooks, overviews, results, verbs
 from gpurun_jupyter.cli.completion import completion
 from gpurun_jupyter.cli.data import data
 from gpurun_jupyter.cli.decode import decode
@@ -28,11 +28,14 @@ def gpurun() -> None:
 
 for _verb in (
     acting.submit,
+    notebooks.notebook,
+    notebooks.export,
     verbs.status,
     verbs.runs,
     verbs.logs,
     verbs.attach,
     verbs.wait,
+    results.result,
     acting.cancel,
     acting.start,
     acting.priority,

@@ -29,7 +29,8 @@ def _duration(_: click.Context, parameter: click.Parameter, text: str | None) ->
         raise click.BadParameter(str(error), param=parameter) from error
 
 
-def _size(_: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
+def size(_: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
+    """The callback of an option that is a size."""
     try:
         return None if text is None else parse_size_bytes(text)
     except InvalidRequest as error:
@@ -52,7 +53,7 @@ _OPTIONS = (
     ),
     click.option(
         "--gpu-mem",
-        callback=_size,
+        callback=size,
         metavar="10G",
         help="Memory wanted on each GPU; runs that say so may share one.",
     ),

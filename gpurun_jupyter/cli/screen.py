@@ -36,6 +36,9 @@ class Screen(Protocol):
     def tables(self, tables: list[Table]) -> None:
         """Tables below one another."""
 
+    def values(self, values: dict[str, Any]) -> None:
+        """Variables that a run left: a notebook takes them."""
+
     def json(self, value: Any) -> None:
         """The same for a machine."""
 

@@ -49,6 +49,9 @@ class TerminalScreen:
         for table in tables:
             self._table(table, margin)
 
+    def values(self, values: dict[str, Any]) -> None:
+        """Nothing: a terminal has no variables."""
+
     def json(self, value: Any) -> None:
         """Indented JSON, to stdout."""
         text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 import msgspec
 
-from gpurun_jupyter.client import discovery, ship
+from gpurun_jupyter.client import ship
 from gpurun_jupyter.client.collect import Shipment, collect, single
+from gpurun_jupyter.client.connecting import connected
 from gpurun_jupyter.client.entries import chosen
 from gpurun_jupyter.client.http import UPLOAD_TIMEOUT, Connection, Params
 from gpurun_jupyter.client.options import RunOptions, form_of, spec_of
@@ -20,7 +21,6 @@ from gpurun_jupyter.client.runs import Run
 from gpurun_jupyter.client.stream import Accepted
 from gpurun_jupyter.core.data_sets import DataSet
 from gpurun_jupyter.core.devices import Agent
-from gpurun_jupyter.core.errors import GpurunError, ServerUnreachable
 from gpurun_jupyter.core.lifecycle import Outcome, State
 from gpurun_jupyter.core.runs import Run as RunRecord
 from gpurun_jupyter.core.runs import RunSpec, ShippedDir
@@ -42,7 +42,7 @@ class Client:
     def __init__(
         self, url: str | None = None, token: str | None = None, *, connection: Connection | None = None
     ) -> None:
-        self._connection = connection or _connected(url, token)
+        self._connection = connection or connected(url, token)
 
     def __repr__(self) -> str:
         return f"<Client {self.url}>"
@@ -66,6 +66,7 @@ class Client:
         self,
         code: str,
         *,
+        inputs: Mapping[str, Any] | None = None,
         dir: Path | str | None = None,  # noqa: A002 - the word of the magic and of HTTP
         modules: Shipment | None = None,
         tell: Callable[[str], None] | None = None,
@@ -74,10 +75,15 @@ class Client:
     ) -> Run:
         """Queue a cell; `dir` is shipped, the cell runs inside it, and `tell` hears of it. `modules`: see imports.py.
 
+        `inputs` are variables that the cell finds; `run.result()` gives those that `outputs=["y"]` names.
         `live`: the answer stays open as the run's live connection, for the first call of `run.live()`.
         Raises InvalidRequest, NoSuchDevices, FileMissing, SecretsFound and TooLarge.
         """
         spec = spec_of(options, code=code)
+        if inputs:
+            from gpurun_jupyter.client import values
+
+            values.ship(self._connection, inputs, spec)
         if dir is not None:
             return self._ship(collect(dir), spec, None, (), tell, live=live)
         if modules is not None:
@@ -110,9 +116,37 @@ class Client:
         parcel = ship.pack(shipment)
         return parcel.amount_of(ship.missing(self._connection, parcel))
 
-    def run(self, code: str, *, dir: Path | str | None = None, **options: Unpack[RunOptions]) -> Run:  # noqa: A002
+    def submit_notebook(
+        self,
+        path: Path | str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        dir: Path | str | None = None,  # noqa: A002
+        tell: Callable[[str], None] | None = None,
+        **options: Unpack[RunOptions],
+    ) -> Run:
+        """Queue a notebook, in the kernel that it names; `dir` is shipped, and the notebook runs inside it.
+
+        `parameters` go after the cell with the tag `parameters`. The executed notebook is the run's executed.ipynb.
+        Raises InvalidRequest, NoSuchDevices, FileMissing and TooLarge.
+        """
+        from gpurun_jupyter.client import notebooks
+
+        spec = notebooks.ship(self._connection, path, parameters or {}, options)
+        if dir is not None:
+            return self._ship(collect(dir), spec, None, (), tell)
+        return self._submit(spec, live=False)
+
+    def run(
+        self,
+        code: str,
+        *,
+        inputs: Mapping[str, Any] | None = None,
+        dir: Path | str | None = None,  # noqa: A002
+        **options: Unpack[RunOptions],
+    ) -> Run:
         """Submit a cell and wait for it. Raises RunFailed, with the remote traceback, if it fails."""
-        run = self.submit(code, dir=dir, **options).wait()
+        run = self.submit(code, inputs=inputs, dir=dir, **options).wait()
         if failed := run.failure():
             raise failed
         return run
@@ -262,26 +296,3 @@ def _say(tell: Callable[[str], None] | None, sentences: Sequence[str]) -> None:
 
 def _new_key() -> str:
     return str(uuid.uuid4())
-
-
-def _connected(url: str | None, token: str | None) -> Connection:
-    address = discovery.named(url, token)
-    return Connection(address) if address else _first_that_answers(token)
-
-
-def _first_that_answers(token: str | None) -> Connection:
-    """A connection to the first running server that has gpurun. Raises ServerUnreachable."""
-    refused: GpurunError | None = None
-    for address in discovery.running(token):
-        connection = Connection(address)
-        try:
-            connection.get("status", dict[str, Any])
-        except GpurunError as error:
-            refused = refused or error
-            connection.close()
-        else:
-            return connection
-    raise refused or ServerUnreachable(
-        "No Jupyter server of yours is running.",
-        "Start one with `jupyter lab`, or name one by GPURUN_URL and GPURUN_TOKEN.",
-    )

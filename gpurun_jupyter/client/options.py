@@ -21,6 +21,9 @@ class RunOptions(TypedDict, total=False):
     device: pin to a device, HOST:INDEX or its id; on: an agent or a label of agents.
     session: a named warm kernel that keeps its variables and devices between runs.
     kernel: kernelspec, for code; by default the agent's own Python.
+    outputs: variables of the cell that `run.result()` gives, also in another kernel, days later.
+    pickle: let variables that no safe format takes be pickled, in both directions.
+    values_limit: how much the variables may have in all, bytes or text such as "2G"; 512 MB by default.
     timeout: seconds, or text such as "2h".
     priority: higher starts earlier; 0 by default.
     retries: attempts after the first, should it fail; after: runs that must have succeeded first.
@@ -43,6 +46,9 @@ class RunOptions(TypedDict, total=False):
     retries: int
     after: list[str]
     env: dict[str, str]
+    outputs: list[str]
+    pickle: bool
+    values_limit: int | str | None
     data: list[str]
     hold: bool
     wait_for_device: bool
@@ -63,7 +69,9 @@ def form_of(spec: RunSpec) -> dict[str, str | list[str]]:
     """The options as the fields of a form: lists are repeated, NAME=value for each variable."""
     fields: dict[str, str | list[str]] = {}
     for key, value in msgspec.to_builtins(spec).items():
-        if key == "data":
+        if key == "notebook":
+            fields[key] = msgspec.json.encode(value).decode()
+        elif key == "data":
             fields[key] = [f"{use.name}:{use.path or ''}" for use in spec.data]
         elif isinstance(value, dict):
             fields[key] = [f"{name}={text}" for name, text in value.items()]

@@ -19,6 +19,7 @@ from gpurun_jupyter.core.runs import RunProgress
 
 if TYPE_CHECKING:
     from gpurun_jupyter.client.http import Connection, Params
+    from gpurun_jupyter.core.values import Output
     from gpurun_jupyter.notebook.widget import RunWidget
 
 
@@ -91,6 +92,26 @@ class Run:
         """Block until the run has finished, however it did. Raises TimeoutError after `timeout` s."""
         wait_for([self], timeout)
         return self
+
+    def result(self, timeout: float | None = None, *, pickle: bool = False) -> dict[str, Any]:
+        """Wait for the run and return the variables that it was asked for (`outputs`, in a cell `--out`), by name.
+
+        `pickle`: read what was pickled, which runs code that the run may have put there.
+        Raises RunFailed with the remote traceback, InvalidRequest for what cannot be read, and TimeoutError.
+        """
+        from gpurun_jupyter.client import values
+
+        if self.state is not State.FINISHED:
+            self.wait(timeout)
+        if failed := self.failure():
+            raise failed
+        return values.fetch(self._connection, self._route(), pickle=pickle)
+
+    def outputs(self) -> dict[str, Output]:
+        """What is known of those variables: type, size in bytes, sha256. Empty until the run has succeeded."""
+        from gpurun_jupyter.client import values
+
+        return values.outputs(self._connection, self._route())
 
     def cancel(self, kill: bool = False) -> Run:
         """Interrupt the run; `kill`, or asking again, ends it. Raises WrongState if it has finished."""

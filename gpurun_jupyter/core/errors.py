@@ -94,10 +94,17 @@ class WrongDigest(GpurunError):
 
 
 class NotShipped(GpurunError):
-    """Raised when the server lacks a manifest, or a file of it: the client sends what is missing and asks again."""
+    """Raised when the server lacks a blob that a run needs: the client sends what is missing and asks again."""
 
     code = "not_shipped"
     status = 409
+
+
+class OutputMissing(GpurunError):
+    """Raised when a run has no variable of this name to give."""
+
+    code = "output_missing"
+    status = 404
 
 
 class SecretsFound(GpurunError):

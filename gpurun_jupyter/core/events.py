@@ -54,6 +54,15 @@ class Display(Event, tag="display"):
     update: bool = False
 
 
+class Cell(Event, tag="cell"):
+    """A notebook's code cell begins: `number` of `total` (from 1), `index` among all of its cells (from 0)."""
+
+    number: int
+    total: int
+    index: int
+    code: str
+
+
 class Result(Event, tag="result"):
     """The value of a cell's last expression, as a mime bundle."""
 
@@ -114,6 +123,16 @@ class Checkpoint(Event, tag="checkpoint"):
     values: dict[str, float] = {}
 
 
+class Artifact(Event, tag="artifact"):
+    """Something that the run left: a variable, or a file at `path` in its working directory. `size` is bytes."""
+
+    digest: str
+    size: int
+    path: str | None = None
+    variable: str | None = None
+    type: str = ""
+
+
 class Meta(Event, tag="meta"):
     """Facts about the run that another tool announced, such as an MLflow run id."""
 
@@ -129,7 +148,22 @@ class End(Event, tag="end"):
     message: str = ""
 
 
-AnyEvent = Start | Output | Clear | Display | Result | Error | Progress | Metric | Sample | Checkpoint | Meta | End
+AnyEvent = (
+    Start
+    | Output
+    | Clear
+    | Cell
+    | Display
+    | Result
+    | Error
+    | Progress
+    | Metric
+    | Sample
+    | Checkpoint
+    | Artifact
+    | Meta
+    | End
+)
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)

@@ -5,7 +5,7 @@ GPURUN_HOME/
   sessions/
   runs/<run id>/run.json
   runs/<run id>/attempts/<n>/grant.json events.jsonl runner.json runner.log stop.json exit.json lock report
-                             reserve work/ checkpoints/
+                             reserve work/ checkpoints/ inputs.json outputs.json outputs/
 """
 
 from __future__ import annotations
@@ -105,6 +105,9 @@ class AttemptFolder:
         self.exit = self.path / "exit.json"
         self.lock = self.path / "lock"  # held by the runner for its whole life
         self.report = self.path / "report"  # FIFO that gpurun_jupyter.report writes to
+        self.inputs_answer = self.path / "inputs.json"  # the kernel's word that the variables are in
+        self.outputs = self.path / "outputs"  # the values of variables: 0, 1, ...
+        self.outputs_answer = self.path / "outputs.json"  # which is which, and the sha256 of each
         self.reserve = self.path / "reserve"  # room on the disk for the runner's last words
         self.work = self.path / "work"  # the workspace: current directory of the run
         self.checkpoints = self.path / "checkpoints"

@@ -48,6 +48,7 @@ class Reason(str, Enum):
     TIMEOUT = "timeout"  # ran longer than its --timeout
     CANCELLED_BY = "cancelled_by"  # somebody stopped it; the run's message says who
     KERNEL_DIED = "kernel_died"  # the Jupyter kernel ended in the middle of the cell
+    OUTPUT_MISSING = "output_missing"  # a variable that was asked for was not defined, or could not be kept
     RUNNER_KILLED = "runner_killed"  # the runner is gone without an exit record
     DEVICES_TAKEN = "devices_taken"  # somebody else was quicker on this machine; the run goes back to the queue
     PREDECESSOR_FAILED = "predecessor_failed"  # a run that it was to come after did not succeed

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from keyword import iskeyword
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -16,6 +17,9 @@ from gpurun_jupyter.core.units import parse_duration_s, parse_size_bytes
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f/\\]+$")]
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
+#: How much the variables of a run may have in all, in each direction, unless told otherwise.
+VALUES_LIMIT_BYTES = 512 * 2**20
+
 #: The notebook, the client and the command line refuse a directory whose files sum up to more, unless told otherwise.
 SIZE_GUARD_BYTES = 2**30
 
@@ -26,6 +30,20 @@ class ShippedDir(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True)
     manifest: Digest
     entry: str | None = None
     args: list[str] = []
+
+
+class ShippedNotebook(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """A notebook that was shipped: the sha256 of its .ipynb file, its name, and the values of its parameters."""
+
+    digest: Digest
+    name: Name = "notebook.ipynb"
+    parameters: dict[str, Any] = {}
+
+    def check(self) -> None:
+        """Raises InvalidRequest for parameters that are no variables."""
+        bad = [name for name in self.parameters if not name.isidentifier() or iskeyword(name)]
+        if bad:
+            raise InvalidRequest(f"{bad[0]!r} cannot be the name of a parameter.", "Write NAME=value.")
 
 
 class DataUse(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -58,6 +76,7 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
 
     code: str | None = None
     dir: ShippedDir | None = None
+    notebook: ShippedNotebook | None = None
     gpu: Annotated[int, msgspec.Meta(ge=0, le=1024)] | None = None  # None: one where any agent has one, else a CPU slot
     gpu_mem: Annotated[int, msgspec.Meta(ge=1)] | str | None = None  # on each GPU, bytes or "10G"; None: all of it
     device: Name | None = None  # pin: HOST:INDEX or a device's id
@@ -72,14 +91,23 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
     retries: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0  # attempts after the first, should it fail
     after: list[Name] = []  # runs that must have finished first
     env: dict[str, str] = {}
+    inputs: dict[str, Digest] = {}  # variables that are there in the cell, each by its blob
+    outputs: list[str] = []  # variables of the cell that are kept, for who asks for the result
+    pickle: bool = False  # where no safe format takes a variable, in both directions
+    values_limit: Annotated[int, msgspec.Meta(ge=0)] | str | None = None  # of all outputs; bytes or "2G"
     data: list[DataUse] = []
     wait_for_device: bool = False
     hold: bool = False  # create it, but queue it only when it is started
 
     @property
-    def kind(self) -> Literal["cell", "dir"]:
-        """`cell` for code that runs in a kernel, `dir` for an entry point that runs as a process."""
-        return "cell" if self.code is not None else "dir"
+    def kind(self) -> Literal["cell", "dir", "notebook"]:
+        """`cell` and `notebook` for what runs in a kernel, `dir` for an entry point that runs as a process."""
+        return "cell" if self.code is not None else "dir" if self.notebook is None else "notebook"
+
+    @property
+    def in_kernel(self) -> bool:
+        """Whether it runs in a kernel."""
+        return self.kind != "dir"
 
     @property
     def timeout_s(self) -> float | None:
@@ -91,17 +119,27 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
         """The memory wanted on each GPU in bytes; None for all of it. Raises InvalidRequest."""
         return None if self.gpu_mem is None else parse_size_bytes(self.gpu_mem)
 
+    @property
+    def values_limit_bytes(self) -> int:
+        """How many bytes the outputs may have in all. Raises InvalidRequest."""
+        return VALUES_LIMIT_BYTES if self.values_limit is None else parse_size_bytes(self.values_limit)
+
     def check(self) -> None:
         """What the types cannot say. Raises InvalidRequest."""
-        if self.code is None and self.dir is None:
-            raise InvalidRequest("There is nothing to run.", 'Give "code", or a directory with an entry point.')
+        if self.code is None and self.dir is None and self.notebook is None:
+            raise InvalidRequest("There is nothing to run.", 'Give "code", a notebook, or a directory with an entry.')
+        if self.notebook is not None:
+            self.notebook.check()
+            if self.code is not None:
+                raise InvalidRequest("A run is a cell or a notebook, not both.", "Submit two runs.")
         if self.code is not None and not self.code.strip():
             raise InvalidRequest("The cell is empty.", "Write the code to run below %%gpurun.")
         if self.dir is not None:
             self._check_entry(self.dir)
         self._check_data()
-        if self.session is not None and self.code is None:
+        if self.session is not None and not self.in_kernel:
             raise InvalidRequest("A session runs cells, not directories.", "Leave --session out, or send a cell.")
+        self._check_variables()
         assert self.timeout_s != 0  # these parse their texts
         assert self.gpu_mem_bytes != 0
         bad = [key for key in self.env if not _ENV_NAME.fullmatch(key)]
@@ -110,9 +148,22 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
                 f"{bad[0] if bad else 'a value'!r} cannot be an environment variable.", "Use NAME=value."
             )
 
+    def _check_variables(self) -> None:
+        names = [*self.inputs, *self.outputs]
+        if names and not self.in_kernel:
+            raise InvalidRequest("Only cells have variables; an entry point has arguments and files.", "Send a cell.")
+        bad = [name for name in names if not name.isidentifier() or iskeyword(name)]
+        if bad:
+            raise InvalidRequest(f"{bad[0]!r} cannot be the name of a variable.", "Name Python variables.")
+        if len(set(self.outputs)) < len(self.outputs):
+            raise InvalidRequest("An output is named twice.", "Name each once.")
+        assert self.values_limit_bytes >= 0  # parses its text
+
     def _check_entry(self, shipped: ShippedDir) -> None:
-        if (shipped.entry is None) == (self.code is None):
-            raise InvalidRequest("A directory runs an entry point or a cell.", 'Give either "entry" or "code".')
+        if (shipped.entry is None) != self.in_kernel:
+            raise InvalidRequest(
+                "A directory runs an entry point, a cell or a notebook.", 'Give "entry", "code" or "notebook".'
+            )
         path = PurePosixPath(shipped.entry or ".")
         if path.is_absolute() or ".." in path.parts or "\0" in (shipped.entry or ""):
             raise InvalidRequest(
@@ -182,7 +233,7 @@ class Run(msgspec.Struct, kw_only=True):
     name: str
     project: str
     owner: str
-    kind: Literal["cell", "dir"]
+    kind: Literal["cell", "dir", "notebook"]
     state: State
     outcome: Outcome | None
     reason: Reason | None

@@ -14,11 +14,13 @@ from gpurun_jupyter.cli.screen import Invocation
 from gpurun_jupyter.client import imports
 from gpurun_jupyter.client.collect import collect
 from gpurun_jupyter.core.errors import InvalidRequest
-from gpurun_jupyter.notebook import kernelspec, screens
+from gpurun_jupyter.notebook import kernelspec, screens, variables
+from gpurun_jupyter.notebook.variables import variable_options
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @run_options
+@variable_options
 @click.option("--detach", is_flag=True, help="Return at once; the view under the cell stays live.")
 def options_of_cell(**options: Any) -> dict[str, Any]:
     """Run this cell as a run of gpurun: queued, on a GPU if there is one, with its output live below.
@@ -37,16 +39,23 @@ def run_cell(shell: Any, to: Invocation, line: str, code: str) -> Any:
     if "kernel" not in chosen and (found := kernelspec.of_this_notebook(shell, to.client)):
         chosen["kernel"] = found
     directory, detach = options["directory"], options["detach"]
+    wanted = variables.of_options(options)
+    chosen.update(wanted.options)
+    inputs = variables.named(shell, wanted.inputs)
     modules = imports.local_modules(code) if directory is None else None
     if options["dry_run"]:
         return show_plan(to, _lines(code), modules if directory is None else collect(directory), chosen)
     if modules:
         to.screen.say(imports.told(modules))
-    run = to.client.submit(code, dir=directory, modules=modules, tell=to.screen.say, live=not detach, **chosen)
+    run = to.client.submit(
+        code, inputs=inputs, dir=directory, modules=modules, tell=to.screen.say, live=not detach, **chosen
+    )
     if detach:
         screens.show_detached(to.screen, run)
         return None
-    return screens.show_waiting(to.screen, run)
+    value = screens.show_waiting(to.screen, run)
+    variables.take(shell, run, wanted)
+    return value
 
 
 def run_line(to: Invocation, line: str) -> None:

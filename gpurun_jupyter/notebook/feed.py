@@ -12,7 +12,7 @@ from gpurun_jupyter.cli.follow import View, follow
 from gpurun_jupyter.cli.tail import Tail
 from gpurun_jupyter.client import Run
 from gpurun_jupyter.core.errors import FileMissing, GpurunError
-from gpurun_jupyter.core.events import AnyEvent, Output
+from gpurun_jupyter.core.events import AnyEvent, Clear, Display, Output
 from gpurun_jupyter.core.lifecycle import State
 from gpurun_jupyter.notebook.bundle import summary, text_of
 from gpurun_jupyter.notebook.facts import Facts
@@ -34,6 +34,7 @@ class WidgetFeed:
         self.facts = Facts()
         self.widget = widget
         self._changed: set[str] = set()
+        self._clear_next = False
         self._drawn_at = 0.0
 
     def run(self, record: RunRecord) -> None:
@@ -43,11 +44,21 @@ class WidgetFeed:
 
     def event(self, event: AnyEvent) -> None:
         """The run did this."""
+        new = isinstance(event, Output) or (isinstance(event, Display) and not event.update)
+        if isinstance(event, Clear) or (self._clear_next and new):
+            self._clear(event)
         if isinstance(event, Output):
             self.tail.add(event.text)
             self._changed.add("output")
         elif self.facts.take(event):
             self._changed |= {"run", "facts"}
+
+    def _clear(self, event: AnyEvent) -> None:
+        """Forget the text now or, as was asked for, when something new comes."""
+        self._clear_next = isinstance(event, Clear) and event.wait
+        if not self._clear_next:
+            self.tail = Tail()
+            self._changed.add("output")
 
     def note(self, text: str) -> None:
         """What the widget says of the connection; the extension's view has its own."""

@@ -17,8 +17,9 @@ from gpurun_jupyter.cli.terminal import TerminalScreen
 from gpurun_jupyter.core.events import START_OF_LOG
 from gpurun_jupyter.core.lifecycle import Outcome
 from gpurun_jupyter.notebook.bundle import table_html
+from gpurun_jupyter.notebook.displays import drawable
 from gpurun_jupyter.notebook.faults import cell_failed
-from gpurun_jupyter.notebook.view import NotebookView, RunValue, drawable, leave_in_the_cell
+from gpurun_jupyter.notebook.view import NotebookView, RunValue, leave_in_the_cell
 
 if TYPE_CHECKING:
     from gpurun_jupyter.client import Run
@@ -69,6 +70,10 @@ class NotebookScreen:
             "text/plain": "\n".join("\n".join(line for line in lines if line) for lines in rows),
         }
         self.shell.display_pub.publish(data=data)
+
+    def values(self, values: dict[str, Any]) -> None:
+        """They become variables of the notebook."""
+        self.shell.push(values)
 
     def json(self, value: Any) -> None:
         """Indented JSON as text."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from gpurun_jupyter.core.events import AnyEvent, Display, Error, Result
+from gpurun_jupyter.core.events import AnyEvent, Clear, Display, Error, Output, Result
 from gpurun_jupyter.notebook.bundle import WIDGET_MIME, run_bundle, summary
+from gpurun_jupyter.notebook.displays import CellDisplays, drawable
 from gpurun_jupyter.notebook.feed import WidgetFeed, in_a_thread
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class NotebookView:
         self._published: int | None = 0 if waits else None
         self._display_id = f"gpurun-{run.id}-{uuid.uuid4().hex[:8]}"
         self._feed = WidgetFeed(run.record, _widget_of(run))
+        self._displays = CellDisplays(shell.display_pub, self._display_id)
         self._publish(update=False, with_widget=True)
 
     def run(self, record: RunRecord) -> None:
@@ -38,8 +40,12 @@ class NotebookView:
         self._feed.event(event)
         if self._published is None:
             return
-        if isinstance(event, Display):
-            self._display(event)
+        if isinstance(event, Output):
+            self._displays.printed()
+        elif isinstance(event, Clear):
+            self._displays.clear(event.wait)
+        elif isinstance(event, Display):
+            self._displays.show(event)
             self._published += not event.update
         elif isinstance(event, Result):
             self.value = event
@@ -76,13 +82,6 @@ class NotebookView:
         transient = {"display_id": self._display_id}
         self._publisher.publish(data=data, metadata=metadata, transient=transient, update=update)
 
-    def _display(self, event: Display) -> None:
-        """A display of the run as one of the cell; its id is made the run's own, so that no other is updated."""
-        named = {"display_id": f"{self._display_id}-{event.display_id}"} if event.display_id else {}
-        self._publisher.publish(
-            data=drawable(event.data), metadata=event.metadata, transient=named, update=event.update
-        )
-
 
 def leave_in_the_cell(shell: Any, run: Run) -> None:
     """Show the run without waiting for it; a thread keeps the view up to date."""
@@ -101,12 +100,6 @@ class RunValue:
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         return drawable(self._result.data), self._result.metadata
-
-
-def drawable(data: dict[str, Any]) -> dict[str, Any]:
-    """Without a view of a widget that lives in the run's kernel, where something else can be drawn."""
-    rest = {mime: value for mime, value in data.items() if mime != WIDGET_MIME}
-    return rest or data
 
 
 def _widget_of(run: Run) -> Any:

@@ -35,7 +35,7 @@ export interface Run {
   name: string;
   project: string;
   owner: string;
-  kind: 'cell' | 'dir';
+  kind: 'cell' | 'dir' | 'notebook';
   state: State;
   outcome: Outcome | null;
   reason: string | null;

@@ -33,6 +33,10 @@ async def accept_run(handler: GpurunHandler, spec: RunSpec, rerun_of: str | None
     if key is not None and not 0 < len(key) <= _LONGEST_KEY:
         raise InvalidRequest(f"An Idempotency-Key has 1 to {_LONGEST_KEY} characters.", "A random UUID does well.")
     spec.check()
+    if spec.notebook is not None and not parts.home.blob(spec.notebook.digest).exists():
+        raise NotShipped("The server lacks the notebook.", "Send it with PUT blobs/DIGEST.")
+    if lacking := [name for name, digest in spec.inputs.items() if not parts.home.blob(digest).exists()]:
+        raise NotShipped(f"The server lacks the value of {lacking[0]!r}.", "Send it with PUT blobs/DIGEST.")
     parts.ensure_agent()
     await parts.hub.first_agent()
     try:

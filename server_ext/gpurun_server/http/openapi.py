@@ -15,6 +15,14 @@ from gpurun_server import __version__
 from gpurun_server.http.base import GpurunHandler, Operation, operation
 
 _SCHEMAS = "#/components/schemas/{name}"
+#: A part of a route that changes, with its name where it is not the run's.
+_GROUP = re.compile(r"\((?:\?P<(\w+)>)?[^)]*\)")
+_MEANINGS = {
+    "id": "an id, a unique prefix of one, a name, or `last`",
+    "digest": "the sha256 of the bytes, in hexadecimal",
+    "name": "a variable",
+    "path": "a file's place, with slashes",
+}
 _METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -77,8 +85,8 @@ def describe(routes: Sequence[tuple[str, type]]) -> dict[str, Any]:
 
 
 def _path(pattern: str) -> str:
-    names = iter(("{id}", "{path}"))
-    return "/" + re.sub(r"\([^)]*\)", lambda _: next(names), pattern).replace("\\", "")
+    names = iter(("id", "path"))
+    return "/" + _GROUP.sub(lambda group: f"{{{group[1] or next(names)}}}", pattern).replace("\\", "")
 
 
 def _describe_operation(
@@ -92,10 +100,7 @@ def _describe_operation(
             "4XX": _refusals(schema_of),
         },
     }
-    parameters = [_id_parameter(path)] if "{id}" in path else []
-    if "{path}" in path:
-        schema = {"type": "string"}
-        parameters.append({"name": "path", "in": "path", "required": True, "schema": schema})
+    parameters = [_parameter(name, path) for name in re.findall(r"{(\w+)}", path)]
     if op.query:
         parameters += _query_parameters(components[op.query.__name__])
     if parameters:
@@ -113,14 +118,12 @@ def _refusals(schema_of: dict[Any, Any]) -> dict[str, Any]:
     }
 
 
-def _id_parameter(path: str) -> dict[str, Any]:
-    of_run = "an id, a unique prefix of one, a name, or `last`"
-    meaning = "the sha256 of its bytes" if path.startswith("/blobs") else of_run
+def _parameter(name: str, path: str) -> dict[str, Any]:
     return {
-        "name": "id",
+        "name": name,
         "in": "path",
         "required": True,
-        "description": meaning,
+        "description": _MEANINGS["digest" if path.startswith("/blobs") else name],
         "schema": {"type": "string"},
     }
 

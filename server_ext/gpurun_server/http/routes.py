@@ -5,7 +5,7 @@ from __future__ import annotations
 from tornado import web
 
 from gpurun_jupyter.core.errors import RouteMissing
-from gpurun_server.http import blobs, data, files, live, logs, openapi, runs, server, sessions, uploads
+from gpurun_server.http import blobs, data, files, live, logs, openapi, outputs, runs, server, sessions, uploads
 from gpurun_server.http.base import GpurunHandler
 
 
@@ -26,6 +26,7 @@ ROUTES = [
     *blobs.default_handlers,
     *data.default_handlers,
     *runs.default_handlers,
+    *outputs.default_handlers,
     *logs.default_handlers,
     *files.default_handlers,
     *server.default_handlers,

@@ -143,9 +143,11 @@ def _spec(form: Form, shipped: ShippedDir) -> RunSpec:
     for name, texts in form.fields.items():
         if name in ("entry", "args"):
             continue
-        if name == "env":
+        if name in ("env", "inputs"):
             values[name] = dict(_variable(text) for text in texts)
-        elif name in ("tags", "after"):
+        elif name == "notebook":
+            values[name] = checked(lambda text=texts[0]: msgspec.json.decode(text))  # type: ignore[misc]
+        elif name in ("tags", "after", "outputs"):
             values[name] = texts
         elif name == "data":
             values[name] = [DataUse.parse(text) for text in texts]
@@ -169,7 +171,8 @@ def _ship(form: Form) -> ShippedDir:
     """Check the uploaded file and keep what it holds. Raises BadArchive and InvalidRequest."""
     assert form.upload is not None
     form.upload.finish(durable=False)
-    entry, code, path = _one(form, "entry"), _one(form, "code"), form.upload.path
+    code = _one(form, "code") or _one(form, "notebook")
+    entry, path = _one(form, "entry"), form.upload.path
     if not zipfile.is_zipfile(path) and not (form.file_name or "").lower().endswith(".zip"):
         return _ship_one_file(form, entry)
     names = check(path)

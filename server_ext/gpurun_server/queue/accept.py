@@ -104,7 +104,8 @@ def _predecessors(conn: sa.Connection, spec: RunSpec) -> list[str]:
 
 
 def _default_name(conn: sa.Connection, spec: RunSpec) -> str:
-    stem = PurePosixPath(spec.dir.entry).stem if spec.dir and spec.dir.entry else spec.kind
+    file = spec.notebook.name if spec.notebook else spec.dir.entry if spec.dir else None
+    stem = PurePosixPath(file).stem if file else spec.kind
     number = (conn.scalar(_NEWEST) or 0) + 1
     return f"{stem[:90]}-{number}"
 

@@ -1,0 +1,116 @@
+"""Progress bars that are widgets, as tqdm.auto and tqdm.notebook draw them in a kernel, and ipywidgets' own.
+
+No front end is connected to the kernel of a run, so a widget would stay as it was at first. But all that a widget is
+travels through the kernel's output channel as messages (comms): here they become bars of the run. So nothing has to be
+set or patched in the user's environment, and code that draws such bars needs no change.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from gpurun_jupyter.core.events import Progress
+from gpurun_jupyter.progress import tqdm
+from gpurun_jupyter.progress.readings import Reading, short_label
+
+WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
+
+_BARS = ("FloatProgressModel", "IntProgressModel")
+_COUNTER = re.compile(r"\d+(?:\.\d+)?")
+_REFERENCE = "IPY_MODEL_"
+#: What tqdm writes instead of spaces.
+_FIGURE_SPACE = "\u2007"
+
+
+class _Named(NamedTuple):
+    """How a bar is known: numbers do not count in its name, so that the bar of each epoch is one."""
+
+    name: str
+    parent: str | None
+
+
+class WidgetBars:
+    """The widgets of one attempt, as far as bars are concerned."""
+
+    def __init__(self) -> None:
+        self._states: dict[str, dict[str, Any]] = {}
+        self._box_of: dict[str, str] = {}  # the box that a widget stands in
+        self._shown: dict[str, _Named] = {}
+        self._open: list[str] = []  # bars that are not at their end, outermost first
+
+    def take(self, kind: str, content: dict[str, Any]) -> Iterator[Progress]:
+        """A message of a comm; yields the state of the bar that it belongs to, once that is shown."""
+        model, data = content.get("comm_id", ""), content.get("data", {})
+        state = data.get("state") if isinstance(data, dict) else None
+        if kind == "comm_open" and content.get("target_name") == "jupyter.widget":
+            self._states[model] = {}
+        if kind == "comm_close":
+            self._end(self._bar_at(model))
+        elif model in self._states and isinstance(state, dict):
+            self._states[model].update(state)
+            for child in state.get("children", ()):
+                self._box_of[str(child).removeprefix(_REFERENCE)] = model
+            bar = self._bar_at(model)
+            if bar in self._shown and {"value", "max", "description"} & state.keys():
+                yield self._progress(bar)
+
+    def show(self, data: dict[str, Any]) -> Iterator[Progress]:
+        """A displayed mime bundle; yields the bar that it is the widget of, or the box of."""
+        view = data.get(WIDGET_MIME)
+        bar = self._bar_at(str(view.get("model_id"))) if isinstance(view, dict) else None
+        if bar is None:
+            return
+        if bar not in self._shown:
+            outer = self._shown[self._open[-1]].name if self._open else None
+            label = _COUNTER.sub("#", self._read(bar).label)
+            self._shown[bar] = _Named(f"w{len(self._open) + 1}:{label}", outer)
+            self._open.append(bar)
+        yield self._progress(bar)
+
+    def _end(self, bar: str | None) -> None:
+        if bar in self._open:
+            self._open.remove(bar)
+
+    def _bar_at(self, model: str) -> str | None:
+        """The bar that this widget is, holds, or stands beside."""
+        if self._states.get(model, {}).get("_model_name") in _BARS:
+            return model
+        members = self._members(model) or self._members(self._box_of.get(model, ""))
+        return next((member for member in members if self._states.get(member, {}).get("_model_name") in _BARS), None)
+
+    def _members(self, box: str) -> list[str]:
+        children = self._states.get(box, {}).get("children", ())
+        return [str(child).removeprefix(_REFERENCE) for child in children]
+
+    def _progress(self, bar: str) -> Progress:
+        reading, named = self._read(bar), self._shown[bar]
+        if reading.complete:
+            self._end(bar)
+        return Progress(
+            id=named.name,
+            parent=named.parent,
+            label=reading.label,
+            done=reading.done,
+            total=reading.total,
+            rate=reading.rate,
+            left_s=reading.left_s,
+        )
+
+    def _read(self, bar: str) -> Reading:
+        """The bar by the text around it, which knows rates and units, and by its value, which is never late."""
+        state, texts = self._states[bar], self._texts(bar)
+        start, end = float(state.get("min") or 0), float(state.get("max") or 0)
+        done, total = float(state.get("value") or 0) - start, end - start or None
+        if len(texts) == 2 and (reading := tqdm.read("|###|".join(texts))) is not None:
+            return reading._replace(done=done) if reading.total == total else reading
+        label = short_label(str(state.get("description") or (texts[0] if texts else "")))
+        return Reading(label, done, total, None, None, {}, 0, True)
+
+    def _texts(self, bar: str) -> list[str]:
+        """The texts beside the bar, as read by people."""
+        beside = [member for member in self._members(self._box_of.get(bar, "")) if member != bar]
+        values = [str(self._states.get(member, {}).get("value", "")) for member in beside]
+        return [html.unescape(value).replace(_FIGURE_SPACE, " ") for value in values]

@@ -1,0 +1,88 @@
+"""The verbs of notebooks: run one, write any run as one."""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gpurun_jupyter.cli import words
+from gpurun_jupyter.cli.acting import watch
+from gpurun_jupyter.cli.completion import RUN
+from gpurun_jupyter.cli.options import given, run_options
+from gpurun_jupyter.cli.plan import show_plan
+from gpurun_jupyter.cli.screen import Invocation
+from gpurun_jupyter.cli.verbs import as_json
+from gpurun_jupyter.core.errors import InvalidRequest
+
+
+def _parameters(_: click.Context, parameter: click.Parameter, pairs: tuple[str, ...]) -> dict[str, Any]:
+    for pair in pairs:
+        if "=" not in pair:
+            raise click.BadParameter(f"{pair!r} says no value: write NAME=value.", param=parameter)
+    return {name: value_of(text) for name, text in (pair.split("=", 1) for pair in pairs)}
+
+
+def value_of(text: str) -> Any:
+    """What a parameter is meant to be: JSON or a Python literal, else the text itself."""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            value = read(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            continue
+        if isinstance(value, str | int | float | bool | list | dict | None):
+            return value
+    return text
+
+
+@click.command()
+@click.argument("file")
+@click.option(
+    "-p", "--parameter", "parameters", callback=_parameters, multiple=True, metavar="K=V", help="A parameter's value."
+)
+@run_options
+@click.option("--wait/--detach", "waits", help="Show it live to its end, or leave it to the queue (the default).")
+@as_json
+@click.pass_obj
+def notebook(
+    to: Invocation, /, file: str, parameters: dict[str, Any], waits: bool, as_json: bool, **options: Any
+) -> None:
+    """Queue the notebook FILE: its code cells run one after another in one kernel, up to the first that fails.
+
+    Parameters go after the cell with the tag `parameters`. The executed notebook is the run's file executed.ipynb.
+    """
+    if options["dry_run"]:
+        from gpurun_jupyter.client.collect import collect
+
+        directory = options["directory"]
+        show_plan(to, f"notebook {file}", collect(directory) if directory else None, given(options))
+        return
+    run = to.client.submit_notebook(
+        file, parameters, dir=options["directory"], tell=None if as_json else to.screen.say, **given(options)
+    )
+    if as_json and not waits:
+        to.screen.json(run.record)
+    elif not waits:
+        to.screen.text(f"run {run.name} {words.how(run.record)} (id {run.id})\n")
+    else:
+        watch(to, run, as_json)
+
+
+@click.command()
+@click.argument("run", type=RUN)
+@click.option("-o", "--output", metavar="FILE", help="Where to write it; default: the run's name in this directory.")
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
+@click.pass_obj
+def export(to: Invocation, run: str, output: str | None, force: bool) -> None:
+    """Write RUN, a cell, a notebook or a script, as a notebook: code, outputs, parameters."""
+    from gpurun_jupyter.client import notebooks
+
+    found = to.client.get(run)
+    path = Path(output or f"{found.name}.ipynb").expanduser()
+    if path.exists() and not force:
+        raise InvalidRequest(f"There is a file {path} already.", "Name another with -o, or say --force.")
+    notebooks.write(notebooks.as_notebook(found), path)
+    to.screen.text(f"{path}\n")
