@@ -1,5 +1,5 @@
 /** The JupyterLab side of gpurun: which plugins there are, and what each is given. The work is done in the other files. */
-import { ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ILabShell, ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
@@ -43,12 +43,19 @@ const output: JupyterFrontEndPlugin<void> = {
   description: 'The live view of a run in the output of a cell.',
   autoStart: true,
   requires: [IRunServer, IRenderMimeRegistry],
-  optional: [ITranslator],
-  activate: (app: JupyterFrontEnd, server: IRunServer, registry: IRenderMimeRegistry, translator: ITranslator | null) =>
+  optional: [ITranslator, ILabShell],
+  activate: (
+    app: JupyterFrontEnd,
+    server: IRunServer,
+    registry: IRenderMimeRegistry,
+    translator: ITranslator | null,
+    lab: ILabShell | null
+  ) =>
     addRunRenderer(registry, {
       server,
       trans: load(translator),
-      openRun: id => void app.commands.execute(Commands.openRun, { run: id })
+      // Notebook 7 has one page and no room for another: there the view itself grows.
+      openRun: lab ? id => void app.commands.execute(Commands.openRun, { run: id }) : undefined
     })
 };
 

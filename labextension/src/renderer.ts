@@ -15,7 +15,8 @@ export const RUN_MIME_TYPE = 'application/vnd.gpurun.run+json';
 const RANK = -20;
 
 export interface RendererOptions extends FollowOptions {
-  openRun: (id: string) => void;
+  /** Shows the whole output elsewhere; without it the view grows. */
+  openRun?: (id: string) => void;
 }
 
 class RunRenderer extends Widget implements IRenderMime.IRenderer {
@@ -36,8 +37,10 @@ class RunRenderer extends Widget implements IRenderMime.IRenderer {
     if (this.shown?.id !== id) {
       this.shown?.view.dispose();
       this.node.textContent = '';
-      const onOpen = () => this.options.openRun(id);
-      this.shown = { id, view: followRun(this.node, id, { ...this.options, onOpen }) };
+      const { openRun, server } = this.options;
+      const onOpen = openRun && (() => openRun(id));
+      const logUrl = openRun ? undefined : server.api.logUrl(id);
+      this.shown = { id, view: followRun(this.node, id, { ...this.options, onOpen, logUrl }) };
     }
     if (typeof published === 'number') {
       this.shown.view.setPublished(published);
