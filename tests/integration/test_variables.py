@@ -7,7 +7,9 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -233,3 +235,15 @@ def test_a_cancelled_run_has_no_result(server: JupyterServer, client: Client) ->
     run.cancel()
     with pytest.raises(RunFailed, match="cancelled"):
         run.result()
+
+
+def test_the_example_runs(kernel: ServerKernel) -> None:
+    example = nbformat.read(Path(__file__).parents[2] / "examples" / "02-variables.ipynb", as_version=4)
+    printed = ""
+    for cell in (cell for cell in example.cells if cell.cell_type == "code"):
+        output = kernel.execute(cell.source)
+        assert output.failed == "", output
+        printed += output.text
+    assert printed.count("alpha") == 3
+    assert printed.count("best") == 1
+    assert output.bundles[-1]["text/plain"] == "100.0"
