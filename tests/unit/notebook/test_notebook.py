@@ -100,12 +100,16 @@ def test_a_huge_directory_is_refused_in_a_sentence(shell: SimpleNamespace, tmp_p
         magics(shell, FakeServer()).cell(f"--dir {tmp_path}", "1")
 
 
-def test_a_detached_cell_returns_at_once(shell: SimpleNamespace) -> None:
-    server = FakeServer()
+def test_a_detached_cell_returns_at_once_and_is_followed_by_a_thread(shell: SimpleNamespace) -> None:
+    server = FakeServer(events=[Result(data={"text/plain": "42"})])
     assert magics(shell, server).cell("--detach", "1") is None
-    assert [request.url.path for request in server.seen] == ["/base/api/kernels/abc", "/base/gpurun/api/v1/runs"]
-    assert b'"kernel":"python3"' in server.seen[-1].content
-    assert len(shell.display_pub.published) == 1
+    assert [request.url.path for request in server.seen[:2]] == ["/base/api/kernels/abc", "/base/gpurun/api/v1/runs"]
+    assert b'"kernel":"python3"' in server.seen[1].content
+    wait_until(lambda: len(shell.display_pub.published) == 2)
+    first, last = shell.display_pub.published
+    assert (first.update, last.update) == (False, True)
+    assert last.data[bundle.RUN_MIME]["summary"]["state"] == "finished"
+    assert "published" not in last.data[bundle.RUN_MIME]  # the cell does not show the value itself, so the view does
 
 
 def test_verbs_are_those_of_the_command_line(shell: SimpleNamespace, capsys: pytest.CaptureFixture[str]) -> None:
