@@ -32,7 +32,7 @@ lab: $(VENV)/.demo ## open the same notebook in JupyterLab
 	GPURUN_HOME=$(STATE)/home $(BIN)/jupyter lab $(AS_ROOT) examples/01-first-run.ipynb
 
 test: lint ## check and test everything that takes less than minutes, in a browser too
-	$(with_programs) $(BIN)/python -m pytest -m "not long"
+	$(with_programs) $(BIN)/python -m pytest -m "not long" --numprocesses 2 --dist loadfile
 
 test-long: lint ## the same and the long tests
 	$(with_programs) $(BIN)/python -m pytest
