@@ -70,7 +70,8 @@ def test_samples_of_a_gpu_and_what_was_in_use_when_it_was_full(runners: Runners,
     assert end.reason is Reason.CUDA_OOM
     assert "gpu1 79.0 GB of 80.0 GB" in end.message
     samples = [event for event in attempt.events() if isinstance(event, Sample)]
-    assert samples[0].devices == [DeviceSample(id=card.uuid, util=87.0, mem=79 * GIB)]
+    (sample,) = samples[0].devices
+    assert sample == DeviceSample(card.uuid, 87.0, 79 * GIB, 80 * GIB, label="gpu1", name=card.name)
 
 
 # A full disk
