@@ -19,7 +19,7 @@ import httpx
 from figures import Figure, median, shown, spread, times_ms
 from servers import TOKEN, JupyterServer
 
-from gpurun_jupyter.agent.copies import lay_out, manifest_of
+from gpurun_jupyter.agent.runner.copies import lay_out, manifest_of
 from gpurun_jupyter.client import Client
 from gpurun_jupyter.client.discovery import Address
 from gpurun_jupyter.client.http import Connection

@@ -17,9 +17,9 @@ from gpurun_jupyter.agent import launching
 from gpurun_jupyter.agent.devices import Devices
 from gpurun_jupyter.agent.link import Link
 from gpurun_jupyter.agent.processes import gone, kill_attempt
-from gpurun_jupyter.agent.session_folder import Order
-from gpurun_jupyter.agent.sessions import Sessions
-from gpurun_jupyter.agent.warm import Starter
+from gpurun_jupyter.agent.warm.session_folder import Order
+from gpurun_jupyter.agent.warm.sessions import Sessions
+from gpurun_jupyter.agent.warm.spares import Starter
 from gpurun_jupyter.core.bells import Bell, listeners
 from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.grants import Ended, Grant, Orders, Report, SessionName, Stop

@@ -2,12 +2,12 @@
 import { ILayoutRestorer, JupyterFrontEnd } from '@jupyterlab/application';
 import { Clipboard, ICommandPalette, InputDialog, WidgetTracker } from '@jupyterlab/apputils';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
-import { stopRun } from './follow';
-import { gpuIcon } from './icons';
-import { makeRunPage, RunPage } from './logpage';
-import type { PanelModel } from './panelmodel';
-import type { IRunServer } from './server';
-import type { Translate } from './words';
+import { stopRun } from './runview/follow';
+import { gpuIcon } from './look/icons';
+import { makeRunPage, RunPage } from './pages/logpage';
+import type { PanelModel } from './sidebar/panelmodel';
+import type { IRunServer } from './server/server';
+import type { Translate } from './look/words';
 
 export const Commands = {
   openRun: 'gpurun:open-run',

@@ -4,12 +4,12 @@ import { ICommandPalette } from '@jupyterlab/apputils';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { addPageCommands, addPanelCommands, Commands } from './commands';
-import { stopRun } from './follow';
-import { PANEL_ID, RunsPanel } from './panel';
-import { PanelModel } from './panelmodel';
-import { addRunRenderer } from './renderer';
-import { connectTo, IRunServer } from './server';
-import type { Translate } from './words';
+import { stopRun } from './runview/follow';
+import { PANEL_ID, RunsPanel } from './sidebar/panel';
+import { PanelModel } from './sidebar/panelmodel';
+import { addRunRenderer } from './runview/renderer';
+import { connectTo, IRunServer } from './server/server';
+import type { Translate } from './look/words';
 
 function load(translator: ITranslator | null): Translate {
   return (translator ?? nullTranslator).load('gpurun_jupyter');

@@ -1,10 +1,10 @@
 /** What a page knows of a run: a log that is shown from its end on, displays that the cell shows itself, curves. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Curve } from '../src/curve';
-import { RunFeed } from '../src/feed';
-import type { LineTail } from '../src/lines';
-import type { Event, Frame } from '../src/types';
+import { Curve } from '../src/server/curve';
+import { RunFeed } from '../src/server/feed';
+import type { LineTail } from '../src/terminal/lines';
+import type { Event, Frame } from '../src/server/types';
 
 function lines(tail: LineTail): string[] {
   return Array.from({ length: tail.length }, (_, i) => tail.line(i).map(span => span.text).join(''));

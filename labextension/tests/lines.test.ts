@@ -1,7 +1,7 @@
 /** What a terminal would show, checked on the cases that programs really print. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LineTail } from '../src/lines';
+import { LineTail } from '../src/terminal/lines';
 
 function shown(...chunks: string[]): string[] {
   const tail = new LineTail();

@@ -1,7 +1,7 @@
 /** Events become the text that a terminal would have shown. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { OutputText } from '../src/output';
+import { OutputText } from '../src/server/output';
 
 test('output, results and tracebacks are text; progress and metrics are not', () => {
   const text = new OutputText().of([

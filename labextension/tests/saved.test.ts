@@ -1,9 +1,9 @@
 /** Summaries from notebooks, honest and not. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { asRun } from '../src/saved';
-import { stateSentence } from '../src/sentences';
-import { english } from '../src/words';
+import { asRun } from '../src/runview/saved';
+import { stateSentence } from '../src/look/sentences';
+import { english } from '../src/look/words';
 
 test('a summary is a run, whatever an older gpurun left out', () => {
   const run = asRun('k3f9x2ab', { state: 'finished', outcome: 'succeeded', name: 'digits', metrics: { acc: { last: 0.9 } } });

@@ -1,10 +1,10 @@
 /** The sentences that people read, for each state. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { lineCount, stateSentence, usageWords } from '../src/sentences';
-import { curvePath } from '../src/sparkline';
-import type { Run, Sample } from '../src/types';
-import { english } from '../src/words';
+import { lineCount, stateSentence, usageWords } from '../src/look/sentences';
+import { curvePath } from '../src/runview/sparkline';
+import type { Run, Sample } from '../src/server/types';
+import { english } from '../src/look/words';
 
 const BASE: Run = {
   id: 'k3f9x2ab',

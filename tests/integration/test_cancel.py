@@ -12,7 +12,7 @@ import psutil
 import pytest
 from servers import JupyterServer, wait_until
 
-from gpurun_jupyter.agent.stopping import GRACE_S
+from gpurun_jupyter.agent.runner.stopping import GRACE_S
 
 FAMILY = """
 import os, subprocess, sys, time

@@ -9,7 +9,7 @@ import pytest
 from ipykernel.iostream import OutStream
 from servers import JupyterServer, wait_until
 
-from gpurun_jupyter.agent import quick_stream
+from gpurun_jupyter.agent.kernels import quick_stream
 
 
 def said(server: JupyterServer, code: str, **fields: Any) -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gpurun_jupyter.agent import event_log
-from gpurun_jupyter.agent.event_log import EventLog
+from gpurun_jupyter.agent.runner import event_log
+from gpurun_jupyter.agent.runner.event_log import EventLog
 from gpurun_jupyter.core.events import End, Output, decode_line
 from gpurun_jupyter.core.home import AttemptFolder, Home
 from gpurun_jupyter.core.lifecycle import Outcome, Reason

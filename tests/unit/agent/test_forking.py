@@ -14,13 +14,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from gpurun_jupyter.agent import marking
 from gpurun_jupyter.agent.environment import may_be_forked
-from gpurun_jupyter.agent.fork_parent import ForkParent
-from gpurun_jupyter.agent.kernelspecs import is_own, own_kernels
+from gpurun_jupyter.agent.kernels.kernelspecs import is_own, own_kernels
 from gpurun_jupyter.agent.processes import of_attempt
-from gpurun_jupyter.agent.sessions import Sessions
-from gpurun_jupyter.agent.warm import Starter
+from gpurun_jupyter.agent.warm import marking
+from gpurun_jupyter.agent.warm.fork_parent import ForkParent
+from gpurun_jupyter.agent.warm.sessions import Sessions
+from gpurun_jupyter.agent.warm.spares import Starter
 from gpurun_jupyter.core.devices import Device
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder, Home
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(not marking.POSSIBLE, reason="forks without exec
 MARK = f"run/{os.getpid()}"
 SHOW = """
 import os, sys, time
-from gpurun_jupyter.agent import marking
+from gpurun_jupyter.agent.warm import marking
 marking.move_environment()
 env = {"HOME": os.environ["HOME"], "GPURUN_ATTEMPT": sys.argv[1], "LONG": "x" * 200_000}
 marking.show(["a", "name", "of its own"], env)

@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from gpurun_jupyter.agent.reasons import Evidence, judged, last_error, of_start_failure, oom_kills
+from gpurun_jupyter.agent.runner.reasons import Evidence, judged, last_error, of_start_failure, oom_kills
 from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
 

@@ -6,8 +6,8 @@ import threading
 import psutil
 import pytest
 
-from gpurun_jupyter.agent import samples
-from gpurun_jupyter.agent.samples import Samples, resident_bytes
+from gpurun_jupyter.agent.runner import samples
+from gpurun_jupyter.agent.runner.samples import Samples, resident_bytes
 from gpurun_jupyter.core.devices import Device
 from gpurun_jupyter.core.events import DeviceSample, Sample
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gpurun_jupyter.agent import copies, data_sets
+from gpurun_jupyter.agent.runner import copies, data_sets
 from gpurun_jupyter.core.errors import BadArchive, FileMissing
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.manifests import Entry, digest_of, encode

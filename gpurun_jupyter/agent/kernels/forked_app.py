@@ -1,0 +1,142 @@
+"""What a forked kernel does: ipykernel as it is, told its variables and its directory when it already runs."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import logging
+import os
+import socket
+import sys
+from typing import Any
+
+import msgspec
+import zmq
+from ipykernel.iostream import OutStream
+from ipykernel.kernelapp import IPKernelApp
+from tornado.ioloop import IOLoop
+from traitlets.config import Config
+
+from gpurun_jupyter.agent.kernels.quick_stream import stream_class
+from gpurun_jupyter.agent.warm import forking, marking
+
+_MESSAGE_BYTES = 4 * 2**20
+#: ipykernel shows the text of a cell that is still busy this often, seconds; its own 0.2 is long for a first line.
+_FLUSH_S = 0.02
+
+
+class HandOver(msgspec.Struct):
+    """What a kernel gets for an attempt: all its variables, its directory. `leave`: none comes any more."""
+
+    env: dict[str, str]
+    cwd: str
+    leave: bool = False
+
+
+def be_kernel(parents_end: socket.socket, channel: socket.socket, connection_file: str) -> None:
+    """Be a kernel until told to leave. Returning ends the process as Python ends: exit handlers, open files."""
+    parents_end.close()
+    parent = os.getppid()
+    forking.settle()
+    sys.argv = [_launcher(), "-f", connection_file]
+    OutStream.flush_interval = _FLUSH_S
+    env = dict(os.environ)
+    app: Any = ForkedApp.instance(parent_handle=parent)
+    app.initialize(sys.argv[1:])
+    taking = Taking(app, channel, env)
+    IOLoop.current().add_handler(channel.fileno(), taking.take, IOLoop.READ)
+    IOLoop.current().add_callback(channel.send, b"up")
+    app.start()
+
+
+class ForkedApp(IPKernelApp):
+    """ipykernel without what nobody uses here, and with the user's startup files left until an attempt comes."""
+
+    def parse_command_line(self, argv: list[str] | None = None) -> None:
+        """It is always the same one: building a parser for all the options there are would take 5 ms."""
+        self.extra_args: list[str] = []
+        app = {"connection_file": (argv or [""])[-1], "outstream_class": stream_class()}
+        given = {"IPKernelApp": app, "HistoryManager": {"enabled": False}}
+        self.update_config(Config(given))
+
+    def init_heartbeat(self) -> None:
+        """None: the parent watches the process itself."""
+
+    def init_iopub(self, context: Any) -> None:
+        """A socket that loses nothing, however fast a cell prints."""
+        context.setsockopt(zmq.SNDHWM, 0)
+        super().init_iopub(context)
+
+    def init_io(self) -> None:
+        """ipykernel also copies raw output to where it went before: nowhere, but its own words go on there."""
+        own_words = os.fdopen(os.dup(2), "w", buffering=1)
+        nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        for fd in (1, 2):
+            os.dup2(nowhere, fd)
+        os.close(nowhere)
+        super().init_io()
+        for handler in self.log.handlers:
+            if isinstance(handler, logging.StreamHandler):
+                handler.setStream(own_words)
+
+    def init_shell(self) -> None:
+        """A shell that does not keep what is printed: IPython would, for its own history, in memory to the end."""
+        super().init_shell()
+        shell: Any = self.shell
+        if hasattr(shell, "_tee"):
+            shell._tee = _no_tee  # noqa: SLF001 - there is no setting for it
+
+    def init_code(self) -> None:
+        """Not yet: startup files are the user's code, and shall see the attempt's variables."""
+
+    def init_code_now(self) -> None:
+        """Run the user's startup files."""
+        super().init_code()
+
+
+class Taking:
+    """Takes what comes through the channel, in the kernel's main thread, between requests."""
+
+    def __init__(self, app: Any, channel: socket.socket, env: dict[str, str]) -> None:
+        self._app = app
+        self._channel = channel
+        self._env = env  # without what ipykernel has set
+        self._cwd = ""
+
+    def take(self, *_: object) -> None:
+        """A hand-over, or the parent's end."""
+        data = self._channel.recv(_MESSAGE_BYTES)
+        message = msgspec.json.decode(data, type=HandOver) if data else None
+        if message is None or message.leave:
+            IOLoop.current().remove_handler(self._channel.fileno())
+            IOLoop.current().stop()
+            return
+        first = not self._cwd
+        self._change(message)
+        if first:
+            self._app.init_code_now()
+            sys.stdout.flush()
+            sys.stderr.flush()
+        self._channel.send(b"ready")
+
+    def _change(self, message: HandOver) -> None:
+        """Variables that the attempt before had and this one has not are taken away; what the user set stays."""
+        for name in self._env.keys() - message.env.keys():
+            if os.environ.get(name) == self._env[name]:
+                del os.environ[name]
+        os.environ.update({key: value for key, value in message.env.items() if self._env.get(key) != value})
+        marking.show([sys.executable, "-m", "ipykernel_launcher", *sys.argv[1:]], os.environ)
+        if not self._cwd or os.getcwd() == self._cwd:  # noqa: PTH109 - a user who went elsewhere stays there
+            os.chdir(message.cwd)
+            self._cwd = os.getcwd()  # noqa: PTH109
+        self._env = message.env
+
+
+def _no_tee(channel: str) -> contextlib.AbstractContextManager[None]:  # noqa: ARG001 - IPython's signature
+    return contextlib.nullcontext()
+
+
+def _launcher() -> str:
+    """The program that a kernelspec starts."""
+    spec = importlib.util.find_spec("ipykernel_launcher")
+    return str(spec.origin) if spec is not None else ""

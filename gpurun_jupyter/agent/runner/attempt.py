@@ -1,0 +1,181 @@
+"""The runner: carries out exactly one attempt in a process of its own, and writes its log and its exit record.
+
+It holds a lock on the folder for its whole life, keeps every descendant of the run within reach (it is their
+subreaper), and ends them all before it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import fcntl
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from gpurun_jupyter.agent import device_locks
+from gpurun_jupyter.agent.processes import kill_left_behind
+from gpurun_jupyter.agent.runner import workspace
+from gpurun_jupyter.agent.runner.event_log import EventLog
+from gpurun_jupyter.agent.runner.execution import Execution
+from gpurun_jupyter.agent.runner.output import OutputSink, reports_into
+from gpurun_jupyter.agent.runner.reasons import Evidence, judged, of_start_failure, oom_kills
+from gpurun_jupyter.agent.runner.samples import Samples
+from gpurun_jupyter.agent.runner.stopping import Stopping, hold_terminations_back
+from gpurun_jupyter.core.errors import GpurunError
+from gpurun_jupyter.core.events import FORMAT_VERSION, End, Start
+from gpurun_jupyter.core.grants import Grant
+from gpurun_jupyter.core.home import AttemptFolder, write_json
+from gpurun_jupyter.core.lifecycle import Outcome, Reason
+from gpurun_jupyter.core.processes import Identity
+
+if TYPE_CHECKING:  # at run time it would bring ZMQ, which a process needs not
+    from gpurun_jupyter.agent.kernels.kernel import Kernel
+
+#: Exit code of a runner that found another at work on its attempt, or the attempt begun (EX_TEMPFAIL of sysexits.h).
+NOT_MINE = 75
+
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+@dataclass
+class Taken:
+    """An attempt that this process may carry out: the locks are held, on its folder and on its devices."""
+
+    folder: AttemptFolder
+    grant: Grant
+    lock: int
+    devices: device_locks.DeviceLocks
+
+    def release(self) -> None:
+        """Let the locks go before the process ends."""
+        self.devices.close()
+        os.close(self.lock)
+
+
+def main(path: str, kernel: Kernel | None = None) -> int:
+    """Carry out the attempt in this folder, in this kernel if one is there; returns the exit code of the process."""
+    taken = take(AttemptFolder(path))
+    if taken is None:
+        return NOT_MINE
+    asyncio.run(carry_on(taken, kernel))
+    return 0
+
+
+async def carry_on(taken: Taken, kernel: Kernel | None = None) -> None:
+    """Carry out an attempt, and where it is the first of a session, those that follow."""
+    if taken.grant.session is None:
+        return await carry_out(taken, kernel)
+    from gpurun_jupyter.agent.warm.session import hold  # it imports this module
+
+    return await hold(taken, kernel)
+
+
+def take(folder: AttemptFolder, *, devices_held: bool = False) -> Taken | None:
+    """Take the attempt's locks and write down who carries it out; None where that is somebody else, or not possible.
+
+    `devices_held`: by this process, since an attempt before.
+    """
+    lock = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return None
+    if folder.events.exists():
+        return None
+    grant = msgspec.json.decode(folder.grant.read_bytes(), type=Grant)
+    try:
+        devices = device_locks.DeviceLocks() if devices_held else _take_devices(folder, grant)
+    except GpurunError as error:
+        taken = isinstance(error, device_locks.DevicesTaken)
+        reason = Reason.DEVICES_TAKEN if taken else Reason.START_FAILED
+        write_json(folder.exit, End(outcome=Outcome.FAILED, reason=reason, message=str(error)))
+        return None
+    hold_terminations_back()
+    _become_subreaper()
+    write_json(folder.runner, Identity.of(os.getpid()))
+    return Taken(folder, grant, lock, devices)
+
+
+def _take_devices(folder: AttemptFolder, grant: Grant) -> device_locks.DeviceLocks:
+    """For the rest of this process's life. Raises GpurunError."""
+    holder = device_locks.Holder.this_process(folder.home, grant.name)
+    return device_locks.take(grant.devices, holder, shared=grant.spec.gpu_mem is not None)
+
+
+async def carry_out(taken: Taken, kernel: Kernel | None = None, after_death: Callable[[], str] = str) -> None:
+    """Carry out an attempt and write its log and its exit record. A session's kernel is left, and all it started.
+
+    `after_death` says, where that kernel died, what it means for the session.
+    """
+    folder, grant = taken.folder, taken.grant
+    log = EventLog(folder, grant.run_id)
+    log.write(_start(grant))
+    with Stopping(folder, grant) as stopping, reports_into(log, folder.report):
+        end = await _carried_out(folder, grant, log, stopping, kernel)
+    kept = grant.session is not None and kernel is not None and kernel.alive
+    if not kept:
+        kill_left_behind(grant.key)
+    log.spend_reserve()
+    end = stopping.verdict(end)
+    if not kept:
+        end.message = f"{end.message} {after_death()}".strip()
+    try:
+        write_json(folder.exit, end)
+    finally:
+        log.close(end)
+
+
+async def _carried_out(
+    folder: AttemptFolder, grant: Grant, log: EventLog, stopping: Stopping, kernel: Kernel | None
+) -> End:
+    sink, samples, oom_kills_before = OutputSink(log), Samples(grant.devices, log.write), oom_kills()
+    log.on_failure = stopping.give_up
+    try:
+        if log.failure is not None:
+            raise log.failure
+        workspace.lay_out(folder, grant)
+        execution = _execution_for(grant, kernel)(folder, grant, sink)
+        async with stopping.watching(execution), samples.going_on():
+            end = await execution.run()
+    except (GpurunError, OSError) as error:
+        end = of_start_failure(error)
+    except Exception as error:  # noqa: BLE001 - a fault of ours must not cost the exit record
+        traceback.print_exc()
+        end = of_start_failure(error)
+    finally:
+        sink.close()
+    log.flush()
+    return judged(end, Evidence(sink.tail, oom_kills() - oom_kills_before, log.failure, samples.peak))
+
+
+def _execution_for(grant: Grant, kernel: Kernel | None) -> Callable[[AttemptFolder, Grant, OutputSink], Execution]:
+    """A kernel for a cell or a notebook, a process for an entry point. Imported here: a process needs no ZMQ."""
+    if grant.spec.kind == "notebook":
+        from gpurun_jupyter.agent.runner.notebook_run import NotebookRun
+
+        return partial(NotebookRun, kernel=kernel)
+    if grant.spec.kind == "cell":
+        from gpurun_jupyter.agent.runner.kernel_run import KernelRun
+
+        return partial(KernelRun, kernel=kernel)
+    from gpurun_jupyter.agent.runner.process_run import ProcessRun
+
+    return ProcessRun
+
+
+def _start(grant: Grant) -> Start:
+    devices = [device.id for device in grant.devices]
+    return Start(v=FORMAT_VERSION, attempt=grant.attempt, pid=os.getpid(), devices=devices)
+
+
+def _become_subreaper() -> None:
+    """On Linux, inherit orphaned descendants, so that none is out of reach."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

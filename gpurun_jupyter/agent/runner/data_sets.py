@@ -1,0 +1,93 @@
+"""Data sets in a run: each is laid out once a machine, without leave to write, and linked into workspaces."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from gpurun_jupyter.agent.runner.copies import folders, lay_out, manifest_of
+from gpurun_jupyter.core.data_sets import DATA_LIMITS
+from gpurun_jupyter.core.home import Home
+from gpurun_jupyter.core.manifests import Manifest
+from gpurun_jupyter.core.runs import DataUse
+
+#: All of a copy is of this time: a file or folder that root, whom no mode stops, has changed is of another.
+_TIME_NS = 10**18
+_READ_ONLY, _OWN = 0o555, 0o700
+
+
+def show(home: Home, use: DataUse, work: Path) -> None:
+    """Link a data set into the workspace. Raises FileMissing and OSError."""
+    assert use.manifest is not None  # given at acceptance
+    place = work / use.place
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(_copy_of(home, use.manifest), target_is_directory=True)
+
+
+def _copy_of(home: Home, digest: str) -> Path:
+    """The machine's copy, made where there is none or somebody has written to it."""
+    copy, manifest = home.data / digest, manifest_of(home, digest, DATA_LIMITS)
+    if copy.exists() and not _is_untouched(copy, manifest):
+        _put_away(copy)
+    if not copy.exists():
+        _make(home, manifest, copy)
+    return copy
+
+
+def _make(home: Home, manifest: Manifest, copy: Path) -> None:
+    """Beside and renamed: a run never sees a part, and of two that are made at once, one is kept."""
+    home.data.mkdir(mode=0o700, exist_ok=True)
+    beside = copy.with_name(f".{secrets.token_hex(8)}")
+    try:
+        lay_out(home, manifest, beside, writable=False)
+        _set_folder_modes(beside, _READ_ONLY)
+        for path in _paths(manifest):
+            os.utime(f"{beside}/{path}", ns=(_TIME_NS, _TIME_NS))
+        beside.chmod(_OWN)  # else only root could rename it
+        try:
+            beside.rename(copy)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):  # another runner was quicker
+                raise
+        else:
+            copy.chmod(_READ_ONLY)
+    finally:
+        _remove(beside)
+
+
+def _is_untouched(copy: Path, manifest: Manifest) -> bool:
+    try:
+        return all(os.stat(f"{copy}/{path}").st_mtime_ns == _TIME_NS for path in _paths(manifest))  # noqa: PTH116 - many
+    except OSError:
+        return False
+
+
+def _paths(manifest: Manifest) -> Iterator[str]:
+    """Of its files and its folders."""
+    yield from (entry.path for entry in manifest.files)
+    yield from folders(manifest)
+
+
+def _put_away(copy: Path) -> None:
+    """Out of the way of new runs; those that use it keep it until they end, and the next one removes it."""
+    for old in copy.parent.glob(f".old-{copy.name}-*"):
+        _remove(old)
+    with contextlib.suppress(FileNotFoundError):  # another runner was quicker
+        copy.chmod(_OWN)
+        copy.rename(copy.with_name(f".old-{copy.name}-{secrets.token_hex(4)}"))
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        _set_folder_modes(folder, _OWN)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _set_folder_modes(root: Path, mode: int) -> None:
+    for folder, _, _ in os.walk(root):
+        Path(folder).chmod(mode)

@@ -1,0 +1,99 @@
+"""What a run says, on its way into the log: printed text through the progress decoder, `report` through its FIFO."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from gpurun_jupyter.agent.runner.event_log import EventLog
+from gpurun_jupyter.agent.runner.reasons import TAIL_CHARS
+from gpurun_jupyter.core.events import Checkpoint, Error, Event, Metric, Progress, decode_line
+from gpurun_jupyter.progress.decoder import QUIET_S, Decoder
+
+_READ_BYTES = 65536
+_REPORTED = (Progress, Metric, Checkpoint)
+#: Longer than any line that `report` writes: what has no newline by then is not of its making.
+_LONGEST_REPORT_BYTES = 64 * 1024
+
+
+class OutputSink:
+    """Takes what a run prints and displays, and writes it to the log in order."""
+
+    def __init__(self, log: EventLog) -> None:
+        self.tail = ""  # what was printed last, or what the cell raised: it tells why a run failed
+        self._log = log
+        self._decoder = Decoder()
+        self._quiet: asyncio.TimerHandle | None = None
+
+    def text(self, stream: Literal["stdout", "stderr"], text: str) -> None:
+        """Text as it was printed, in pieces of any size."""
+        self.tail = (self.tail + text)[-TAIL_CHARS:]
+        self._write(self._decoder.feed(text, stream))
+        if self._quiet is not None:
+            self._quiet.cancel()
+        self._quiet = asyncio.get_running_loop().call_later(QUIET_S, self._say_what_waits)
+
+    def event(self, event: Event) -> None:
+        """Anything that is not printed text."""
+        if isinstance(event, Error):
+            self.tail = f"{event.name}: {event.value}"
+        self._say_what_waits()
+        self._log.write(event)
+
+    def flush(self) -> None:
+        """Write what has gathered, so that the log's file is what was said so far."""
+        self._write(self._decoder.flush())
+        self._log.flush()
+
+    def close(self) -> None:
+        """Write what the decoder still holds back: there is no more to come."""
+        if self._quiet is not None:
+            self._quiet.cancel()
+        self._write(self._decoder.flush())
+
+    def _say_what_waits(self) -> None:
+        self._write(self._decoder.idle())
+
+    def _write(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._log.write(event)
+
+
+@contextlib.contextmanager
+def reports_into(log: EventLog, path: Path) -> Iterator[None]:
+    """While this lasts, what `gpurun_jupyter.report` writes to the FIFO becomes events; malformed lines are dropped."""
+    with contextlib.suppress(FileExistsError):
+        os.mkfifo(path, 0o600)
+    fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)  # for writing too: never an end of file
+    begun = bytearray()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(fd, _take_reports, fd, begun, log)
+    try:
+        yield
+        while _take_reports(fd, begun, log):
+            pass
+    finally:
+        loop.remove_reader(fd)
+        os.close(fd)
+
+
+def _take_reports(fd: int, begun: bytearray, log: EventLog) -> bool:
+    """Pass on what has come; False where that was all."""
+    try:
+        data = os.read(fd, _READ_BYTES)
+    except BlockingIOError:
+        return False
+    *lines, rest = (begun + data).split(b"\n")
+    begun[:] = rest[:_LONGEST_REPORT_BYTES]
+    for line in lines:
+        with contextlib.suppress(msgspec.DecodeError):
+            event = decode_line(bytes(line))
+            if isinstance(event, _REPORTED):
+                log.write(event)
+    return len(data) == _READ_BYTES

@@ -1,0 +1,148 @@
+"""A directory run: its entry point as a process under a pseudo-terminal, so that bars behave as in a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import fcntl
+import os
+import pty
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+from gpurun_jupyter.agent.environment import run_environment
+from gpurun_jupyter.agent.kernels.kernelspecs import python_of
+from gpurun_jupyter.agent.processes import gone, kill_left_behind
+from gpurun_jupyter.agent.runner.output import OutputSink
+from gpurun_jupyter.core.errors import FileMissing, InvalidRequest
+from gpurun_jupyter.core.events import End
+from gpurun_jupyter.core.grants import Grant
+from gpurun_jupyter.core.home import AttemptFolder
+from gpurun_jupyter.core.lifecycle import Outcome, Reason
+from gpurun_jupyter.core.processes import Identity
+
+_ROWS, _COLUMNS = 24, 100
+_READ_BYTES = 65536
+_REST_S = 2.0
+
+
+class ProcessRun:
+    """Runs `spec.dir.entry` with its arguments in the workspace."""
+
+    def __init__(self, folder: AttemptFolder, grant: Grant, sink: OutputSink) -> None:
+        self._folder = folder
+        self._grant = grant
+        self._sink = sink
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    async def run(self) -> End:
+        """Start the process and wait for it; strays that keep the terminal open are ended before the rest is read."""
+        terminal, inner = _open_terminal()
+        try:
+            self._process = self._start(inner)
+        finally:
+            os.close(inner)
+        loop = asyncio.get_running_loop()
+        loop.add_reader(terminal, self._read, terminal)
+        try:
+            await gone(Identity.of(self._process.pid))
+            exit_code = self._process.wait()
+            kill_left_behind(self._grant.key)
+            self._read_rest(terminal)
+        finally:
+            loop.remove_reader(terminal)
+            os.close(terminal)
+        return _end(exit_code)
+
+    async def interrupt(self) -> None:
+        """SIGINT to the process and its group, as a terminal's Ctrl-C; an interpreter that only starts ends by it."""
+        if self._process is not None and self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGINT)
+
+    def kill(self) -> None:
+        """Nothing: every process of this run carries its mark."""
+
+    def _start(self, inner: int) -> subprocess.Popen[bytes]:
+        shipped = self._grant.spec.dir
+        assert shipped is not None  # RunSpec.check: a run without code has a directory
+        assert shipped.entry is not None
+        command = command_for(self._folder.work, shipped.entry, self._grant.spec.kernel)
+        terminal = {"TERM": "xterm-256color", "COLUMNS": str(_COLUMNS), "LINES": str(_ROWS)}
+        return subprocess.Popen(
+            [*command, *shipped.args],
+            cwd=self._folder.work,
+            env=terminal | run_environment(self._folder, self._grant),
+            stdin=subprocess.DEVNULL,
+            stdout=inner,
+            stderr=inner,
+            start_new_session=True,
+        )
+
+    def _read_rest(self, terminal: int) -> None:
+        """What was printed before everything ended. What could not be killed may go on: it is not waited for."""
+        give_up = time.monotonic() + _REST_S
+        while self._read(terminal) and time.monotonic() < give_up:
+            pass
+
+    def _read(self, terminal: int) -> bool:
+        """Pass on what the terminal has; False when there is no more."""
+        try:
+            data = os.read(terminal, _READ_BYTES)
+        except BlockingIOError:
+            return False
+        except OSError:  # EIO: the last process that had it open is gone
+            asyncio.get_running_loop().remove_reader(terminal)
+            data = b""
+        if text := self._decode.decode(data, final=not data):
+            self._sink.text("stdout", text)
+        return bool(data)
+
+
+def command_for(work: Path, entry: str, kernel: str | None) -> list[str]:
+    """The command that runs a file of the workspace: Python, a shell script, or anything executable.
+
+    Raises FileMissing and InvalidRequest.
+    """
+    path = work / entry
+    if not path.is_file():
+        raise FileMissing(f"The entry point {entry!r} is not in the shipped directory.", "Name a file that is in it.")
+    if path.suffix == ".py":
+        return [python_of(kernel) if kernel else sys.executable, entry]
+    if path.suffix == ".sh":
+        return ["sh", entry]
+    if os.access(path, os.X_OK):
+        return [str(path)]
+    raise InvalidRequest(f"{entry!r} cannot be run.", "An entry point is a .py or .sh file, or is executable.")
+
+
+def _open_terminal() -> tuple[int, int]:
+    terminal, inner = pty.openpty()
+    os.set_blocking(terminal, False)
+    modes = termios.tcgetattr(inner)
+    modes[1] &= ~termios.OPOST  # a newline stays a newline
+    termios.tcsetattr(inner, termios.TCSANOW, modes)
+    fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, _COLUMNS, 0, 0))
+    return terminal, inner
+
+
+def _end(exit_code: int) -> End:
+    if exit_code == 0:
+        return End(outcome=Outcome.SUCCEEDED, reason=Reason.COMPLETED, exit_code=0)
+    if exit_code < 0:
+        message = f"ended by signal {_signal_name(-exit_code)}"
+        return End(outcome=Outcome.FAILED, reason=Reason.SIGNAL, exit_code=exit_code, message=message)
+    message = f"ended with exit code {exit_code}"
+    return End(outcome=Outcome.FAILED, reason=Reason.EXIT_CODE, exit_code=exit_code, message=message)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most real-time signals have none
+        return str(number)

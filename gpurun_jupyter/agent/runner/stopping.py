@@ -1,0 +1,139 @@
+"""Ending an attempt before its own end: interrupt, grace, terminate, grace, kill. The agent or the clock asks."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator
+
+import msgspec
+
+from gpurun_jupyter.agent.processes import kill_attempt, of_attempt, signal_all
+from gpurun_jupyter.agent.runner.execution import Execution
+from gpurun_jupyter.core.events import End
+from gpurun_jupyter.core.grants import Grant, Stop
+from gpurun_jupyter.core.home import AttemptFolder
+from gpurun_jupyter.core.lifecycle import Outcome, Reason
+from gpurun_jupyter.core.units import format_elapsed
+
+#: Seconds between an interrupt and a termination, and between a termination and a kill.
+GRACE_S = (10.0, 5.0)
+
+
+class Stopping:
+    """Whether, why and how hard the attempt is to be ended. A SIGTERM means: read stop.json again."""
+
+    def __init__(self, folder: AttemptFolder, grant: Grant) -> None:
+        self._folder = folder
+        self._grant = grant
+        self._stop: Stop | None = None
+        self._timed_out = False
+        self._asked = asyncio.Event()
+        self._kill = asyncio.Event()
+
+    def __enter__(self) -> Stopping:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._read_stop)
+        _let_terminations_through()
+        if self._folder.stop.exists():
+            self._read_stop()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        hold_terminations_back()
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
+        signal.signal(signal.SIGTERM, _too_late)
+        _let_terminations_through()
+
+    @contextlib.asynccontextmanager
+    async def watching(self, execution: Execution) -> AsyncIterator[None]:
+        """While the execution goes on, end it when that is asked for or its time is over."""
+        tasks = [
+            asyncio.create_task(self._end_when_asked(execution)),
+            asyncio.create_task(self._watch_clock()),
+        ]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    def give_up(self) -> None:
+        """End the execution for a reason that is told elsewhere."""
+        self._asked.set()
+
+    def verdict(self, end: End) -> End:
+        """How the attempt ended, given how its execution did: who was asked to stop did not fail by itself."""
+        if self._timed_out:
+            limit = format_elapsed(self._grant.spec.timeout_s or 0)
+            message = f"It was ended after its time limit of {limit}."
+            return End(outcome=Outcome.TIMED_OUT, reason=Reason.TIMEOUT, exit_code=end.exit_code, message=message)
+        if self._stop is not None:
+            message = f"stopped by {self._stop.by}"
+            return End(
+                outcome=Outcome.CANCELLED,
+                reason=Reason.CANCELLED_BY,
+                exit_code=end.exit_code,
+                message=message,
+            )
+        return end
+
+    def _read_stop(self) -> None:
+        try:
+            self._stop = msgspec.json.decode(self._folder.stop.read_bytes(), type=Stop)
+        except FileNotFoundError:
+            self._stop = Stop(self._grant.run_id, self._grant.attempt, by="SIGTERM")
+        self._asked.set()
+        if self._stop.kill:
+            self._kill.set()
+
+    async def _watch_clock(self) -> None:
+        if self._grant.spec.timeout_s is not None:
+            await asyncio.sleep(self._grant.spec.timeout_s)
+            self._timed_out = self._stop is None
+            self._asked.set()
+
+    async def _end_when_asked(self, execution: Execution) -> None:
+        await self._asked.wait()
+        if not self._kill.is_set():
+            await self._interrupt(execution)
+        if not self._kill.is_set():
+            signal_all(of_attempt(self._grant.key), signal.SIGTERM)
+            await self._grace(GRACE_S[1])
+        execution.kill()
+        kill_attempt(self._grant.key)
+
+    async def _interrupt(self, execution: Execution) -> None:
+        """The grace begins at once: what cannot be interrupted yet may never be."""
+        interrupting = asyncio.create_task(execution.interrupt())
+        try:
+            await self._grace(GRACE_S[0])
+        finally:
+            interrupting.cancel()
+
+    async def _grace(self, seconds: float) -> None:
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._kill.wait(), seconds)
+
+
+def hold_terminations_back() -> None:
+    """SIGTERM waits until a `Stopping` can deal with it. By default it would end the runner without an exit record.
+
+    No process may be started meanwhile: it would inherit this.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+
+def forget_terminations() -> None:
+    """A SIGTERM that came when its attempt had just ended is not meant for the next one."""
+    hold_terminations_back()
+    while signal.SIGTERM in signal.sigpending():
+        signal.sigwait({signal.SIGTERM})
+
+
+def _let_terminations_through() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+
+def _too_late(*_: object) -> None:
+    """The end is being written: a second cancel must not break that off."""

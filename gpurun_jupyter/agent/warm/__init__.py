@@ -1,0 +1,1 @@
+"""What makes a start quick: the process that kernels and runners are forked from, ready spares, sessions."""

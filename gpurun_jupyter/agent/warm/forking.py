@@ -1,0 +1,173 @@
+"""The fork parent: a process with one thread that has imported what runners and kernels need, and forks them.
+
+Started by the agent (`fork_parent.py`), it ends when the agent closes the other end of its socket. Its children are
+detached and outlive it. A fork costs 5 ms where starting an interpreter and importing costs 200 ms for a runner and 2 s
+for a kernel. Linux only: elsewhere a fork without exec is not safe.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import os
+import random
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+import msgspec
+
+from gpurun_jupyter.agent.environment import environment_state
+from gpurun_jupyter.agent.warm import marking
+from gpurun_jupyter.agent.warm.fork_messages import MESSAGE_BYTES, Forked, Ready, Request
+
+_MODULE = "gpurun_jupyter.agent.warm.forking"
+
+_PRELOADED = (
+    "faulthandler",
+    "IPython.core.completerlib",
+    "IPython.core.debugger",
+    "IPython.core.oinspect",
+    "IPython.extensions.storemagic",
+    "IPython.utils.wildcard",
+    "ipykernel.debugger",
+    "ipykernel.kernelapp",
+    "ipykernel_launcher",
+    "tornado.platform.asyncio",
+    "gpurun_jupyter.agent.warm.holder",
+    "gpurun_jupyter.agent.runner.kernel_run",
+    "gpurun_jupyter.agent.runner.process_run",
+)
+
+#: The debugger warns, when it is imported, that breakpoints in Python's own frozen modules may be missed.
+_NO_WARNING = "PYDEVD_DISABLE_FILE_VALIDATION"
+
+Target = Callable[[], object]
+
+
+class Become(BaseException):
+    """Raised in a forked child to leave every frame of its parent behind, and to be something else."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+
+
+def main(fd: int) -> None:
+    """Serve requests until the socket is closed. In a child, be what was asked for."""
+    if not getattr(sys.flags, "safe_path", False):
+        del sys.path[0]  # where the agent happened to be is not where a run finds its modules
+    marking.move_environment()
+    marking.show([sys.executable, "-m", _MODULE], os.environ)
+    target: Target | None = _serve_until_closed(fd)
+    while target is not None:
+        try:
+            target()
+            target = None
+        except Become as other:
+            target = other.target
+
+
+def fork(target: Target) -> int:
+    """Fork a child that leaves all of this behind and becomes `target`; returns its pid. Only with a single thread."""
+    if (pid := os.fork()) == 0:
+        raise Become(target)
+    return pid
+
+
+def settle(log: Path | None = None) -> None:
+    """What a forked child owes to itself: a session, signals as at a start, its own randomness, its own output."""
+    os.setsid()
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, set())
+    random.seed()
+    if log is not None:
+        redirect(log)
+
+
+def redirect(log: Path) -> None:
+    """Nothing to read, and a file for what this process itself has to say."""
+    for fd, path, flags in ((0, os.devnull, os.O_RDONLY), (1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)):
+        opened = os.open(path, flags | os.O_CLOEXEC, 0o600)
+        os.dup2(opened, fd)
+        os.close(opened)
+    os.dup2(1, 2)
+
+
+def _serve_until_closed(fd: int) -> Target | None:
+    """Answer requests; returns None at the end, and in each child what it is to be."""
+    channel = socket.socket(fileno=fd)
+    kernels = _preload()
+    before = environment_state()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C at some terminal is not meant for us
+    signal.signal(signal.SIGCHLD, lambda *_: _reap())
+    gc.collect()
+    gc.freeze()  # a collection in a child would copy every page that it looks at
+    try:
+        channel.send(msgspec.json.encode(Ready(kernels)))
+        while (request := _receive(channel)) is not None:
+            if environment_state() != before:
+                channel.send(msgspec.json.encode(Forked(None)))
+                break
+            channel.send(msgspec.json.encode(Forked(fork(_target(channel, *request)))))
+            _close(request[1])
+    except OSError:  # the agent is gone
+        pass
+    except Become as child:
+        return child.target
+    return None
+
+
+def _receive(channel: socket.socket) -> tuple[Request, list[int]] | None:
+    message, fds, _, _ = socket.recv_fds(channel, MESSAGE_BYTES, 1)
+    return (msgspec.json.decode(message, type=Request), fds) if message else None
+
+
+def _target(channel: socket.socket, request: Request, fds: list[int]) -> Target:
+    """What a child is to be for this request; it begins by closing what is its parent's."""
+
+    from gpurun_jupyter.agent.warm import holder  # imports this module
+
+    def be() -> None:
+        channel.close()
+        if request.kind == "runner":
+            holder.run_runner(request.folder, *fds)
+        else:
+            holder.run_spare(fds[0])
+
+    return be
+
+
+def _preload() -> list[str]:
+    """Import what children need, none of which starts a thread; returns the kernelspecs of this interpreter."""
+    os.environ[_NO_WARNING] = "1"
+    for name in _PRELOADED:
+        importlib.import_module(name)
+    del os.environ[_NO_WARNING]
+    from gpurun_jupyter.agent.kernels.kernelspecs import own_kernels
+
+    return own_kernels()
+
+
+def _reap() -> None:
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _close(fds: list[int]) -> None:
+    for fd in fds:
+        os.close(fd)
+
+
+def leave(code: int) -> NoReturn:
+    """End a forked process that holds nothing of a user's: without taking a whole interpreter apart."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -1,0 +1,127 @@
+"""Forked processes that carry out attempts: a runner, and a ready spare, which has its kernel before its attempt."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable
+from typing import NoReturn
+
+import msgspec
+
+from gpurun_jupyter.agent.environment import may_be_forked
+from gpurun_jupyter.agent.kernels.kernelspecs import is_own
+from gpurun_jupyter.agent.kernels.own_kernel import OwnKernel, fork_kernel
+from gpurun_jupyter.agent.runner import attempt
+from gpurun_jupyter.agent.runner.kernel_run import DEFAULT_KERNEL
+from gpurun_jupyter.agent.warm import forking, marking
+from gpurun_jupyter.agent.warm.fork_messages import MESSAGE_BYTES
+from gpurun_jupyter.core.grants import Grant
+from gpurun_jupyter.core.home import AttemptFolder
+
+#: A runner that nobody gives another attempt leaves after so long, seconds.
+WAITING_S = 10.0
+
+_MODULE = "gpurun_jupyter.agent.runner"
+
+
+def run_runner(path: str, fd: int | None = None) -> None:
+    """Be the runner of one attempt. Its kernel is forked first, while this process has one thread and nothing open.
+
+    With a socket, which is for attempts at entry points, wait for others after it.
+    """
+    folder = AttemptFolder(path)
+    _be_seen_as([path])
+    forking.settle(folder.runner_log)
+    _ignore_interrupts()
+    if fd is not None:
+        _leave_after(lambda: asyncio.run(_one_after_another(path, socket.socket(fileno=fd))))
+    grant = msgspec.json.decode(folder.grant.read_bytes(), type=Grant)
+    kernel = fork_kernel() if _wants_fork(grant) else None
+    _leave_after(lambda: attempt.main(path, kernel))
+
+
+def run_spare(fd: int) -> None:
+    """Have a kernel ready, and be the runner of the attempt whose folder comes through the socket."""
+    _be_seen_as(["spare"])
+    forking.settle()
+    _ignore_interrupts()
+    kernel = fork_kernel()
+    _leave_after(lambda: asyncio.run(_spare(socket.socket(fileno=fd), kernel)))
+
+
+async def _one_after_another(path: str, channel: socket.socket) -> int:
+    """What they run is a process of its own each time: nothing of it is left in this one."""
+    channel.setblocking(False)
+    loop = asyncio.get_running_loop()
+    while path:
+        _be_seen_as([path])
+        forking.redirect(AttemptFolder(path).runner_log)
+        if (taken := attempt.take(AttemptFolder(path))) is None:
+            return attempt.NOT_MINE
+        await attempt.carry_out(taken)
+        taken.release()
+        with contextlib.suppress(OSError, asyncio.TimeoutError):
+            await loop.sock_sendall(channel, b"over")
+            path = (await asyncio.wait_for(loop.sock_recv(channel, MESSAGE_BYTES), WAITING_S)).decode()
+            continue
+        break
+    return 0
+
+
+async def _spare(channel: socket.socket, kernel: OwnKernel) -> int:
+    channel.setblocking(False)
+    await kernel.connect(warm=True)
+    receiving = asyncio.get_running_loop().sock_recv(channel, MESSAGE_BYTES)
+    waiting, died = asyncio.create_task(receiving), asyncio.create_task(kernel.dead())
+    await asyncio.wait({waiting, died}, return_when=asyncio.FIRST_COMPLETED)
+    path = waiting.result().decode() if waiting.done() else ""
+    died.cancel()
+    channel.close()
+    if not path:  # the agent is gone or wants it no more
+        await kernel.end()
+        return 0
+    return await _carry_out(AttemptFolder(path), kernel)
+
+
+async def _carry_out(folder: AttemptFolder, kernel: OwnKernel) -> int:
+    _be_seen_as([str(folder.path)])
+    forking.redirect(folder.runner_log)
+    taken = attempt.take(folder)
+    if taken is None or not _wants_fork(taken.grant):
+        await kernel.end()
+    if taken is None:
+        return attempt.NOT_MINE
+    await attempt.carry_on(taken, kernel if _wants_fork(taken.grant) else None)
+    return 0
+
+
+def _wants_fork(grant: Grant) -> bool:
+    """Whether a fork of this process is what the run asks for."""
+    own = grant.spec.kernel is None or is_own(grant.spec.kernel or DEFAULT_KERNEL)
+    return grant.spec.in_kernel and own and may_be_forked(grant)
+
+
+def _be_seen_as(arguments: list[str]) -> None:
+    marking.show([sys.executable, "-m", _MODULE, *arguments], os.environ)
+
+
+def _ignore_interrupts() -> None:
+    """A Ctrl-C at some terminal is not meant for us. Not SIG_IGN: the run would inherit that."""
+    signal.signal(signal.SIGINT, lambda *_: None)
+
+
+def _leave_after(main: Callable[[], int]) -> NoReturn:
+    """Carry out and end; what goes wrong is in the runner's own log."""
+    code = 1
+    try:
+        code = main()
+    except Exception:  # noqa: BLE001 - as an interpreter would
+        traceback.print_exc()
+    finally:
+        forking.leave(code)

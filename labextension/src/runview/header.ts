@@ -1,0 +1,107 @@
+/** The line at the top of a run view: glyph, name, sentence, state of the connection, buttons. */
+import { element, setText } from '../look/dom';
+import { drawing, DrawingName } from '../look/glyphs';
+import { glyphOf } from '../look/sentences';
+import { isLive, Run } from '../server/types';
+import type { Translate } from '../look/words';
+
+/** What can be done from the line; a button stands only for what is given. */
+export interface HeaderActions {
+  onStop?: (run: Run) => void;
+  onOpen?: () => void;
+}
+
+export class Header {
+  private node: HTMLElement;
+  private glyph: SVGSVGElement = drawing('waiting');
+  private glyphName: DrawingName = 'waiting';
+  private name: HTMLElement;
+  private sentence: HTMLElement;
+  private link: HTMLElement;
+  private stop: HTMLButtonElement | null = null;
+
+  constructor(
+    parent: HTMLElement,
+    private trans: Translate
+  ) {
+    this.node = element('header', 'gpurun-head', parent);
+    this.node.append(this.glyph);
+    const words = element('div', 'gpurun-words', this.node);
+    this.name = element('span', 'gpurun-name', words);
+    words.append(' '); // for who copies the line
+    this.sentence = element('span', 'gpurun-sentence', words);
+    this.link = element('span', 'gpurun-link', words);
+    this.link.setAttribute('role', 'status');
+    this.name.hidden = true;
+    this.setLink('');
+  }
+
+  /** Add a button for each action; stopping is about the run as it is when the button is pressed. */
+  addButtons({ onStop, onOpen }: HeaderActions, run: () => Run | null): void {
+    const { trans } = this;
+    const buttons = element('div', 'gpurun-buttons', this.node);
+    if (onStop) {
+      this.stop = button(buttons, 'stop', trans.__('Stop'), () => {
+        const current = run();
+        if (current) {
+          onStop(current);
+        }
+      });
+      this.stop.hidden = true;
+    }
+    if (onOpen) {
+      button(buttons, 'open', trans.__('Open'), onOpen).title = trans.__('Open the whole output in a tab');
+    }
+  }
+
+  setRun(run: Run): void {
+    const { trans } = this;
+    const glyph = glyphOf(run);
+    if (glyph !== this.glyphName) {
+      this.glyphName = glyph;
+      const next = drawing(glyph);
+      this.glyph.replaceWith(next);
+      this.glyph = next;
+    }
+    this.name.hidden = false;
+    setText(this.name, run.name);
+    if (this.stop) {
+      const [label, hover] = stopWords(run, trans);
+      this.stop.hidden = !isLive(run);
+      setText(this.stop.lastElementChild as HTMLElement, label);
+      this.stop.title = hover;
+      this.stop.setAttribute('aria-label', `${label} ${run.name}`);
+    }
+  }
+
+  setSentence(text: string): void {
+    setText(this.sentence, text);
+  }
+
+  setLink(text: string): void {
+    setText(this.link, text);
+    this.link.hidden = !text;
+  }
+}
+
+/** What the button does now, and what that means. */
+function stopWords(run: Run, trans: Translate): [string, string] {
+  switch (run.state) {
+    case 'created':
+    case 'queued':
+      return [trans.__('Cancel'), trans.__('Take the run out of the queue')];
+    case 'stopping':
+      return [trans.__('Kill'), trans.__('It was interrupted and has not ended yet: kill it at once')];
+    default:
+      return [trans.__('Stop'), trans.__('Interrupt the run; pressed again: kill it')];
+  }
+}
+
+function button(parent: HTMLElement, glyph: DrawingName, label: string, act: () => void): HTMLButtonElement {
+  const made = element('button', `gpurun-button gpurun-button-${glyph}`, parent);
+  made.type = 'button';
+  made.append(drawing(glyph));
+  element('span', '', made).textContent = label;
+  made.addEventListener('click', act);
+  return made;
+}

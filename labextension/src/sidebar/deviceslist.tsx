@@ -1,0 +1,152 @@
+/** The DEVICES section of the sidebar: each machine, each GPU with who has it, CPU slots in one line. */
+import React from 'react';
+import * as format from '../look/format';
+import { isBusy } from './panelmodel';
+import { Glyph, Meter } from './panelparts';
+import type { Agent, Device, DeviceProcess } from '../server/types';
+import type { Translate } from '../look/words';
+
+const MOST_PIPS = 16;
+
+export interface DevicesListProps {
+  agents: readonly Agent[];
+  loaded: boolean;
+  trans: Translate;
+  onOpen: (runId: string) => void;
+}
+
+export function DevicesList(props: DevicesListProps): JSX.Element {
+  const { agents, loaded, trans } = props;
+  if (!agents.length) {
+    return loaded ? <p className="gpurun-empty">{trans.__('No machine offers devices yet.')}</p> : <div />;
+  }
+  return (
+    <div className="gpurun-devices">
+      {agents.map(agent => (
+        <AgentDevices key={agent.id} agent={agent} {...props} />
+      ))}
+    </div>
+  );
+}
+
+/** `3 of 6 busy`: of the GPUs, or of the CPU slots where there is no GPU. */
+export function busyWords(agents: readonly Agent[], trans: Translate): string {
+  const all = agents.flatMap(agent => agent.devices);
+  const gpus = all.filter(device => device.kind !== 'cpu');
+  const counted = gpus.length ? gpus : all;
+  return counted.length ? trans.__('%1 of %2 busy', counted.filter(isBusy).length, counted.length) : '';
+}
+
+function AgentDevices({ agent, trans, onOpen }: DevicesListProps & { agent: Agent }): JSX.Element {
+  const gpus = agent.devices.filter(device => device.kind !== 'cpu');
+  const slots = agent.devices.filter(device => device.kind === 'cpu');
+  return (
+    <section className="gpurun-agent" data-agent={agent.id} data-health={agent.health}>
+      <h3 className="gpurun-agent-head">
+        <span className="gpurun-host" title={agent.host}>
+          {agent.host}
+        </span>
+        {agent.health !== 'healthy' && (
+          <span className="gpurun-health">
+            <Glyph name="warning" />
+            {healthWords(agent, trans)}
+          </span>
+        )}
+      </h3>
+      {gpus.map(device => (
+        <Gpu key={device.id} device={device} trans={trans} onOpen={onOpen} />
+      ))}
+      {slots.length > 0 && <CpuSlots slots={slots} trans={trans} onOpen={onOpen} />}
+    </section>
+  );
+}
+
+function healthWords(agent: Agent, trans: Translate): string {
+  const silent = format.elapsed(agent.heard_s_ago);
+  return agent.health === 'stale' ? trans.__('silent for %1', silent) : trans.__('disconnected, %1', silent);
+}
+
+interface DeviceProps {
+  device: Device;
+  trans: Translate;
+  onOpen: (runId: string) => void;
+}
+
+function Gpu({ device, trans, onOpen }: DeviceProps): JSX.Element {
+  const name = `gpu${device.index}`;
+  const util = device.util ?? null;
+  return (
+    <div className="gpurun-device" data-device={name} data-busy={isBusy(device)} title={deviceHover(device, trans)}>
+      <span className="gpurun-device-label">{name}</span>
+      <Meter fraction={util === null ? null : util / 100} label={trans.__('Utilisation of %1', name)} />
+      <span className="gpurun-percent">{util === null ? '–' : `${Math.round(util)} %`}</span>
+      <span className="gpurun-memory">{format.memory(device.memory_used_bytes, device.memory_total_bytes)}</span>
+      <span className="gpurun-holder">
+        <Holder device={device} trans={trans} onOpen={onOpen} />
+      </span>
+    </div>
+  );
+}
+
+/** Who has the device: a run of ours, somebody else's process, or nobody. */
+function Holder({ device, trans, onOpen }: DeviceProps): JSX.Element {
+  const { run_id: id, run_name: name } = device;
+  if (id) {
+    return (
+      <button type="button" className="gpurun-holder-run" title={trans.__('Open %1', name || id)} onClick={() => onOpen(id)}>
+        {name || id}
+      </button>
+    );
+  }
+  const foreign = (device.processes ?? []).find(process => !process.ours);
+  return <span className="gpurun-nobody">{foreign ? foreignWords(foreign, trans) : trans.__('idle')}</span>;
+}
+
+function foreignWords(process: DeviceProcess, trans: Translate): string {
+  return process.user
+    ? trans.__('pid %1 of %2, not ours', process.pid, process.user)
+    : trans.__('pid %1, not ours', process.pid);
+}
+
+function deviceHover(device: Device, trans: Translate): string {
+  return [
+    device.name,
+    device.temperature ? `${Math.round(device.temperature)} °C` : '',
+    device.power ? `${Math.round(device.power)} W` : '',
+    ...(device.processes ?? []).map(process =>
+      process.ours ? trans.__('pid %1, a run of gpurun', process.pid) : foreignWords(process, trans)
+    )
+  ]
+    .filter(line => line)
+    .join('\n');
+}
+
+/** CPU slots: a pip for each, full where it is taken, and the runs that have them. */
+function CpuSlots({ slots, trans, onOpen }: { slots: Device[]; trans: Translate; onOpen: (id: string) => void }): JSX.Element {
+  const busy = slots.filter(isBusy);
+  const words = busy.length ? trans.__('%1 of %2 busy', busy.length, slots.length) : trans.__('%1 idle', slots.length);
+  return (
+    <div className="gpurun-device gpurun-slots" data-slots={slots.length} data-busy={busy.length > 0}>
+      <span className="gpurun-device-label">cpu</span>
+      <span className="gpurun-pips">
+        {slots.slice(0, MOST_PIPS).map(slot => (
+          <span
+            key={slot.id}
+            className="gpurun-pip"
+            data-device={`cpu${slot.index}`}
+            data-busy={isBusy(slot)}
+            title={`cpu${slot.index}: ${slot.run_name ?? trans.__('idle')}`}
+          />
+        ))}
+      </span>
+      <span className="gpurun-slot-words">{words}</span>
+      {busy.length > 0 && (
+        <span className="gpurun-holder">
+          {busy.map(slot => (
+            <Holder key={slot.id} device={slot} trans={trans} onOpen={onOpen} />
+          ))}
+        </span>
+      )}
+    </div>
+  );
+}
