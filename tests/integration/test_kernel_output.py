@@ -52,7 +52,7 @@ import signal
 ticks = []
 def tick(*_):
     ticks.append(1)
-    print("tick\n", end="")  # in one piece: another signal may come within this one's handler
+    print("tick\\n", end="")  # in one piece: another signal may come within this one's handler
 signal.signal(signal.SIGALRM, tick)
 signal.setitimer(signal.ITIMER_REAL, 0.002, 0.002)
 for number in range(100000):
