@@ -96,7 +96,7 @@ class QuickStream(OutStream):
         header = getattr(self, "_parent_header", None)
         self._header_here = header.get if isinstance(header, ContextVar) else _none
         self._quick = self.echo is None
-        os.register_at_fork(after_in_child=self._be_slow)
+        os.register_at_fork(before=self._before_fork, after_in_child=self._be_slow)
 
     def write(self, string: str) -> int:
         """Take the text; it is sent a moment later, or by `flush`."""
@@ -179,6 +179,11 @@ class QuickStream(OutStream):
         with contextlib.suppress(OSError, ValueError):  # closed meanwhile
             while raw.wait() and self._should_watch:
                 raw.take()
+
+    def _before_fork(self) -> None:
+        """What was printed before a child is there stands before what the child prints."""
+        if self._quick and not self.closed:
+            self.flush()
 
     def _be_slow(self) -> None:
         """Leave writing to ipykernel. In a forked child: what was not sent before is its parent's to send."""
