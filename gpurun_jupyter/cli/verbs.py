@@ -196,8 +196,8 @@ def _agent_rows(agent: Agent) -> list[tuple[str, ...]]:
     rows = [words.device_row(device) for device in agent.devices if device.kind != "cpu"]
     slots = [device for device in agent.devices if device.kind == "cpu"]
     if slots:
-        free = sum(device.run_id is None for device in slots)
-        holders = ", ".join(device.run_name or device.run_id for device in slots if device.run_id)
+        free = sum(device.holder is None for device in slots)
+        holders = ", ".join(device.holder for device in slots if device.holder)
         rows.append(("cpu", "", "", f"{free} of {len(slots)} slots free{f' · {holders}' if holders else ''}"))
     first = f"{agent.host} ({words.health(agent)})" if words.health(agent) else agent.host
     return [(first if number == 0 else "", *row) for number, row in enumerate(rows or [("", "", "", "no devices")])]

@@ -74,6 +74,8 @@ export interface Device {
   temperature?: number | null;
   power?: number | null;
   processes?: DeviceProcess[];
+  /** Whose run holds the device; the next two are given only if it is one's own. */
+  run_owner?: string | null;
   run_id?: string | null;
   run_name?: string | null;
 }

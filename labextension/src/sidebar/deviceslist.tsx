@@ -98,6 +98,9 @@ function Holder({ device, trans, onOpen }: DeviceProps): JSX.Element {
       </button>
     );
   }
+  if (device.run_owner) {
+    return <span className="gpurun-nobody">{trans.__('a run of %1', device.run_owner)}</span>;
+  }
   const foreign = (device.processes ?? []).find(process => !process.ours);
   return <span className="gpurun-nobody">{foreign ? foreignWords(foreign, trans) : trans.__('idle')}</span>;
 }
@@ -121,6 +124,10 @@ function deviceHover(device: Device, trans: Translate): string {
     .join('\n');
 }
 
+function slotWords(slot: Device, trans: Translate): string {
+  return slot.run_name ?? (slot.run_owner ? trans.__('a run of %1', slot.run_owner) : trans.__('idle'));
+}
+
 /** CPU slots: a pip for each, full where it is taken, and the runs that have them. */
 function CpuSlots({ slots, trans, onOpen }: { slots: Device[]; trans: Translate; onOpen: (id: string) => void }): JSX.Element {
   const busy = slots.filter(isBusy);
@@ -135,7 +142,7 @@ function CpuSlots({ slots, trans, onOpen }: { slots: Device[]; trans: Translate;
             className="gpurun-pip"
             data-device={`cpu${slot.index}`}
             data-busy={isBusy(slot)}
-            title={`cpu${slot.index}: ${slot.run_name ?? trans.__('idle')}`}
+            title={`cpu${slot.index}: ${slotWords(slot, trans)}`}
           />
         ))}
       </span>

@@ -118,5 +118,5 @@ function compare(a: number, b: number): number {
 
 /** Whether somebody uses the device, a run of ours or not. */
 export function isBusy(device: Device): boolean {
-  return !!device.run_id || (device.processes ?? []).some(process => !process.ours);
+  return !!device.run_owner || (device.processes ?? []).some(process => !process.ours);
 }

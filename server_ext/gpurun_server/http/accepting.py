@@ -28,7 +28,7 @@ async def accept_run(handler: GpurunHandler, spec: RunSpec, rerun_of: str | None
     Raises InvalidRequest, NoSuchDevices, and for what it should find NotShipped, BadArchive, FileMissing, DataNotFound.
     Who takes an event stream gets the run's at once, and need not ask for it.
     """
-    parts, owner = handler.parts, handler.parts.owner(handler)
+    parts, owner = handler.parts, handler.owner
     key = handler.request.headers.get("Idempotency-Key")
     if key is not None and not 0 < len(key) <= _LONGEST_KEY:
         raise InvalidRequest(f"An Idempotency-Key has 1 to {_LONGEST_KEY} characters.", "A random UUID does well.")
@@ -48,7 +48,7 @@ async def accept_run(handler: GpurunHandler, spec: RunSpec, rerun_of: str | None
 
     def act(writing: Writing) -> Run:
         run_id = accept(writing, parts.home, spec, owner=owner, key=key, offers=offers(writing.conn), rerun_of=rerun_of)
-        return to_run(find(writing.conn, run_id))
+        return to_run(find(writing.conn, run_id, owner))
 
     run = await handler.write_database(act)
     handler.set_status(201)
@@ -56,7 +56,7 @@ async def accept_run(handler: GpurunHandler, spec: RunSpec, rerun_of: str | None
         await follow_accepted(handler, run)
     else:
         with parts.database.read() as conn:
-            handler.answer(run_of(conn, parts.ledger, run.id), 201)
+            handler.answer(run_of(conn, parts.ledger, run.id, owner), 201)
 
 
 async def _check_shipped(parts: Parts, spec: RunSpec, owner: str) -> None:

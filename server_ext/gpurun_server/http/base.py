@@ -85,6 +85,11 @@ class GpurunHandler(APIHandler):
             raise HTTPError(403, "The page is of another origin.")
         return True
 
+    @property
+    def owner(self) -> str:
+        """Who asks: whose runs, sessions and data sets are seen, and whose become what the request makes."""
+        return self.parts.owner(self)
+
     async def write_database(self, change: Callable[[Writing], T]) -> T:
         """Make a change in a transaction, in a thread: a writer may have to wait for another."""
 

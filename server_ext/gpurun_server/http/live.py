@@ -73,7 +73,7 @@ class StreamSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
         """Begin to send."""
         super().open(*args, **kwargs)
         parts: Parts = self.settings["gpurun"]
-        self._connection = parts.hub.connect()
+        self._connection = parts.hub.connect(parts.owner(self))
         self._sending = asyncio.ensure_future(self._send(self._connection))
 
     async def _send(self, connection: LiveConnection) -> None:

@@ -50,7 +50,7 @@ class Metrics(msgspec.Struct):
 class _LogHandler(GpurunHandler):
     def run(self, reference: str) -> Run:
         with self.parts.database.read() as conn:
-            return run_of(conn, self.parts.ledger, reference)
+            return run_of(conn, self.parts.ledger, reference, self.owner)
 
 
 class EventsHandler(_LogHandler):

@@ -74,9 +74,9 @@ class RunsHandler(GpurunHandler):
         """List."""
         query = self.query(RunsQuery)
         with self.parts.database.read() as conn:
-            found = newest(conn, self.parts.ledger, query.limit, query)
+            found = newest(conn, self.parts.ledger, self.owner, query.limit, query)
             more = len(found) == query.limit
-            following = find(conn, found[-1].id).seq if more else None
+            following = find(conn, found[-1].id, self.owner).seq if more else None
         self.answer(RunsPage(found, following))
 
     @web.authenticated
@@ -90,7 +90,7 @@ class RunsHandler(GpurunHandler):
 class _RunHandler(GpurunHandler):
     def answer_run(self, reference: str) -> None:
         with self.parts.database.read() as conn:
-            self.answer(run_of(conn, self.parts.ledger, reference))
+            self.answer(run_of(conn, self.parts.ledger, reference, self.owner))
 
 
 class RunHandler(_RunHandler):
@@ -108,15 +108,16 @@ class RunHandler(_RunHandler):
     @operation("Change priority (while it waits), project or tags", body=Changes, answer=Run)
     async def patch(self, reference: str) -> None:
         """Change."""
-        changes = self.body(Changes)
-        self.answer_run(await self.write_database(lambda writing: edit(writing, reference, changes)))
+        changes, owner = self.body(Changes), self.owner
+        self.answer_run(await self.write_database(lambda writing: edit(writing, reference, changes, by=owner)))
 
     @web.authenticated
     @authorized
     @operation("Delete a run that has finished, with its files; it can be restored for ten minutes", answer=Deleted)
     async def delete(self, reference: str) -> None:
         """Delete."""
-        run_id = await self.write_database(lambda writing: delete(writing, reference))
+        owner = self.owner
+        run_id = await self.write_database(lambda writing: delete(writing, reference, by=owner))
         self.answer(Deleted(run_id, UNDO_S))
 
 
@@ -128,7 +129,7 @@ class StartHandler(_RunHandler):
     @operation("Queue a run that was created on hold", answer=Run)
     async def post(self, reference: str) -> None:
         """Start."""
-        owner = self.parts.owner(self)
+        owner = self.owner
         self.answer_run(await self.write_database(lambda writing: start(writing, reference, by=owner)))
 
 
@@ -142,7 +143,7 @@ class RerunHandler(_RunHandler):
         """Run again."""
         changes = self.body(dict[str, Any])
         with self.parts.database.read() as conn:
-            run = run_of(conn, self.parts.ledger, reference)
+            run = run_of(conn, self.parts.ledger, reference, self.owner)
         assert run.spec is not None
         await accept_run(self, changed(run.spec, changes), rerun_of=run.id)
 
@@ -155,7 +156,8 @@ class RestoreHandler(_RunHandler):
     @operation("Take back that a run was deleted", answer=Run)
     async def post(self, run_id: str) -> None:
         """Restore."""
-        self.answer_run(await self.write_database(lambda writing: restore(writing, run_id)))
+        owner = self.owner
+        self.answer_run(await self.write_database(lambda writing: restore(writing, run_id, by=owner)))
 
 
 class HistoryHandler(_RunHandler):
@@ -167,7 +169,7 @@ class HistoryHandler(_RunHandler):
     async def get(self, reference: str) -> None:
         """List."""
         with self.parts.database.read() as conn:
-            changes = history_of(conn, find(conn, reference).id)
+            changes = history_of(conn, find(conn, reference, self.owner).id)
         self.answer({"history": changes})
 
 
@@ -179,7 +181,7 @@ class CancelHandler(_RunHandler):
     @operation("End a run: interrupt it, or kill it", body=CancelBody, answer=Run)
     async def post(self, reference: str) -> None:
         """Cancel."""
-        kill, owner = self.body(CancelBody).kill, self.parts.owner(self)
+        kill, owner = self.body(CancelBody).kill, self.owner
         self.answer_run(await self.write_database(lambda writing: cancel(writing, reference, by=owner, kill=kill)))
 
 

@@ -69,7 +69,7 @@ class StatusHandler(GpurunHandler):
         """Show."""
         parts = self.parts
         with parts.database.read() as conn:
-            counts = count_by_state(conn)
+            counts = count_by_state(conn, self.owner)
         free_bytes = shutil.disk_usage(parts.home.path).free
         database = parts.database.engine.url.render_as_string(hide_password=True)
         self.answer(Status(__version__, str(parts.home.path), database, free_bytes, counts))
@@ -86,7 +86,7 @@ class DevicesHandler(GpurunHandler):
         self.parts.ensure_agent()
         await self.parts.hub.first_agent()
         with self.parts.database.read() as conn:
-            self.answer(DevicesAnswer(known_agents(conn, self.parts.ledger)))
+            self.answer(DevicesAnswer(known_agents(conn, self.parts.ledger, self.owner)))
 
 
 class AgentsHandler(GpurunHandler):
@@ -111,7 +111,7 @@ class ProjectsHandler(GpurunHandler):
     async def get(self) -> None:
         """List."""
         with self.parts.database.read() as conn:
-            self.answer(ProjectsAnswer(projects(conn)))
+            self.answer(ProjectsAnswer(projects(conn, self.owner)))
 
 
 class StatsHandler(GpurunHandler):
@@ -123,7 +123,7 @@ class StatsHandler(GpurunHandler):
     async def get(self) -> None:
         """Count."""
         with self.parts.database.read() as conn:
-            self.answer(statistics(conn))
+            self.answer(statistics(conn, self.owner))
 
 
 def _summary(offer: Offer) -> AgentSummary:

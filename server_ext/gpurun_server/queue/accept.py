@@ -47,7 +47,7 @@ def accept(
     if key and (before := _accepted_before(writing.conn, owner, key)):
         return before
     gpu = gpus_wanted(spec, offers)
-    after = _predecessors(writing.conn, spec)
+    after = _predecessors(writing.conn, spec, owner)
     state = State.CREATED if spec.hold else State.QUEUED
     run_id = new_run_id()
     now = time.time()
@@ -89,11 +89,11 @@ def _accepted_before(conn: sa.Connection, owner: str, key: str) -> str | None:
     return conn.scalar(_BEFORE, {"owner": owner, "key": key})
 
 
-def _predecessors(conn: sa.Connection, spec: RunSpec) -> list[str]:
+def _predecessors(conn: sa.Connection, spec: RunSpec, owner: str) -> list[str]:
     """The ids of the runs that have to succeed first; those that have are left out. Raises WrongState."""
     waits = []
     for reference in spec.after:
-        run = find(conn, reference)
+        run = find(conn, reference, owner)
         if run.state != State.FINISHED.value:
             waits.append(run.id)
         elif run.outcome != Outcome.SUCCEEDED.value:

@@ -18,19 +18,19 @@ from gpurun_server.store.tables import attempts, history, predecessors, runs
 UNDO_S = 600.0
 
 
-def delete(writing: Writing, reference: str) -> str:
-    """Delete a run; returns its id. Raises RunNotFound, AmbiguousRun, and WrongState for one that is not over."""
-    run = find(writing.conn, reference)
+def delete(writing: Writing, reference: str, *, by: str) -> str:
+    """Delete a run of one's own; returns its id. Raises RunNotFound, AmbiguousRun, and WrongState if it is not over."""
+    run = find(writing.conn, reference, by)
     if State(run.state) is not State.FINISHED:
         raise WrongState(f"Run {run.name} ({run.id}) is {run.state}.", "Cancel it first.")
     touch(writing, run.id, deleted_at=time.time())
     return str(run.id)
 
 
-def restore(writing: Writing, run_id: str) -> str:
+def restore(writing: Writing, run_id: str, *, by: str) -> str:
     """Take back that a run was deleted. Raises RunNotFound, also where it is too late."""
     run = writing.conn.execute(one_run, {KEY: run_id}).first()
-    if run is None:
+    if run is None or run.owner != by:
         raise RunNotFound(f"There is no run {run_id!r} any more.", "Deleted runs are kept for ten minutes.")
     if run.deleted_at is not None:
         touch(writing, run_id, deleted_at=None)

@@ -40,36 +40,46 @@ class Filters(msgspec.Struct, omit_defaults=True):
 
 
 _KEPT = runs.c.deleted_at.is_(None)
-_NEWEST = sa.select(runs).where(_KEPT).order_by(runs.c.seq.desc()).limit(1)
 
 
-def find(conn: sa.Connection, reference: str) -> sa.Row[Any]:
-    """The run meant by an id, a unique prefix of one, a name (the newest), or `last`.
+def kept_of(owner: str) -> sa.ColumnElement[bool]:
+    """What a person sees: everybody their own runs."""
+    return sa.and_(_KEPT, runs.c.owner == owner)
+
+
+def _newest(owner: str) -> sa.Select[Any]:
+    return sa.select(runs).where(kept_of(owner)).order_by(runs.c.seq.desc()).limit(1)
+
+
+def find(conn: sa.Connection, reference: str, owner: str) -> sa.Row[Any]:
+    """The run of an owner that is meant by an id, a unique prefix of one, a name (the newest), or `last`.
 
     Raises RunNotFound and AmbiguousRun.
     """
     if reference == "last":
-        row = conn.execute(_NEWEST).first()
+        row = conn.execute(_newest(owner)).first()
     else:
         row = conn.execute(one_run, {KEY: reference}).first()
-        row = row or conn.execute(_NEWEST.where(runs.c.name == reference)).first()
-        row = row or _by_prefix(conn, reference)
+        row = row if row and row.owner == owner else None  # nobody learns that there is such a run
+        row = row or conn.execute(_newest(owner).where(runs.c.name == reference)).first()
+        row = row or _by_prefix(conn, reference, owner)
     if row is None or row.deleted_at is not None:
         raise RunNotFound(f"There is no run {reference!r}.", "`%gpurun runs` lists those there are.")
     return row
 
 
-def _by_prefix(conn: sa.Connection, prefix: str) -> sa.Row[Any] | None:
-    found = conn.execute(sa.select(runs).where(_KEPT, runs.c.id.startswith(prefix, autoescape=True)).limit(6)).all()
+def _by_prefix(conn: sa.Connection, prefix: str, owner: str) -> sa.Row[Any] | None:
+    fits = sa.and_(kept_of(owner), runs.c.id.startswith(prefix, autoescape=True))
+    found = conn.execute(sa.select(runs).where(fits).limit(6)).all()
     if len(found) > 1:
         names = ", ".join(f"{row.id} ({row.name})" for row in found[:5])
         raise AmbiguousRun(f"{prefix!r} fits several runs: {names}.", "Write more of the id.")
     return found[0] if found else None
 
 
-def select_runs(conn: sa.Connection, filters: Filters, limit: int) -> Sequence[sa.Row[Any]]:
-    """The newest runs that fulfil the filters, newest first."""
-    query = sa.select(*_LISTED).where(_KEPT).order_by(runs.c.seq.desc()).limit(limit)
+def select_runs(conn: sa.Connection, owner: str, filters: Filters, limit: int) -> Sequence[sa.Row[Any]]:
+    """The newest runs of an owner that fulfil the filters, newest first."""
+    query = sa.select(*_LISTED).where(kept_of(owner)).order_by(runs.c.seq.desc()).limit(limit)
     for column in ("project", "state", "outcome", "owner"):
         if (wanted := getattr(filters, column)) is not None:
             query = query.where(runs.c[column] == wanted)
@@ -80,19 +90,22 @@ def select_runs(conn: sa.Connection, filters: Filters, limit: int) -> Sequence[s
     return conn.execute(query).all()
 
 
-def changed_since(conn: sa.Connection, revision: int, *, with_queue: bool, limit: int = 1000) -> list[sa.Row[Any]]:
-    """Runs that changed after `revision`, in the order of their changes; with some of the queue that did not."""
-    changed = sa.select(*_LISTED).where(runs.c.revision > revision).order_by(runs.c.revision).limit(limit)
+def changed_since(
+    conn: sa.Connection, owner: str, revision: int, *, with_queue: bool, limit: int = 1000
+) -> list[sa.Row[Any]]:
+    """Runs of an owner that changed after `revision`, in the changes' order; with some of the queue that did not."""
+    mine = sa.select(*_LISTED).where(runs.c.owner == owner)
+    changed = mine.where(runs.c.revision > revision).order_by(runs.c.revision).limit(limit)
     rows = list(conn.execute(changed))
     if with_queue:
-        rest = sa.select(*_LISTED).where(runs.c.state == "queued", runs.c.revision <= revision)
+        rest = mine.where(runs.c.state == "queued", runs.c.revision <= revision)
         rows += conn.execute(rest.order_by(runs.c.priority.desc(), runs.c.seq).limit(_QUEUE_SHOWN))
     return rows
 
 
-def count_by_state(conn: sa.Connection) -> dict[str, int]:
-    """How many runs there are in each state."""
-    rows = conn.execute(sa.select(runs.c.state, sa.func.count()).where(_KEPT).group_by(runs.c.state))
+def count_by_state(conn: sa.Connection, owner: str) -> dict[str, int]:
+    """How many runs an owner has in each state."""
+    rows = conn.execute(sa.select(runs.c.state, sa.func.count()).where(kept_of(owner)).group_by(runs.c.state))
     return {row[0]: row[1] for row in rows}
 
 

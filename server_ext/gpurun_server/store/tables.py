@@ -43,6 +43,7 @@ runs = sa.Table(
     sa.Column("deleted_at", sa.Float),
 )
 sa.Index("runs_by_key", runs.c.owner, runs.c.idempotency_key, unique=True)
+sa.Index("runs_by_owner", runs.c.owner, runs.c.seq)
 sa.Index("runs_by_name", runs.c.name, runs.c.seq)
 sa.Index("runs_by_revision", runs.c.revision)
 sa.Index("runs_by_state", runs.c.state, runs.c.seq)

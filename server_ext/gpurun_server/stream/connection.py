@@ -61,11 +61,17 @@ class LiveConnection:
     """Collects frames for one client; iterate over `frames()` and send each before taking the next."""
 
     def __init__(
-        self, home: Home, database: Database, ledger: Ledger, on_close: Callable[[LiveConnection], None]
+        self,
+        home: Home,
+        database: Database,
+        ledger: Ledger,
+        owner: str,
+        on_close: Callable[[LiveConnection], None],
     ) -> None:
         self._home = home
         self._database = database
         self._ledger = ledger
+        self._owner = owner
         self._on_close = on_close
         self._woken = asyncio.Event()
         self._closed = False
@@ -128,7 +134,7 @@ class LiveConnection:
         cursor = START_OF_LOG if count else Cursor.parse(wish.cursor)
         try:
             with self._database.read() as conn:
-                run_id = find(conn, wish.run).id
+                run_id = find(conn, wish.run, self._owner).id
         except GpurunError as error:
             self._pending.append(error_frame(error, wish.run))
             return
@@ -210,10 +216,10 @@ class LiveConnection:
         if not watched.row_rung:
             return []
         with self._database.read() as conn:
-            row = find(conn, run_id)
+            row = find(conn, run_id, self._owner)
             if row.state == State.QUEUED.value and not due:
                 return []  # why it waits changes with every other run
-            run = shown(conn, self._ledger, [row])[0]
+            run = shown(conn, self._ledger, [row], self._owner)[0]
         watched.row_rung = False
         if run.state is State.FINISHED and (lines := watched.tail.read()):
             watched.row_rung = watched.log_rung = True
@@ -227,20 +233,20 @@ class LiveConnection:
         if not self._runs_rung or self._runs_since is None:
             return []
         first = self._runs_since < 0
-        found = newest(conn, self._ledger, _NEWEST) if first else self._since(conn)
+        found = newest(conn, self._ledger, self._owner, _NEWEST) if first else self._since(conn)
         self._runs_rung = self._queue_rung = False
         self._runs_since = max([self._runs_since, 0, *(run.revision for run in found)])
         return [_encode({"type": "runs", "runs": found})] if found or first else []
 
     def _since(self, conn: sa.Connection) -> list[Run]:
         assert self._runs_since is not None
-        return since(conn, self._ledger, self._runs_since, with_queue=self._queue_rung)
+        return since(conn, self._ledger, self._owner, self._runs_since, with_queue=self._queue_rung)
 
     def _of_devices(self, conn: sa.Connection) -> list[bytes]:
         if not self._devices_rung:
             return []
         self._devices_rung = False
-        return [_encode({"type": "devices", "agents": known_agents(conn, self._ledger)})]
+        return [_encode({"type": "devices", "agents": known_agents(conn, self._ledger, self._owner)})]
 
 
 def events_frame(run_id: str, cursor: Cursor, lines: list[bytes]) -> bytes:
