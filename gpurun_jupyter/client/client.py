@@ -144,12 +144,12 @@ class Client:
         inputs: Mapping[str, Any] | None = None,
         dir: Path | str | None = None,  # noqa: A002
         **options: Unpack[RunOptions],
-    ) -> Run:
-        """Submit a cell and wait for it. Raises RunFailed, with the remote traceback, if it fails."""
-        run = self.submit(code, inputs=inputs, dir=dir, **options).wait()
-        if failed := run.failure():
-            raise failed
-        return run
+    ) -> dict[str, Any]:
+        """Submit a cell, wait for it, and give its outputs by name, as `Run.result` does.
+
+        Raises RunFailed, with the remote traceback, if it fails.
+        """
+        return self.submit(code, inputs=inputs, dir=dir, **options).wait().result()
 
     def runs(
         self,
