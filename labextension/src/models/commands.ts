@@ -8,7 +8,7 @@ import { ModelCommands } from './ids';
 import { makeModelPage, ModelPage } from './page';
 import type { ModelRegistry } from './registry';
 
-const ROWS = '.gpurun-model, .gpurun-version';
+const ROWS = '[data-model]';
 const VERSION = '.gpurun-version';
 
 interface Parts {

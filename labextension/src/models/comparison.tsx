@@ -25,7 +25,7 @@ export function ComparisonView({ comparison, trans, onClose }: ComparisonProps):
     <section className="gpurun-version-detail gpurun-comparison" aria-label={trans.__('v%1 and v%2 compared', a.version, b.version)}>
       <h2>
         {trans.__('v%1 and v%2', a.version, b.version)}{' '}
-        <button type="button" className="gpurun-link" onClick={onClose}>
+        <button type="button" className="gpurun-text-button" onClick={onClose}>
           {trans.__('Close')}
         </button>
       </h2>

@@ -22,14 +22,14 @@ export function VersionDetail({ version, changed, registry, commands, trans }: D
       </h2>
       <p>
         {version.description || trans.__('No description.')}{' '}
-        <button type="button" className="gpurun-link" onClick={describe}>
+        <button type="button" className="gpurun-text-button" onClick={describe}>
           {trans.__('Describe…')}
         </button>
       </p>
       <p>
         {dots(version.type, version.framework, ...version.tags.map(tag => `#${tag}`))}
         {version.run_id && (
-          <button type="button" className="gpurun-link gpurun-model-run" onClick={openRun} disabled={!commands.hasCommand('gpurun:open-run')}>
+          <button type="button" className="gpurun-text-button gpurun-model-run" onClick={openRun} disabled={!commands.hasCommand('gpurun:open-run')}>
             {trans.__('From the run %1', version.run_name ?? version.run_id)}
           </button>
         )}
@@ -70,7 +70,7 @@ function Files({ version, registry, trans }: Pick<DetailProps, 'version' | 'regi
     <table>
       <caption>
         {trans.__('Files')}{' '}
-        <a className="gpurun-link" href={url()} download onClick={save}>
+        <a className="gpurun-text-button" href={url()} download onClick={save}>
           {trans.__('All as a zip')}
         </a>
       </caption>
@@ -78,7 +78,7 @@ function Files({ version, registry, trans }: Pick<DetailProps, 'version' | 'regi
         {(version.files ?? []).map(file => (
           <tr key={file.path}>
             <th scope="row">
-              <a className="gpurun-link" href={url(file.path)} download onClick={save} title={`sha256 ${file.digest}`}>
+              <a className="gpurun-text-button" href={url(file.path)} download onClick={save} title={`sha256 ${file.digest}`}>
                 {file.path}
               </a>
             </th>

@@ -35,7 +35,7 @@ export async function askUntil<T>(form: Form, act: (values: Values) => Promise<T
   for (;;) {
     const body = new FormBody(fields, form.intro, trouble);
     const buttons = [Dialog.cancelButton({ label: form.trans.__('Cancel') }), Dialog.okButton({ label: form.accept })];
-    const answer = await showDialog({ title: form.title, body, buttons });
+    const answer = await showDialog({ title: form.title, body, buttons, focusNodeSelector: '.gpurun-form input' });
     const values = answer.value;
     if (!answer.button.accept || !values) {
       return undefined;

@@ -1,5 +1,4 @@
 /** The model registry on the server: what can be asked of it, and being told when it has changed. */
-import { URLExt } from '@jupyterlab/coreutils';
 import type { Stop } from '../server/live';
 import type { IRunServer } from '../server/server';
 import type { Run } from '../server/types';
@@ -64,7 +63,7 @@ export class ModelRegistry {
   /** Where a browser finds a file of a version, or all of them as a zip. */
   downloadUrl(name: string, version: number, path?: string): string {
     const what = path === undefined ? 'zip' : `files/${path.split('/').map(encodeURIComponent).join('/')}`;
-    return URLExt.join(this.server.api.root, route(name, version), what);
+    return this.server.api.url(`${route(name, version)}/${what}`);
   }
 
   /** Call `listener` now, and whenever some model has changed. */

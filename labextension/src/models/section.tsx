@@ -133,7 +133,7 @@ function NoModels({ trans, onRegister }: { trans: Translate; onRegister: () => v
         <code>{'report.save_model("model.pt", acc=acc)'}</code>
       </p>
       <p>
-        <button type="button" className="gpurun-link" onClick={onRegister}>
+        <button type="button" className="gpurun-text-button" onClick={onRegister}>
           {trans.__('Register a file of a run…')}
         </button>
       </p>

@@ -14,7 +14,7 @@ from gpurun_jupyter.core.errors import BlobDamaged, FileMissing
 from gpurun_jupyter.core.models import ModelVersion
 from gpurun_server.http.base import operation
 from gpurun_server.http.models import RegistryHandler
-from gpurun_server.store.model_files import checked, verify, zipped
+from gpurun_server.store.model_files import checked, said, verify, zipped
 
 
 class Verified(msgspec.Struct):
@@ -30,7 +30,7 @@ class _BytesHandler(RegistryHandler):
         self.set_header("Content-Type", kind)
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Content-Disposition", f"attachment; filename*=UTF-8''{quote(name)}")
-        while (piece := await self.in_thread(next, pieces, None)) is not None:
+        while (piece := await self.in_thread(lambda: next(pieces, None))) is not None:
             self.write(piece)
             await self.flush()
 
@@ -56,7 +56,7 @@ class ModelFileHandler(_BytesHandler):
                 f"Version {found.version} of {name} has no file {path!r}.",
                 f"`gpurun models show {name} {found.version}` lists those it has.",
             )
-        await self.in_thread(self.parts.blobs.verified, file.digest)
+        await self.in_thread(lambda: self.parts.blobs.verified(file.digest, said(path)))
         self.set_header("Content-Length", str(file.size_bytes))
         self.set_header("ETag", f'"{file.digest}"')
         await self.send(checked(self.parts.blobs, file.digest), PurePosixPath(path).name)
@@ -71,7 +71,7 @@ class ModelZipHandler(_BytesHandler):
     async def get(self, name: str, version: str) -> None:
         """Download."""
         found = await self.version(name, version)
-        manifest = await self.in_thread(verify, self.parts.blobs, found.manifest)
+        manifest = await self.in_thread(lambda: verify(self.parts.blobs, found.manifest))
         await self.send(zipped(self.parts.blobs, manifest), f"{name}-v{found.version}.zip", "application/zip")
 
 
@@ -84,7 +84,7 @@ class VerifyHandler(_BytesHandler):
     async def get(self, name: str, version: str) -> None:
         """Verify."""
         found: ModelVersion = await self.version(name, version)
-        manifest = await self.in_thread(verify, self.parts.blobs, found.manifest)
+        manifest = await self.in_thread(lambda: verify(self.parts.blobs, found.manifest))
         self.answer(Verified(len(manifest.files), manifest.size_bytes))
 
 

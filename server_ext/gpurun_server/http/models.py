@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 from jupyter_server.auth.decorator import authorized
@@ -59,9 +59,9 @@ class RegistryHandler(GpurunHandler):
         """Whose models these are."""
         return self.parts.owner(self)
 
-    async def in_thread(self, act: Callable[..., T], *arguments: Any) -> T:
+    async def in_thread(self, work: Callable[[], T]) -> T:
         """Do what reads files, beside the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self.parts.threads, act, *arguments)
+        return await asyncio.get_running_loop().run_in_executor(self.parts.threads, work)
 
     async def change(self, act: Callable[[Writing, str], T]) -> T:
         """Make a change in the name of whoever asks."""
@@ -72,7 +72,7 @@ class RegistryHandler(GpurunHandler):
         """A version with its files. Raises ModelNotFound and BlobDamaged."""
         with self.parts.database.read() as conn:
             found = version_shown(conn, self.owner, name, reference)
-        manifest = await self.in_thread(self.parts.blobs.manifest, found.manifest, MODEL_LIMITS)
+        manifest = await self.in_thread(lambda: self.parts.blobs.manifest(found.manifest, MODEL_LIMITS))
         found.files = [ModelFile.of(entry) for entry in manifest.files]
         return found
 

@@ -121,26 +121,28 @@ class Blobs:
         """Where the blob lies, if it is there."""
         return self._home.blob(digest)
 
-    def verified(self, digest: str) -> Path:
-        """Where the blob lies, its bytes looked through. Raises BlobDamaged: wrong bytes are not handed out.
+    def verified(self, digest: str, what: str = "") -> Path:
+        """Where the blob lies, its bytes looked through; `what` a person calls it.
+
+        Raises BlobDamaged: wrong bytes are not handed out.
 
         Damaged ones are put aside, so that the blob counts as missing and is taken in anew when it is sent again.
         """
-        path, sum_ = self._home.blob(digest), hashlib.sha256()
+        path, sum_, what = self._home.blob(digest), hashlib.sha256(), what or f"The blob {digest}"
         try:
             with path.open("rb") as file:
                 while piece := file.read(_READ_BYTES):
                     sum_.update(piece)
         except OSError as error:
-            raise BlobDamaged(f"The bytes of sha256 {digest} cannot be read ({error.strerror}).", _RESTORE) from error
+            raise BlobDamaged(f"{what} cannot be read ({error.strerror}).", _RESTORE) from error
         if sum_.hexdigest() != digest:
             self._put_aside(path)
-            raise BlobDamaged(f"The stored bytes of sha256 {digest} have changed.", _RESTORE)
+            raise BlobDamaged(f"{what} is damaged: its stored bytes have changed.", _RESTORE)
         return path
 
     def manifest(self, digest: str, limits: Limits = DEFAULT_LIMITS) -> Manifest:
         """The manifest with this digest, looked through. Raises BlobDamaged."""
-        return decode(self.verified(digest).read_bytes(), limits)
+        return decode(self.verified(digest, "The list of the files").read_bytes(), limits)
 
     def whole_manifest(self, digest: str, limits: Limits = DEFAULT_LIMITS) -> Manifest:
         """The manifest with this digest, if all its files are there. Raises NotShipped and BadArchive."""

@@ -55,8 +55,8 @@ def checked(blobs: Blobs, digest: str) -> Iterator[bytes]:
 def verify(blobs: Blobs, manifest: str) -> Manifest:
     """The manifest, once every file of it was looked through. Raises BlobDamaged."""
     found = blobs.manifest(manifest, MODEL_LIMITS)
-    for digest in found.blobs():
-        blobs.verified(digest)
+    for digest, path in {entry.digest: entry.path for entry in found.files}.items():
+        blobs.verified(digest, said(path))
     return found
 
 
@@ -72,6 +72,11 @@ def zipped(blobs: Blobs, manifest: Manifest) -> Iterator[bytes]:
                     member.write(piece)
                     yield out.taken()
     yield out.taken()
+
+
+def said(path: str) -> str:
+    """A file of a model in a sentence."""
+    return f"The file {path!r}"
 
 
 class _Out(io.RawIOBase):
