@@ -9,6 +9,7 @@ from gpurun_jupyter.cli.completion import completion
 from gpurun_jupyter.cli.data import data
 from gpurun_jupyter.cli.decode import decode
 from gpurun_jupyter.cli.doctor import doctor
+from gpurun_jupyter.cli.models import models
 
 
 class _InThisOrder(click.Group):
@@ -49,6 +50,7 @@ for _verb in (
     overviews.projects,
     overviews.stats,
     data,
+    models,
     decode,
     doctor,
     completion,

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 import msgspec
 
-from gpurun_jupyter.client import ship
-from gpurun_jupyter.client.collect import Shipment, collect, single
+from gpurun_jupyter.client import data_sets, ship
+from gpurun_jupyter.client.collect import Shipment, collect
 from gpurun_jupyter.client.connecting import connected
 from gpurun_jupyter.client.entries import chosen
 from gpurun_jupyter.client.http import UPLOAD_TIMEOUT, Connection, Params
@@ -28,6 +29,8 @@ from gpurun_jupyter.core.sessions import Session
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
+
+    from gpurun_jupyter.client.models import Models
 
 _PAGE = 1000
 _Form = dict[str, str | list[str]]
@@ -57,6 +60,13 @@ class Client:
     def url(self) -> str:
         """The server's base URL."""
         return self._connection.address.url
+
+    @cached_property
+    def models(self) -> Models:
+        """The model registry; made when it is first needed."""
+        from gpurun_jupyter.client.models import Models
+
+        return Models(self._connection)
 
     def close(self) -> None:
         """Close the connection; runs go on."""
@@ -208,15 +218,7 @@ class Client:
 
         Raises InvalidRequest, FileMissing and SecretsFound.
         """
-        place = Path(path).expanduser()
-        shipment = collect(place, None, gitignore=False) if place.is_dir() else single(place, None)
-        name = name or (place.resolve().name if place.is_dir() else place.stem)
-        _say(tell, shipment.notes)
-
-        def act(digest: str) -> DataSet:
-            return self._connection.post("data", DataSet, {"name": name, "manifest": digest})
-
-        return ship.deliver(self._connection, shipment, act, tell)
+        return data_sets.upload(self._connection, path, name, tell)
 
     def status(self) -> dict[str, Any]:
         """Version, state directory, free disk and runs by state."""

@@ -5,8 +5,10 @@ import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { addPageCommands, addPanelCommands, Commands } from './commands';
 import { stopRun } from './runview/follow';
+import { modelPlugins } from './models/plugin';
 import { PANEL_ID, RunsPanel } from './sidebar/panel';
 import { PanelModel } from './sidebar/panelmodel';
+import { ISidebar } from './sidebar/sidebar';
 import { addRunRenderer } from './runview/renderer';
 import { connectTo, IRunServer } from './server/server';
 import type { Translate } from './look/words';
@@ -59,12 +61,13 @@ const output: JupyterFrontEndPlugin<void> = {
     })
 };
 
-const panel: JupyterFrontEndPlugin<void> = {
+const panel: JupyterFrontEndPlugin<ISidebar> = {
   id: 'gpurun-lab:panel',
   description: 'The sidebar with devices and runs.',
   autoStart: true,
   requires: [IRunServer],
   optional: [ICommandPalette, ILayoutRestorer, ITranslator],
+  provides: ISidebar,
   activate: (
     app: JupyterFrontEnd,
     server: IRunServer,
@@ -84,7 +87,8 @@ const panel: JupyterFrontEndPlugin<void> = {
     app.shell.add(sidebar, 'left', { rank: 250, type: 'GPU runs' });
     restorer?.add(sidebar, PANEL_ID);
     addPanelCommands({ app, server, trans, palette }, model, PANEL_ID);
+    return sidebar;
   }
 };
 
-export default [server, pages, output, panel];
+export default [server, pages, output, panel, ...modelPlugins];

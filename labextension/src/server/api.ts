@@ -31,6 +31,11 @@ export class Api {
     return appendToken && token ? `${url}?token=${encodeURIComponent(token)}` : url;
   }
 
+  /** The whole address of `path` below gpurun/api/v1, for a browser. */
+  url(path: string): string {
+    return URLExt.join(this.settings.baseUrl, ROOT, path);
+  }
+
   /** Interrupt a run; asked again, or with `kill`, end it at once. */
   cancel(id: string, kill = false): Promise<Run> {
     return this.request<Run>(`runs/${encodeURIComponent(id)}/cancel`, { method: 'POST', body: JSON.stringify({ kill }) });
@@ -45,9 +50,11 @@ export class Api {
     return this.request('status');
   }
 
-  private async request<T>(path: string, init: RequestInit = {}): Promise<T> {
+  /** Ask for `path` below gpurun/api/v1. Rejects with a RequestError. */
+  async request<T>(path: string, init: RequestInit = {}): Promise<T> {
     const url = URLExt.join(this.settings.baseUrl, ROOT, path);
-    const response = await ServerConnection.makeRequest(url, init, this.settings);
+    // By default, JupyterLab makes addresses unique by a parameter that the server does not know.
+    const response = await ServerConnection.makeRequest(url, { cache: 'no-cache', ...init }, this.settings);
     const body = (await response.json().catch(() => null)) as (T & { error?: ServerError }) | null;
     if (response.ok && body !== null) {
       return body;

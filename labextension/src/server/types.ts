@@ -134,7 +134,7 @@ export type Event =
   | { kind: 'metric'; values: Record<string, number>; step?: number | null }
   | ({ kind: 'sample' } & Sample)
   | ({ kind: 'checkpoint' } & Checkpoint)
-  | { kind: 'meta' | 'end' };
+  | { kind: 'meta' | 'model' | 'end' };
 
 export interface ServerError {
   code: string;
@@ -145,6 +145,7 @@ export interface ServerError {
 export type Frame =
   | { type: 'runs'; runs: Run[] }
   | { type: 'devices'; agents: Agent[] }
+  | { type: 'models'; revision: number }
   | { type: 'run'; run: Run }
   | { type: 'events'; run: string; cursor: string; events: Event[] }
   | ({ type: 'before'; run: string; cursor: string } & Before)

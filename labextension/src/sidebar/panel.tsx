@@ -9,6 +9,7 @@ import { gpuIcon } from '../look/icons';
 import { PanelModel } from './panelmodel';
 import { Glyph } from './panelparts';
 import { RunsList } from './runslist';
+import type { ISidebar, Section } from './sidebar';
 import { addStylesheet } from '../look/stylesheet';
 import type { Run } from '../server/types';
 import type { Translate } from '../look/words';
@@ -25,7 +26,7 @@ export interface PanelOptions {
   stopRun: (run: Run) => void;
 }
 
-export class RunsPanel extends SidePanel {
+export class RunsPanel extends SidePanel implements ISidebar {
   constructor(private options: PanelOptions) {
     super({ translator: options.translator });
     const { model, trans, openRun, stopRun } = options;
@@ -59,6 +60,15 @@ export class RunsPanel extends SidePanel {
     model.changed.connect(this.shareOnce, this);
   }
 
+  addSection({ label, body, head }: Section): PanelWithToolbar {
+    const made = section(label, body);
+    if (head) {
+      made.toolbar.addItem('head', head);
+    }
+    this.addWidget(made);
+    return made;
+  }
+
   /** At first, give DEVICES the height that it needs and RUNS the rest; from then on a person drags the border. */
   private shareOnce(): void {
     if (this.options.model.loaded.devices) {
@@ -73,9 +83,10 @@ export class RunsPanel extends SidePanel {
       requestAnimationFrame(() => this.shareRoom(tries - 1)); // React draws when it likes
       return;
     }
-    const room = Math.max(1, this.content.node.offsetHeight - 2 * TITLE_HEIGHT);
+    const others = this.content.widgets.length - 1;
+    const room = Math.max(1, this.content.node.offsetHeight - (others + 1) * TITLE_HEIGHT);
     const share = Math.min(0.5, Math.max(0.15, (needed + 8) / room));
-    (this.content as AccordionPanel).setRelativeSizes([share, 1 - share]);
+    (this.content as AccordionPanel).setRelativeSizes([share, ...new Array<number>(others).fill((1 - share) / others)]);
   }
 
   dispose(): void {

@@ -5,7 +5,21 @@ from __future__ import annotations
 from tornado import web
 
 from gpurun_jupyter.core.errors import RouteMissing
-from gpurun_server.http import blobs, data, files, live, logs, openapi, outputs, runs, server, sessions, uploads
+from gpurun_server.http import (
+    blobs,
+    data,
+    files,
+    live,
+    logs,
+    model_files,
+    models,
+    openapi,
+    outputs,
+    runs,
+    server,
+    sessions,
+    uploads,
+)
 from gpurun_server.http.base import GpurunHandler
 
 
@@ -31,6 +45,8 @@ ROUTES = [
     *files.default_handlers,
     *server.default_handlers,
     *sessions.default_handlers,
+    *models.default_handlers,
+    *model_files.default_handlers,
     *live.default_handlers,
     *openapi.default_handlers,
 ]

@@ -18,6 +18,7 @@ from gpurun_jupyter.core.lifecycle import State
 from gpurun_jupyter.core.runs import MetricSummary, RunProgress
 from gpurun_jupyter.progress.overall import with_bar
 from gpurun_server.queue.ending import end_attempt
+from gpurun_server.queue.saved_models import register_saved
 from gpurun_server.queue.transitions import move, touch
 from gpurun_server.store.database import Writing
 from gpurun_server.store.logs import read_lines
@@ -49,6 +50,7 @@ class _Digest:
     metrics: dict[str, MetricSummary]
     started_at: float | None = None
     end: events.End | None = None
+    models: list[tuple[events.Model, dict[str, float]]] = field(default_factory=list)  # with the metrics at that moment
     changed: set[str] = field(default_factory=set)
 
     def take(self, event: events.AnyEvent) -> None:
@@ -61,6 +63,8 @@ class _Digest:
             self.changed.add("metrics")
             for name, value in event.values.items():
                 self.metrics[name] = _summed(self.metrics.get(name), value, event.step)
+        elif isinstance(event, events.Model):
+            self.models.append((event, {name: summary.last for name, summary in self.metrics.items()}))
         elif isinstance(event, events.End):
             self.end = event
 
@@ -110,5 +114,7 @@ def _apply(writing: Writing, run_id: str, attempt: int, state: State, digest: _D
         move(writing, run_id, State.RUNNING, by=by, **columns)
     elif columns:
         touch(writing, run_id, **columns)
+    for model, lasts in digest.models:
+        register_saved(writing, run_id, attempt, model, lasts)
     if digest.end:
         end_attempt(writing, run_id, attempt, digest.end, by)

@@ -113,6 +113,53 @@ data_sets = sa.Table(
     sa.Column("uploaded_at", sa.Float, nullable=False),
 )
 
+#: The registry. `latest` counts versions, so that the number of a deleted one is not given again.
+models = sa.Table(
+    "models",
+    metadata,
+    sa.Column("owner", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("latest", sa.Integer, nullable=False),
+    sa.Column("updated_at", sa.Float, nullable=False),
+)
+
+#: `origin` names the event of a run's log that a version was registered by: the log may be taken in twice.
+model_versions = sa.Table(
+    "model_versions",
+    metadata,
+    sa.Column("owner", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("framework", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("metrics_json", sa.Text, nullable=False),
+    sa.Column("tags_json", sa.Text, nullable=False),
+    sa.Column("parameters_json", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text),
+    sa.Column("run_name", sa.Text),
+    sa.Column("spec_json", sa.Text),
+    sa.Column("manifest", sa.Text, nullable=False),
+    sa.Column("file_count", sa.BigInteger, nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("origin", sa.Text, unique=True),
+    sa.ForeignKeyConstraint(["owner", "name"], ["models.owner", "models.name"]),
+)
+
+model_aliases = sa.Table(
+    "model_aliases",
+    metadata,
+    sa.Column("owner", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("alias", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.ForeignKeyConstraint(
+        ["owner", "name", "number"], ["model_versions.owner", "model_versions.name", "model_versions.number"]
+    ),
+)
+
 history = sa.Table(
     "history",
     metadata,
@@ -139,5 +186,10 @@ agents = sa.Table(
     sa.Column("devices_json", sa.Text, nullable=False),
 )
 
-#: One row: the number of the latest change of a run. Taking the next number orders the writers.
-revisions = sa.Table("revisions", metadata, sa.Column("latest", sa.Integer, nullable=False))
+#: One row: the number of the latest change of a run, and of a model. Taking the next number orders the writers.
+revisions = sa.Table(
+    "revisions",
+    metadata,
+    sa.Column("latest", sa.Integer, nullable=False),
+    sa.Column("models", sa.Integer, nullable=False, server_default="0"),
+)

@@ -21,6 +21,7 @@ from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.listing import newest, shown, since
 from gpurun_server.store.database import Database
 from gpurun_server.store.logs import Before
+from gpurun_server.store.models import revision
 from gpurun_server.store.queries import find
 from gpurun_server.stream.tail import Tail, before, last_lines
 
@@ -35,9 +36,9 @@ _encode = msgspec.json.encode
 
 
 class Watch(msgspec.Struct, forbid_unknown_fields=True):
-    """What a client asks for: to watch the runs, the devices, or one run from a cursor or its last lines on."""
+    """What a client asks for: to watch the runs, the devices, the models, or one run from a cursor or last lines on."""
 
-    watch: Literal["runs", "devices", "run"]
+    watch: Literal["runs", "devices", "models", "run"]
     run: str | None = None
     cursor: str = str(START_OF_LOG)
 
@@ -45,7 +46,7 @@ class Watch(msgspec.Struct, forbid_unknown_fields=True):
 class Unwatch(msgspec.Struct, forbid_unknown_fields=True):
     """What a client no longer wants."""
 
-    unwatch: Literal["runs", "devices", "run"]
+    unwatch: Literal["runs", "devices", "models", "run"]
     run: str | None = None
 
 
@@ -80,6 +81,8 @@ class LiveConnection:
         self._queue_rung = False
         self._devices_watched = False
         self._devices_rung = False
+        self._models_told: int | None = None  # revision; None: not watched; -1: nothing sent yet
+        self._models_rung = False
         self._slow_due = 0.0  # by the clock of time.monotonic
         self._watched: dict[str, _WatchedRun] = {}
         self._pending: list[bytes] = []
@@ -98,6 +101,8 @@ class LiveConnection:
             self._queue_rung |= "queue" in kinds
         if self._devices_watched and kinds & {"agents", "queue"}:
             self._devices_rung = True
+        if self._models_told is not None and "models" in kinds:
+            self._models_rung = True
         for run_id, watched in self._watched.items():
             if run_ids is None or run_id in run_ids or "queue" in kinds:
                 watched.log_rung |= "log" in kinds or "run" in kinds
@@ -123,6 +128,8 @@ class LiveConnection:
             self._runs_since, self._runs_rung = -1, True
         elif wish.watch == "devices":
             self._devices_watched = self._devices_rung = True
+        elif wish.watch == "models":
+            self._models_told, self._models_rung = -1, True
         else:
             self._watch_run(wish)
         self._woken.set()
@@ -168,6 +175,8 @@ class LiveConnection:
             self._runs_since, self._runs_rung = None, False
         elif wish.unwatch == "devices":
             self._devices_watched = self._devices_rung = False
+        elif wish.unwatch == "models":
+            self._models_told, self._models_rung = None, False
         else:
             self._watched.pop(wish.run or "", None)
 
@@ -199,13 +208,14 @@ class LiveConnection:
         if due:
             self._slow_due = time.monotonic() + SLOW_S
             with self._database.read() as conn:
-                frames += self._of_runs(conn) + self._of_devices(conn)
+                frames += self._of_runs(conn) + self._of_devices(conn) + self._of_models(conn)
         return frames
 
     @property
     def _slow_wait(self) -> bool:
         """Whether something is to be looked at that is costly."""
-        return self._runs_rung or self._devices_rung or any(watched.row_rung for watched in self._watched.values())
+        rung = self._runs_rung or self._devices_rung or self._models_rung
+        return rung or any(watched.row_rung for watched in self._watched.values())
 
     def _of_run(self, run_id: str, watched: _WatchedRun, due: bool) -> list[bytes]:
         """Events first; a run that has finished is said to have only when its last events were sent."""
@@ -247,6 +257,15 @@ class LiveConnection:
             return []
         self._devices_rung = False
         return [_encode({"type": "devices", "agents": known_agents(conn, self._ledger, self._owner)})]
+
+    def _of_models(self, conn: sa.Connection) -> list[bytes]:
+        """That some model has changed, not which: who is told asks for those that are theirs."""
+        if not self._models_rung:
+            return []
+        self._models_rung = False
+        latest, told = revision(conn), self._models_told
+        self._models_told = latest
+        return [_encode({"type": "models", "revision": latest})] if latest != told else []
 
 
 def events_frame(run_id: str, cursor: Cursor, lines: list[bytes]) -> bytes:

@@ -32,7 +32,9 @@ class Hub:
         self._database = database
         self._ledger = ledger
         self._connections: set[LiveConnection] = set()
-        self._look_round = PeriodicCallback(lambda: self._wake({"run", "log", "agents"}, None), _LOOK_ROUND_MS)
+        self._look_round = PeriodicCallback(
+            lambda: self._wake({"run", "log", "agents", "models"}, None), _LOOK_ROUND_MS
+        )
         self._bell: Bell | None = None
         self._agent_heard = asyncio.Event()
         self._agent_heard_at = float("-inf")  # by the clock of time.monotonic
