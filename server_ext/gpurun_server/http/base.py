@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, get_origin
 
 import msgspec
 import sqlalchemy as sa
@@ -85,6 +85,15 @@ class GpurunHandler(APIHandler):
             raise HTTPError(403, "The page is of another origin.")
         return True
 
+    async def read_database(self, ask: Callable[[sa.Connection], T]) -> T:
+        """Ask what may take the database a while, in a thread; the ledger is not to be used there."""
+
+        def transaction() -> T:
+            with self.parts.database.read() as conn:
+                return ask(conn)
+
+        return await asyncio.get_running_loop().run_in_executor(self.parts.threads, transaction)
+
     async def write_database(self, change: Callable[[Writing], T]) -> T:
         """Make a change in a transaction, in a thread: a writer may have to wait for another."""
 
@@ -96,10 +105,14 @@ class GpurunHandler(APIHandler):
 
     def query(self, kind: type[T]) -> T:
         """The query's arguments, checked. Raises InvalidRequest."""
-        values = {name: self.get_query_argument(name) for name in self.request.query_arguments if name != "token"}
-        unknown = set(values) - set(kind.__struct_fields__)  # type: ignore[attr-defined]
-        if unknown:
+        kinds = {field.name: field.type for field in msgspec.structs.fields(kind)}  # type: ignore[arg-type]
+        given = [name for name in self.request.query_arguments if name != "token"]
+        if unknown := set(given) - set(kinds):
             raise InvalidRequest(f"There is no parameter {min(unknown)!r}.", "GET openapi.json lists those there are.")
+        values: dict[str, Any] = {
+            name: self.get_query_arguments(name) if get_origin(kinds[name]) is list else self.get_query_argument(name)
+            for name in given
+        }
         return checked(lambda: msgspec.convert(values, kind, strict=False))
 
     def body(self, kind: type[T]) -> T:

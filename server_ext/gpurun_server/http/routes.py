@@ -5,7 +5,7 @@ from __future__ import annotations
 from tornado import web
 
 from gpurun_jupyter.core.errors import RouteMissing
-from gpurun_server.http import blobs, data, files, live, logs, openapi, outputs, runs, server, sessions, uploads
+from gpurun_server.http import blobs, data, files, live, logs, openapi, outputs, runs, search, server, sessions, uploads
 from gpurun_server.http.base import GpurunHandler
 
 
@@ -25,6 +25,7 @@ ROUTES = [
     *uploads.default_handlers,
     *blobs.default_handlers,
     *data.default_handlers,
+    *search.default_handlers,
     *runs.default_handlers,
     *outputs.default_handlers,
     *logs.default_handlers,

@@ -19,6 +19,7 @@ from gpurun_server.queue.transitions import next_revision, record
 from gpurun_server.store.database import Writing
 from gpurun_server.store.queries import encode, find
 from gpurun_server.store.statements import insert_into
+from gpurun_server.store.summaries import keep_parameters
 from gpurun_server.store.tables import predecessors, runs
 
 _ID_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # without those that look alike
@@ -70,7 +71,8 @@ def accept(
         "rerun_of": rerun_of,
         "revision": next_revision(writing),
     }
-    writing.conn.execute(insert_into(runs), row)
+    (seq,) = writing.conn.execute(insert_into(runs), row).inserted_primary_key or (0,)
+    keep_parameters(writing.conn, seq, spec)
     for after_id in after:
         writing.conn.execute(insert_into(predecessors), {"run_id": run_id, "after_id": after_id})
     record(writing, run_id, None, state, by=owner, at=now)

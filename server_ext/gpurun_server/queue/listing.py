@@ -15,6 +15,7 @@ from gpurun_server.queue.placement.waiting import outlooks
 from gpurun_server.queue.sessions import all_sessions, why_waiting
 from gpurun_server.queue.situation import holders, waiting_runs
 from gpurun_server.store import queries
+from gpurun_server.store.search import window
 
 
 def run_of(conn: sa.Connection, ledger: Ledger, reference: str) -> Run:
@@ -24,7 +25,7 @@ def run_of(conn: sa.Connection, ledger: Ledger, reference: str) -> Run:
 
 def newest(conn: sa.Connection, ledger: Ledger, limit: int, filters: queries.Filters | None = None) -> list[Run]:
     """The newest runs that fulfil the filters."""
-    return shown(conn, ledger, queries.select_runs(conn, filters or queries.Filters(), limit))
+    return shown(conn, ledger, window.newest(conn, filters or queries.Filters(), limit))
 
 
 def since(conn: sa.Connection, ledger: Ledger, revision: int, *, with_queue: bool) -> list[Run]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -16,7 +15,7 @@ from gpurun_server.store.statements import KEY, one_run
 from gpurun_server.store.tables import history, runs
 
 #: Columns of a run as lists show it: all but the spec, which may be large.
-_LISTED = [column for column in runs.c if column.name != "spec_json"]
+LISTED = [column for column in runs.c if column.name != "spec_json"]
 
 #: So many of the queue are shown with their places kept up to date.
 _QUEUE_SHOWN = 100
@@ -29,13 +28,21 @@ _devices = msgspec.json.Decoder(list[Device])
 
 
 class Filters(msgspec.Struct, omit_defaults=True):
-    """Conditions on a list of runs; `q` is looked for in names, `cursor` is the `next` of the page before."""
+    """Conditions on a list of runs. `q` is looked for in names, ids, tags and messages; `where` is a condition.
+
+    `after` and `before` limit the time of creation: dates, or seconds since the epoch. `sort` is a column, metric or
+    parameter, with `-` before it from the highest down. `cursor` is the `next` of the page before.
+    """
 
     project: str | None = None
     state: State | None = None
     outcome: Outcome | None = None
     owner: str | None = None
     q: str | None = None
+    where: str | None = None
+    after: str | None = None
+    before: str | None = None
+    sort: str | None = None
     cursor: int | None = None
 
 
@@ -67,25 +74,12 @@ def _by_prefix(conn: sa.Connection, prefix: str) -> sa.Row[Any] | None:
     return found[0] if found else None
 
 
-def select_runs(conn: sa.Connection, filters: Filters, limit: int) -> Sequence[sa.Row[Any]]:
-    """The newest runs that fulfil the filters, newest first."""
-    query = sa.select(*_LISTED).where(_KEPT).order_by(runs.c.seq.desc()).limit(limit)
-    for column in ("project", "state", "outcome", "owner"):
-        if (wanted := getattr(filters, column)) is not None:
-            query = query.where(runs.c[column] == wanted)
-    if filters.q:
-        query = query.where(runs.c.name.contains(filters.q, autoescape=True))
-    if filters.cursor is not None:
-        query = query.where(runs.c.seq < filters.cursor)
-    return conn.execute(query).all()
-
-
 def changed_since(conn: sa.Connection, revision: int, *, with_queue: bool, limit: int = 1000) -> list[sa.Row[Any]]:
     """Runs that changed after `revision`, in the order of their changes; with some of the queue that did not."""
-    changed = sa.select(*_LISTED).where(runs.c.revision > revision).order_by(runs.c.revision).limit(limit)
+    changed = sa.select(*LISTED).where(runs.c.revision > revision).order_by(runs.c.revision).limit(limit)
     rows = list(conn.execute(changed))
     if with_queue:
-        rest = sa.select(*_LISTED).where(runs.c.state == "queued", runs.c.revision <= revision)
+        rest = sa.select(*LISTED).where(runs.c.state == "queued", runs.c.revision <= revision)
         rows += conn.execute(rest.order_by(runs.c.priority.desc(), runs.c.seq).limit(_QUEUE_SHOWN))
     return rows
 
