@@ -50,6 +50,11 @@ export function extent(series: readonly Series[]): [number, number] | null {
   return [Math.min(...some.map(({ x }) => x[0])), Math.max(...some.map(({ x }) => x[x.length - 1]))];
 }
 
+/** Whether a curve may take the place of another without anything but its points being drawn anew. */
+export function isLike(one: Series, other: Series): boolean {
+  return one.label === other.label && !one.dashed === !other.dashed && one.x.length === 1 === (other.x.length === 1);
+}
+
 /** Put curves on one row of x values; of many points those of `columns` columns from `from` to `to`, and the outermost x. */
 export function align(series: readonly Series[], from: number, to: number, columns: number): Aligned {
   const xs = oneRow(series);

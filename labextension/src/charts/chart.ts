@@ -10,8 +10,10 @@ import uPlot from 'uplot';
 import { element } from '../look/dom';
 import * as format from '../look/format';
 import { english, Translate } from '../look/words';
-import { align, extent, Series, smooth } from './align';
+import { align, extent, isLike, Series, smooth } from './align';
+import { describeChart } from './describe';
 import { Legend } from './legend';
+import { plotLook } from './look';
 import { curveColour, curveDashes, themeColour, watchTheme } from './palette';
 
 export type { Series } from './align';
@@ -34,9 +36,7 @@ export interface ChartOptions {
 
 const HEIGHT = 200;
 const GHOST_DASHES = [5, 4];
-const FADED = 0.25;
 const NEAR = 24; // pixels from the cursor in which a curve is the one that is meant
-const MOST_DESCRIBED = 8;
 
 export class Chart extends Widget {
   /** Emitted when the person zooms in (true) or sees everything again (false). */
@@ -194,23 +194,11 @@ export class Chart extends Widget {
 
   private plotOptions(): uPlot.Options {
     const { sync, upTo } = this.options;
-    const muted = () => themeColour('--jp-ui-font-color2');
-    const lines = { stroke: () => themeColour('--jp-border-color2'), width: 1 };
-    const font = `11px ${getComputedStyle(document.body).getPropertyValue('--jp-ui-font-family') || 'sans-serif'}`;
-    const axis = { stroke: muted, grid: lines, ticks: { ...lines, size: 4 }, font, gap: 4 };
-    const written = this.options.format ?? format.value;
-    const range: uPlot.Scale.Range | undefined = upTo === undefined ? undefined : (_, __, high) => [0, Math.max(upTo, high ?? 0)];
+    const look = plotLook({ x: x => this.xText(x), y: this.options.format ?? format.value, log: this.logScale, upTo });
     return {
+      ...look,
       width: this.width,
       height: this.options.height ?? HEIGHT,
-      legend: { show: false },
-      padding: [8, 12, 0, 0],
-      scales: { x: { time: false }, y: { distr: this.logScale ? 3 : 1, ...(range && !this.logScale ? { range } : {}) } },
-      axes: [
-        { ...axis, size: 24, values: (_, splits) => splits.map(split => this.xText(split)) },
-        { ...axis, size: 52, values: (_, splits) => splits.map(split => (split === null ? '' : written(split))) }
-      ],
-      focus: { alpha: FADED },
       cursor: {
         drag: { x: true, y: false },
         hover: { skip: [undefined, null], prox: NEAR },
@@ -308,24 +296,6 @@ export class Chart extends Widget {
 
   /** The text alternative. */
   private describe(): void {
-    const said = this.series.slice(0, MOST_DESCRIBED).map(one => describeSeries(one, this.trans));
-    const more = this.series.length - said.length;
-    const rest = more > 0 ? [this.trans._n('and %2 more curve', 'and %2 more curves', more, more)] : [];
-    this.place.setAttribute('aria-label', [`${this.options.title}.`, ...said, ...rest].join(' '));
+    this.place.setAttribute('aria-label', describeChart(this.options.title, this.series, this.trans));
   }
-}
-
-function isLike(one: Series, other: Series): boolean {
-  return one.label === other.label && !one.dashed === !other.dashed && one.x.length === 1 === (other.x.length === 1);
-}
-
-/** What a curve does, in a sentence. */
-export function describeSeries({ label, y }: Series, trans: Translate): string {
-  const values = Array.from(y).filter((value): value is number => value !== null && Number.isFinite(value));
-  if (!values.length) {
-    return trans.__('%1: no values.', label);
-  }
-  const [low, high] = values.reduce(([a, b], value) => [Math.min(a, value), Math.max(b, value)], [Infinity, -Infinity]);
-  const [first, last, lowest, highest] = [values[0], values[values.length - 1], low, high].map(format.value);
-  return trans.__('%1: from %2 to %3, lowest %4, highest %5.', label, first, last, lowest, highest);
 }

@@ -19,8 +19,8 @@ export function curveDashes(index: number): number[] {
 }
 
 /** What a CSS variable of the theme says. */
-export function themeColour(variable: string): string {
-  return getComputedStyle(document.body).getPropertyValue(variable).trim() || '#808080';
+export function themeColour(variable: string, otherwise = '#808080'): string {
+  return getComputedStyle(document.body).getPropertyValue(variable).trim() || otherwise;
 }
 
 /** Call `changed` when JupyterLab has another theme; returns what ends that. */

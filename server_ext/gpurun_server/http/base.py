@@ -96,7 +96,13 @@ class GpurunHandler(APIHandler):
 
     def query(self, kind: type[T]) -> T:
         """The query's arguments, checked. Raises InvalidRequest."""
-        values = {name: self.get_query_argument(name) for name in self.request.query_arguments if name != "token"}
+        fields = msgspec.structs.fields(kind)  # type: ignore[arg-type]
+        repeated = {field.name for field in fields if field.default_factory is list}
+        values = {
+            name: self.get_query_arguments(name) if name in repeated else self.get_query_argument(name)
+            for name in self.request.query_arguments
+            if name != "token"
+        }
         unknown = set(values) - set(kind.__struct_fields__)  # type: ignore[attr-defined]
         if unknown:
             raise InvalidRequest(f"There is no parameter {min(unknown)!r}.", "GET openapi.json lists those there are.")

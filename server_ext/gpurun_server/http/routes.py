@@ -5,7 +5,20 @@ from __future__ import annotations
 from tornado import web
 
 from gpurun_jupyter.core.errors import RouteMissing
-from gpurun_server.http import blobs, data, files, live, logs, openapi, outputs, runs, server, sessions, uploads
+from gpurun_server.http import (
+    blobs,
+    data,
+    files,
+    live,
+    logs,
+    metrics,
+    openapi,
+    outputs,
+    runs,
+    server,
+    sessions,
+    uploads,
+)
 from gpurun_server.http.base import GpurunHandler
 
 
@@ -28,6 +41,7 @@ ROUTES = [
     *runs.default_handlers,
     *outputs.default_handlers,
     *logs.default_handlers,
+    *metrics.default_handlers,
     *files.default_handlers,
     *server.default_handlers,
     *sessions.default_handlers,
