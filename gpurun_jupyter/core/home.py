@@ -5,7 +5,7 @@ GPURUN_HOME/
   sessions/
   runs/<run id>/run.json
   runs/<run id>/attempts/<n>/grant.json events.jsonl runner.json runner.log stop.json exit.json lock report
-                             reserve work/ checkpoints/ inputs.json outputs.json outputs/
+                             reserve work/ checkpoints/ inputs.json outputs.json outputs/ columns
 """
 
 from __future__ import annotations
@@ -100,6 +100,7 @@ class AttemptFolder:
         self.grant = self.path / "grant.json"  # written by the agent before the runner starts
         self.stop = self.path / "stop.json"  # written by the agent before it signals the runner
         self.events = self.path / "events.jsonl"
+        self.columns = self.path / "columns"  # metrics and samples; the server makes it from the log
         self.runner = self.path / "runner.json"  # the runner's identity
         self.runner_log = self.path / "runner.log"  # what the runner itself has to say
         self.exit = self.path / "exit.json"

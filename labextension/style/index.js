@@ -1,1 +1,4 @@
+import 'uplot/dist/uPlot.min.css';
 import './panel.css';
+import './charts.css';
+import './runpage.css';

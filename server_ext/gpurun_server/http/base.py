@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar, get_origin
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -105,14 +105,16 @@ class GpurunHandler(APIHandler):
 
     def query(self, kind: type[T]) -> T:
         """The query's arguments, checked. Raises InvalidRequest."""
-        kinds = {field.name: field.type for field in msgspec.structs.fields(kind)}  # type: ignore[arg-type]
-        given = [name for name in self.request.query_arguments if name != "token"]
-        if unknown := set(given) - set(kinds):
-            raise InvalidRequest(f"There is no parameter {min(unknown)!r}.", "GET openapi.json lists those there are.")
-        values: dict[str, Any] = {
-            name: self.get_query_arguments(name) if get_origin(kinds[name]) is list else self.get_query_argument(name)
-            for name in given
+        fields = msgspec.structs.fields(kind)  # type: ignore[arg-type]
+        repeated = {field.name for field in fields if field.default_factory is list}
+        values = {
+            name: self.get_query_arguments(name) if name in repeated else self.get_query_argument(name)
+            for name in self.request.query_arguments
+            if name != "token"
         }
+        unknown = set(values) - set(kind.__struct_fields__)  # type: ignore[attr-defined]
+        if unknown:
+            raise InvalidRequest(f"There is no parameter {min(unknown)!r}.", "GET openapi.json lists those there are.")
         return checked(lambda: msgspec.convert(values, kind, strict=False))
 
     def body(self, kind: type[T]) -> T:

@@ -1,4 +1,4 @@
-"""What runs said: their events, what they printed, their metrics."""
+"""What runs said: their events, what they printed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gpurun_jupyter.core.runs import Run
 from gpurun_server.http.base import GpurunHandler, operation
 from gpurun_server.http.sse import follow, wants_stream
 from gpurun_server.queue.listing import run_of
-from gpurun_server.store.logs import metric_points, printed_text
+from gpurun_server.store.logs import printed_text
 from gpurun_server.stream.tail import Tail
 
 
@@ -29,22 +29,6 @@ class LogQuery(msgspec.Struct):
     """How many of the last lines; all where it is not said."""
 
     tail: Annotated[int, msgspec.Meta(ge=0)] | None = None
-
-
-class Points(msgspec.Struct):
-    """One metric: its summary, and `points` as [step, m, value]."""
-
-    last: float
-    min: float
-    max: float
-    step: float | None
-    points: list[tuple[float | None, float, float]]
-
-
-class Metrics(msgspec.Struct):
-    """The metrics of a run by name."""
-
-    metrics: dict[str, Points]
 
 
 class _LogHandler(GpurunHandler):
@@ -98,25 +82,7 @@ class LogHandler(_LogHandler):
             await self.flush()
 
 
-class MetricsHandler(_LogHandler):
-    """`runs/{id}/metrics`."""
-
-    @web.authenticated
-    @authorized
-    @operation("Metrics with every point that was logged", answer=Metrics)
-    async def get(self, reference: str) -> None:
-        """Read."""
-        run = self.run(reference)
-        points = metric_points(Tail(self.parts.home, run.id, events.START_OF_LOG))
-        named = {
-            name: Points(summary.last, summary.min, summary.max, summary.step, points.get(name, []))
-            for name, summary in run.metrics.items()
-        }
-        self.answer(Metrics(named))
-
-
 default_handlers = [
     (r"runs/([^/]+)/events", EventsHandler),
     (r"runs/([^/]+)/log", LogHandler),
-    (r"runs/([^/]+)/metrics", MetricsHandler),
 ]

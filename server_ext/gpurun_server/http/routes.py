@@ -5,7 +5,21 @@ from __future__ import annotations
 from tornado import web
 
 from gpurun_jupyter.core.errors import RouteMissing
-from gpurun_server.http import blobs, data, files, live, logs, openapi, outputs, runs, search, server, sessions, uploads
+from gpurun_server.http import (
+    blobs,
+    data,
+    files,
+    live,
+    logs,
+    metrics,
+    openapi,
+    outputs,
+    runs,
+    search,
+    server,
+    sessions,
+    uploads,
+)
 from gpurun_server.http.base import GpurunHandler
 
 
@@ -29,6 +43,7 @@ ROUTES = [
     *runs.default_handlers,
     *outputs.default_handlers,
     *logs.default_handlers,
+    *metrics.default_handlers,
     *files.default_handlers,
     *server.default_handlers,
     *sessions.default_handlers,

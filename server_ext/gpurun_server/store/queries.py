@@ -111,6 +111,11 @@ def decode_spec(text: str) -> RunSpec:
     return _spec.decode(text)
 
 
+def metrics_in(row: sa.Row[Any]) -> dict[str, MetricSummary]:
+    """What a row of `runs` knows of the run's metrics."""
+    return _metrics.decode(row.metrics_json)
+
+
 def encode(value: Any) -> str:
     """The text of a `*_json` column."""
     return msgspec.json.encode(value).decode()
@@ -139,7 +144,7 @@ def to_run(row: sa.Row[Any], waiting: Waiting | None = None) -> Run:
         started_at=row.started_at,
         finished_at=row.finished_at,
         progress=_progress.decode(row.progress_json) if row.progress_json else None,
-        metrics=_metrics.decode(row.metrics_json),
+        metrics=metrics_in(row),
         waiting=waiting,
         revision=row.revision,
         rerun_of=row.rerun_of,
