@@ -7,6 +7,7 @@ from tornado import web
 from gpurun_jupyter.core.errors import RouteMissing
 from gpurun_server.http import (
     blobs,
+    comparing,
     data,
     files,
     live,
@@ -41,6 +42,7 @@ ROUTES = [
     *data.default_handlers,
     *search.default_handlers,
     *runs.default_handlers,
+    *comparing.default_handlers,
     *outputs.default_handlers,
     *logs.default_handlers,
     *metrics.default_handlers,

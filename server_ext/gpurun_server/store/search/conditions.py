@@ -120,6 +120,11 @@ def _unquoted(piece: str) -> str:
     return piece[1:-1] if piece[0] == "`" else re.sub(r"\\(.)", r"\1", piece[1:-1])
 
 
+def _is_free(token: Token) -> bool:
+    """Whether it may be a name or a value: words of the language have to be in quotes."""
+    return token.kind == "quoted" or (token.kind == "word" and token.text.lower() not in _WORDS)
+
+
 class _Parser:
     """Recursive descent; `_at` is the next token."""
 
@@ -183,7 +188,7 @@ class _Parser:
 
     def _comparison(self) -> Comparison:
         name = self._take()
-        if name.kind not in ("word", "quoted") or (name.kind == "word" and name.text.lower() in _WORDS):
+        if not _is_free(name):
             raise refuse(name, f'expected the name of a metric, a parameter or a column, "not" or "(", not {name.told}')
         operator = self._take()
         if not any(operator.says(known) for known in OPERATORS):
@@ -204,6 +209,6 @@ class _Parser:
 
     def _value(self, before: str) -> Token:
         value = self._take()
-        if value.kind not in ("word", "quoted"):
+        if not _is_free(value):
             raise refuse(value, f"expected a value after {before}, not {value.told}")
         return value
