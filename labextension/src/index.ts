@@ -8,6 +8,7 @@ import { stopRun } from './runview/follow';
 import { PANEL_ID, RunsPanel } from './sidebar/panel';
 import { PanelModel } from './sidebar/panelmodel';
 import { addRunRenderer } from './runview/renderer';
+import runs from './runs/plugin';
 import { connectTo, IRunServer } from './server/server';
 import type { Translate } from './look/words';
 
@@ -87,4 +88,4 @@ const panel: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export default [server, pages, output, panel];
+export default [server, pages, output, panel, runs];

@@ -2,3 +2,4 @@ import 'uplot/dist/uPlot.min.css';
 import './panel.css';
 import './charts.css';
 import './runpage.css';
+import './runs.css';

@@ -36,18 +36,23 @@ export class Api {
     return this.request<Run>(`runs/${encodeURIComponent(id)}/cancel`, { method: 'POST', body: JSON.stringify({ kill }) });
   }
 
+  /** Where a route is, for a browser to open or download. */
+  url(path: string): string {
+    return URLExt.join(this.settings.baseUrl, ROOT, path);
+  }
+
   /** Where a browser reads the whole output of a run. */
   logUrl(id: string): string {
-    return URLExt.join(this.settings.baseUrl, ROOT, `runs/${encodeURIComponent(id)}/log`);
+    return this.url(`runs/${encodeURIComponent(id)}/log`);
   }
 
   status(): Promise<{ version: string }> {
     return this.request('status');
   }
 
-  private async request<T>(path: string, init: RequestInit = {}): Promise<T> {
-    const url = URLExt.join(this.settings.baseUrl, ROOT, path);
-    const response = await ServerConnection.makeRequest(url, init, this.settings);
+  /** Ask for JSON below gpurun/api/v1. Rejects with a RequestError where the server refuses. */
+  async request<T>(path: string, init: RequestInit = {}): Promise<T> {
+    const response = await ServerConnection.makeRequest(this.url(path), init, this.settings);
     const body = (await response.json().catch(() => null)) as (T & { error?: ServerError }) | null;
     if (response.ok && body !== null) {
       return body;
