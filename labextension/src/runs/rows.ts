@@ -29,6 +29,7 @@ export class Rows {
   private last = WINDOW;
   private asking = false;
   private stale = true;
+  private failed = false; // what was refused is not asked for again before something changes
   private series = 0; // of filters: an answer to an earlier one is not for this list
 
   constructor(
@@ -56,11 +57,13 @@ export class Rows {
   /** Fetch what is in sight again. */
   reload(): void {
     this.stale = true;
+    this.failed = false;
     void this.fill();
   }
 
   /** These rows are in sight. */
   show(first: number, last: number): void {
+    this.failed &&= first === this.first;
     this.first = first;
     this.last = last;
     void this.fill();
@@ -85,7 +88,7 @@ export class Rows {
   private async fill(): Promise<void> {
     const isAnew = this.stale;
     const place = isAnew ? Math.max(0, this.first - (this.first % 20)) : this.gap();
-    if (place === null || this.asking) {
+    if (place === null || this.asking || this.failed) {
       return;
     }
     const { series } = this;
@@ -103,6 +106,7 @@ export class Rows {
     } catch (error) {
       if (series === this.series) {
         this.asking = false;
+        this.failed = true;
         this.answered.emit(error);
       }
     }

@@ -52,7 +52,8 @@ export class Api {
 
   /** Ask for JSON below gpurun/api/v1. Rejects with a RequestError where the server refuses. */
   async request<T>(path: string, init: RequestInit = {}): Promise<T> {
-    const response = await ServerConnection.makeRequest(this.url(path), init, this.settings);
+    // By default, JupyterLab makes addresses unique by a parameter that the server does not know.
+    const response = await ServerConnection.makeRequest(this.url(path), { cache: 'no-cache', ...init }, this.settings);
     const body = (await response.json().catch(() => null)) as (T & { error?: ServerError }) | null;
     if (response.ok && body !== null) {
       return body;

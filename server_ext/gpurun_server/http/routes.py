@@ -7,7 +7,7 @@ from tornado import web
 from gpurun_jupyter.core.errors import RouteMissing
 from gpurun_server.http import (
     blobs,
-    comparing,
+    comparison,
     data,
     files,
     live,
@@ -42,7 +42,7 @@ ROUTES = [
     *data.default_handlers,
     *search.default_handlers,
     *runs.default_handlers,
-    *comparing.default_handlers,
+    *comparison.default_handlers,
     *outputs.default_handlers,
     *logs.default_handlers,
     *metrics.default_handlers,
