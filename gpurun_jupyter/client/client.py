@@ -15,6 +15,7 @@ from gpurun_jupyter.client import ship
 from gpurun_jupyter.client.collect import Shipment, collect, single
 from gpurun_jupyter.client.connecting import connected
 from gpurun_jupyter.client.entries import chosen
+from gpurun_jupyter.client.git import Question
 from gpurun_jupyter.client.http import UPLOAD_TIMEOUT, Connection, Params
 from gpurun_jupyter.client.options import RunOptions, form_of, spec_of
 from gpurun_jupyter.client.runs import Run
@@ -22,6 +23,7 @@ from gpurun_jupyter.client.stream import Accepted
 from gpurun_jupyter.core.data_sets import DataSet
 from gpurun_jupyter.core.devices import Agent
 from gpurun_jupyter.core.lifecycle import Outcome, State
+from gpurun_jupyter.core.origins import Origin
 from gpurun_jupyter.core.runs import Run as RunRecord
 from gpurun_jupyter.core.runs import RunSpec, ShippedDir
 from gpurun_jupyter.core.sessions import Session
@@ -87,7 +89,7 @@ class Client:
         if dir is not None:
             return self._ship(collect(dir), spec, None, (), tell, live=live)
         if modules is not None:
-            return self._ship(modules, spec, None, (), None, live=live)
+            return self._ship(modules, spec, None, (), None, live=live, of_directory=False)
         spec.check()
         return self._submit(spec, live=live)
 
@@ -108,6 +110,7 @@ class Client:
         place, spec = Path(path).expanduser(), spec_of(options)
         entry, shipment = chosen(place, entry)
         if shipment is None:
+            spec.origin = Origin(directory=place.stem)
             return self._upload(place, spec, {"entry": entry, "args": list(args)})
         return self._ship(shipment, spec, entry, args, tell)
 
@@ -236,11 +239,14 @@ class Client:
         tell: Callable[[str], None] | None,
         *,
         live: bool = False,
+        of_directory: bool = True,
     ) -> Run:
         _say(tell, [f"shipping {shipment.amount}", *shipment.notes])
+        git = Question(shipment.root) if of_directory else None
 
         def act(digest: str) -> Run:
             spec.dir = ShippedDir(digest, entry, list(args))
+            spec.origin = git.origin(spec.origin) if git else spec.origin
             spec.check()
             return self._submit(spec, live=live)
 
@@ -268,12 +274,8 @@ class Client:
     def _pages(self, params: Params, limit: int) -> Iterator[RunRecord]:
         cursor: int | str | None = None
         while limit > 0:
-            asked: Params = [
-                *params,
-                ("limit", str(min(limit, _PAGE))),
-                *([("cursor", cursor)] if cursor is not None else []),
-            ]
-            page = self._connection.get("runs", _RunPage, asked)
+            onward: Params = [] if cursor is None else [("cursor", cursor)]
+            page = self._connection.get("runs", _RunPage, [*params, ("limit", str(min(limit, _PAGE))), *onward])
             yield from page.runs[:limit]
             limit, cursor = limit - len(page.runs), page.next
             if cursor is None:

@@ -7,6 +7,7 @@ from tornado import web
 from gpurun_jupyter.core.errors import RouteMissing
 from gpurun_server.http import (
     blobs,
+    comparing,
     data,
     files,
     live,
@@ -42,6 +43,7 @@ ROUTES = [
     *outputs.default_handlers,
     *logs.default_handlers,
     *metrics.default_handlers,
+    *comparing.default_handlers,
     *files.default_handlers,
     *server.default_handlers,
     *sessions.default_handlers,
