@@ -27,7 +27,7 @@ from gpurun_jupyter.core.home import AttemptFolder, Home, write_json
 
 log = logging.getLogger("gpurun.agent")
 
-#: An interpreter that is not known yet is asked so long after a run was started, which it would slow down. Seconds.
+#: So long after a run was started it is written down, so as not to slow the start down. Seconds.
 PAUSE_S = 0.5
 _LONGEST_S = 60.0
 
@@ -70,13 +70,8 @@ class Recorder:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def record(self, folder: AttemptFolder, grant: Grant) -> None:
-        """Write it now if the interpreter is known, else as soon as it is."""
-        python = self._python_for(grant)
-        known = self._known.get(python or "")
-        if python is None or (known is not None and known.holds()):
-            self._write(folder, grant, known)
-            return
-        task = asyncio.create_task(self._ask_and_write(folder, grant, python))
+        """Write it a moment later, when the run has begun; or as soon as the interpreter has answered."""
+        task = asyncio.create_task(self._look_and_write(folder, grant))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -112,15 +107,22 @@ class Recorder:
         with contextlib.suppress(OSError):  # the run was deleted, or the disk is full: the run itself goes on
             write_json(folder.environment, recorded)
 
-    async def _ask_and_write(self, folder: AttemptFolder, grant: Grant, python: str) -> None:
+    async def _look_and_write(self, folder: AttemptFolder, grant: Grant) -> None:
         await asyncio.sleep(PAUSE_S)
+        python = self._python_for(grant)
+        self._write(folder, grant, None if python is None else await self._look(python))
+
+    async def _look(self, python: str) -> _Known | None:
+        """What is known of an interpreter; of several that want to know it at once, one asks."""
+        known = self._known.get(python)
+        if known is not None and known.holds():
+            return known
         if python not in self._asking:
             self._asking[python] = asyncio.create_task(self._ask(python))
         try:
-            known = await asyncio.shield(self._asking[python])
+            return await asyncio.shield(self._asking[python])
         finally:
             self._asking.pop(python, None)
-        self._write(folder, grant, known)
 
     async def _ask(self, python: str) -> _Known | None:
         """What the interpreter says of itself; None where it does not answer."""
