@@ -15,6 +15,7 @@ from gpurun_jupyter.client import listing, ship
 from gpurun_jupyter.client.collect import Shipment, collect, single
 from gpurun_jupyter.client.connecting import connected
 from gpurun_jupyter.client.entries import chosen
+from gpurun_jupyter.client.git import Question
 from gpurun_jupyter.client.http import UPLOAD_TIMEOUT, Connection, Params
 from gpurun_jupyter.client.listing import Search
 from gpurun_jupyter.client.options import RunOptions, form_of, spec_of
@@ -22,6 +23,7 @@ from gpurun_jupyter.client.runs import Run
 from gpurun_jupyter.client.stream import Accepted
 from gpurun_jupyter.core.data_sets import DataSet
 from gpurun_jupyter.core.devices import Agent
+from gpurun_jupyter.core.origins import Origin
 from gpurun_jupyter.core.runs import Run as RunRecord
 from gpurun_jupyter.core.runs import RunSpec, ShippedDir
 from gpurun_jupyter.core.sessions import Session
@@ -86,7 +88,7 @@ class Client:
         if dir is not None:
             return self._ship(collect(dir), spec, None, (), tell, live=live)
         if modules is not None:
-            return self._ship(modules, spec, None, (), None, live=live)
+            return self._ship(modules, spec, None, (), None, live=live, of_directory=False)
         spec.check()
         return self._submit(spec, live=live)
 
@@ -107,6 +109,7 @@ class Client:
         place, spec = Path(path).expanduser(), spec_of(options)
         entry, shipment = chosen(place, entry)
         if shipment is None:
+            spec.origin = Origin(directory=place.stem)
             return self._upload(place, spec, {"entry": entry, "args": list(args)})
         return self._ship(shipment, spec, entry, args, tell)
 
@@ -237,11 +240,14 @@ class Client:
         tell: Callable[[str], None] | None,
         *,
         live: bool = False,
+        of_directory: bool = True,
     ) -> Run:
         _say(tell, [f"shipping {shipment.amount}", *shipment.notes])
+        git = Question(shipment.root) if of_directory else None
 
         def act(digest: str) -> Run:
             spec.dir = ShippedDir(digest, entry, list(args))
+            spec.origin = git.origin(spec.origin) if git else spec.origin
             spec.check()
             return self._submit(spec, live=live)
 

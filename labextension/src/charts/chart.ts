@@ -18,8 +18,7 @@ import { curveColour, curveDashes, themeColour, watchTheme } from './palette';
 
 export type { Series } from './align';
 
-/** What the x axis counts; time is seconds. */
-export type XAxis = 'step' | 'time' | 'epoch';
+export type XAxis = 'step' | 'time' | 'epoch'; // time is seconds
 
 export interface ChartOptions {
   title: string;
@@ -28,7 +27,7 @@ export interface ChartOptions {
   /** Charts with the same key share their cursor and their zoom. */
   sync?: string;
   height?: number;
-  /** How a value is written; by default with three digits that count. */
+  /** How a value is written. */
   format?: (value: number) => string;
   /** The y axis begins at 0 and reaches at least to this. */
   upTo?: number;
@@ -137,7 +136,7 @@ export class Chart extends Widget {
   }
 
   private get width(): number {
-    return Math.floor(this.place.clientWidth);
+    return this.place.clientWidth;
   }
 
   /** Begin anew; nothing is drawn before the chart has a place. */

@@ -36,14 +36,23 @@ export class Api {
     return this.request<Run>(`runs/${encodeURIComponent(id)}/cancel`, { method: 'POST', body: JSON.stringify({ kill }) });
   }
 
-  /** Where a route is, for a browser to open or download. */
+  /** Where a browser reads the whole output of a run. */
+  logUrl(id: string): string {
+    return this.url(`runs/${encodeURIComponent(id)}/log`);
+  }
+
+  /** The whole address of `path` below gpurun/api/v1, for a browser. */
   url(path: string): string {
     return URLExt.join(this.settings.baseUrl, ROOT, path);
   }
 
-  /** Where a browser reads the whole output of a run. */
-  logUrl(id: string): string {
-    return this.url(`runs/${encodeURIComponent(id)}/log`);
+  /** Ask for what is no JSON. Rejects with a RequestError. */
+  async fetch(path: string): Promise<Response> {
+    const response = await ServerConnection.makeRequest(this.url(path), { cache: 'no-cache' }, this.settings);
+    if (!response.ok) {
+      throw new RequestError(response.status, '', `The server answered ${response.status} ${response.statusText}.`);
+    }
+    return response;
   }
 
   status(): Promise<{ version: string }> {

@@ -103,16 +103,20 @@ class GpurunHandler(APIHandler):
 
         return await asyncio.get_running_loop().run_in_executor(self.parts.threads, transaction)
 
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Do something that takes long, or reads files, beside the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self.parts.threads, work)
+
     def query(self, kind: type[T]) -> T:
         """The query's arguments, checked. Raises InvalidRequest."""
         fields = msgspec.structs.fields(kind)  # type: ignore[arg-type]
-        repeated = {field.name for field in fields if field.default_factory is list}
+        repeated = {field.encode_name for field in fields if field.default_factory is list}
         values = {
             name: self.get_query_arguments(name) if name in repeated else self.get_query_argument(name)
             for name in self.request.query_arguments
             if name != "token"
         }
-        unknown = set(values) - set(kind.__struct_fields__)  # type: ignore[attr-defined]
+        unknown = set(values) - set(kind.__struct_encode_fields__)  # type: ignore[attr-defined]
         if unknown:
             raise InvalidRequest(f"There is no parameter {min(unknown)!r}.", "GET openapi.json lists those there are.")
         return checked(lambda: msgspec.convert(values, kind, strict=False))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import msgspec
-import sqlalchemy as sa
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
@@ -11,6 +10,7 @@ from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.runs import Run
 from gpurun_server.http.base import GpurunHandler, operation
 from gpurun_server.store.comparison import Comparison, compare
+from gpurun_server.store.environments import Environment, environment_of
 from gpurun_server.store.queries import find, to_run
 
 #: As many as can be looked at, and as fit into the address of a request.
@@ -35,12 +35,13 @@ class CompareHandler(GpurunHandler):
         query = self.query(CompareQuery)
         if not 2 <= len(query.run) <= _MOST_RUNS:
             raise InvalidRequest(f"Between 2 and {_MOST_RUNS} runs can be compared.", "Name each with run=ID.")
-        runs = await self.read_database(lambda conn: _runs(conn, query.run))
-        self.answer(compare(runs, [{} for _ in runs], everything=query.all))
+        runs = await self.read_database(lambda conn: [to_run(find(conn, reference)) for reference in query.run])
+        environments = await self.in_thread(lambda: [self._environment(run) for run in runs])
+        self.answer(compare(runs, environments, everything=query.all))
 
-
-def _runs(conn: sa.Connection, references: list[str]) -> list[Run]:
-    return [to_run(find(conn, reference)) for reference in references]
+    def _environment(self, run: Run) -> Environment:
+        home = self.parts.home
+        return environment_of(home, home.attempt(run.id, run.attempt)) or Environment()
 
 
 default_handlers = [(r"compare", CompareHandler)]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from array import array
-from collections.abc import Callable, Sequence
-from typing import Annotated, TypeVar
+from collections.abc import Sequence
+from typing import Annotated
 
 import msgspec
 from jupyter_server.auth.decorator import authorized
@@ -19,8 +18,6 @@ from gpurun_server.store.columns import Columns, Measured, measured, thinned
 from gpurun_server.store.queries import find, metrics_in
 
 _MOST_RUNS = 1000
-
-T = TypeVar("T")
 
 _Most = Annotated[int, msgspec.Meta(ge=2)] | None
 
@@ -107,9 +104,6 @@ class _MeasuredHandler(GpurunHandler):
 
     def measured(self, source: _Source) -> Measured:
         return measured(self.parts.home.attempt(source.id, source.attempt))
-
-    async def in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self.parts.threads, work)
 
     def metrics(self, source: _Source, points: int | None, names: str | None) -> Metrics:
         wanted = None if names is None else set(names.split(","))

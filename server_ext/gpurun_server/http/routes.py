@@ -7,6 +7,7 @@ from tornado import web
 from gpurun_jupyter.core.errors import RouteMissing
 from gpurun_server.http import (
     blobs,
+    comparing,
     comparison,
     data,
     files,
@@ -46,6 +47,7 @@ ROUTES = [
     *outputs.default_handlers,
     *logs.default_handlers,
     *metrics.default_handlers,
+    *comparing.default_handlers,
     *files.default_handlers,
     *server.default_handlers,
     *sessions.default_handlers,

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from gpurun_jupyter.core.errors import WrongState
 from gpurun_jupyter.core.home import Home, write_json
 from gpurun_jupyter.core.lifecycle import Outcome, State
+from gpurun_jupyter.core.origins import origin_of
 from gpurun_jupyter.core.runs import RunSpec
 from gpurun_server.queue.devices_wanted import gpus_wanted
 from gpurun_server.queue.placement.offers import Offer
@@ -69,6 +70,7 @@ def accept(
         "queued_at": None if spec.hold else now,
         "retries_left": spec.retries,
         "rerun_of": rerun_of,
+        "origin": origin_of(spec),
         "revision": next_revision(writing),
     }
     (seq,) = writing.conn.execute(insert_into(runs), row).inserted_primary_key or (0,)

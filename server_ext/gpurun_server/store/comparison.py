@@ -10,6 +10,7 @@ import msgspec
 
 from gpurun_jupyter.core.parameters import parameters_of
 from gpurun_jupyter.core.runs import MetricSummary, Run, RunSpec
+from gpurun_server.store.environments import Environment
 
 #: Told elsewhere: as parameters, in columns of their own, or as what every run has.
 _TOLD = ("code", "dir", "notebook", "env", "name", "tags", "project", "inputs", "hold")
@@ -39,7 +40,7 @@ class Comparison(msgspec.Struct):
     spec: list[Line]
 
 
-def compare(runs: Sequence[Run], environments: Sequence[Mapping[str, str]], *, everything: bool = False) -> Comparison:
+def compare(runs: Sequence[Run], environments: Sequence[Environment], *, everything: bool = False) -> Comparison:
     """What of these runs differs; runs have to have their specs. `environments` are what each found where it ran."""
     specs = [run.spec or RunSpec() for run in runs]
     metrics = [MetricLine(name, values) for name, values in _side_by_side([run.metrics for run in runs])]
@@ -47,9 +48,7 @@ def compare(runs: Sequence[Run], environments: Sequence[Mapping[str, str]], *, e
         runs=[msgspec.structs.replace(run, spec=None) for run in runs],
         parameters=_lines([parameters_of(spec) for spec in specs], everything),
         metrics=[line for line in metrics if everything or _differ(line.values, lambda one: one and one.last)],
-        environment=_lines(
-            [{**_place(run), **found} for run, found in zip(runs, environments, strict=True)], everything
-        ),
+        environment=_lines([_place(run, found) for run, found in zip(runs, environments, strict=True)], everything),
         spec=_lines([_asked(run, spec) for run, spec in zip(runs, specs, strict=True)], everything),
     )
 
@@ -68,9 +67,16 @@ def _differ(values: Sequence[Any], key: Callable[[Any], Any] = lambda value: val
     return len({key(value) for value in values}) > 1
 
 
-def _place(run: Run) -> dict[str, str]:
-    found = {"machine": run.agent or "", "devices": ", ".join(run.devices)}
-    return {name: text for name, text in found.items() if text}
+def _place(run: Run, environment: Environment) -> dict[str, str]:
+    """Where it ran, and the packages it found there by their names."""
+    found = {
+        "machine": run.agent or environment.host,
+        "devices": ", ".join(run.devices),
+        "platform": environment.platform,
+        "driver": environment.driver,
+        "python": environment.python or "",
+    }
+    return {name: text for name, text in found.items() if text} | environment.packages
 
 
 def _asked(run: Run, spec: RunSpec) -> dict[str, str]:

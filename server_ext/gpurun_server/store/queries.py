@@ -46,8 +46,9 @@ class Filters(msgspec.Struct, omit_defaults=True):
     cursor: int | None = None
 
 
-_KEPT = runs.c.deleted_at.is_(None)
-_NEWEST = sa.select(runs).where(_KEPT).order_by(runs.c.seq.desc()).limit(1)
+#: Runs that were not deleted.
+KEPT = runs.c.deleted_at.is_(None)
+_NEWEST = sa.select(runs).where(KEPT).order_by(runs.c.seq.desc()).limit(1)
 
 
 def find(conn: sa.Connection, reference: str) -> sa.Row[Any]:
@@ -67,7 +68,7 @@ def find(conn: sa.Connection, reference: str) -> sa.Row[Any]:
 
 
 def _by_prefix(conn: sa.Connection, prefix: str) -> sa.Row[Any] | None:
-    found = conn.execute(sa.select(runs).where(_KEPT, runs.c.id.startswith(prefix, autoescape=True)).limit(6)).all()
+    found = conn.execute(sa.select(runs).where(KEPT, runs.c.id.startswith(prefix, autoescape=True)).limit(6)).all()
     if len(found) > 1:
         names = ", ".join(f"{row.id} ({row.name})" for row in found[:5])
         raise AmbiguousRun(f"{prefix!r} fits several runs: {names}.", "Write more of the id.")
@@ -86,7 +87,7 @@ def changed_since(conn: sa.Connection, revision: int, *, with_queue: bool, limit
 
 def count_by_state(conn: sa.Connection) -> dict[str, int]:
     """How many runs there are in each state."""
-    rows = conn.execute(sa.select(runs.c.state, sa.func.count()).where(_KEPT).group_by(runs.c.state))
+    rows = conn.execute(sa.select(runs.c.state, sa.func.count()).where(KEPT).group_by(runs.c.state))
     return {row[0]: row[1] for row in rows}
 
 

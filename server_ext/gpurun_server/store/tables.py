@@ -41,9 +41,11 @@ runs = sa.Table(
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Column("rerun_of", sa.Text),
     sa.Column("deleted_at", sa.Float),
+    sa.Column("origin", sa.Text),
 )
 sa.Index("runs_by_key", runs.c.owner, runs.c.idempotency_key, unique=True)
 sa.Index("runs_by_name", runs.c.name, runs.c.seq)
+sa.Index("runs_by_origin", runs.c.owner, runs.c.origin, runs.c.seq)
 sa.Index("runs_by_revision", runs.c.revision)
 sa.Index("runs_by_state", runs.c.state, runs.c.seq)
 sa.Index("runs_by_outcome", runs.c.outcome, runs.c.seq)
