@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gpurun_jupyter.cli import acting, notebooks, overviews, results, verbs
+from gpurun_jupyter.cli import acting, listing, notebooks, overviews, results, verbs
 from gpurun_jupyter.cli.completion import completion
 from gpurun_jupyter.cli.data import data
 from gpurun_jupyter.cli.decode import decode
@@ -32,7 +32,8 @@ for _verb in (
     notebooks.notebook,
     notebooks.export,
     verbs.status,
-    verbs.runs,
+    listing.runs,
+    listing.compare,
     verbs.logs,
     verbs.attach,
     verbs.wait,

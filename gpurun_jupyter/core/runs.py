@@ -12,6 +12,7 @@ import msgspec
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
 from gpurun_jupyter.core.manifests import Digest
+from gpurun_jupyter.core.origins import Origin
 from gpurun_jupyter.core.units import parse_duration_s, parse_size_bytes
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f/\\]+$")]
@@ -99,6 +100,7 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
     values_limit: Annotated[int, msgspec.Meta(ge=0)] | str | None = None  # of all outputs; bytes or "2G"
     data: list[DataUse] = []
     wait_for_device: bool = False
+    origin: Origin | None = None  # which cell or script of the person's it is
     hold: bool = False  # create it, but queue it only when it is started
 
     @property

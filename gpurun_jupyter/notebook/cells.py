@@ -14,7 +14,7 @@ from gpurun_jupyter.cli.screen import Invocation
 from gpurun_jupyter.client import imports
 from gpurun_jupyter.client.collect import collect
 from gpurun_jupyter.core.errors import InvalidRequest
-from gpurun_jupyter.notebook import kernelspec, screens, variables
+from gpurun_jupyter.notebook import kernelspec, origin, screens, variables
 from gpurun_jupyter.notebook.variables import variable_options
 
 
@@ -47,6 +47,7 @@ def run_cell(shell: Any, to: Invocation, line: str, code: str) -> Any:
         return show_plan(to, _lines(code), modules if directory is None else collect(directory), chosen)
     if modules:
         to.screen.say(imports.told(modules))
+    chosen["origin"] = origin.of_this_cell(shell)
     run = to.client.submit(
         code, inputs=inputs, dir=directory, modules=modules, tell=to.screen.say, live=not detach, **chosen
     )

@@ -10,6 +10,7 @@ import { PANEL_ID, RunsPanel } from './sidebar/panel';
 import { PanelModel } from './sidebar/panelmodel';
 import { ISidebar } from './sidebar/sidebar';
 import { addRunRenderer } from './runview/renderer';
+import runs from './runs/plugin';
 import { connectTo, IRunServer } from './server/server';
 import type { Translate } from './look/words';
 
@@ -91,4 +92,4 @@ const panel: JupyterFrontEndPlugin<ISidebar> = {
   }
 };
 
-export default [server, pages, output, panel, ...modelPlugins];
+export default [server, pages, output, panel, runs, ...modelPlugins];

@@ -1,2 +1,6 @@
+import 'uplot/dist/uPlot.min.css';
 import './panel.css';
 import './models.css';
+import './charts.css';
+import './runpage.css';
+import './runs.css';

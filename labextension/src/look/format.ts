@@ -70,6 +70,15 @@ export function about(seconds: number, trans: Translate): string {
   return trans.__('%1 h', Number((seconds / 3600).toPrecision(2)));
 }
 
+/** A change as a share, `+0.8 %`. */
+export function change(share: number): string {
+  const percent = 100 * share;
+  const size = Math.abs(percent);
+  const digits = size >= 10 ? 0 : size >= 0.095 ? 1 : 2;
+  const text = size.toFixed(digits);
+  return `${Number(text) === 0 ? '±' : percent < 0 ? '−' : '+'}${text} %`;
+}
+
 /** Bytes with the unit that fits: `812 MB`, `1.2 GB`. */
 export function size(bytes: number): string {
   const mb = bytes / 2 ** 20;

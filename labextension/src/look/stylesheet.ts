@@ -65,7 +65,10 @@ const SHEET = `
 .gpurun-metric{display:inline-flex;align-items:center}
 .gpurun-metric-value{text-align:right}
 .gpurun-curve{width:56px;height:14px;margin-left:6px;overflow:visible}
+.gpurun-metric-change{margin-left:4px;color:var(--gpurun-muted)}
+.gpurun-compared{color:var(--gpurun-muted)}
 .gpurun-curve path{fill:none;stroke:var(--gpurun-brand);stroke-width:1.2;stroke-linejoin:round}
+.gpurun-curve path.gpurun-ghost{stroke:var(--gpurun-muted);opacity:.65;stroke-dasharray:2 1.5}
 .gpurun-usage{margin-left:auto;color:var(--gpurun-muted);text-align:right}
 .gpurun-checkpoint{padding-left:22px;color:var(--gpurun-muted);overflow-wrap:anywhere}
 .gpurun-said{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}

@@ -43,18 +43,26 @@ export class Api {
 
   /** Where a browser reads the whole output of a run. */
   logUrl(id: string): string {
-    return URLExt.join(this.settings.baseUrl, ROOT, `runs/${encodeURIComponent(id)}/log`);
+    return this.url(`runs/${encodeURIComponent(id)}/log`);
+  }
+
+  /** Ask for what is no JSON. Rejects with a RequestError. */
+  async fetch(path: string): Promise<Response> {
+    const response = await ServerConnection.makeRequest(this.url(path), { cache: 'no-cache' }, this.settings);
+    if (!response.ok) {
+      throw new RequestError(response.status, '', `The server answered ${response.status} ${response.statusText}.`);
+    }
+    return response;
   }
 
   status(): Promise<{ version: string }> {
     return this.request('status');
   }
 
-  /** Ask for `path` below gpurun/api/v1. Rejects with a RequestError. */
+  /** Ask for JSON below gpurun/api/v1. Rejects with a RequestError where the server refuses. */
   async request<T>(path: string, init: RequestInit = {}): Promise<T> {
-    const url = URLExt.join(this.settings.baseUrl, ROOT, path);
     // By default, JupyterLab makes addresses unique by a parameter that the server does not know.
-    const response = await ServerConnection.makeRequest(url, { cache: 'no-cache', ...init }, this.settings);
+    const response = await ServerConnection.makeRequest(this.url(path), { cache: 'no-cache', ...init }, this.settings);
     const body = (await response.json().catch(() => null)) as (T & { error?: ServerError }) | null;
     if (response.ok && body !== null) {
       return body;

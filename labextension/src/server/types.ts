@@ -53,6 +53,7 @@ export interface Run {
   metrics: Record<string, MetricSummary>;
   waiting: { position: number; why: string; starts_in_s?: number | null } | null;
   deleted?: boolean;
+  rerun_of?: string | null;
   revision: number;
 }
 
@@ -107,6 +108,12 @@ export interface Facts {
   sample: Sample | null;
   checkpoints: number;
   checkpoint: Checkpoint | null;
+}
+
+/** The run before a run, and how its metrics went. */
+export interface Previous {
+  run: Run;
+  curves: Record<string, readonly number[]>;
 }
 
 /** What stands in a log before the place from which on it is shown; without `lines` while it is still counted. */

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from jupyter_server.auth.decorator import authorized
@@ -12,24 +12,12 @@ from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
 from gpurun_jupyter.core.runs import Run, RunSpec
 from gpurun_server.http.accepting import accept_run
 from gpurun_server.http.base import AUTH_RESOURCE, GpurunHandler, operation
+from gpurun_server.http.search import RunsList
 from gpurun_server.queue.deletion import UNDO_S, delete, restore
 from gpurun_server.queue.editing import Changes, changed, edit, start
-from gpurun_server.queue.listing import newest, run_of
+from gpurun_server.queue.listing import run_of
 from gpurun_server.queue.stopping import cancel
-from gpurun_server.store.queries import Filters, find, history_of
-
-
-class RunsQuery(Filters, omit_defaults=True):
-    """Filters of a list of runs, and how many."""
-
-    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
-
-
-class RunsPage(msgspec.Struct):
-    """A page of a list of runs; `next` is the cursor of the page after it."""
-
-    runs: list[Run]
-    next: int | None
+from gpurun_server.store.queries import find, history_of
 
 
 class CancelBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -64,20 +52,8 @@ class Deleted(msgspec.Struct):
     restorable_s: float
 
 
-class RunsHandler(GpurunHandler):
+class RunsHandler(RunsList):
     """`runs`."""
-
-    @web.authenticated
-    @authorized
-    @operation("Runs, newest first", query=RunsQuery, answer=RunsPage)
-    async def get(self) -> None:
-        """List."""
-        query = self.query(RunsQuery)
-        with self.parts.database.read() as conn:
-            found = newest(conn, self.parts.ledger, self.owner, query.limit, query)
-            more = len(found) == query.limit
-            following = find(conn, found[-1].id, self.owner).seq if more else None
-        self.answer(RunsPage(found, following))
 
     @web.authenticated
     @authorized(action="execute", resource=AUTH_RESOURCE)

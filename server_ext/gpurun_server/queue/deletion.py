@@ -12,6 +12,7 @@ from gpurun_server.queue.transitions import touch
 from gpurun_server.store.database import Writing
 from gpurun_server.store.queries import find
 from gpurun_server.store.statements import KEY, one_run
+from gpurun_server.store.summaries import forget
 from gpurun_server.store.tables import attempts, history, predecessors, runs
 
 #: How long a deleted run can be restored, seconds.
@@ -39,8 +40,11 @@ def restore(writing: Writing, run_id: str, *, by: str) -> str:
 
 def purge(writing: Writing) -> list[str]:
     """Forget the runs that were deleted long ago; returns their ids, whose folders are the caller's to remove."""
-    gone = list(writing.conn.scalars(sa.select(runs.c.id).where(runs.c.deleted_at < time.time() - UNDO_S)))
+    over = sa.select(runs.c.id, runs.c.seq).where(runs.c.deleted_at < time.time() - UNDO_S)
+    rows = writing.conn.execute(over).all()
+    gone = [row.id for row in rows]
     if gone:
+        forget(writing.conn, [row.seq for row in rows])
         of_them = (history.c.run_id, attempts.c.run_id, predecessors.c.run_id, predecessors.c.after_id)
         for column in of_them:
             writing.conn.execute(sa.delete(column.table).where(column.in_(gone)))

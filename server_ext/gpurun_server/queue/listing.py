@@ -15,6 +15,7 @@ from gpurun_server.queue.placement.waiting import outlooks
 from gpurun_server.queue.sessions import all_sessions, why_waiting
 from gpurun_server.queue.situation import holders, waiting_runs
 from gpurun_server.store import queries
+from gpurun_server.store.search import window
 
 
 def run_of(conn: sa.Connection, ledger: Ledger, reference: str, owner: str) -> Run:
@@ -26,7 +27,7 @@ def newest(
     conn: sa.Connection, ledger: Ledger, owner: str, limit: int, filters: queries.Filters | None = None
 ) -> list[Run]:
     """The newest runs of an owner that fulfil the filters."""
-    return shown(conn, ledger, queries.select_runs(conn, owner, filters or queries.Filters(), limit), owner)
+    return shown(conn, ledger, window.newest(conn, owner, filters or queries.Filters(), limit), owner)
 
 
 def since(conn: sa.Connection, ledger: Ledger, owner: str, revision: int, *, with_queue: bool) -> list[Run]:

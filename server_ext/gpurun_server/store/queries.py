@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -16,7 +15,7 @@ from gpurun_server.store.statements import KEY, one_run
 from gpurun_server.store.tables import history, runs
 
 #: Columns of a run as lists show it: all but the spec, which may be large.
-_LISTED = [column for column in runs.c if column.name != "spec_json"]
+LISTED = [column for column in runs.c if column.name != "spec_json"]
 
 #: So many of the queue are shown with their places kept up to date.
 _QUEUE_SHOWN = 100
@@ -29,22 +28,37 @@ _devices = msgspec.json.Decoder(list[Device])
 
 
 class Filters(msgspec.Struct, omit_defaults=True):
-    """Conditions on a list of runs; `q` is looked for in names, `cursor` is the `next` of the page before."""
+    """Conditions on a list of runs. `q` is looked for in names, ids, tags and messages; `where` is a condition.
+
+    `after` and `before` limit the time of creation: dates, or seconds since the epoch. `sort` is a column, metric or
+    parameter, with `-` before it from the highest down. `cursor` is the `next` of the page before.
+    """
 
     project: str | None = None
     state: State | None = None
     outcome: Outcome | None = None
     owner: str | None = None
     q: str | None = None
+    where: str | None = None
+    after: str | None = None
+    before: str | None = None
+    sort: str | None = None
     cursor: int | None = None
 
 
-_KEPT = runs.c.deleted_at.is_(None)
+#: Runs that were not deleted.
+KEPT = runs.c.deleted_at.is_(None)
 
 
 def kept_of(owner: str) -> sa.ColumnElement[bool]:
     """What a person sees: everybody their own runs."""
-    return sa.and_(_KEPT, runs.c.owner == owner)
+    return sa.and_(KEPT, runs.c.owner == owner)
+
+
+def is_everybody(conn: sa.Connection, owner: str) -> bool:
+    """Whether all runs are this owner's, as nearly always: then a list need not look whose each is."""
+    first, last = (conn.scalar(sa.select(end(runs.c.owner))) for end in (sa.func.min, sa.func.max))
+    return first in (None, owner) and last in (None, owner)
 
 
 def _newest(owner: str) -> sa.Select[Any]:
@@ -77,24 +91,11 @@ def _by_prefix(conn: sa.Connection, prefix: str, owner: str) -> sa.Row[Any] | No
     return found[0] if found else None
 
 
-def select_runs(conn: sa.Connection, owner: str, filters: Filters, limit: int) -> Sequence[sa.Row[Any]]:
-    """The newest runs of an owner that fulfil the filters, newest first."""
-    query = sa.select(*_LISTED).where(kept_of(owner)).order_by(runs.c.seq.desc()).limit(limit)
-    for column in ("project", "state", "outcome", "owner"):
-        if (wanted := getattr(filters, column)) is not None:
-            query = query.where(runs.c[column] == wanted)
-    if filters.q:
-        query = query.where(runs.c.name.contains(filters.q, autoescape=True))
-    if filters.cursor is not None:
-        query = query.where(runs.c.seq < filters.cursor)
-    return conn.execute(query).all()
-
-
 def changed_since(
     conn: sa.Connection, owner: str, revision: int, *, with_queue: bool, limit: int = 1000
 ) -> list[sa.Row[Any]]:
     """Runs of an owner that changed after `revision`, in the changes' order; with some of the queue that did not."""
-    mine = sa.select(*_LISTED).where(runs.c.owner == owner)
+    mine = sa.select(*LISTED).where(runs.c.owner == owner)
     changed = mine.where(runs.c.revision > revision).order_by(runs.c.revision).limit(limit)
     rows = list(conn.execute(changed))
     if with_queue:
@@ -130,6 +131,11 @@ def decode_spec(text: str) -> RunSpec:
     return _spec.decode(text)
 
 
+def metrics_in(row: sa.Row[Any]) -> dict[str, MetricSummary]:
+    """What a row of `runs` knows of the run's metrics."""
+    return _metrics.decode(row.metrics_json)
+
+
 def encode(value: Any) -> str:
     """The text of a `*_json` column."""
     return msgspec.json.encode(value).decode()
@@ -158,7 +164,7 @@ def to_run(row: sa.Row[Any], waiting: Waiting | None = None) -> Run:
         started_at=row.started_at,
         finished_at=row.finished_at,
         progress=_progress.decode(row.progress_json) if row.progress_json else None,
-        metrics=_metrics.decode(row.metrics_json),
+        metrics=metrics_in(row),
         waiting=waiting,
         revision=row.revision,
         rerun_of=row.rerun_of,
