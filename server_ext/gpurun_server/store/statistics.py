@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from gpurun_server.store.best import Best, best_of_projects
 from gpurun_server.store.tables import runs
 
 _DAY_S = 86_400.0
@@ -16,13 +17,15 @@ _FINISHED = sa.and_(_KEPT, runs.c.state == "finished")
 
 
 class Project(msgspec.Struct):
-    """A project: how many runs in each state and with each outcome, and when it last got one (epoch seconds)."""
+    """A project: how many runs in each state and with each outcome, when it last got one (epoch seconds),
+    and the best of its newest."""
 
     name: str
     runs: int
     states: dict[str, int]
     outcomes: dict[str, int]
     latest_at: float
+    best: Best | None = None
 
 
 class DeviceUse(msgspec.Struct):
@@ -60,6 +63,9 @@ def projects(conn: sa.Connection) -> list[Project]:
         if row.outcome:
             project.outcomes[row.outcome] = row.number
         project.latest_at = max(project.latest_at, row.latest)
+    for name, best in best_of_projects(conn).items():
+        if name in found:
+            found[name].best = best
     return sorted(found.values(), key=lambda project: -project.latest_at)
 
 
