@@ -1,7 +1,7 @@
 /** Requests to the server extension. An error is a sentence: what happened and what to do next, as the server says it. */
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
-import type { Run, ServerError } from './types';
+import type { Run, ServerError, Status } from './types';
 
 const ROOT = 'gpurun/api/v1';
 
@@ -41,11 +41,12 @@ export class Api {
     return URLExt.join(this.settings.baseUrl, ROOT, `runs/${encodeURIComponent(id)}/log`);
   }
 
-  status(): Promise<{ version: string }> {
+  status(): Promise<Status> {
     return this.request('status');
   }
 
-  private async request<T>(path: string, init: RequestInit = {}): Promise<T> {
+  /** Ask for `path` below gpurun/api/v1. Rejects with a RequestError. */
+  async request<T>(path: string, init: RequestInit = {}): Promise<T> {
     const url = URLExt.join(this.settings.baseUrl, ROOT, path);
     const response = await ServerConnection.makeRequest(url, init, this.settings);
     const body = (await response.json().catch(() => null)) as (T & { error?: ServerError }) | null;

@@ -27,6 +27,14 @@ def newest(conn: sa.Connection, ledger: Ledger, limit: int, filters: queries.Fil
     return shown(conn, ledger, queries.select_runs(conn, filters or queries.Filters(), limit))
 
 
+def first(conn: sa.Connection, ledger: Ledger, limit: int) -> list[Run]:
+    """What a client that has seen nothing is told: the newest runs, and older ones that are at work or wait."""
+    rows = list(queries.select_runs(conn, queries.Filters(), limit))
+    told = {row.id for row in rows}
+    rows += [row for row in queries.unfinished(conn) if row.id not in told]
+    return shown(conn, ledger, rows)
+
+
 def since(conn: sa.Connection, ledger: Ledger, revision: int, *, with_queue: bool) -> list[Run]:
     """Runs that changed after a revision; with the front of the queue, whose places change when others move."""
     return shown(conn, ledger, queries.changed_since(conn, revision, with_queue=with_queue))

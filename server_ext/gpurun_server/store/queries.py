@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from gpurun_jupyter.core.devices import Device
 from gpurun_jupyter.core.errors import AmbiguousRun, RunNotFound
-from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
+from gpurun_jupyter.core.lifecycle import ACTIVE, Outcome, Reason, State
 from gpurun_jupyter.core.runs import MetricSummary, Run, RunProgress, RunSpec, Waiting
 from gpurun_server.store.statements import KEY, one_run
 from gpurun_server.store.tables import history, runs
@@ -20,6 +20,14 @@ _LISTED = [column for column in runs.c if column.name != "spec_json"]
 
 #: So many of the queue are shown with their places kept up to date.
 _QUEUE_SHOWN = 100
+
+#: The runs that are the first in the queue.
+_QUEUE_FRONT = (
+    sa.select(*_LISTED)
+    .where(runs.c.state == State.QUEUED.value, runs.c.deleted_at.is_(None))
+    .order_by(runs.c.priority.desc(), runs.c.seq)
+    .limit(_QUEUE_SHOWN)
+)
 
 _progress = msgspec.json.Decoder(RunProgress)
 _metrics = msgspec.json.Decoder(dict[str, MetricSummary])
@@ -80,13 +88,18 @@ def select_runs(conn: sa.Connection, filters: Filters, limit: int) -> Sequence[s
     return conn.execute(query).all()
 
 
+def unfinished(conn: sa.Connection) -> list[sa.Row[Any]]:
+    """Runs that are at work, and the front of the queue."""
+    at_work = sa.select(*_LISTED).where(_KEPT, runs.c.state.in_([state.value for state in sorted(ACTIVE)]))
+    return [*conn.execute(at_work.order_by(runs.c.seq.desc())), *conn.execute(_QUEUE_FRONT)]
+
+
 def changed_since(conn: sa.Connection, revision: int, *, with_queue: bool, limit: int = 1000) -> list[sa.Row[Any]]:
     """Runs that changed after `revision`, in the order of their changes; with some of the queue that did not."""
     changed = sa.select(*_LISTED).where(runs.c.revision > revision).order_by(runs.c.revision).limit(limit)
     rows = list(conn.execute(changed))
     if with_queue:
-        rest = sa.select(*_LISTED).where(runs.c.state == "queued", runs.c.revision <= revision)
-        rows += conn.execute(rest.order_by(runs.c.priority.desc(), runs.c.seq).limit(_QUEUE_SHOWN))
+        rows += conn.execute(_QUEUE_FRONT.where(runs.c.revision <= revision))
     return rows
 
 
