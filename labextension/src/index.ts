@@ -6,6 +6,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { addPageCommands, Commands } from './commands';
 import { addRunRenderer } from './runview/renderer';
 import { connectTo, IRunServer } from './server/server';
+import { overviewPlugins } from './overview/plugin';
 import { sidebarPlugins } from './sidebar/plugin';
 import type { Translate } from './look/words';
 
@@ -57,4 +58,4 @@ const output: JupyterFrontEndPlugin<void> = {
     })
 };
 
-export default [server, pages, output, ...sidebarPlugins];
+export default [server, pages, output, ...sidebarPlugins, ...overviewPlugins];

@@ -48,7 +48,8 @@ export class Api {
   /** Ask for `path` below gpurun/api/v1. Rejects with a RequestError. */
   async request<T>(path: string, init: RequestInit = {}): Promise<T> {
     const url = URLExt.join(this.settings.baseUrl, ROOT, path);
-    const response = await ServerConnection.makeRequest(url, init, this.settings);
+    // By default, JupyterLab makes addresses unique by a parameter that the server does not know.
+    const response = await ServerConnection.makeRequest(url, { cache: 'no-cache', ...init }, this.settings);
     const body = (await response.json().catch(() => null)) as (T & { error?: ServerError }) | null;
     if (response.ok && body !== null) {
       return body;
