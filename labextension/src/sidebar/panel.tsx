@@ -21,6 +21,7 @@ export const PANEL_ID = 'gpurun-panel';
 
 const TITLE_HEIGHT = 32; // pixels, of a section in JupyterLab's accordion
 const LEAST_SHARE = 0.12;
+const MOST_QUEUE_ROWS = 5; // that make their section grow
 
 export interface PanelOptions {
   model: PanelModel;
@@ -45,7 +46,8 @@ export class RunsPanel extends SidePanel implements ISidebar {
   readonly settings: Settings;
   private sections: { name: string; widget: PanelWithToolbar }[] = [];
   private unwatch: Stop | null = null;
-  private unshared = true;
+  private needs = ''; // what the heights were last chosen by
+  private arranged = false; // by a person
 
   constructor(private options: PanelOptions) {
     super({ translator: options.translator });
@@ -58,7 +60,8 @@ export class RunsPanel extends SidePanel implements ISidebar {
     this.header.addWidget(this.live(() => <Head {...options} />));
     this.addOwnSections();
     addStylesheet(this.node);
-    this.model.changed.connect(this.shareOnce, this);
+    this.model.changed.connect(this.share, this);
+    (this.content as AccordionPanel).handleMoved.connect(() => (this.arranged = true));
     this.settings.changed.connect(this.placeSections, this);
   }
 
@@ -84,6 +87,7 @@ export class RunsPanel extends SidePanel implements ISidebar {
 
   dispose(): void {
     this.settings.changed.disconnect(this.placeSections, this);
+    this.model.changed.disconnect(this.share, this);
     this.unwatch?.();
     super.dispose();
   }
@@ -91,9 +95,7 @@ export class RunsPanel extends SidePanel implements ISidebar {
   protected onAfterShow(message: Message): void {
     super.onAfterShow(message);
     this.unwatch ??= this.model.watch();
-    if (this.unshared) {
-      this.shareOnce();
-    }
+    this.share();
   }
 
   protected onAfterAttach(message: Message): void {
@@ -147,11 +149,13 @@ export class RunsPanel extends SidePanel implements ISidebar {
     });
   }
 
-  /** At first, give each section the height that it needs and RUNS the rest; from then on a person drags the borders. */
-  private shareOnce(): void {
-    if (this.isVisible && this.model.loaded.devices && this.model.loaded.runs) {
-      this.model.changed.disconnect(this.shareOnce, this);
-      this.unshared = false;
+  /** Give each section the height that it needs and RUNS the rest, until a person has dragged a border. */
+  private share(): void {
+    const { model } = this;
+    const devices = model.agents.reduce((sum, agent) => sum + agent.devices.length, 0);
+    const needs = `${devices}, ${Math.min(model.queue.length, MOST_QUEUE_ROWS)}, ${this.widgets.length}`;
+    if (!this.arranged && this.isVisible && model.loaded.devices && model.loaded.runs && needs !== this.needs) {
+      this.needs = needs;
       requestAnimationFrame(() => this.shareRoom());
     }
   }
@@ -182,7 +186,7 @@ export class RunsPanel extends SidePanel implements ISidebar {
 
 /** What the content of a section would take. */
 function heightOf(node: HTMLElement): number {
-  return [...node.querySelectorAll<HTMLElement>('.gpurun-devices, .gpurun-queue, .gpurun-empty, .gpurun-content')].reduce(
+  return [...node.querySelectorAll<HTMLElement>('.gpurun-devices, .gpurun-queue, .gpurun-empty')].reduce(
     (sum, part) => Math.max(sum, part.offsetHeight),
     0
   );

@@ -41,15 +41,23 @@ export function QueueList(props: QueueListProps): JSX.Element {
       <ul
         className="gpurun-list"
         aria-label={trans.__('Queue')}
-        onDragOver={event => accept(event, setGap)}
+        onDragOver={event => {
+          const over = gapAt(event);
+          if (over !== null) {
+            event.preventDefault();
+            event.dataTransfer.dropEffect = 'move';
+            setGap(over);
+          }
+        }}
         onDragLeave={() => setGap(null)}
         onDrop={event => {
           const id = event.dataTransfer.getData(DRAGGED);
-          if (id && gap !== null) {
-            event.preventDefault();
-            void move(id, following(model, id, gap));
-          }
+          const over = gapAt(event);
           setGap(null);
+          if (id && over !== null) {
+            event.preventDefault();
+            void move(id, following(model, id, over));
+          }
         }}
       >
         {model.queue.map((run, index) => (
@@ -60,15 +68,14 @@ export function QueueList(props: QueueListProps): JSX.Element {
   );
 }
 
-/** Let what is dragged go before or after the row that it is over. */
-function accept(event: React.DragEvent<HTMLElement>, setGap: (index: number) => void): void {
+/** Where a dragged run would go: before or after the row that it is over; null for anything else. */
+function gapAt(event: React.DragEvent<HTMLElement>): number | null {
   const row = (event.target as HTMLElement).closest<HTMLElement>('.gpurun-run');
-  if (row && event.dataTransfer.types.includes(DRAGGED)) {
-    event.preventDefault();
-    event.dataTransfer.dropEffect = 'move';
-    const { top, height } = row.getBoundingClientRect();
-    setGap(Number(row.dataset.index) + (event.clientY > top + height / 2 ? 1 : 0));
+  if (!row || !event.dataTransfer.types.includes(DRAGGED)) {
+    return null;
   }
+  const { top, height } = row.getBoundingClientRect();
+  return Number(row.dataset.index) + (event.clientY > top + height / 2 ? 1 : 0);
 }
 
 interface QueueRowProps extends QueueListProps {
