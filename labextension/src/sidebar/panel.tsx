@@ -162,7 +162,8 @@ export class RunsPanel extends SidePanel implements ISidebar {
 
   private shareRoom(tries = 20): void {
     const heights = [...this.widgets].map(widget => heightOf(widget.node));
-    if (!heights[0] && tries) {
+    const rows = this.node.querySelectorAll('.gpurun-queue .gpurun-run').length;
+    if ((!heights[0] || rows !== this.model.queue.length) && tries) {
       requestAnimationFrame(() => this.shareRoom(tries - 1)); // React draws when it likes
       return;
     }

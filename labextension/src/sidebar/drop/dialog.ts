@@ -1,5 +1,6 @@
 /** What is asked of somebody who has dropped files: what to run, under which name, on how many GPUs. */
 import { Dialog, showDialog } from '@jupyterlab/apputils';
+import type { Message } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 import { element } from '../../look/dom';
 import type { Translate } from '../../look/words';
@@ -44,6 +45,12 @@ class Questions extends Widget implements Dialog.IBodyWidget<Wanted> {
 
   getValue(): Wanted {
     return { entry: this.entry.value.trim(), name: this.name.value.trim(), gpu: Number(this.gpu.value) };
+  }
+
+  /** A dialog looks at what is missing when something is typed; here it shall do so from the start. */
+  protected onAfterAttach(message: Message): void {
+    super.onAfterAttach(message);
+    requestAnimationFrame(() => this.entry.dispatchEvent(new Event('input', { bubbles: true })));
   }
 
   private ask(name: string, label: string, value: string): HTMLInputElement {
