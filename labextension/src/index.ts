@@ -3,15 +3,13 @@ import { ILabShell, ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } fr
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
-import { addPageCommands, addPanelCommands, Commands } from './commands';
-import { stopRun } from './runview/follow';
+import { addPageCommands, Commands } from './commands';
 import { modelPlugins } from './models/plugin';
-import { PANEL_ID, RunsPanel } from './sidebar/panel';
-import { PanelModel } from './sidebar/panelmodel';
-import { ISidebar } from './sidebar/sidebar';
 import { addRunRenderer } from './runview/renderer';
 import runs from './runs/plugin';
 import { connectTo, IRunServer } from './server/server';
+import { overviewPlugins } from './overview/plugin';
+import { sidebarPlugins } from './sidebar/plugin';
 import type { Translate } from './look/words';
 
 function load(translator: ITranslator | null): Translate {
@@ -62,34 +60,4 @@ const output: JupyterFrontEndPlugin<void> = {
     })
 };
 
-const panel: JupyterFrontEndPlugin<ISidebar> = {
-  id: 'gpurun-lab:panel',
-  description: 'The sidebar with devices and runs.',
-  autoStart: true,
-  requires: [IRunServer],
-  optional: [ICommandPalette, ILayoutRestorer, ITranslator],
-  provides: ISidebar,
-  activate: (
-    app: JupyterFrontEnd,
-    server: IRunServer,
-    palette: ICommandPalette | null,
-    restorer: ILayoutRestorer | null,
-    translator: ITranslator | null
-  ) => {
-    const trans = load(translator);
-    const model = new PanelModel(server, trans);
-    const sidebar = new RunsPanel({
-      model,
-      trans,
-      translator: translator ?? nullTranslator,
-      openRun: id => void app.commands.execute(Commands.openRun, { run: id }),
-      stopRun: run => void stopRun(server, run, trans)
-    });
-    app.shell.add(sidebar, 'left', { rank: 250, type: 'GPU runs' });
-    restorer?.add(sidebar, PANEL_ID);
-    addPanelCommands({ app, server, trans, palette }, model, PANEL_ID);
-    return sidebar;
-  }
-};
-
-export default [server, pages, output, panel, runs, ...modelPlugins];
+export default [server, pages, output, ...sidebarPlugins, ...overviewPlugins, runs, ...modelPlugins];

@@ -4,3 +4,4 @@ import './models.css';
 import './charts.css';
 import './runpage.css';
 import './runs.css';
+import './overview.css';

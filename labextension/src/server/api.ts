@@ -1,7 +1,7 @@
 /** Requests to the server extension. An error is a sentence: what happened and what to do next, as the server says it. */
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
-import type { Run, ServerError } from './types';
+import type { Run, ServerError, Status } from './types';
 
 const ROOT = 'gpurun/api/v1';
 
@@ -55,7 +55,7 @@ export class Api {
     return response;
   }
 
-  status(): Promise<{ version: string }> {
+  status(): Promise<Status> {
     return this.request('status');
   }
 

@@ -57,6 +57,16 @@ export interface Run {
   revision: number;
 }
 
+/** The server at a glance; `owner` is whose runs those are that this page submits. */
+export interface Status {
+  version: string;
+  home: string;
+  database: string;
+  disk_free_bytes: number;
+  runs: Record<string, number>;
+  owner: string;
+}
+
 export interface DeviceProcess {
   pid: number;
   user?: string;

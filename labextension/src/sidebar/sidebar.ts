@@ -1,7 +1,9 @@
-/** The sidebar as other plugins see it: a place for sections of theirs. */
+/** The sidebar as other plugins see it: what it knows, what a person has chosen, and a place for sections of theirs. */
 import { Token } from '@lumino/coreutils';
 import type { PanelWithToolbar } from '@jupyterlab/ui-components';
 import type { Widget } from '@lumino/widgets';
+import type { PanelModel } from './panelmodel';
+import type { Settings } from './settings';
 
 export interface Section {
   /** As the settings name it. */
@@ -13,8 +15,10 @@ export interface Section {
 }
 
 export interface ISidebar {
+  readonly model: PanelModel;
+  readonly settings: Settings;
   /** Add a section below those there are. */
   addSection(section: Section): PanelWithToolbar;
 }
 
-export const ISidebar = new Token<ISidebar>('gpurun-lab:ISidebar', 'The sidebar of gpurun: its sections.');
+export const ISidebar = new Token<ISidebar>('gpurun-lab:ISidebar', 'The sidebar of gpurun: its model, settings and sections.');

@@ -19,13 +19,14 @@ from gpurun_server.store.statistics import Project, Statistics, projects, statis
 
 
 class Status(msgspec.Struct):
-    """The server at a glance."""
+    """The server at a glance; `owner` is who the runs belong to that the asker submits."""
 
     version: str
     home: str
     database: str
     disk_free_bytes: int
     runs: dict[str, int]
+    owner: str
 
 
 class DevicesAnswer(msgspec.Struct):
@@ -72,7 +73,7 @@ class StatusHandler(GpurunHandler):
             counts = count_by_state(conn, self.owner)
         free_bytes = shutil.disk_usage(parts.home.path).free
         database = parts.database.engine.url.render_as_string(hide_password=True)
-        self.answer(Status(__version__, str(parts.home.path), database, free_bytes, counts))
+        self.answer(Status(__version__, str(parts.home.path), database, free_bytes, counts, parts.owner(self)))
 
 
 class DevicesHandler(GpurunHandler):
@@ -107,7 +108,7 @@ class ProjectsHandler(GpurunHandler):
 
     @web.authenticated
     @authorized
-    @operation("Projects with the numbers of their runs", answer=ProjectsAnswer)
+    @operation("Projects with the numbers of their runs and the best one", answer=ProjectsAnswer)
     async def get(self) -> None:
         """List."""
         with self.parts.database.read() as conn:

@@ -30,6 +30,14 @@ def newest(
     return shown(conn, ledger, window.newest(conn, owner, filters or queries.Filters(), limit), owner)
 
 
+def first(conn: sa.Connection, ledger: Ledger, owner: str, limit: int) -> list[Run]:
+    """What a client that has seen nothing is told: the newest runs, and older ones that are at work or wait."""
+    rows = list(window.newest(conn, owner, queries.Filters(), limit))
+    told = {row.id for row in rows}
+    rows += [row for row in queries.unfinished(conn, owner) if row.id not in told]
+    return shown(conn, ledger, rows, owner)
+
+
 def since(conn: sa.Connection, ledger: Ledger, owner: str, revision: int, *, with_queue: bool) -> list[Run]:
     """Runs of an owner that changed after a revision; with those at the queue's front, as places change with others."""
     return shown(conn, ledger, queries.changed_since(conn, owner, revision, with_queue=with_queue), owner)

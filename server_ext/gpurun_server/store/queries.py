@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from gpurun_jupyter.core.devices import Device
 from gpurun_jupyter.core.errors import AmbiguousRun, RunNotFound
-from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
+from gpurun_jupyter.core.lifecycle import ACTIVE, Outcome, Reason, State
 from gpurun_jupyter.core.runs import MetricSummary, Run, RunProgress, RunSpec, Waiting
 from gpurun_server.store.statements import KEY, one_run
 from gpurun_server.store.tables import history, runs
@@ -91,6 +91,18 @@ def _by_prefix(conn: sa.Connection, prefix: str, owner: str) -> sa.Row[Any] | No
     return found[0] if found else None
 
 
+def unfinished(conn: sa.Connection, owner: str) -> list[sa.Row[Any]]:
+    """Runs of an owner that are at work, and those at the front of the queue."""
+    states = [state.value for state in sorted(ACTIVE)]
+    at_work = sa.select(*LISTED).where(kept_of(owner), runs.c.state.in_(states))
+    return [*conn.execute(at_work.order_by(runs.c.seq.desc())), *conn.execute(_queue_front(owner))]
+
+
+def _queue_front(owner: str) -> sa.Select[Any]:
+    mine = sa.select(*LISTED).where(kept_of(owner), runs.c.state == State.QUEUED.value)
+    return mine.order_by(runs.c.priority.desc(), runs.c.seq).limit(_QUEUE_SHOWN)
+
+
 def changed_since(
     conn: sa.Connection, owner: str, revision: int, *, with_queue: bool, limit: int = 1000
 ) -> list[sa.Row[Any]]:
@@ -99,8 +111,7 @@ def changed_since(
     changed = mine.where(runs.c.revision > revision).order_by(runs.c.revision).limit(limit)
     rows = list(conn.execute(changed))
     if with_queue:
-        rest = mine.where(runs.c.state == "queued", runs.c.revision <= revision)
-        rows += conn.execute(rest.order_by(runs.c.priority.desc(), runs.c.seq).limit(_QUEUE_SHOWN))
+        rows += conn.execute(_queue_front(owner).where(runs.c.revision <= revision))
     return rows
 
 

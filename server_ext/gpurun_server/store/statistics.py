@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from gpurun_server.store.best import Best, best_of_projects
 from gpurun_server.store.queries import kept_of
 from gpurun_server.store.tables import runs
 
@@ -15,13 +16,15 @@ _DAY_S = 86_400.0
 
 
 class Project(msgspec.Struct):
-    """A project: how many runs in each state and with each outcome, and when it last got one (epoch seconds)."""
+    """A project: how many runs in each state and with each outcome, when it last got one (epoch seconds),
+    and the best of its newest."""
 
     name: str
     runs: int
     states: dict[str, int]
     outcomes: dict[str, int]
     latest_at: float
+    best: Best | None = None
 
 
 class DeviceUse(msgspec.Struct):
@@ -59,6 +62,9 @@ def projects(conn: sa.Connection, owner: str) -> list[Project]:
         if row.outcome:
             project.outcomes[row.outcome] = row.number
         project.latest_at = max(project.latest_at, row.latest)
+    for name, best in best_of_projects(conn, owner).items():
+        if name in found:
+            found[name].best = best
     return sorted(found.values(), key=lambda project: -project.latest_at)
 
 

@@ -18,7 +18,8 @@ from gpurun_jupyter.core.lifecycle import State
 from gpurun_jupyter.core.runs import Run
 from gpurun_server.queue.agents import known_agents
 from gpurun_server.queue.ledger import Ledger
-from gpurun_server.queue.listing import newest, shown, since
+from gpurun_server.queue.listing import first as first_of
+from gpurun_server.queue.listing import shown, since
 from gpurun_server.store.database import Database
 from gpurun_server.store.logs import Before
 from gpurun_server.store.models import revision
@@ -243,7 +244,7 @@ class LiveConnection:
         if not self._runs_rung or self._runs_since is None:
             return []
         first = self._runs_since < 0
-        found = newest(conn, self._ledger, self._owner, _NEWEST) if first else self._since(conn)
+        found = first_of(conn, self._ledger, self._owner, _NEWEST) if first else self._since(conn)
         self._runs_rung = self._queue_rung = False
         self._runs_since = max([self._runs_since, 0, *(run.revision for run in found)])
         return [_encode({"type": "runs", "runs": found})] if found or first else []
