@@ -55,7 +55,7 @@ def notebook(
     Parameters go after the cell with the tag `parameters`. The executed notebook is the run's file executed.ipynb.
     """
     if options["dry_run"]:
-        from gpurun_jupyter.client.collect import collect
+        from gpurun_jupyter.shipping.collect import collect
 
         directory = options["directory"]
         show_plan(to, f"notebook {file}", collect(directory) if directory else None, given(options))

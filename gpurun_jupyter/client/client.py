@@ -12,7 +12,6 @@ from urllib.parse import quote
 import msgspec
 
 from gpurun_jupyter.client import ship
-from gpurun_jupyter.client.collect import Shipment, collect, single
 from gpurun_jupyter.client.connecting import connected
 from gpurun_jupyter.client.entries import chosen
 from gpurun_jupyter.client.http import UPLOAD_TIMEOUT, Connection, Params
@@ -25,6 +24,7 @@ from gpurun_jupyter.core.lifecycle import Outcome, State
 from gpurun_jupyter.core.runs import Run as RunRecord
 from gpurun_jupyter.core.runs import RunSpec, ShippedDir
 from gpurun_jupyter.core.sessions import Session
+from gpurun_jupyter.shipping.collect import Shipment, collect, single
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack

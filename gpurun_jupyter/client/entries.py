@@ -6,8 +6,8 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
-from gpurun_jupyter.client.collect import Shipment, collect, single
 from gpurun_jupyter.core.errors import FileMissing, InvalidRequest
+from gpurun_jupyter.shipping.collect import Shipment, collect, single
 
 
 class Chosen(NamedTuple):

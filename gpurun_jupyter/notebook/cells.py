@@ -12,10 +12,10 @@ from gpurun_jupyter.cli.options import given, run_options
 from gpurun_jupyter.cli.plan import show_plan
 from gpurun_jupyter.cli.screen import Invocation
 from gpurun_jupyter.client import imports
-from gpurun_jupyter.client.collect import collect
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.notebook import kernelspec, screens, variables
 from gpurun_jupyter.notebook.variables import variable_options
+from gpurun_jupyter.shipping.collect import collect
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
