@@ -19,6 +19,7 @@ from gpurun_jupyter.core.lifecycle import Outcome
 if TYPE_CHECKING:
     from gpurun_jupyter.client import Run
     from gpurun_jupyter.core.launch.file import LaunchFile
+    from gpurun_jupyter.core.runs import RunSpec
 
 _COMBINATIONS_SHOWN = 10
 
@@ -82,7 +83,7 @@ def show_dry(to: Invocation, file: str | LaunchFile) -> None:
     from gpurun_jupyter.shipping.gather import gather
 
     found, folder = read(file)
-    gathered = gather(found, folder)
+    gathered = gather(found, folder, lambda reference: _spec_of(to, reference))
     several = combinations(found.values)
     spec = gathered.spec(found, "0" * 64 if gathered.shipment else None)
     what = shlex.join([found.entry, *found.args]) if found.entry else found.notebook or "a cell"
@@ -94,6 +95,12 @@ def show_dry(to: Invocation, file: str | LaunchFile) -> None:
         shown.append(f"and {len(lines) - len(shown):,} more")
     count = f"{len(lines):,} run{'' if len(lines) == 1 else 's'}"
     to.screen.text("".join(f"{'' if number else count:8}{line}\n" for number, line in enumerate(shown)))
+
+
+def _spec_of(to: Invocation, reference: str) -> RunSpec:
+    spec = to.client.get(reference).record.spec
+    assert spec is not None  # asked for one run, the server gives it
+    return spec
 
 
 def _wait(to: Invocation, found: list[Run]) -> None:

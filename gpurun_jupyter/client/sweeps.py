@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -44,6 +45,13 @@ def read(file: Path | str | LaunchFile) -> tuple[LaunchFile, Path]:
     return msgspec.structs.replace(found, name=found.name or name_of(path.name)), path.parent
 
 
+def spec_of(connection: Connection, reference: str) -> RunSpec:
+    """What a run was asked for. Raises RunNotFound."""
+    spec = connection.get(f"runs/{quote(reference, safe='')}", Run).spec
+    assert spec is not None  # asked for one run, the server gives it
+    return spec
+
+
 def launch(
     connection: Connection,
     file: Path | str | LaunchFile,
@@ -56,7 +64,7 @@ def launch(
 ) -> Launched:
     """Ship what a launch file names and queue its runs. Raises what `read`, `gather` and the server raise."""
     found, folder = read(file)
-    gathered = gather(found, folder)
+    gathered = gather(found, folder, lambda reference: spec_of(connection, reference))
     shipment = gathered.shipment or modules
 
     def act(manifest: str | None) -> Launched:

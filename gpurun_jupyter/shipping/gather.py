@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,24 +15,32 @@ from gpurun_jupyter.shipping.entries import chosen
 
 
 class Gathered(NamedTuple):
-    """Files, a notebook's content and the kernel that it names; None where there is none."""
+    """Files, a notebook's content and the kernel that it names, or the run whose files are used again; else None."""
 
     shipment: Shipment | None = None
     notebook: bytes | None = None
     kernel: str | None = None
+    before: RunSpec | None = None
 
     def spec(self, file: LaunchFile, manifest: str | None) -> RunSpec:
         """The run that the file describes; `manifest` is the shipment's sha256."""
+        if self.before is not None:
+            return file.spec_like(self.before)
         spec = file.spec(manifest, None if self.notebook is None else digest_of(self.notebook))
         spec.kernel = spec.kernel or self.kernel
         return spec
 
 
-def gather(file: LaunchFile, folder: Path, within: Path | None = None) -> Gathered:
+def gather(file: LaunchFile, folder: Path, spec_of: Callable[[str], RunSpec], within: Path | None = None) -> Gathered:
     """What the file in this folder ships; nothing outside of `within`, where that is given.
 
-    Raises InvalidRequest, FileMissing, SecretsFound and TooLarge.
+    `spec_of` gives that of a run which is named. Raises InvalidRequest, FileMissing, SecretsFound, TooLarge and what
+    `spec_of` raises.
     """
+    if file.files_of is not None:
+        before = spec_of(file.files_of)
+        file.spec_like(before)
+        return Gathered(before=before)
     shipment, notebook, kernel = _files(file, folder, within), None, None
     if file.notebook is not None:
         notebook, kernel = _notebook(_inside(folder / file.notebook, within))

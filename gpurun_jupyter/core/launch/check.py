@@ -182,6 +182,11 @@ def _outputs(file: LaunchFile) -> None:
         raise InvalidRequest("An entry point has no variables to keep.", "Let it write files.")
 
 
+def _files_of(file: LaunchFile) -> None:
+    if file.files_of is not None and file.dir is not None:
+        raise InvalidRequest("The file says dir too, so there are two directories.", "Remove one of them.")
+
+
 def _entry(file: LaunchFile) -> None:
     path = PurePosixPath(file.entry or ".")
     if file.dir is not None and (path.is_absolute() or ".." in path.parts):
@@ -225,6 +230,7 @@ _LOOKS: Mapping[str, Callable[[LaunchFile], object]] = {
     "args": _args,
     "session": _session,
     "outputs": _outputs,
+    "files_of": _files_of,
     "entry": _entry,
     "values": _values,
     "name": _name,

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.runs import DataUse, Name, RunName, RunSpec, ShippedDir, ShippedNotebook
 
 
@@ -22,6 +23,10 @@ class LaunchFile(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True,
     entry: Annotated[
         str | None,
         Meta(description="The file to run: in `dir`, or without it a script alone.", examples=["train.py"]),
+    ] = None
+    files_of: Annotated[
+        RunName | None,
+        Meta(description="Take the directory, notebook and variables that this run had, instead of files of now."),
     ] = None
     args: Annotated[
         list[str],
@@ -90,6 +95,19 @@ class LaunchFile(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True,
     ] = None
     wait_for_device: Annotated[bool, Meta(description="Wait for a machine that could run it.")] = False
     hold: Annotated[bool, Meta(description="Create it, but queue it only when it is started.")] = False
+
+    def spec_like(self, before: RunSpec) -> RunSpec:
+        """The run as it is submitted, with the files and variables of one that was before. Raises InvalidRequest."""
+        spec = self.spec()
+        if (self.notebook is None) != (before.notebook is None) or (self.entry is not None and before.dir is None):
+            raise InvalidRequest("That run had no such files.", "Say notebook or entry as it did.")
+        if self.notebook is not None and before.notebook is not None:
+            spec.notebook = ShippedNotebook(before.notebook.digest, before.notebook.name)
+        if before.dir is not None:
+            spec.dir = ShippedDir(before.dir.manifest, self.entry, list(self.args))
+        if self.entry is None:
+            spec.inputs = before.inputs
+        return spec
 
     def spec(self, manifest: str | None = None, notebook: str | None = None) -> RunSpec:
         """The run as it is submitted, without `values`; `manifest` and `notebook` are digests of what was shipped."""

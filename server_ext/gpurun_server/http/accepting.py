@@ -57,7 +57,14 @@ async def accept_run(handler: GpurunHandler, spec: RunSpec, rerun_of: str | None
             handler.answer(run_of(conn, parts.ledger, run.id), 201)
 
 
-async def accept_all(handler: GpurunHandler, spec: RunSpec, grid: Mapping[str, Any], *, first: bool = False) -> None:
+async def accept_all(
+    handler: GpurunHandler,
+    spec: RunSpec,
+    grid: Mapping[str, Any],
+    *,
+    first: bool = False,
+    rerun_of: str | None = None,
+) -> None:
     """The same for a run of each combination, in one transaction; `first`: ahead of what waits of the same owner."""
     parts, owner = handler.parts, handler.parts.owner(handler)
     key = key_of(handler)
@@ -69,7 +76,9 @@ async def accept_all(handler: GpurunHandler, spec: RunSpec, grid: Mapping[str, A
         if first:
             spec.priority = ahead_of(writing.conn, owner, spec.priority)
         everybody = offers(writing.conn)
-        return accept_sweep(writing, parts.home, spec, grid, owner=owner, everybody=everybody, key=key)
+        return accept_sweep(
+            writing, parts.home, spec, grid, owner=owner, everybody=everybody, key=key, rerun_of=rerun_of
+        )
 
     ids = await handler.write_database(act)
     with parts.database.read() as conn:

@@ -20,6 +20,7 @@ from gpurun_server.http.accepting import Launched, accept_all
 from gpurun_server.http.base import AUTH_RESOURCE, GpurunHandler, operation
 from gpurun_server.http.previews import Preview, previewed
 from gpurun_server.store.intake import take_directory
+from gpurun_server.store.queries import decode_spec, find
 
 T = TypeVar("T")
 
@@ -56,7 +57,11 @@ class _LaunchHandler(GpurunHandler):
         if not root:
             raise InvalidRequest("This Jupyter server shows no directory.", "Use `gpurun sweep FILE.yaml`.")
         place = Path(root) / path.strip("/")
-        return gather(file, place.parent if path else place, Path(root))
+        return gather(file, place.parent if path else place, self._spec_of, Path(root))
+
+    def _spec_of(self, reference: str) -> RunSpec:
+        with self.parts.database.read() as conn:
+            return decode_spec(find(conn, reference).spec_json)
 
 
 class SchemaHandler(GpurunHandler):
@@ -101,7 +106,13 @@ class LaunchHandler(_LaunchHandler):
         spec = await self.in_a_thread(lambda: self._taken(file, body.path))
         spec.name = spec.name or name_of(body.path)
         spec.hold = spec.hold or body.hold
-        await accept_all(self, spec, file.values, first=body.first)
+        await accept_all(self, spec, file.values, first=body.first, rerun_of=self._before(file))
+
+    def _before(self, file: LaunchFile) -> str | None:
+        if file.files_of is None:
+            return None
+        with self.parts.database.read() as conn:
+            return str(find(conn, file.files_of).id)
 
     def _taken(self, file: LaunchFile, path: str) -> RunSpec:
         gathered = self.gather(file, path)

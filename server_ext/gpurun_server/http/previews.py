@@ -65,7 +65,9 @@ def previewed(
     """What a launch file would do, given what it ships; `name` is that of the runs where it says none."""
     if checked.file is None or gathered is None:
         return Preview(checked.problems)
-    problems = [checked.refused(gathered, "dir", "entry", "notebook")] if isinstance(gathered, GpurunError) else []
+    problems = (
+        [checked.refused(gathered, "files_of", "dir", "entry", "notebook")] if isinstance(gathered, GpurunError) else []
+    )
     problems += _missing(conn, checked, owner)
     if isinstance(gathered, GpurunError) or problems:
         return Preview(problems)

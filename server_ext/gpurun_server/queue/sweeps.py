@@ -44,6 +44,7 @@ def accept_sweep(
     owner: str,
     everybody: Sequence[Offer],
     key: str | None = None,
+    rerun_of: str | None = None,
 ) -> list[str]:
     """Queue a run for each combination and return their ids; NAME/1, NAME/2, ... where there are lists.
 
@@ -59,7 +60,7 @@ def accept_sweep(
         ]
     keys = [None if key is None else f"{key}/{number}" for number in range(1, len(specs) + 1)]
     return [
-        accept(writing, home, one, owner=owner, offers=everybody, key=of_this)
+        accept(writing, home, one, owner=owner, offers=everybody, key=of_this, rerun_of=rerun_of)
         for one, of_this in zip(specs, keys, strict=True)
     ]
 
