@@ -148,6 +148,19 @@ def test_cells_get_variables_and_notebooks_parameters(server: JupyterServer, fol
         assert "lr is 0.25" in server.log(run["id"])
 
 
+def test_the_files_of_a_run_that_was_before(server: JupyterServer, folder: Path) -> None:
+    (before,) = launch(server, "entry: train.py\ndir: .\n", f"{folder.name}/x.yaml")["runs"]
+    (folder / "train.py").write_text("print('another file')")
+    text = f"files_of: {before['id']}\nentry: train.py\nvalues: {{lr: [0.125]}}\n"
+    assert check(server, text)["combinations"][0]["command"] == "train.py --lr 0.125"
+    (run,) = launch(server, text)["runs"]
+    assert run["rerun_of"] == before["id"]
+    assert server.wait(run["id"])["outcome"] == "succeeded"
+    assert "arguments ['--lr', '0.125']" in server.log(run["id"])
+    (problem,) = check(server, "files_of: no-such-run\nentry: train.py\n")["problems"]
+    assert "no run 'no-such-run'" in problem["message"]
+
+
 def test_values_as_environment(server: JupyterServer, folder: Path) -> None:
     text = "entry: train.py\nvalues: {lr: [0.5]}\nvalues_as: env\n"
     (run,) = launch(server, text, f"{folder.name}/x.yaml")["runs"]
