@@ -50,6 +50,8 @@ def gather(file: LaunchFile, folder: Path, spec_of: Callable[[str], RunSpec], wi
 def _files(file: LaunchFile, folder: Path, within: Path | None) -> Shipment | None:
     if file.entry is not None:
         place = _inside(folder / (file.dir if file.dir is not None else file.entry), within)
+        if file.dir is not None:
+            place = place.resolve()
         shipment = chosen(place, file.entry if file.dir is not None else None).shipment
         if shipment is None:
             raise InvalidRequest(f"{place.name} is a zip.", "Unpack it and name the directory.")

@@ -4,6 +4,7 @@ import { ICommandPalette } from '@jupyterlab/apputils';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { addPageCommands, addPanelCommands, Commands } from './commands';
+import { launchPlugins } from './launch/plugin';
 import { stopRun } from './runview/follow';
 import { PANEL_ID, RunsPanel } from './sidebar/panel';
 import { PanelModel } from './sidebar/panelmodel';
@@ -87,4 +88,4 @@ const panel: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export default [server, pages, output, panel];
+export default [server, pages, output, panel, ...launchPlugins];

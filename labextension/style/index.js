@@ -1,1 +1,2 @@
 import './panel.css';
+import './launch.css';
