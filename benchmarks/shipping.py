@@ -27,7 +27,7 @@ from gpurun_jupyter.core.home import Home
 
 FILES, FILE_BYTES, FOLDERS = 5000, 50_000, 50
 ROUNDS = 15
-SETTLED_S = 3.0  # what was written just now is read again: see client/hashes.py
+SETTLED_S = 3.0  # what was written just now is read again: see shipping/hashes.py
 MEGABYTE = 10**6
 
 

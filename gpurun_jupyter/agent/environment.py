@@ -13,6 +13,7 @@ import gpurun_jupyter
 from gpurun_jupyter.agent.processes import ATTEMPT_VARIABLE, SESSION_VARIABLE
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder, Home
+from gpurun_jupyter.core.launch.grid import environment
 
 #: What belongs to the Jupyter server that happened to start the agent.
 _NOT_PASSED_ON = ("JPY_", "JUPYTER_TOKEN", "JUPYTERHUB_", "GPURUN_")
@@ -29,7 +30,7 @@ _READ_AT_START = (
 
 def may_be_forked(grant: Grant) -> bool:
     """Whether a process that already runs can take on the run's variables."""
-    return not any(name.startswith(_READ_AT_START) for name in grant.spec.env)
+    return not any(name.startswith(_READ_AT_START) for name in environment(grant.spec))
 
 
 def environment_state() -> list[int]:
@@ -58,7 +59,7 @@ def run_environment(folder: AttemptFolder, grant: Grant) -> dict[str, str]:
         "GPURUN_BLOBS": str(folder.home.blobs),
         "PYTHONPATH": os.pathsep.join(filter(None, python_path)),
         **_session_mark(folder, grant),
-        **grant.spec.env,
+        **environment(grant.spec),
         ATTEMPT_VARIABLE: grant.key,
     }
 

@@ -51,6 +51,9 @@ def submit(
     What follows -- are the script's own arguments.
     """
     path, inside = _what(entry, inside, options["directory"])
+    if options["sweep"]:
+        _sweep(to, path, inside, args, options, waits=waits, as_json=as_json)
+        return
     if options["dry_run"]:
         _plan(to, path, inside, args, options)
         return
@@ -174,8 +177,25 @@ def _what(entry: str, inside: str | None, directory: str | None) -> tuple[Path, 
     return path, _place_in(path, entry)
 
 
+def _sweep(
+    to: Invocation,
+    path: Path,
+    inside: str | None,
+    args: tuple[str, ...],
+    options: dict[str, Any],
+    *,
+    waits: bool,
+    as_json: bool,
+) -> None:
+    from gpurun_jupyter.cli.sweeps import as_file, launch
+
+    what = {"dir": str(path), "entry": inside} if options["directory"] is not None else {"entry": str(path)}
+    file = as_file(options | {"directory": None}, **what, args=list(args), values=options["sweep"])
+    launch(to, file, waits=waits, as_json=as_json, dry=options["dry_run"])
+
+
 def _plan(to: Invocation, path: Path, inside: str | None, args: tuple[str, ...], options: dict[str, Any]) -> None:
-    from gpurun_jupyter.client.entries import chosen
+    from gpurun_jupyter.shipping.entries import chosen
 
     entry, shipment = chosen(path, inside)
     of_zip = "" if shipment else f" of {path.name} ({format_size(path.stat().st_size)}, shipped as it is)"

@@ -10,6 +10,7 @@ from gpurun_jupyter.cli.data import data
 from gpurun_jupyter.cli.decode import decode
 from gpurun_jupyter.cli.doctor import doctor
 from gpurun_jupyter.cli.models import models
+from gpurun_jupyter.cli.sweeps import sweep
 
 
 class _InThisOrder(click.Group):
@@ -30,6 +31,7 @@ def gpurun() -> None:
 for _verb in (
     acting.submit,
     notebooks.notebook,
+    sweep,
     notebooks.export,
     verbs.status,
     listing.runs,

@@ -32,7 +32,7 @@ def upload(to: Invocation, path: Path, name: str | None, as_json: bool) -> None:
     if as_json:
         to.screen.json(found)
     else:
-        from gpurun_jupyter.client.collect import amount
+        from gpurun_jupyter.shipping.collect import amount
 
         size = amount(found.files, found.size_bytes)
         to.screen.text(f"data set {found.name}: {size}; use it with --data {shlex.quote(found.name)}\n")

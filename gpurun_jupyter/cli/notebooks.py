@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +10,10 @@ import click
 from gpurun_jupyter.cli import words
 from gpurun_jupyter.cli.acting import watch
 from gpurun_jupyter.cli.completion import RUN
-from gpurun_jupyter.cli.options import given, run_options
+from gpurun_jupyter.cli.options import given, run_options, value_of
 from gpurun_jupyter.cli.plan import show_plan
 from gpurun_jupyter.cli.screen import Invocation
+from gpurun_jupyter.cli.sweeps import as_file, launch
 from gpurun_jupyter.cli.verbs import as_json
 from gpurun_jupyter.core.errors import InvalidRequest
 
@@ -24,18 +23,6 @@ def _parameters(_: click.Context, parameter: click.Parameter, pairs: tuple[str, 
         if "=" not in pair:
             raise click.BadParameter(f"{pair!r} says no value: write NAME=value.", param=parameter)
     return {name: value_of(text) for name, text in (pair.split("=", 1) for pair in pairs)}
-
-
-def value_of(text: str) -> Any:
-    """What a parameter is meant to be: JSON or a Python literal, else the text itself."""
-    for read in (json.loads, ast.literal_eval):
-        try:
-            value = read(text)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            continue
-        if isinstance(value, str | int | float | bool | list | dict | None):
-            return value
-    return text
 
 
 @click.command()
@@ -54,8 +41,13 @@ def notebook(
 
     Parameters go after the cell with the tag `parameters`. The executed notebook is the run's file executed.ipynb.
     """
+    if options["sweep"]:
+        single = {name: [value] if isinstance(value, list) else value for name, value in parameters.items()}
+        asked = as_file(options, notebook=file, values=single | options["sweep"])
+        launch(to, asked, waits=waits, as_json=as_json, dry=options["dry_run"])
+        return
     if options["dry_run"]:
-        from gpurun_jupyter.client.collect import collect
+        from gpurun_jupyter.shipping.collect import collect
 
         directory = options["directory"]
         show_plan(to, f"notebook {file}", collect(directory) if directory else None, given(options))
@@ -81,7 +73,7 @@ def export(to: Invocation, run: str, output: str | None, force: bool) -> None:
     from gpurun_jupyter.client import notebooks
 
     found = to.client.get(run)
-    path = Path(output or f"{found.name}.ipynb").expanduser()
+    path = Path(output or f"{found.name.replace('/', '-')}.ipynb").expanduser()
     if path.exists() and not force:
         raise InvalidRequest(f"There is a file {path} already.", "Name another with -o, or say --force.")
     notebooks.write(notebooks.as_notebook(found), path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -44,6 +46,22 @@ def _variables(_: click.Context, parameter: click.Parameter, pairs: tuple[str, .
     return dict(pair.split("=", 1) for pair in pairs)
 
 
+def _lists(_: click.Context, parameter: click.Parameter, pairs: tuple[str, ...]) -> dict[str, Any]:
+    return {name: value_of(text) for name, text in _variables(_, parameter, pairs).items()}
+
+
+def value_of(text: str) -> Any:
+    """What a parameter is meant to be: JSON or a Python literal, else the text itself."""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            value = read(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            continue
+        if isinstance(value, str | int | float | bool | list | dict | None):
+            return value
+    return text
+
+
 _OPTIONS = (
     click.option(
         "--gpu",
@@ -81,6 +99,13 @@ _OPTIONS = (
     click.option("--wait-for-device", is_flag=True, help="Wait for a machine that could run it, if there is none."),
     click.option(
         "--data", multiple=True, metavar="NAME[:PATH]", help="A data set to show in this folder of the run, read-only."
+    ),
+    click.option(
+        "--sweep",
+        callback=_lists,
+        multiple=True,
+        metavar="K=[...]",
+        help="One run for each of these values: 'lr=[0.1,0.01]'; repeated, for each combination.",
     ),
     click.option("--dry-run", is_flag=True, help="Show what would be shipped and where it starts; submit nothing."),
     click.option("--dir", "directory", metavar="PATH", help="Ship this directory; the run works inside a copy of it."),

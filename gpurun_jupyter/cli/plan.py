@@ -12,7 +12,7 @@ from gpurun_jupyter.core.runs import DataUse
 from gpurun_jupyter.core.units import format_size
 
 if TYPE_CHECKING:
-    from gpurun_jupyter.client.collect import LeftOut, Shipment
+    from gpurun_jupyter.shipping.collect import LeftOut, Shipment
 
 _FOLDERS_SHOWN = 10
 _NAMES_SHOWN = 5
@@ -52,7 +52,7 @@ def _shipped(to: Invocation, shipment: Shipment | None) -> Iterator[tuple[str, s
 
 def _folders(shipment: Shipment) -> Iterator[str]:
     """The biggest folders at the top, with what they hold."""
-    from gpurun_jupyter.client.collect import amount
+    from gpurun_jupyter.shipping.collect import amount
 
     files: Counter[str] = Counter()
     sizes: Counter[str] = Counter()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -13,28 +12,28 @@ from urllib.parse import quote
 import msgspec
 
 from gpurun_jupyter.client import data_sets, listing, ship
-from gpurun_jupyter.client.collect import Shipment, collect
 from gpurun_jupyter.client.connecting import connected
-from gpurun_jupyter.client.entries import chosen
 from gpurun_jupyter.client.git import Question
 from gpurun_jupyter.client.http import UPLOAD_TIMEOUT, Connection, Params
 from gpurun_jupyter.client.listing import Search
-from gpurun_jupyter.client.options import RunOptions, form_of, spec_of
+from gpurun_jupyter.client.options import RunOptions, spec_of
 from gpurun_jupyter.client.runs import Run
 from gpurun_jupyter.client.stream import Accepted
+from gpurun_jupyter.client.uploads import upload
 from gpurun_jupyter.core.data_sets import DataSet
 from gpurun_jupyter.core.devices import Agent
 from gpurun_jupyter.core.origins import Origin
 from gpurun_jupyter.core.runs import Run as RunRecord
 from gpurun_jupyter.core.runs import RunSpec, ShippedDir
 from gpurun_jupyter.core.sessions import Session
+from gpurun_jupyter.shipping.collect import Shipment, collect
+from gpurun_jupyter.shipping.entries import chosen
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from gpurun_jupyter.client.models import Models
-
-_Form = dict[str, str | list[str]]
+    from gpurun_jupyter.core.launch.file import LaunchFile
 
 
 class Client:
@@ -120,7 +119,8 @@ class Client:
         entry, shipment = chosen(place, entry)
         if shipment is None:
             spec.origin = Origin(directory=place.stem)
-            return self._upload(place, spec, {"entry": entry, "args": list(args)})
+            what: dict[str, str | list[str]] = {"entry": entry, "args": list(args)}
+            return self._run(upload(self._connection, _new_key(), place, spec, what))
         return self._ship(shipment, spec, entry, args, tell)
 
     def new_to_server(self, shipment: Shipment) -> ship.Sent:
@@ -148,6 +148,16 @@ class Client:
         if dir is not None:
             return self._ship(collect(dir), spec, None, (), tell)
         return self._submit(spec, live=False)
+
+    def sweep(self, file: Path | str | LaunchFile, **options: Any) -> list[Run]:
+        """Queue what a launch file (its path, or its text) describes, a run for each combination of its values.
+
+        `hold=True` creates them only; `inputs`, `modules` and `tell` are those of `submit`.
+        Raises InvalidRequest, which names lines and columns, NoSuchDevices, FileMissing, SecretsFound and TooLarge.
+        """
+        from gpurun_jupyter.client import sweeps
+
+        return [self._run(record) for record in sweeps.launch(self._connection, file, _new_key(), **options).runs]
 
     def run(
         self,
@@ -263,16 +273,6 @@ class Client:
             return Run(self._connection, accepted.run, accepted)
         body = {"content": content, "timeout": UPLOAD_TIMEOUT}
         return self._run(self._connection.post_once_only("runs", RunRecord, _new_key(), lambda: body))
-
-    def _upload(self, path: Path, spec: RunSpec, what: _Form) -> Run:
-        with contextlib.ExitStack() as opened:
-
-            def content() -> dict[str, Any]:
-                file = opened.enter_context(path.open("rb"))
-                files = {"file": (path.name, file, "application/zip")}
-                return {"files": files, "data": {**form_of(spec), **what}, "timeout": UPLOAD_TIMEOUT}
-
-            return self._run(self._connection.post_once_only("runs/zip", RunRecord, _new_key(), content))
 
     def _run(self, record: RunRecord) -> Run:
         return Run(self._connection, record)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from gpurun_jupyter.client import ship
-from gpurun_jupyter.client.collect import collect, single
 from gpurun_jupyter.client.http import Connection
 from gpurun_jupyter.core.data_sets import DataSet
+from gpurun_jupyter.shipping.collect import collect, single
 
 
 def upload(connection: Connection, path: Path | str, name: str | None, tell: ship.Tell | None) -> DataSet:

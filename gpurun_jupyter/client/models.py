@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from gpurun_jupyter.client import ship
-from gpurun_jupyter.client.collect import collect, single
 from gpurun_jupyter.core import manifests
 from gpurun_jupyter.core.errors import BlobDamaged, InvalidRequest
 from gpurun_jupyter.core.models import (
@@ -26,6 +25,7 @@ from gpurun_jupyter.core.models import (
     Promotion,
     check_model_name,
 )
+from gpurun_jupyter.shipping.collect import collect, single
 
 if TYPE_CHECKING:
     from gpurun_jupyter.client.http import Connection

@@ -14,28 +14,14 @@ import nbformat
 from gpurun_jupyter.client import blobs
 from gpurun_jupyter.client.http import Connection
 from gpurun_jupyter.client.options import spec_of
-from gpurun_jupyter.core.errors import FileMissing, InvalidRequest, WrongState
+from gpurun_jupyter.core.errors import FileMissing, WrongState
 from gpurun_jupyter.core.events import AnyEvent, Cell, Start
 from gpurun_jupyter.core.notebooks import EXECUTED, fill, outputs_of
+from gpurun_jupyter.shipping.notebooks import read
 
 if TYPE_CHECKING:
     from gpurun_jupyter.client.runs import Run
     from gpurun_jupyter.core.runs import RunSpec
-
-
-def read(path: Path | str) -> Any:
-    """A notebook file without its outputs. Raises FileMissing and InvalidRequest."""
-    place = Path(path).expanduser()
-    if not place.is_file():
-        raise FileMissing(f"There is no notebook {str(path)!r}.", "Name one that exists.")
-    try:
-        notebook = nbformat.read(place, as_version=4)
-    except Exception as error:  # nbformat has many, and those of its schema libraries
-        raise InvalidRequest(f"{path} is not a notebook: {error}.", "Name an .ipynb file.") from error
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-    return notebook
 
 
 def ship(

@@ -72,7 +72,7 @@ def form_of(spec: RunSpec) -> dict[str, str | list[str]]:
     """The options as the fields of a form: lists are repeated, NAME=value for each variable."""
     fields: dict[str, str | list[str]] = {}
     for key, value in msgspec.to_builtins(spec).items():
-        if key in ("notebook", "origin"):
+        if key in ("notebook", "origin", "values"):
             fields[key] = msgspec.json.encode(value).decode()
         elif key == "data":
             fields[key] = [f"{use.name}:{use.path or ''}" for use in spec.data]

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from gpurun_jupyter.client.collect import File, Shipment, amount, unreadable
-from gpurun_jupyter.client.hashes import hashed
 from gpurun_jupyter.client.http import Connection
 from gpurun_jupyter.core.errors import InvalidRequest, NotShipped, WrongDigest
 from gpurun_jupyter.core.manifests import Entry, digest_of, encode
+from gpurun_jupyter.shipping.collect import File, Shipment, amount, unreadable
+from gpurun_jupyter.shipping.hashes import hashed
 
 #: A zip is made in memory and sent when it has so many bytes or files; what arrived before a broken connection counts.
 _ZIP_BYTES = 64 * 2**20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from keyword import iskeyword
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
@@ -18,6 +19,8 @@ from gpurun_jupyter.core.units import parse_duration_s, parse_size_bytes
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f/\\]+$")]
 #: A text that every database and encoding takes.
 Text = Annotated[str, msgspec.Meta(max_length=10_000, pattern=r"^[^\x00\ud800-\udfff]*$")]
+#: The name of a run; those of a sweep are NAME/1, NAME/2.
+RunName = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f/\\]+(/[0-9]+)?$")]
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 #: How much the variables of a run may have in all, in each direction, unless told otherwise.
@@ -25,6 +28,19 @@ VALUES_LIMIT_BYTES = 512 * 2**20
 
 #: The notebook, the client and the command line refuse a directory whose files sum up to more, unless told otherwise.
 SIZE_GUARD_BYTES = 2**30
+
+
+def is_variable(name: str) -> bool:
+    """Whether this can be the name of a Python variable."""
+    return name.isidentifier() and not iskeyword(name)
+
+
+#: What the values of a run are called there, and which names do.
+PASSED: dict[str, tuple[str, Callable[[str], object]]] = {
+    "args": ("an argument", re.compile(r"[A-Za-z_][\w.-]*").fullmatch),
+    "env": ("an environment variable", _ENV_NAME.fullmatch),
+    "variables": ("a variable", is_variable),
+}
 
 
 class ShippedDir(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -86,14 +102,16 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
     on: Name | None = None  # an agent, or a label of agents
     kernel: Name | None = None  # kernelspec; None: the agent's own Python
     session: Name | None = None  # a named warm kernel that keeps its variables and devices
-    name: Name | None = None
+    name: RunName | None = None
     project: Name = "default"
     tags: list[Name] = []
     priority: Annotated[int, msgspec.Meta(ge=-1000, le=1000)] = 0
     timeout: Annotated[float, msgspec.Meta(gt=0)] | str | None = None  # seconds, or "2h"
     retries: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0  # attempts after the first, should it fail
-    after: list[Name] = []  # runs that must have finished first
+    after: list[RunName] = []  # runs that must have finished first
     env: dict[str, str] = {}
+    values: dict[str, Any] = {}  # parameters of the run, such as those of one combination of a sweep
+    values_as: Literal["args", "env", "variables"] | None = None  # how it gets them; None: as fits its kind
     inputs: dict[str, Digest] = {}  # variables that are there in the cell, each by its blob
     outputs: list[str] = []  # variables of the cell that are kept, for who asks for the result
     pickle: bool = False  # where no safe format takes a variable, in both directions
@@ -112,6 +130,11 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
     def in_kernel(self) -> bool:
         """Whether it runs in a kernel."""
         return self.kind != "dir"
+
+    @property
+    def passing(self) -> Literal["args", "env", "variables"]:
+        """How `values` reach the run: arguments of an entry point, variables of a cell, parameters of a notebook."""
+        return self.values_as or ("variables" if self.in_kernel else "args")
 
     @property
     def timeout_s(self) -> float | None:
@@ -144,6 +167,7 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
         if self.session is not None and not self.in_kernel:
             raise InvalidRequest("A session runs cells, not directories.", "Leave --session out, or send a cell.")
         self._check_variables()
+        self._check_values()
         assert self.timeout_s != 0  # these parse their texts
         assert self.gpu_mem_bytes != 0
         bad = [key for key in self.env if not _ENV_NAME.fullmatch(key)]
@@ -162,6 +186,16 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
         if len(set(self.outputs)) < len(self.outputs):
             raise InvalidRequest("An output is named twice.", "Name each once.")
         assert self.values_limit_bytes >= 0  # parses its text
+
+    def _check_values(self) -> None:
+        if self.values_as in ("args", "variables") and self.in_kernel != (self.values_as == "variables"):
+            raise InvalidRequest(
+                "An entry point gets its values as args, a cell or a notebook as variables.",
+                "Leave values_as out, or say env.",
+            )
+        what, fits = PASSED[self.passing]
+        if bad := [name for name in self.values if not fits(name)]:
+            raise InvalidRequest(f"{bad[0]!r} cannot be the name of {what}.", "Write letters, digits and _.")
 
     def _check_entry(self, shipped: ShippedDir) -> None:
         if (shipped.entry is None) != self.in_kernel:

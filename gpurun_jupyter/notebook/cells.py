@@ -11,11 +11,12 @@ from gpurun_jupyter.cli.app import gpurun
 from gpurun_jupyter.cli.options import given, run_options
 from gpurun_jupyter.cli.plan import show_plan
 from gpurun_jupyter.cli.screen import Invocation
-from gpurun_jupyter.client import imports
-from gpurun_jupyter.client.collect import collect
+from gpurun_jupyter.cli.sweeps import as_file
 from gpurun_jupyter.core.errors import InvalidRequest
-from gpurun_jupyter.notebook import kernelspec, origin, screens, variables
+from gpurun_jupyter.notebook import kernelspec, origin, screens, sweeps, variables
 from gpurun_jupyter.notebook.variables import variable_options
+from gpurun_jupyter.shipping import imports
+from gpurun_jupyter.shipping.collect import collect
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -43,6 +44,10 @@ def run_cell(shell: Any, to: Invocation, line: str, code: str) -> Any:
     chosen.update(wanted.options)
     inputs = variables.named(shell, wanted.inputs)
     modules = imports.local_modules(code) if directory is None else None
+    if options["sweep"]:
+        file = as_file(options, code=code, values=options["sweep"], kernel=chosen.get("kernel"), **wanted.options)
+        sweeps.run_cells(to, file, detach=detach, dry=options["dry_run"], inputs=inputs, modules=modules)
+        return None
     if options["dry_run"]:
         return show_plan(to, _lines(code), modules if directory is None else collect(directory), chosen)
     if modules:

@@ -4,6 +4,7 @@ import { ICommandPalette } from '@jupyterlab/apputils';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { addPageCommands, Commands } from './commands';
+import { launchPlugins } from './launch/plugin';
 import { modelPlugins } from './models/plugin';
 import { addRunRenderer } from './runview/renderer';
 import runs from './runs/plugin';
@@ -60,4 +61,4 @@ const output: JupyterFrontEndPlugin<void> = {
     })
 };
 
-export default [server, pages, output, ...sidebarPlugins, ...overviewPlugins, runs, ...modelPlugins];
+export default [server, pages, output, ...sidebarPlugins, ...overviewPlugins, runs, ...modelPlugins, ...launchPlugins];

@@ -5,3 +5,4 @@ import './charts.css';
 import './runpage.css';
 import './runs.css';
 import './overview.css';
+import './launch.css';

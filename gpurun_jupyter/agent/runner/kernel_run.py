@@ -90,6 +90,7 @@ class KernelRun:
         await self._execute(self._variables.bringing_in(), silent=True)
         if self._goes_on:
             self._variables.brought_in()
+        await self._execute(self._variables.values(self._grant.spec.kernel or DEFAULT_KERNEL), silent=True)
         await self._run_code()
         await self._execute(self._variables.taking_out(), silent=True)
         if self._goes_on:

@@ -19,6 +19,7 @@ from gpurun_jupyter.agent.runner.kernel_run import DEFAULT_KERNEL, KernelRun
 from gpurun_jupyter.core import parameters
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.events import AnyEvent, Artifact, Cell, End, Progress, decode_line
+from gpurun_jupyter.core.launch.grid import variables
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
 from gpurun_jupyter.core.notebooks import EXECUTED, fill
 from gpurun_jupyter.core.runs import ShippedNotebook
@@ -34,11 +35,17 @@ class NotebookRun(KernelRun):
         """As a cell run does. Raises GpurunError also for what is no notebook."""
         shipped, kernel = self._grant.spec.notebook, self._grant.spec.kernel or DEFAULT_KERNEL
         assert shipped is not None  # runner has looked
-        self._notebook = read(self._folder.home.blob(shipped.digest), shipped, kernelspec(kernel).language)
+        self._notebook = read(
+            self._folder.home.blob(shipped.digest), self._shipped_with_values(shipped), kernelspec(kernel).language
+        )
         try:
             return await super().run()
         finally:
             self._write()
+
+    def _shipped_with_values(self, shipped: ShippedNotebook) -> ShippedNotebook:
+        parameters = shipped.parameters | variables(self._grant.spec)
+        return msgspec.structs.replace(shipped, parameters=parameters)
 
     async def _run_code(self) -> None:
         found = list(_to_run(self._notebook))
@@ -65,7 +72,8 @@ class NotebookRun(KernelRun):
         notebook = nbformat.from_dict(fill(self._notebook, _events(self._folder.events)))
         assert self._grant.spec.notebook is not None
         told = {"run": self._grant.run_id, "name": self._grant.name}
-        notebook.metadata["gpurun"] = {**told, "parameters": self._grant.spec.notebook.parameters}
+        parameters = self._shipped_with_values(self._grant.spec.notebook).parameters
+        notebook.metadata["gpurun"] = {**told, "parameters": parameters}
         data = nbformat.writes(notebook).encode()
         path.unlink(missing_ok=True)  # what was shipped may be read-only
         path.write_bytes(data)

@@ -23,6 +23,7 @@ from gpurun_jupyter.core.errors import FileMissing, InvalidRequest
 from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder
+from gpurun_jupyter.core.launch.grid import arguments
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
 from gpurun_jupyter.core.processes import Identity
 
@@ -75,7 +76,7 @@ class ProcessRun:
         command = command_for(self._folder.work, shipped.entry, self._grant.spec.kernel)
         terminal = {"TERM": "xterm-256color", "COLUMNS": str(_COLUMNS), "LINES": str(_ROWS)}
         return subprocess.Popen(
-            [*command, *shipped.args],
+            [*command, *arguments(shipped.args, self._grant.spec)],
             cwd=self._folder.work,
             env=terminal | run_environment(self._folder, self._grant),
             stdin=subprocess.DEVNULL,

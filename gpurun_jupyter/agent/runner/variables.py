@@ -14,6 +14,8 @@ from gpurun_jupyter.core.errors import GpurunError, InvalidRequest, OutputMissin
 from gpurun_jupyter.core.events import Artifact
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder
+from gpurun_jupyter.core.launch.grid import variables
+from gpurun_jupyter.core.parameters import as_code
 from gpurun_jupyter.core.values import Answer
 
 
@@ -44,6 +46,16 @@ class Variables:
         refused = _answer(self._folder.inputs_answer).refused if self._spec.inputs else None
         if refused is not None:
             raise GpurunError(refused)
+
+    def values(self, kernel: str) -> str | None:
+        """The code that sets a cell's values; None where there are none. A notebook has them as its parameters.
+
+        Raises InvalidRequest for a kernel in which nobody has said how.
+        """
+        values = variables(self._spec)
+        if not values or self._spec.notebook is not None:
+            return None
+        return as_code(values, kernelspec(kernel).language)
 
     def taking_out(self) -> str | None:
         """The code that takes the outputs out; None where there are none."""

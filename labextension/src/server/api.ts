@@ -1,6 +1,7 @@
 /** Requests to the server extension. An error is a sentence: what happened and what to do next, as the server says it. */
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
+import type { Launched, Preview, Schema, Spec } from '../launch/types';
 import type { Run, ServerError, Status } from './types';
 
 const ROOT = 'gpurun/api/v1';
@@ -57,6 +58,27 @@ export class Api {
 
   status(): Promise<Status> {
     return this.request('status');
+  }
+
+  /** A run with its spec. */
+  run(id: string): Promise<Run & { spec: Spec }> {
+    return this.request(`runs/${encodeURIComponent(id)}`);
+  }
+
+  /** The JSON Schema of launch files. */
+  launchSchema(): Promise<Schema> {
+    return this.request('launch/schema');
+  }
+
+  /** What a launch file would do; `path` is its place below Jupyter's root. */
+  checkLaunch(yaml: string, path: string): Promise<Preview> {
+    return this.request('launch/check', { method: 'POST', body: JSON.stringify({ yaml, path }) });
+  }
+
+  /** Queue what a launch file describes; the same key twice is one launch. */
+  launch(yaml: string, path: string, first: boolean, key: string): Promise<Launched> {
+    const init = { method: 'POST', body: JSON.stringify({ yaml, path, first }), headers: { 'Idempotency-Key': key } };
+    return this.request('launch', init);
   }
 
   /** Ask for JSON below gpurun/api/v1. Rejects with a RequestError where the server refuses. */

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
 
 from gpurun_jupyter.core.data_sets import DATA_LIMITS
 from gpurun_jupyter.core.errors import FileMissing, InvalidRequest, NotShipped
@@ -13,13 +17,21 @@ from gpurun_server.http.sse import follow_accepted, wants_stream
 from gpurun_server.queue.accept import accept
 from gpurun_server.queue.agents import offers
 from gpurun_server.queue.devices_wanted import gpus_wanted
-from gpurun_server.queue.listing import run_of
+from gpurun_server.queue.listing import run_of, shown
+from gpurun_server.queue.sweeps import TAG, accept_sweep, ahead_of, specs_of
 from gpurun_server.store.blobs import Blobs
 from gpurun_server.store.data_sets import manifest_of
 from gpurun_server.store.database import Writing
 from gpurun_server.store.queries import find, to_run
 
 _LONGEST_KEY = 200
+
+
+class Launched(msgspec.Struct):
+    """The runs that a launch file or a sweep became, and what the sweep is called; null where it is one run."""
+
+    sweep: str | None
+    runs: list[Run]
 
 
 async def accept_run(handler: GpurunHandler, spec: RunSpec, rerun_of: str | None = None) -> None:
@@ -29,9 +41,71 @@ async def accept_run(handler: GpurunHandler, spec: RunSpec, rerun_of: str | None
     Who takes an event stream gets the run's at once, and need not ask for it.
     """
     parts, owner = handler.parts, handler.owner
+    key = key_of(handler)
+    await make_ready(parts, spec, owner)
+
+    def act(writing: Writing) -> Run:
+        run_id = accept(writing, parts.home, spec, owner=owner, key=key, offers=offers(writing.conn), rerun_of=rerun_of)
+        return to_run(find(writing.conn, run_id, owner))
+
+    run = await handler.write_database(act)
+    handler.set_status(201)
+    if wants_stream(handler):
+        await follow_accepted(handler, run)
+    else:
+        with parts.database.read() as conn:
+            handler.answer(run_of(conn, parts.ledger, run.id, owner), 201)
+
+
+async def accept_all(
+    handler: GpurunHandler,
+    spec: RunSpec,
+    grid: Mapping[str, Any],
+    *,
+    first: bool = False,
+    rerun_of: str | None = None,
+) -> None:
+    """The same for a run of each combination, in one transaction; `first`: ahead of what waits of the same owner."""
+    parts, owner = handler.parts, handler.owner
+    key = key_of(handler)
+    for one in specs_of(spec, grid):
+        one.check()
+    await make_ready(parts, spec, owner)
+
+    def act(writing: Writing) -> list[str]:
+        if first:
+            spec.priority = ahead_of(writing.conn, owner, spec.priority)
+        everybody = offers(writing.conn)
+        return accept_sweep(
+            writing, parts.home, spec, grid, owner=owner, everybody=everybody, key=key, rerun_of=rerun_of
+        )
+
+    ids = await handler.write_database(act)
+    with parts.database.read() as conn:
+        runs = shown(conn, parts.ledger, [find(conn, run_id, owner) for run_id in ids], owner)
+    for run in runs:
+        run.spec = None
+    handler.answer(Launched(sweep_of(runs[0]), runs), 201)
+
+
+def sweep_of(run: Run) -> str | None:
+    """The name of the sweep that a run is of."""
+    return next((tag.removeprefix(TAG) for tag in run.tags if tag.startswith(TAG)), None)
+
+
+def key_of(handler: GpurunHandler) -> str | None:
+    """The request's idempotency key. Raises InvalidRequest."""
     key = handler.request.headers.get("Idempotency-Key")
     if key is not None and not 0 < len(key) <= _LONGEST_KEY:
         raise InvalidRequest(f"An Idempotency-Key has 1 to {_LONGEST_KEY} characters.", "A random UUID does well.")
+    return key
+
+
+async def make_ready(parts: Parts, spec: RunSpec, owner: str) -> None:
+    """See to it that a run is right, everything that it will find is here, and an agent is on its way.
+
+    Raises InvalidRequest, NoSuchDevices, NotShipped, BadArchive, FileMissing and DataNotFound.
+    """
     spec.check()
     if spec.notebook is not None and not parts.home.blob(spec.notebook.digest).exists():
         raise NotShipped("The server lacks the notebook.", "Send it with PUT blobs/DIGEST.")
@@ -45,18 +119,6 @@ async def accept_run(handler: GpurunHandler, spec: RunSpec, rerun_of: str | None
         with parts.database.read() as conn:
             gpus_wanted(spec, offers(conn))  # what could never run is not sent in vain
         raise
-
-    def act(writing: Writing) -> Run:
-        run_id = accept(writing, parts.home, spec, owner=owner, key=key, offers=offers(writing.conn), rerun_of=rerun_of)
-        return to_run(find(writing.conn, run_id, owner))
-
-    run = await handler.write_database(act)
-    handler.set_status(201)
-    if wants_stream(handler):
-        await follow_accepted(handler, run)
-    else:
-        with parts.database.read() as conn:
-            handler.answer(run_of(conn, parts.ledger, run.id, owner), 201)
 
 
 async def _check_shipped(parts: Parts, spec: RunSpec, owner: str) -> None:

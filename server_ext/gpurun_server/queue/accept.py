@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
@@ -55,7 +56,7 @@ def accept(
     now = time.time()
     row = {
         "id": run_id,
-        "name": spec.name or _default_name(writing.conn, spec),
+        "name": spec.name or default_name(writing.conn, spec),
         "project": spec.project,
         "owner": owner,
         "kind": spec.kind,
@@ -78,6 +79,7 @@ def accept(
     for after_id in after:
         writing.conn.execute(insert_into(predecessors), {"run_id": run_id, "after_id": after_id})
     record(writing, run_id, None, state, by=owner, at=now)
+    writing.if_undone.append(lambda: shutil.rmtree(home.run(run_id).path, ignore_errors=True))
     _write_record(home, run_id, row, spec)
     writing.rings |= {f"run {run_id}", "queue", "work"}
     return run_id
@@ -107,7 +109,8 @@ def _predecessors(conn: sa.Connection, spec: RunSpec, owner: str) -> list[str]:
     return list(dict.fromkeys(waits))
 
 
-def _default_name(conn: sa.Connection, spec: RunSpec) -> str:
+def default_name(conn: sa.Connection, spec: RunSpec) -> str:
+    """What a run is called that nobody gave a name: its file, and a number."""
     file = spec.notebook.name if spec.notebook else spec.dir.entry if spec.dir else None
     stem = PurePosixPath(file).stem if file else spec.kind
     number = (conn.scalar(_NEWEST) or 0) + 1

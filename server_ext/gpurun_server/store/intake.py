@@ -1,14 +1,20 @@
-"""Taking in what arrived: a zip of blobs, or somebody's zip of a project, which becomes blobs and a manifest."""
+"""Taking in what arrived: a zip of blobs, somebody's zip of a project, or a directory that lies on this machine."""
 
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Iterator
 from pathlib import Path
 
 from gpurun_jupyter.core.archives import DEFAULT_LIMITS, reading, top_folder
-from gpurun_jupyter.core.errors import BadArchive
+from gpurun_jupyter.core.errors import BadArchive, InvalidRequest, WrongDigest
 from gpurun_jupyter.core.manifests import Entry
+from gpurun_jupyter.shipping.collect import File, Shipment, unreadable
+from gpurun_jupyter.shipping.hashes import hashed
 from gpurun_server.store.blobs import Blobs
+
+_PIECE_BYTES = 2**20
+_TRIES = 3
 
 
 def take_blobs(blobs: Blobs, path: Path) -> int:
@@ -32,6 +38,40 @@ def take_project(blobs: Blobs, path: Path, entry: str | None) -> list[Entry]:
         _follow(files, packed.links)
     wrapped = top_folder(list(files), entry)
     return [Entry(one.path.removeprefix(wrapped), one.digest, one.size_bytes, one.executable) for one in files.values()]
+
+
+def take_directory(blobs: Blobs, shipment: Shipment) -> str:
+    """Keep the files of a directory of this machine; returns its manifest's sha256. Raises InvalidRequest.
+
+    Files that change meanwhile are looked at again.
+    """
+    for _ in range(_TRIES):
+        try:
+            return _take_directory(blobs, shipment)
+        except WrongDigest:
+            shipment = shipment.looked_at_again()
+    raise InvalidRequest(
+        f"Files in {shipment.root} change while they are being shipped.",
+        "Leave them out with a line in .gpurunignore, or launch when nothing writes to them.",
+    )
+
+
+def _take_directory(blobs: Blobs, shipment: Shipment) -> str:
+    entries = []
+    for file, content in zip(shipment.files, hashed(shipment), strict=True):
+        if not blobs.has(content.digest, content.size_bytes):
+            blobs.keep(_pieces(file), content.digest)
+        entries.append(Entry(file.name, content.digest, content.size_bytes, file.executable))
+    return blobs.keep_manifest(entries)
+
+
+def _pieces(file: File) -> Iterator[bytes]:
+    try:
+        with Path(file.path).open("rb", buffering=0) as opened:
+            while piece := opened.read(_PIECE_BYTES):
+                yield piece
+    except OSError as error:
+        raise unreadable(file.path, error) from error
 
 
 def _follow(files: dict[str, Entry], links: dict[str, str]) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from gpurun_jupyter.client import ship
-from gpurun_jupyter.client.collect import collect
-from gpurun_jupyter.client.entries import entry_of_zip
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.manifests import decode, digest_of
+from gpurun_jupyter.shipping.collect import collect
+from gpurun_jupyter.shipping.entries import entry_of_zip
 
 
 def test_the_same_files_are_the_same_parcel(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from gpurun_jupyter.client import hashes
-from gpurun_jupyter.client.collect import collect
 from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.shipping import hashes
+from gpurun_jupyter.shipping.collect import collect
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpurun_jupyter.client import collect as collecting
-from gpurun_jupyter.client.collect import Shipment, collect, single
-from gpurun_jupyter.client.leaving_out import looks_secret
 from gpurun_jupyter.core.errors import FileMissing, InvalidRequest, SecretsFound, TooLarge
+from gpurun_jupyter.shipping import collect as collecting
+from gpurun_jupyter.shipping.collect import Shipment, collect, single
+from gpurun_jupyter.shipping.leaving_out import looks_secret
 
 
 def tree(root: Path, *names: str) -> Path:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from gpurun_jupyter.client.collect import File, Shipment, unreadable
+from gpurun_jupyter.shipping.collect import File, Shipment, unreadable
 
 _READ_BYTES = 2**20
 #: A file touched this shortly before it was read may be changed again within the same tick of its file system's clock.

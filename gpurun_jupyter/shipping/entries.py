@@ -6,9 +6,9 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
-from gpurun_jupyter.client.collect import Shipment, collect, single
-from gpurun_jupyter.client.imports import local_modules
 from gpurun_jupyter.core.errors import FileMissing, InvalidRequest
+from gpurun_jupyter.shipping.collect import Shipment, collect, single
+from gpurun_jupyter.shipping.imports import local_modules
 
 
 class Chosen(NamedTuple):

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from gpurun_jupyter.client.leaving_out import OWN, Rules, looks_secret
 from gpurun_jupyter.core.errors import FileMissing, InvalidRequest, SecretsFound, TooLarge
 from gpurun_jupyter.core.runs import SIZE_GUARD_BYTES
 from gpurun_jupyter.core.units import format_size
+from gpurun_jupyter.shipping.leaving_out import OWN, Rules, looks_secret
 
 _NAMED = 5  # secrets in a sentence
 _BIGGEST = 3

@@ -16,8 +16,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from gpurun_jupyter.client.collect import File, Shipment, check_size, collect, unreadable
 from gpurun_jupyter.core.runs import SIZE_GUARD_BYTES
+from gpurun_jupyter.shipping.collect import File, Shipment, check_size, collect, unreadable
 
 _SUFFIXES = (*importlib.machinery.EXTENSION_SUFFIXES, *importlib.machinery.SOURCE_SUFFIXES)
 _INSTALLED = ("site-packages", "dist-packages")

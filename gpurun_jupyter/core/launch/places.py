@@ -1,0 +1,189 @@
+"""YAML as plain values, each with the place where it stands: YAML 1.2's core schema, as editors in a browser read it.
+
+YAML 1.1, which PyYAML reads by default, takes the key `on` for true and `1e-3` for a text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+import msgspec
+import yaml
+
+_LONGEST = 2**20  # characters
+_MOST_VALUES = 20_000
+_DEEPEST = 20
+
+Path: TypeAlias = tuple[str | int, ...]
+
+
+class Place(NamedTuple):
+    """A line and a column, both from 1."""
+
+    line: int
+    column: int
+
+
+class Problem(msgspec.Struct, frozen=True, order=True):
+    """Something in a launch file that is not right: where, what, and what to do about it."""
+
+    line: int
+    column: int
+    message: str
+    hint: str = ""
+
+
+class Malformed(Exception):
+    """Raised for a text that is no YAML, or no mapping."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+@dataclass
+class Document:
+    """A mapping as it was written: keys and values by their path, and of texts and numbers the text itself."""
+
+    value: dict[str, Any] = field(default_factory=dict)
+    keys: dict[Path, Place] = field(default_factory=dict)
+    values: dict[Path, Place] = field(default_factory=dict)
+    sources: dict[Path, str] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def problem(self, place: Place, message: str, hint: str = "") -> None:
+        """Take one down."""
+        self.problems.append(Problem(*place, message, hint))
+
+
+def read(text: str) -> Document:
+    """The text as a document; keys that are written twice or are no texts are its problems. Raises Malformed."""
+    if len(text) > _LONGEST:
+        raise Malformed(Problem(1, 1, "The file has more than a million characters.", "A launch file is short."))
+    try:
+        root = yaml.compose(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        raise Malformed(_said(error)) from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        column = error.position - text.rfind("\n", 0, error.position)
+        raise Malformed(Problem(line, column, "The file holds a character that YAML does not allow.")) from error
+    except RecursionError as error:
+        raise Malformed(Problem(1, 1, "The file is nested too deep.", "A launch file is flat.")) from error
+    if root is None:
+        raise Malformed(Problem(1, 1, "The launch file is empty.", "Say what to run: entry, notebook or code."))
+    if not isinstance(root, yaml.MappingNode):
+        raise Malformed(Problem(*_place(root), "A launch file is a mapping.", "Write lines such as `entry: train.py`."))
+    return _Reading().document(root)
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+    """Knows the plain scalars of the core schema, and no others."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - as PyYAML declares it
+
+
+_TAG = "tag:yaml.org,2002:"
+for _kind, _pattern, _first in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
+    ("float", r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", "-+.0123456789"),
+    ("float", r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", "-+."),
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+):
+    _Loader.add_implicit_resolver(_TAG + _kind, re.compile(f"^(?:{_pattern})$"), list(_first))
+
+
+class _Reading:
+    """One walk from the nodes to values; what aliases repeat counts each time, so that a few lines stay a few."""
+
+    def __init__(self) -> None:
+        self._document = Document()
+        self._count = 0
+
+    def document(self, root: yaml.MappingNode) -> Document:
+        value = self._value(root, ())
+        assert isinstance(value, dict)
+        self._document.value = value
+        return self._document
+
+    def _value(self, node: yaml.Node, path: Path) -> Any:
+        self._count += 1
+        if len(path) > _DEEPEST or self._count > _MOST_VALUES:
+            raise Malformed(Problem(*_place(node), "The file is nested too deep, or too long.", "Use fewer aliases."))
+        self._document.values[path] = _place(node)
+        if isinstance(node, yaml.MappingNode):
+            return {key: self._value(value, (*path, key)) for key, value in self._entries(node, path)}
+        if isinstance(node, yaml.SequenceNode):
+            return [self._value(item, (*path, number)) for number, item in enumerate(node.value)]
+        self._document.sources[path] = node.value
+        return self._scalar(node)
+
+    def _entries(self, node: yaml.MappingNode, path: Path) -> Iterator[tuple[str, yaml.Node]]:
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                self._document.problem(_place(key), "A key is a text.", "Write NAME: VALUE.")
+            elif (there := (*path, key.value)) in self._document.keys:
+                first = self._document.keys[there]
+                message = f"{key.value!r} is here twice; the first is in line {first.line}."
+                self._document.problem(_place(key), message, "Remove one of them.")
+            else:
+                self._document.keys[there] = _place(key)
+                yield key.value, value
+
+    def _scalar(self, node: yaml.ScalarNode) -> Any:
+        kind, text = node.tag.removeprefix(_TAG), node.value
+        try:
+            if kind in _CONSTRUCTED:
+                return _CONSTRUCTED[kind](text)
+        except (ValueError, KeyError):
+            self._document.problem(_place(node), f"{text!r} is no {kind}.", "Remove the tag in front of it.")
+            return text
+        if kind != "str":
+            self._document.problem(_place(node), f"The tag {node.tag!r} is not known here.", "Remove the tag.")
+        return text
+
+
+def _whole(text: str) -> int:
+    if text[:2] in ("0o", "0x"):
+        return int(text[2:], 8 if text[1] == "o" else 16)
+    return int(text)
+
+
+_CONSTRUCTED: dict[str, Callable[[str], Any]] = {
+    "bool": lambda text: {"true": True, "false": False}[text.lower()],
+    "int": _whole,
+    "float": lambda text: float(text.lower().replace(".inf", "inf").replace(".nan", "nan")),
+    "null": lambda _: None,
+}
+
+
+def _place(node: yaml.Node) -> Place:
+    return Place(node.start_mark.line + 1, node.start_mark.column + 1)
+
+
+#: What PyYAML says, and what usually helps.
+_HINTS = {
+    "mapping values are not allowed": "Put a text that holds a colon in quotes, and indent entries alike.",
+    "\\t": "Indent with spaces.",
+    "expected ',' or ']'": "Close the list with ], and put commas between its items.",
+    "expected ',' or '}'": "Close the mapping with }, and put commas between its entries.",
+    "expected <block end>": "Indent this line as those around it.",
+    "could not find expected ':'": "Write NAME: VALUE.",
+    "end of stream": "Close the quotation mark.",
+    "undefined alias": "Name an anchor (&NAME) that stands before it.",
+    "single document": "Write one file for each launch, without a second `---`.",
+    "cannot start any token": "Put the text in quotes.",
+}
+
+
+def _said(error: yaml.MarkedYAMLError) -> Problem:
+    opened = any(word in (error.context or "") for word in ("flow", "quoted"))  # where a person has to close it
+    mark = error.context_mark if opened else error.problem_mark or error.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    what = ", ".join(part for part in (error.context, error.problem) if part)
+    hint = next((hint for words, hint in _HINTS.items() if words in what), "Look at this line and the one above.")
+    return Problem(line, column, f"This is not YAML: {what}.", hint)

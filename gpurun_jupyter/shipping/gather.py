@@ -1,0 +1,76 @@
+"""What a launch file ships: the directory, script or notebook that it names, seen from where the file lies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.core.launch.file import LaunchFile
+from gpurun_jupyter.core.manifests import digest_of
+from gpurun_jupyter.core.runs import RunSpec
+from gpurun_jupyter.shipping.collect import Shipment, collect
+from gpurun_jupyter.shipping.entries import chosen
+
+
+class Gathered(NamedTuple):
+    """Files, a notebook's content and the kernel that it names, or the run whose files are used again; else None."""
+
+    shipment: Shipment | None = None
+    notebook: bytes | None = None
+    kernel: str | None = None
+    before: RunSpec | None = None
+
+    def spec(self, file: LaunchFile, manifest: str | None) -> RunSpec:
+        """The run that the file describes; `manifest` is the shipment's sha256."""
+        if self.before is not None:
+            return file.spec_like(self.before)
+        spec = file.spec(manifest, None if self.notebook is None else digest_of(self.notebook))
+        spec.kernel = spec.kernel or self.kernel
+        return spec
+
+
+def gather(file: LaunchFile, folder: Path, spec_of: Callable[[str], RunSpec], within: Path | None = None) -> Gathered:
+    """What the file in this folder ships; nothing outside of `within`, where that is given.
+
+    `spec_of` gives that of a run which is named. Raises InvalidRequest, FileMissing, SecretsFound, TooLarge and what
+    `spec_of` raises.
+    """
+    if file.files_of is not None:
+        before = spec_of(file.files_of)
+        file.spec_like(before)
+        return Gathered(before=before)
+    shipment, notebook, kernel = _files(file, folder, within), None, None
+    if file.notebook is not None:
+        notebook, kernel = _notebook(_inside(folder / file.notebook, within))
+    return Gathered(shipment, notebook, kernel)
+
+
+def _files(file: LaunchFile, folder: Path, within: Path | None) -> Shipment | None:
+    if file.entry is not None:
+        place = _inside(folder / (file.dir if file.dir is not None else file.entry), within)
+        if file.dir is not None:
+            place = place.resolve()
+        shipment = chosen(place, file.entry if file.dir is not None else None).shipment
+        if shipment is None:
+            raise InvalidRequest(f"{place.name} is a zip.", "Unpack it and name the directory.")
+        return shipment
+    return None if file.dir is None else collect(_inside(folder / file.dir, within))
+
+
+def _notebook(path: Path) -> tuple[bytes, str | None]:
+    import nbformat
+
+    from gpurun_jupyter.shipping.notebooks import read
+
+    notebook = read(path)
+    return nbformat.writes(notebook).encode(), notebook.metadata.get("kernelspec", {}).get("name")
+
+
+def _inside(path: Path, within: Path | None) -> Path:
+    """The path, if no link or `..` leads it out. Raises InvalidRequest."""
+    path = path.expanduser() if within is None else path
+    if within is not None and not path.resolve().is_relative_to(within.resolve()):
+        raise InvalidRequest(f"{path.name!r} is not below the directory that Jupyter serves.", "Name one that is.")
+    return path

@@ -1,0 +1,138 @@
+/** A launch file that is being written: its text, what the server says of it, and what became of it. */
+import { CodeEditor } from '@jupyterlab/codeeditor';
+import { ISignal, Signal } from '@lumino/signaling';
+import { UUID } from '@lumino/coreutils';
+import type { IDisposable } from '@lumino/disposable';
+import type { Api } from '../server/api';
+import type { Launched, Preview, Schema } from './types';
+
+const QUIET_MS = 300; // after the last key
+
+export class LaunchModel implements IDisposable {
+  readonly editing = new CodeEditor.Model({ mimeType: 'text/x-yaml' });
+  schema: Schema | null = null;
+  /** The newest that was said, of this text or, while `isFresh` is false, of the one before. */
+  preview: Preview | null = null;
+  isFresh = false;
+  isSending = false;
+  error = '';
+  launched: Launched | null = null;
+  isDisposed = false;
+  private readonly told = new Signal<this, void>(this);
+  private readonly wanted = new Signal<this, { line: number; column: number }>(this);
+  private timer = 0;
+  private question = 0;
+
+  constructor(
+    private api: Api,
+    text: string,
+    private place = ''
+  ) {
+    this.editing.sharedModel.setSource(text);
+    this.editing.sharedModel.changed.connect(this.onText, this);
+    void this.load();
+  }
+
+  get changed(): ISignal<this, void> {
+    return this.told;
+  }
+
+  /** Where somebody wants to look. */
+  get jumped(): ISignal<this, { line: number; column: number }> {
+    return this.wanted;
+  }
+
+  get text(): string {
+    return this.editing.sharedModel.getSource();
+  }
+
+  set text(text: string) {
+    if (text !== this.text) {
+      this.editing.sharedModel.setSource(text);
+    }
+  }
+
+  /** The path of its file; empty where it has none. What it names is seen from there. */
+  get path(): string {
+    return this.place;
+  }
+
+  set path(path: string) {
+    this.place = path;
+    void this.check();
+  }
+
+  get canLaunch(): boolean {
+    return this.isFresh && !this.isSending && this.preview !== null && !this.preview.problems.length;
+  }
+
+  /** Show a place in the editor. */
+  jump(line: number, column: number): void {
+    this.wanted.emit({ line, column });
+  }
+
+  /** Ask the server about the text as it is now; an answer that comes too late is not heard. */
+  async check(): Promise<void> {
+    window.clearTimeout(this.timer);
+    const question = ++this.question;
+    try {
+      const preview = await this.api.checkLaunch(this.text, this.place);
+      if (question !== this.question || this.isDisposed) {
+        return;
+      }
+      Object.assign(this, { preview, isFresh: true, error: '' });
+    } catch (error) {
+      if (question !== this.question || this.isDisposed) {
+        return;
+      }
+      this.error = sentenceOf(error);
+    }
+    this.told.emit();
+  }
+
+  /** Queue the runs; `first`: ahead of the others that wait of the same person. */
+  async launch(first: boolean): Promise<void> {
+    if (!this.canLaunch) {
+      return;
+    }
+    Object.assign(this, { isSending: true, launched: null, error: '' });
+    this.told.emit();
+    try {
+      this.launched = await this.api.launch(this.text, this.place, first, UUID.uuid4());
+    } catch (error) {
+      this.error = sentenceOf(error);
+    }
+    this.isSending = false;
+    this.told.emit();
+    await this.check();
+  }
+
+  dispose(): void {
+    if (!this.isDisposed) {
+      this.isDisposed = true;
+      window.clearTimeout(this.timer);
+      Signal.clearData(this);
+      this.editing.dispose();
+    }
+  }
+
+  private async load(): Promise<void> {
+    const checked = this.check();
+    this.schema = await this.api.launchSchema().catch(() => null);
+    await checked;
+    if (!this.isDisposed) {
+      this.told.emit();
+    }
+  }
+
+  private onText(): void {
+    Object.assign(this, { isFresh: false, launched: null });
+    window.clearTimeout(this.timer);
+    this.timer = window.setTimeout(() => void this.check(), QUIET_MS);
+    this.told.emit();
+  }
+}
+
+function sentenceOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

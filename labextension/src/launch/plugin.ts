@@ -1,0 +1,163 @@
+/** The Launch page in JupyterLab: its command, where that is found, and how its pages come back with the layout. */
+import { ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ICommandPalette, WidgetTracker } from '@jupyterlab/apputils';
+import { IEditorServices } from '@jupyterlab/codeeditor';
+import { IDocumentManager } from '@jupyterlab/docmanager';
+import { FileDialog } from '@jupyterlab/filebrowser';
+import { ILauncher } from '@jupyterlab/launcher';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { ReadonlyPartialJSONObject, UUID } from '@lumino/coreutils';
+import { gpuIcon } from '../look/icons';
+import type { Translate } from '../look/words';
+import { IRunServer } from '../server/server';
+import { read, saveAs } from './files';
+import { LaunchModel } from './launchmodel';
+import { LaunchPage, makeLaunchPage } from './launchpage';
+import { TEMPLATE, textOfRun } from './text';
+import type { Launched } from './types';
+
+const OPEN = 'gpurun:open-launch';
+const OPEN_RUN = 'gpurun:open-run';
+const OPEN_RUNS = 'gpurun:open-runs';
+const SAVED_MS = 1000;
+
+interface Parts {
+  app: JupyterFrontEnd;
+  server: IRunServer;
+  editors: IEditorServices;
+  documents: IDocumentManager | null;
+  trans: Translate;
+}
+
+class LaunchPages {
+  readonly tracker = new WidgetTracker<LaunchPage>({ namespace: 'gpurun-launch' });
+
+  constructor(private parts: Parts) {}
+
+  /** Open a page; without arguments the one that is there. */
+  async open(args: ReadonlyPartialJSONObject): Promise<LaunchPage | null> {
+    const given = ['yaml', 'run', 'path'].some(name => typeof args[name] === 'string');
+    const path = typeof args.path === 'string' ? args.path : '';
+    let page = given ? null : this.tracker.currentWidget;
+    if (!page) {
+      const text = await this.textOf(args, path);
+      if (text === undefined) {
+        return null;
+      }
+      page = this.add(new LaunchModel(this.parts.server.api, text, path), args);
+    }
+    this.parts.app.shell.activateById(page.id);
+    return page;
+  }
+
+  private async textOf(args: ReadonlyPartialJSONObject, path: string): Promise<string | undefined> {
+    const { server, app, trans } = this.parts;
+    if (typeof args.yaml === 'string') {
+      return args.yaml;
+    }
+    if (typeof args.run === 'string') {
+      return textOfRun(await server.api.run(args.run));
+    }
+    return path ? read(app.serviceManager.contents, path, trans) : TEMPLATE;
+  }
+
+  private add(model: LaunchModel, args: ReadonlyPartialJSONObject): LaunchPage {
+    const { app, editors, trans } = this.parts;
+    const page: LaunchPage = makeLaunchPage({
+      model,
+      // A page that comes back has the name by which the layout knows it.
+      id: typeof args.id === 'string' ? args.id : `gpurun-launch-${UUID.uuid4()}`,
+      editors,
+      trans,
+      open: launched => this.show(launched),
+      openFile: () => void this.openFile(),
+      saveFile: () => void this.saveFile(page)
+    });
+    if (args.side === 'form') {
+      page.content.side = 'form';
+    }
+    app.shell.add(page, 'main');
+    void this.tracker.add(page);
+    this.remember(page);
+    return page;
+  }
+
+  /** What is written comes back after a reload, saved or not. */
+  private remember(page: LaunchPage): void {
+    let timer = 0;
+    const save = () => {
+      window.clearTimeout(timer);
+      timer = window.setTimeout(() => page.isDisposed || void this.tracker.save(page), SAVED_MS);
+    };
+    page.content.model.changed.connect(save);
+    page.content.sideChanged.connect(save);
+  }
+
+  private show({ sweep, runs }: Launched): void {
+    const { commands } = this.parts.app;
+    const all = sweep !== null && commands.hasCommand(OPEN_RUNS);
+    void (all ? commands.execute(OPEN_RUNS, { filter: `${sweep}/` }) : commands.execute(OPEN_RUN, { run: runs[0].id }));
+  }
+
+  private async openFile(): Promise<void> {
+    const { documents, trans, app } = this.parts;
+    if (!documents) {
+      return;
+    }
+    const chosen = await FileDialog.getOpenFiles({
+      manager: documents,
+      title: trans.__('Open Launch File'),
+      filter: model => (model.type === 'directory' || /\.ya?ml$/.test(model.name) ? {} : null)
+    });
+    const path = chosen.button.accept ? chosen.value?.[0]?.path : undefined;
+    if (path) {
+      await app.commands.execute(OPEN, { path });
+    }
+  }
+
+  private async saveFile(page: LaunchPage): Promise<void> {
+    const { model } = page.content;
+    const path = await saveAs(this.parts.app.serviceManager.contents, model.text, model.path, this.parts.trans);
+    if (path) {
+      model.path = path;
+      page.content.describe();
+    }
+  }
+}
+
+const launch: JupyterFrontEndPlugin<void> = {
+  id: 'gpurun-lab:launch',
+  description: 'The Launch page: a launch file, checked as it is written, and what it will do.',
+  autoStart: true,
+  requires: [IRunServer, IEditorServices],
+  optional: [IDocumentManager, ICommandPalette, ILauncher, ILayoutRestorer, ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    server: IRunServer,
+    editors: IEditorServices,
+    documents: IDocumentManager | null,
+    palette: ICommandPalette | null,
+    launcher: ILauncher | null,
+    restorer: ILayoutRestorer | null,
+    translator: ITranslator | null
+  ) => {
+    const trans = (translator ?? nullTranslator).load('gpurun_jupyter');
+    const pages = new LaunchPages({ app, server, editors, documents, trans });
+    app.commands.addCommand(OPEN, {
+      label: args => (args.run ? trans.__('Edit and Run Again…') : trans.__('Launch Runs')),
+      caption: trans.__('Write a launch file and queue what it describes'),
+      icon: args => (args.isPalette ? undefined : gpuIcon),
+      execute: args => pages.open(args)
+    });
+    const category = trans.__('GPU runs');
+    palette?.addItem({ command: OPEN, category, args: { isPalette: true } });
+    launcher?.add({ command: OPEN, category: trans.__('Other'), rank: 10 });
+    void restorer?.restore(pages.tracker, {
+      command: OPEN,
+      args: ({ content }) => ({ yaml: content.model.text, path: content.model.path, side: content.side, id: content.id }),
+      name: page => page.content.id
+    });
+  }
+};
+
+export const launchPlugins = [launch];
