@@ -38,6 +38,11 @@ export class CompareModel {
     return this.comparison?.metrics.map(({ name }) => name) ?? [];
   }
 
+  /** Whether the server has sent curves: a chart without any would take its first x axis from nothing. */
+  get hasCurves(): boolean {
+    return Object.keys(this.curves).length > 0;
+  }
+
   /** Begin, and follow those of the runs that go on. */
   start(): void {
     if (!this.stop) {

@@ -42,7 +42,10 @@ export class ComparePanel extends Panel {
     this.addWidget(this.place);
     this.addWidget(makeCompareTable({ model: this.model, trans, openRun: options.openRun }));
     this.model.changed.connect(this.showChosen, this);
-    this.model.drawn.connect(this.fill, this);
+    this.model.drawn.connect(() => {
+      this.fill();
+      this.node.dataset.drawn = [...this.charts.keys()].join();
+    });
   }
 
   dispose(): void {
@@ -106,9 +109,8 @@ export class ComparePanel extends Panel {
   }
 
   private fill(): void {
-    if (this.model.comparison) {
+    if (this.model.hasCurves) {
       this.charts.forEach((chart, name) => chart.setSeries(this.model.seriesOf(name)));
-      this.node.dataset.drawn = [...this.charts.keys()].join();
     }
   }
 }

@@ -194,7 +194,7 @@ def test_conditions_together(database: Database, condition: tuple[str, Any]) -> 
         ("state ~ fail", 9, "one of a few words"),
         ("created > yesterday", 11, "is not a date"),
         ("duration > long", 12, "is not a duration"),
-        ("params.acc = 1", 1, "There are metrics: acc; parameters: SEED, lr; columns: id, name"),
+        ("params.acc = 1", 1, 'no run has a metric or parameter "params.acc"'),
         ("metric.lr = 1", 1, "no run has"),
     ],
 )
@@ -205,6 +205,13 @@ def test_what_cannot_be_compared_is_refused_in_a_sentence(
         ids(database, where=where)
     assert raised.value.message.startswith(f"At character {place} of the condition: ")
     assert says in raised.value.message
+
+
+def test_an_unknown_name_is_told_what_there_is(database: Database) -> None:
+    for asked in ({"where": "x > 1"}, {"sort": "-x"}):
+        with pytest.raises(InvalidRequest) as raised:
+            ids(database, **asked)
+        assert raised.value.hint.startswith("There are metrics acc; parameters SEED, lr; columns id, name, ")
 
 
 def test_text_is_looked_for_in_names_ids_tags_and_messages(database: Database) -> None:

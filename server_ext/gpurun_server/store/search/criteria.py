@@ -63,7 +63,7 @@ def _compared(conn: sa.Connection, one: Comparison) -> Clause:
     try:
         subject = resolve(conn, one.name.text)
     except UnknownName as unknown:
-        raise refuse(one.name, str(unknown)) from None
+        raise refuse(one.name, str(unknown), unknown.known) from None
     if isinstance(subject, Metric):
         column = run_metrics.c[subject.side]
         fits = sa.and_(run_metrics.c.name == subject.name, _numbers(one, column, _number))

@@ -86,7 +86,11 @@ class Columns(msgspec.Struct):
 
 
 class UnknownName(LookupError):
-    """Raised for a name that nothing has; the text says what there is."""
+    """Raised for a name that nothing has; `known` is a sentence about what there is."""
+
+    def __init__(self, problem: str, known: str) -> None:
+        super().__init__(problem)
+        self.known = known
 
 
 def resolve(conn: sa.Connection, name: str) -> Subject:
@@ -99,7 +103,7 @@ def resolve(conn: sa.Connection, name: str) -> Subject:
         return metric
     if wanted != "metric" and _exists(conn, run_params, rest):
         return Parameter(rest)
-    raise UnknownName(_unknown(conn, name, rest))
+    raise _unknown(conn, name, rest)
 
 
 def columns(conn: sa.Connection) -> Columns:
@@ -134,17 +138,13 @@ def _exists(conn: sa.Connection, table: sa.Table, name: str) -> bool:
     return conn.scalar(sa.select(sa.literal(1)).select_from(table).where(table.c.name == name).limit(1)) is not None
 
 
-def _unknown(conn: sa.Connection, name: str, rest: str) -> str:
+def _unknown(conn: sa.Connection, name: str, rest: str) -> UnknownName:
     metrics, parameters = names_in(conn, run_metrics.c.name), names_in(conn, run_params.c.name)
-    known = [*COLUMNS, *metrics, *parameters]
-    close = difflib.get_close_matches(rest, known, 1)
+    close = difflib.get_close_matches(rest, [*metrics, *parameters, *COLUMNS], 1)
     guess = f"; did you mean {close[0]}?" if close else ""
-    told = "; ".join(
-        f"{what}: {_listed(names)}"
-        for what, names in (("metrics", metrics), ("parameters", parameters), ("columns", COLUMNS))
-        if names
-    )
-    return f"no run has a metric or parameter {name!r}{guess} There are {told}"
+    kinds = (("metrics", metrics), ("parameters", parameters), ("columns", COLUMNS))
+    known = "; ".join(f"{kind} {_listed(names)}" for kind, names in kinds if names)
+    return UnknownName(f'no run has a metric or parameter "{name}"{guess}', f"There are {known}.")
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -65,7 +65,7 @@ def order_of(conn: sa.Connection, text: str | None) -> Order:
     try:
         return Order(resolve(conn, text.removeprefix("-")), text.startswith("-"))
     except UnknownName as unknown:
-        raise InvalidRequest(f"The list cannot be sorted: {unknown}.", "Sort by one of these, or by -NAME.") from None
+        raise InvalidRequest(f"The list cannot be sorted: {unknown}", unknown.known) from None
 
 
 def newest(conn: sa.Connection, filters: Filters, limit: int) -> Sequence[Row]:
