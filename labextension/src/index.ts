@@ -1,13 +1,13 @@
 /** The JupyterLab side of gpurun: which plugins there are, and what each is given. The work is done in the other files. */
-import { ILabShell, ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
-import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
-import { addPageCommands, addPanelCommands, Commands } from './commands';
+import { addPanelCommands, Commands } from './commands';
+import { pagePlugins } from './pages/plugin';
+import { runViewPlugins } from './runview/plugin';
 import { stopRun } from './runview/follow';
 import { PANEL_ID, RunsPanel } from './sidebar/panel';
 import { PanelModel } from './sidebar/panelmodel';
-import { addRunRenderer } from './runview/renderer';
 import runs from './runs/plugin';
 import { connectTo, IRunServer } from './server/server';
 import type { Translate } from './look/words';
@@ -22,42 +22,6 @@ const server: JupyterFrontEndPlugin<IRunServer> = {
   autoStart: true,
   provides: IRunServer,
   activate: (app: JupyterFrontEnd) => connectTo(app.serviceManager.serverSettings)
-};
-
-const pages: JupyterFrontEndPlugin<void> = {
-  id: 'gpurun-lab:pages',
-  description: 'A page for each run in the main area.',
-  autoStart: true,
-  requires: [IRunServer],
-  optional: [ICommandPalette, ILayoutRestorer, ITranslator],
-  activate: (
-    app: JupyterFrontEnd,
-    server: IRunServer,
-    palette: ICommandPalette | null,
-    restorer: ILayoutRestorer | null,
-    translator: ITranslator | null
-  ) => addPageCommands({ app, server, palette, trans: load(translator) }, restorer)
-};
-
-const output: JupyterFrontEndPlugin<void> = {
-  id: 'gpurun-lab:output',
-  description: 'The live view of a run in the output of a cell.',
-  autoStart: true,
-  requires: [IRunServer, IRenderMimeRegistry],
-  optional: [ITranslator, ILabShell],
-  activate: (
-    app: JupyterFrontEnd,
-    server: IRunServer,
-    registry: IRenderMimeRegistry,
-    translator: ITranslator | null,
-    lab: ILabShell | null
-  ) =>
-    addRunRenderer(registry, {
-      server,
-      trans: load(translator),
-      // Notebook 7 has one page and no room for another: there the view itself grows.
-      openRun: lab ? id => void app.commands.execute(Commands.openRun, { run: id }) : undefined
-    })
 };
 
 const panel: JupyterFrontEndPlugin<void> = {
@@ -88,4 +52,4 @@ const panel: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export default [server, pages, output, panel, runs];
+export default [server, ...pagePlugins, ...runViewPlugins, panel, runs];

@@ -79,6 +79,14 @@ export function change(share: number): string {
   return `${Number(text) === 0 ? '±' : percent < 0 ? '−' : '+'}${text} %`;
 }
 
+/** The size of a file: `512 B`, `3.1 KB`, `812 MB`. */
+export function bytes(count: number): string {
+  if (count < 1000) {
+    return `${count} B`;
+  }
+  return count < 1000 * 1024 ? `${(count / 1024).toFixed(count < 10240 ? 1 : 0)} KB` : size(count);
+}
+
 /** Bytes with the unit that fits: `812 MB`, `1.2 GB`. */
 export function size(bytes: number): string {
   const mb = bytes / 2 ** 20;

@@ -7,16 +7,19 @@ import { element } from '../look/dom';
 import { gpuIcon } from '../look/icons';
 import { addStylesheet } from '../look/stylesheet';
 import type { Translate } from '../look/words';
+import type { ReadOnly } from '../pages/readonly';
 import type { IRunServer } from '../server/server';
 import { makeCompareBar } from './comparebar';
 import { CompareModel } from './comparemodel';
 import { makeCompareTable } from './comparetable';
+import { DifferenceSection } from './difference';
 
 export interface ComparePageOptions {
   server: IRunServer;
   trans: Translate;
   ids: readonly string[];
   openRun: (id: string) => void;
+  readOnly: ReadOnly;
 }
 
 export class ComparePanel extends Panel {
@@ -41,6 +44,7 @@ export class ComparePanel extends Panel {
     this.addWidget(makeCompareBar(this.model, trans));
     this.addWidget(this.place);
     this.addWidget(makeCompareTable({ model: this.model, trans, openRun: options.openRun }));
+    this.addWidget(new DifferenceSection(this.model, trans, options.readOnly));
     this.model.changed.connect(this.showChosen, this);
     this.model.drawn.connect(() => {
       this.fill();
