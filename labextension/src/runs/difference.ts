@@ -71,14 +71,14 @@ export class DifferenceSection extends Widget {
     try {
       const found = await differenceOf(this.model.server.api, before, after);
       if (asked === this.asked) {
-        await this.show(found);
+        await this.tell(found);
       }
     } catch (error) {
       this.say(error instanceof Error ? error.message : String(error));
     }
   }
 
-  private async show({ packages, code, left_out: leftOut }: Difference): Promise<void> {
+  private async tell({ packages, code, left_out: leftOut }: Difference): Promise<void> {
     const { trans } = this;
     this.drawn.splice(0).forEach(one => one.dispose());
     this.body.replaceChildren();
