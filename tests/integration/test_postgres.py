@@ -102,6 +102,23 @@ def test_a_queue_is_worked_off_in_its_order(server: JupyterServer) -> None:
     assert len({run["revision"] for run in runs}) == 5
 
 
+def test_runs_are_found_by_conditions_and_sorted(server: JupyterServer) -> None:
+    code = "from gpurun_jupyter import report\nreport.log(acc={})"
+    ids = [server.submit(code.format(acc), env={"LR": lr}) for acc, lr in ((0.2, "0.1"), (0.9, "auto"), (0.5, "1e-1"))]
+    for run_id in ids:
+        server.wait(run_id)
+
+    def found(**asked: str) -> list[int]:
+        page = server.http.get("runs", params={**asked, "offset": "0"}).json()
+        assert page["total"] == len(page["runs"])
+        return [ids.index(run["id"]) for run in page["runs"]]
+
+    assert found(where="acc > 0.3 and state = succeeded", sort="acc") == [2, 1]
+    assert found(where="LR = 0.1", sort="-acc") == [2, 0]
+    assert found(where="LR ~ AUT or acc.max < 0.3", sort="LR") == [0, 1]
+    assert found(where="not acc > 0.3 and acc >= 0") == [0]
+
+
 def test_one_submission_sent_many_times_at_once_is_one_run(server: JupyterServer) -> None:
     def send(_: int) -> str:
         answer = server.http.post("runs", json={"code": "print('once')"}, headers={"Idempotency-Key": "the same"})

@@ -16,6 +16,8 @@ export interface Column {
   /** What the server sorts by; nothing where it cannot. */
   sort?: string;
   isNumber?: boolean;
+  /** Takes the room that is left. */
+  grows?: boolean;
   text: (row: Row, now: number) => string;
   /** Where a text alone would not do. */
   draw?: (cell: HTMLElement, row: Row) => void;
@@ -33,15 +35,21 @@ export function columnsOf(known: Columns, trans: Translate): Column[] {
 /** Those that are shown before a person has chosen. */
 export function firstKeys(known: Columns): string[] {
   const metrics = known.metrics.slice(0, SHOWN_AT_FIRST).map(name => METRIC + name);
-  const parameters = known.parameters.slice(0, SHOWN_AT_FIRST).map(name => PARAMETER + name);
+  const byInterest = [...known.parameters].sort((a, b) => Number(isVariable(a)) - Number(isVariable(b)));
+  const parameters = byInterest.slice(0, SHOWN_AT_FIRST).map(name => PARAMETER + name);
   return ['state', 'name', 'project', 'created', 'duration', ...metrics, ...parameters];
+}
+
+/** Whether it looks like an environment variable: these are set for other reasons, too. */
+function isVariable(name: string): boolean {
+  return name === name.toUpperCase();
 }
 
 function ofRuns(trans: Translate): Column[] {
   const when = (seconds: number | null) => (seconds === null ? '' : new Date(seconds * 1000).toLocaleString());
   return [
     { key: 'state', label: trans.__('State'), width: 120, sort: 'state', text: ({ run }) => stateName(run, trans), draw: drawState(trans) },
-    { key: 'name', label: trans.__('Name'), width: 220, sort: 'name', text: ({ run }) => run.name },
+    { key: 'name', label: trans.__('Name'), width: 220, grows: true, sort: 'name', text: ({ run }) => run.name },
     { key: 'project', label: trans.__('Project'), width: 110, sort: 'project', text: ({ run }) => run.project },
     {
       key: 'created',
@@ -53,7 +61,7 @@ function ofRuns(trans: Translate): Column[] {
     {
       key: 'duration',
       label: trans.__('Duration'),
-      width: 90,
+      width: 104,
       sort: 'duration',
       isNumber: true,
       text: ({ run }, now) => {

@@ -2,10 +2,11 @@
 import { Signal } from '@lumino/signaling';
 import type { Series, XAxis } from '../charts/chart';
 import type { Stop } from '../server/live';
+import type { MetricColumns } from '../server/requests';
 import type { IRunServer } from '../server/server';
 import { isLive } from '../server/types';
 import { labelsOf } from './labels';
-import { compareRuns, Comparison, MetricColumns, metricsOf } from './query';
+import { compareRuns, Comparison, metricsOf } from './query';
 
 const MOST_AT_FIRST = 4; // metrics
 const MOST_POINTS = 20_000; // of all runs together, for each metric
@@ -36,6 +37,11 @@ export class CompareModel {
 
   get metrics(): string[] {
     return this.comparison?.metrics.map(({ name }) => name) ?? [];
+  }
+
+  /** Whether the server has sent curves: a chart without any would take its first x axis from nothing. */
+  get hasCurves(): boolean {
+    return Object.keys(this.curves).length > 0;
   }
 
   /** Begin, and follow those of the runs that go on. */

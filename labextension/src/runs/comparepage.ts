@@ -7,16 +7,19 @@ import { element } from '../look/dom';
 import { gpuIcon } from '../look/icons';
 import { addStylesheet } from '../look/stylesheet';
 import type { Translate } from '../look/words';
+import type { ReadOnly } from '../pages/readonly';
 import type { IRunServer } from '../server/server';
 import { makeCompareBar } from './comparebar';
 import { CompareModel } from './comparemodel';
 import { makeCompareTable } from './comparetable';
+import { DifferenceSection } from './difference';
 
 export interface ComparePageOptions {
   server: IRunServer;
   trans: Translate;
   ids: readonly string[];
   openRun: (id: string) => void;
+  readOnly: ReadOnly;
 }
 
 export class ComparePanel extends Panel {
@@ -41,8 +44,12 @@ export class ComparePanel extends Panel {
     this.addWidget(makeCompareBar(this.model, trans));
     this.addWidget(this.place);
     this.addWidget(makeCompareTable({ model: this.model, trans, openRun: options.openRun }));
+    this.addWidget(new DifferenceSection(this.model, trans, options.readOnly));
     this.model.changed.connect(this.showChosen, this);
-    this.model.drawn.connect(this.fill, this);
+    this.model.drawn.connect(() => {
+      this.fill();
+      this.node.dataset.drawn = [...this.charts.keys()].join();
+    });
   }
 
   dispose(): void {
@@ -106,9 +113,8 @@ export class ComparePanel extends Panel {
   }
 
   private fill(): void {
-    if (this.model.comparison) {
+    if (this.model.hasCurves) {
       this.charts.forEach((chart, name) => chart.setSeries(this.model.seriesOf(name)));
-      this.node.dataset.drawn = [...this.charts.keys()].join();
     }
   }
 }

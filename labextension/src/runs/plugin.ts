@@ -1,10 +1,12 @@
 /** The plugin of the Runs page and the Compare page. */
 import { ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ICommandPalette, WidgetTracker } from '@jupyterlab/apputils';
+import { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { gpuIcon } from '../look/icons';
 import type { Translate } from '../look/words';
+import { ReadOnly } from '../pages/readonly';
 import { IRunServer } from '../server/server';
 import { download, stopRuns, tagRuns } from './acting';
 import { ComparePage, makeComparePage } from './comparepage';
@@ -33,17 +35,18 @@ const runs: JupyterFrontEndPlugin<void> = {
   description: 'The pages that list and compare runs.',
   autoStart: true,
   requires: [IRunServer],
-  optional: [ICommandPalette, ILayoutRestorer, ITranslator],
+  optional: [ICommandPalette, ILayoutRestorer, ITranslator, IEditorLanguageRegistry],
   activate: (
     app: JupyterFrontEnd,
     server: IRunServer,
     palette: ICommandPalette | null,
     restorer: ILayoutRestorer | null,
-    translator: ITranslator | null
+    translator: ITranslator | null,
+    languages: IEditorLanguageRegistry | null
   ) => {
     const parts = { app, server, trans: (translator ?? nullTranslator).load('gpurun_jupyter') };
     addRunsCommands(parts, restorer);
-    addCompareCommand(parts, restorer);
+    addCompareCommand(parts, restorer, new ReadOnly(languages));
     for (const command of [RunsCommands.openRuns, RunsCommands.exportRuns]) {
       palette?.addItem({ command, category: parts.trans.__('GPU runs') });
     }
@@ -114,7 +117,7 @@ function stateOf(args: ReadonlyPartialJSONObject): RunsState {
 }
 
 /** `gpurun:compare-runs {runs}` opens a page for these runs. */
-function addCompareCommand({ app, server, trans }: Parts, restorer: ILayoutRestorer | null): void {
+function addCompareCommand({ app, server, trans }: Parts, restorer: ILayoutRestorer | null, readOnly: ReadOnly): void {
   const tracker = new WidgetTracker<ComparePage>({ namespace: 'gpurun-compare' });
   app.commands.addCommand(RunsCommands.compareRuns, {
     label: trans.__('Compare Runs'),
@@ -124,7 +127,8 @@ function addCompareCommand({ app, server, trans }: Parts, restorer: ILayoutResto
       const ids = args.runs as string[];
       let page = tracker.find(open => open.content.ids.join() === ids.join());
       if (!page) {
-        page = makeComparePage({ server, trans, ids, openRun: run => void app.commands.execute(OPEN_RUN, { run }) });
+        const openRun = (run: string) => void app.commands.execute(OPEN_RUN, { run });
+        page = makeComparePage({ server, trans, ids, openRun, readOnly });
         app.shell.add(page, 'main');
         void tracker.add(page);
       }

@@ -1,6 +1,7 @@
 /** Which runs a list shows and in which order, and what the server answers. */
 import { URLExt } from '@jupyterlab/coreutils';
 import type { Api } from '../server/api';
+import type { Difference, MetricColumns } from '../server/requests';
 import type { MetricSummary, Outcome, Run, State } from '../server/types';
 
 /** Texts as the person has them in the fields; empty where nothing is asked. */
@@ -47,13 +48,6 @@ export interface Comparison {
   spec: Line<string>[];
 }
 
-export interface MetricColumns {
-  step: (number | null)[] | null;
-  time: number[];
-  value: number[];
-  count: number;
-}
-
 const OUTCOMES: readonly string[] = ['succeeded', 'failed', 'cancelled', 'timed_out'];
 
 /** The filters as the server's parameters; what is empty is left out. */
@@ -93,6 +87,11 @@ export async function metricsOf(
   const asked = `metrics?${repeated('run', ids)}&points=${points}&names=${encodeURIComponent(names.join(','))}`;
   const { runs } = await api.request<{ runs: Record<string, { metrics: Record<string, MetricColumns> }> }>(asked);
   return Object.fromEntries(Object.entries(runs).map(([id, { metrics }]) => [id, metrics]));
+}
+
+/** What differs from one run to another. */
+export function differenceOf(api: Api, before: string, after: string): Promise<Difference> {
+  return api.request<Difference>(`runs/${encodeURIComponent(after)}/diff?with=${encodeURIComponent(before)}`);
 }
 
 /** Where a browser downloads the list as CSV, or of the list only these runs. */

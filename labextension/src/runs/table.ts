@@ -49,7 +49,8 @@ export class RunsTable extends Widget {
   /** Show these columns. */
   setColumns(columns: readonly Column[], sort: string): void {
     this.columns = columns;
-    this.node.style.setProperty('--gpurun-columns', ['32px', ...columns.map(({ width }) => `${width}px`)].join(' '));
+    const widths = columns.map(({ width, grows }) => (grows ? `minmax(${width}px, 1fr)` : `${width}px`));
+    this.node.style.setProperty('--gpurun-columns', ['32px', ...widths].join(' '));
     this.node.setAttribute('aria-colcount', String(columns.length + 1));
     this.head.show(columns, sort);
     this.drawn.forEach(node => node.remove());

@@ -90,7 +90,8 @@ class ColumnsHandler(GpurunHandler):
     @operation("What lists of runs can show, be filtered and sorted by", answer=Columns)
     async def get(self) -> None:
         """List."""
-        self.answer(await self.read_database(columns))
+        owner = self.owner
+        self.answer(await self.read_database(lambda conn: columns(conn, owner)))
 
 
 class SheetHandler(GpurunHandler):
@@ -104,7 +105,7 @@ class SheetHandler(GpurunHandler):
         query, owner = self.query(SheetQuery), self.owner
         wanted = query.columns.split(",") if query.columns else None
         numbers = await self.read_database(lambda conn: window.numbers(conn, owner, query))
-        sheet = await self.read_database(lambda conn: Sheet.of(conn, wanted))
+        sheet = await self.read_database(lambda conn: Sheet.of(conn, owner, wanted))
         self.set_header("Content-Type", "text/csv; charset=utf-8")
         self.set_header("Content-Disposition", 'attachment; filename="runs.csv"')
         self.set_header("X-Content-Type-Options", "nosniff")

@@ -56,7 +56,7 @@ def made(number: int, chance: random.Random) -> Made:
 MADE = [made(number, random.Random(number)) for number in range(COUNT)]
 
 
-def insert(conn: sa.Connection, seq: int, one: Made) -> None:
+def insert(conn: sa.Connection, seq: int, one: Made, owner: str = "anna") -> None:
     args = [] if one.lr is None else ["--lr", one.lr]
     spec = RunSpec(dir=ShippedDir("0" * 64, "train.py", args), env={"SEED": str(seq)})
     metrics = {} if one.acc is None else {"acc": MetricSummary(one.acc, one.acc - 1, one.acc + 1)}
@@ -66,7 +66,7 @@ def insert(conn: sa.Connection, seq: int, one: Made) -> None:
         "id": one.id,
         "name": f"=digits-{seq % 7}",
         "project": f"project{seq % 3}",
-        "owner": "anna",
+        "owner": owner,
         "kind": "dir",
         "state": "finished" if one.outcome else "running",
         "outcome": one.outcome,
@@ -86,8 +86,8 @@ def insert(conn: sa.Connection, seq: int, one: Made) -> None:
     keep_parameters(conn, seq, spec)
 
 
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+@pytest.fixture(scope="module", params=["alone", "among others"])
+def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     home = Home(tmp_path_factory.mktemp("home"))
     home.create()
     database = Database(home)
@@ -95,13 +95,16 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     with database.write() as writing:
         for seq, one in enumerate(MADE, 1):
             insert(writing.conn, seq, one)
+        if request.param == "among others":
+            insert(writing.conn, COUNT + 1, MADE[0]._replace(id="berts", tags=["of-bert"]), owner="bert")
+            keep_metrics(writing.conn, COUNT + 1, {"acc": MetricSummary(9, 9, 9), "of_bert": MetricSummary(1, 1, 1)})
     yield database
     database.close()
 
 
 def ids(database: Database, offset: int = 0, limit: int = 1000, **filters: Any) -> list[str]:
     with database.read() as conn:
-        return [row.id for row in window.window(conn, Filters(**filters), offset, limit)]
+        return [row.id for row in window.window(conn, "anna", Filters(**filters), offset, limit)]
 
 
 def fitting(condition: Any) -> list[str]:
@@ -149,7 +152,7 @@ def number(text: str | None) -> float | None:
 def test_conditions(database: Database, where: str, condition: Any) -> None:
     assert ids(database, where=where) == fitting(condition)
     with database.read() as conn:
-        assert window.total(conn, Filters(where=where)) == len(fitting(condition))
+        assert window.total(conn, "anna", Filters(where=where)) == len(fitting(condition))
 
 
 ATOMS = st.sampled_from(
@@ -194,7 +197,7 @@ def test_conditions_together(database: Database, condition: tuple[str, Any]) -> 
         ("state ~ fail", 9, "one of a few words"),
         ("created > yesterday", 11, "is not a date"),
         ("duration > long", 12, "is not a duration"),
-        ("params.acc = 1", 1, "There are metrics: acc; parameters: SEED, lr; columns: id, name"),
+        ("params.acc = 1", 1, 'no run has a metric or parameter "params.acc"'),
         ("metric.lr = 1", 1, "no run has"),
     ],
 )
@@ -205,6 +208,13 @@ def test_what_cannot_be_compared_is_refused_in_a_sentence(
         ids(database, where=where)
     assert raised.value.message.startswith(f"At character {place} of the condition: ")
     assert says in raised.value.message
+
+
+def test_an_unknown_name_is_told_what_there_is(database: Database) -> None:
+    for asked in ({"where": "x > 1"}, {"sort": "-x"}):
+        with pytest.raises(InvalidRequest) as raised:
+            ids(database, **asked)
+        assert raised.value.hint.startswith("There are metrics acc; parameters SEED, lr; columns id, name, ")
 
 
 def test_text_is_looked_for_in_names_ids_tags_and_messages(database: Database) -> None:
@@ -261,7 +271,7 @@ def test_windows_join_without_gaps(database: Database, sort: str | None) -> None
 
 def test_columns(database: Database) -> None:
     with database.read() as conn:
-        found = names.columns(conn)
+        found = names.columns(conn, "anna")
     assert (found.metrics, found.parameters, found.owners) == (["acc"], ["SEED", "lr"], ["anna"])
     assert found.projects == ["project0", "project1", "project2"]
     assert found.tags == ["base", "base line", 'quo"ted']
@@ -269,8 +279,8 @@ def test_columns(database: Database) -> None:
 
 def test_csv_cannot_be_taken_for_formulas(database: Database) -> None:
     with database.read() as conn:
-        numbers = window.numbers(conn, Filters(sort="-acc"))
-        made = sheet.Sheet.of(conn, None)
+        numbers = window.numbers(conn, "anna", Filters(sort="-acc"))
+        made = sheet.Sheet.of(conn, "anna", None)
         rows = list(csv.DictReader(io.StringIO(made.head() + made.lines(conn, numbers))))
     assert [row["id"] for row in rows] == ids(database, sort="-acc")
     assert {row["name"][:2] for row in rows} == {"'="}
@@ -278,18 +288,21 @@ def test_csv_cannot_be_taken_for_formulas(database: Database) -> None:
     row = next(row for row in rows if row["id"] == one.id)
     assert (row["metrics.acc"], row["params.lr"], float(row["duration"])) == (str(one.acc), one.lr, one.duration_s)
     with database.read() as conn, pytest.raises(InvalidRequest, match="There is no column 'acc'"):
-        sheet.Sheet.of(conn, ["acc"])
+        sheet.Sheet.of(conn, "anna", ["acc"])
 
 
 def test_what_is_deleted_is_not_listed_and_leaves_nothing(database: Database) -> None:
     last = MADE[-1].id
     with database.write() as writing:
         insert(writing.conn, 1000, MADE[0]._replace(id="gone", acc=5.0, outcome="failed"))
-        delete(writing, "gone")
+        delete(writing, "gone", by="anna")
     assert "gone" not in ids(database)
     assert ids(database, sort="-acc")[0] != "gone"
     with database.read() as conn:
-        assert (window.total(conn, Filters()), window.total(conn, Filters(where="acc > 4"))) == (COUNT, 0)
+        assert (window.total(conn, "anna", Filters()), window.total(conn, "anna", Filters(where="acc > 4"))) == (
+            COUNT,
+            0,
+        )
     with database.write() as writing:
         restore(writing, "gone")
     assert ids(database, sort="-acc")[0] == "gone"

@@ -81,7 +81,8 @@ Condition = Comparison | Not | Every | Either
 
 def refuse(token: Token, problem: str, hint: str = HINT) -> InvalidRequest:
     """The error for what is wrong at a place."""
-    return InvalidRequest(f"At character {token.place} of the condition: {problem}.", hint)
+    end = "" if problem.endswith("?") else "."
+    return InvalidRequest(f"At character {token.place} of the condition: {problem}{end}", hint)
 
 
 def parse(text: str) -> Condition:

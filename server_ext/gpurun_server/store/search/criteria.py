@@ -36,15 +36,15 @@ _STATES = {state.value for state in State}
 _OUTCOMES = {outcome.value for outcome in Outcome}
 
 
-def clause_of(conn: sa.Connection, condition: Condition) -> Clause:
-    """The runs that fulfil a condition. Raises InvalidRequest, which points at the place."""
+def clause_of(conn: sa.Connection, owner: str, condition: Condition) -> Clause:
+    """The runs of an owner that fulfil a condition. Raises InvalidRequest, which points at the place."""
     if isinstance(condition, Not):
-        return _opposite(clause_of(conn, condition.part))
+        return _opposite(clause_of(conn, owner, condition.part))
     if isinstance(condition, Every):
-        return sa.and_(*(clause_of(conn, part) for part in condition.parts))
+        return sa.and_(*(clause_of(conn, owner, part) for part in condition.parts))
     if isinstance(condition, Either):
-        return sa.or_(*(clause_of(conn, part) for part in condition.parts))
-    return _compared(conn, condition)
+        return sa.or_(*(clause_of(conn, owner, part) for part in condition.parts))
+    return _compared(conn, owner, condition)
 
 
 def contains(conn: sa.Connection, column: sa.ColumnElement[str], text: str) -> Clause:
@@ -59,11 +59,11 @@ def any_text_contains(conn: sa.Connection, text: str) -> Clause:
     return sa.or_(*(contains(conn, place, text) for place in places))
 
 
-def _compared(conn: sa.Connection, one: Comparison) -> Clause:
+def _compared(conn: sa.Connection, owner: str, one: Comparison) -> Clause:
     try:
-        subject = resolve(conn, one.name.text)
+        subject = resolve(conn, owner, one.name.text)
     except UnknownName as unknown:
-        raise refuse(one.name, str(unknown)) from None
+        raise refuse(one.name, str(unknown), unknown.known) from None
     if isinstance(subject, Metric):
         column = run_metrics.c[subject.side]
         fits = sa.and_(run_metrics.c.name == subject.name, _numbers(one, column, _number))

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 import sqlalchemy as sa
 
+from gpurun_server.store.queries import is_everybody
 from gpurun_server.store.tables import run_metrics, run_params, runs
 
 Kind = Literal["text", "number", "time", "duration", "state", "tags"]
@@ -86,65 +87,79 @@ class Columns(msgspec.Struct):
 
 
 class UnknownName(LookupError):
-    """Raised for a name that nothing has; the text says what there is."""
+    """Raised for a name that nothing has; `known` is a sentence about what there is."""
+
+    def __init__(self, problem: str, known: str) -> None:
+        super().__init__(problem)
+        self.known = known
 
 
-def resolve(conn: sa.Connection, name: str) -> Subject:
-    """What a name means: a column, else a metric that a run has, else a parameter. Raises UnknownName."""
+def resolve(conn: sa.Connection, owner: str, name: str) -> Subject:
+    """What a name means: a column, else a metric that a run of the owner has, else a parameter. Raises UnknownName."""
     if column := COLUMNS.get(_ALSO.get(name.lower(), name.lower())):
         return column
     prefix = next((prefix for prefix in _PREFIXES if name.startswith(prefix)), "")
     rest, wanted = name.removeprefix(prefix), _PREFIXES.get(prefix, "")
-    if wanted != "parameter" and (metric := _metric(conn, rest)):
+    if wanted != "parameter" and (metric := _metric(conn, owner, rest)):
         return metric
-    if wanted != "metric" and _exists(conn, run_params, rest):
+    if wanted != "metric" and _exists(conn, owner, run_params, rest):
         return Parameter(rest)
-    raise UnknownName(_unknown(conn, name, rest))
+    raise _unknown(conn, owner, name, rest)
 
 
-def columns(conn: sa.Connection) -> Columns:
-    """What there is now."""
-    tags = conn.scalars(sa.select(runs.c.tags_json).distinct()).all()
+def columns(conn: sa.Connection, owner: str) -> Columns:
+    """What there is now among the runs of an owner."""
+    tags = conn.scalars(sa.select(runs.c.tags_json).where(runs.c.owner == owner).distinct()).all()
     return Columns(
         columns=list(COLUMNS),
-        metrics=names_in(conn, run_metrics.c.name),
-        parameters=names_in(conn, run_params.c.name),
-        projects=names_in(conn, runs.c.project),
-        owners=names_in(conn, runs.c.owner),
+        metrics=names_in(conn, owner, run_metrics.c.name),
+        parameters=names_in(conn, owner, run_params.c.name),
+        projects=names_in(conn, owner, runs.c.project),
+        owners=[owner],
         tags=sorted({tag for text in tags for tag in msgspec.json.decode(text, type=list[str])}),
     )
 
 
-def names_in(conn: sa.Connection, column: sa.Column[str]) -> list[str]:
-    """Every value of a column that leads an index, in order: one look in the index for each, not one for each row."""
+def names_in(conn: sa.Connection, owner: str, column: sa.Column[str]) -> list[str]:
+    """Every value of a column among an owner's runs, in order.
+
+    The column leads an index. Where all runs are the owner's, that takes one look for each value, not for each row.
+    """
+    if not is_everybody(conn, owner):
+        return list(conn.scalars(sa.select(column).where(_is_of(owner, column.table)).distinct().order_by(column)))
     smallest = sa.select(sa.func.min(column).label("value")).cte("found", recursive=True)
     following = sa.select(sa.func.min(column)).where(column > smallest.c.value).scalar_subquery()
     found = smallest.union_all(sa.select(following).where(smallest.c.value.is_not(None)))
     return [value for value in conn.scalars(sa.select(found.c.value)) if value is not None]
 
 
-def _metric(conn: sa.Connection, name: str) -> Metric | None:
-    if _exists(conn, run_metrics, name):
+def _is_of(owner: str, table: sa.FromClause) -> sa.ColumnElement[bool]:
+    if table is runs:
+        return runs.c.owner == owner
+    return table.c.run.in_(sa.select(runs.c.seq).where(runs.c.owner == owner))
+
+
+def _metric(conn: sa.Connection, owner: str, name: str) -> Metric | None:
+    if _exists(conn, owner, run_metrics, name):
         return Metric(name)
     stem, _, side = name.rpartition(".")
-    return Metric(stem, side) if side in _SIDES and _exists(conn, run_metrics, stem) else None
+    return Metric(stem, side) if side in _SIDES and _exists(conn, owner, run_metrics, stem) else None
 
 
-def _exists(conn: sa.Connection, table: sa.Table, name: str) -> bool:
-    return conn.scalar(sa.select(sa.literal(1)).select_from(table).where(table.c.name == name).limit(1)) is not None
+def _exists(conn: sa.Connection, owner: str, table: sa.Table, name: str) -> bool:
+    query = sa.select(sa.literal(1)).select_from(table).where(table.c.name == name)
+    if not is_everybody(conn, owner):
+        query = query.where(_is_of(owner, table))
+    return conn.scalar(query.limit(1)) is not None
 
 
-def _unknown(conn: sa.Connection, name: str, rest: str) -> str:
-    metrics, parameters = names_in(conn, run_metrics.c.name), names_in(conn, run_params.c.name)
-    known = [*COLUMNS, *metrics, *parameters]
-    close = difflib.get_close_matches(rest, known, 1)
+def _unknown(conn: sa.Connection, owner: str, name: str, rest: str) -> UnknownName:
+    metrics, parameters = names_in(conn, owner, run_metrics.c.name), names_in(conn, owner, run_params.c.name)
+    close = difflib.get_close_matches(rest, [*metrics, *parameters, *COLUMNS], 1)
     guess = f"; did you mean {close[0]}?" if close else ""
-    told = "; ".join(
-        f"{what}: {_listed(names)}"
-        for what, names in (("metrics", metrics), ("parameters", parameters), ("columns", COLUMNS))
-        if names
-    )
-    return f"no run has a metric or parameter {name!r}{guess} There are {told}"
+    kinds = (("metrics", metrics), ("parameters", parameters), ("columns", COLUMNS))
+    known = "; ".join(f"{kind} {_listed(names)}" for kind, names in kinds if names)
+    return UnknownName(f'no run has a metric or parameter "{name}"{guess}', f"There are {known}.")
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -57,9 +57,9 @@ class Sheet:
     names: tuple[str, ...]
 
     @classmethod
-    def of(cls, conn: sa.Connection, wanted: Sequence[str] | None) -> Sheet:
+    def of(cls, conn: sa.Connection, owner: str, wanted: Sequence[str] | None) -> Sheet:
         """A sheet with these columns, or with all there are. Raises InvalidRequest for one that there is not."""
-        known = columns(conn)
+        known = columns(conn, owner)
         every = [
             *_OF_RUN,
             *(_METRIC + name for name in known.metrics),

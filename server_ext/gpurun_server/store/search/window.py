@@ -56,18 +56,18 @@ def criteria(conn: sa.Connection, owner: str, filters: Filters) -> list[Clause]:
     if filters.before:
         found.append(runs.c.created_at < moment(filters.before))
     if filters.where and filters.where.strip():
-        found.append(clause_of(conn, parse(filters.where)))
+        found.append(clause_of(conn, owner, parse(filters.where)))
     return found
 
 
-def order_of(conn: sa.Connection, text: str | None) -> Order:
+def order_of(conn: sa.Connection, owner: str, text: str | None) -> Order:
     """`-acc` is the highest acc first, `name` from A to Z, nothing the newest first. Raises InvalidRequest."""
     if not text:
         return Order()
     try:
-        return Order(resolve(conn, text.removeprefix("-")), text.startswith("-"))
+        return Order(resolve(conn, owner, text.removeprefix("-")), text.startswith("-"))
     except UnknownName as unknown:
-        raise InvalidRequest(f"The list cannot be sorted: {unknown}.", "Sort by one of these, or by -NAME.") from None
+        raise InvalidRequest(f"The list cannot be sorted: {unknown}", unknown.known) from None
 
 
 def newest(conn: sa.Connection, owner: str, filters: Filters, limit: int) -> Sequence[Row]:
@@ -99,7 +99,7 @@ def numbers(
     conn: sa.Connection, owner: str, filters: Filters, offset: int = 0, limit: int | None = None
 ) -> Sequence[int]:
     """The numbers of the runs in a window, of all without a limit. Raises InvalidRequest."""
-    order, found = order_of(conn, filters.sort), criteria(conn, owner, filters)
+    order, found = order_of(conn, owner, filters.sort), criteria(conn, owner, filters)
     if isinstance(order.subject, Metric | Parameter):
         return _by_value(conn, order, found, offset, limit)
     query = _matching(found)
