@@ -60,6 +60,11 @@ def find(conn: sa.Connection, reference: str) -> sa.Row[Any]:
     return row
 
 
+def by_id(conn: sa.Connection, run_id: str) -> sa.Row[Any] | None:
+    """The run with this id, also one that was deleted and may be restored."""
+    return conn.execute(one_run, {KEY: run_id}).first()
+
+
 def _by_prefix(conn: sa.Connection, prefix: str) -> sa.Row[Any] | None:
     found = conn.execute(sa.select(runs).where(KEPT, runs.c.id.startswith(prefix, autoescape=True)).limit(6)).all()
     if len(found) > 1:

@@ -21,7 +21,7 @@ from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.listing import newest, shown, since
 from gpurun_server.store.database import Database
 from gpurun_server.store.logs import Before
-from gpurun_server.store.queries import find
+from gpurun_server.store.queries import by_id, find
 from gpurun_server.stream.tail import Tail, before, last_lines
 
 BEAT_S = 15.0
@@ -210,7 +210,10 @@ class LiveConnection:
         if not watched.row_rung:
             return []
         with self._database.read() as conn:
-            row = find(conn, run_id)
+            row = by_id(conn, run_id)
+            if row is None:  # deleted for good
+                del self._watched[run_id]
+                return []
             if row.state == State.QUEUED.value and not due:
                 return []  # why it waits changes with every other run
             run = shown(conn, self._ledger, [row])[0]
