@@ -11,7 +11,7 @@ from gpurun_jupyter.cli.completion import RUN
 from gpurun_jupyter.cli.screen import Invocation, Table
 from gpurun_jupyter.cli.verbs import as_json
 from gpurun_jupyter.core.errors import InvalidRequest
-from gpurun_jupyter.core.models import Comparison, Difference, Model, ModelSummary, ModelVersion
+from gpurun_jupyter.core.models import Model, ModelSummary, ModelVersion, VersionComparison, VersionDifference
 from gpurun_jupyter.core.units import format_size
 
 _METRICS_SHOWN = 3
@@ -208,7 +208,7 @@ def _metrics(metrics: dict[str, float], most: int = _METRICS_SHOWN) -> str:
     return " · ".join(f"{name} {value:.4g}" for name, value in list(metrics.items())[:most])
 
 
-def _comparison(found: Comparison) -> list[Table]:
+def _comparison(found: VersionComparison) -> list[Table]:
     columns = ("", f"v{found.a.version}", f"v{found.b.version}")
     parts = (("METRICS", found.metrics), ("PARAMETERS", found.parameters), ("FACTS", found.facts))
     tables = [Table(title, columns, [_difference(row) for row in rows], "none") for title, rows in parts if rows]
@@ -216,7 +216,7 @@ def _comparison(found: Comparison) -> list[Table]:
     return [*tables, Table("FILES", columns, files, "the same")]
 
 
-def _difference(row: Difference) -> tuple[str, str, str]:
+def _difference(row: VersionDifference) -> tuple[str, str, str]:
     return row.name.replace("_", " "), _said(row.name, row.a), _said(row.name, row.b)
 
 

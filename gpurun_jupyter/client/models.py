@@ -15,7 +15,6 @@ from gpurun_jupyter.core.models import (
     LATEST,
     MODEL_LIMITS,
     Best,
-    Comparison,
     Mode,
     Model,
     ModelFile,
@@ -23,6 +22,7 @@ from gpurun_jupyter.core.models import (
     ModelVersion,
     NewVersion,
     Promotion,
+    VersionComparison,
     check_model_name,
 )
 from gpurun_jupyter.shipping.collect import collect, single
@@ -113,9 +113,9 @@ class Models:
         """Take an alias away; the version stays."""
         return self._connection.delete(f"{_route(name)}/aliases/{quote(alias, safe='')}", Model)
 
-    def compare(self, name: str, a: Version, b: Version) -> Comparison:
+    def compare(self, name: str, a: Version, b: Version) -> VersionComparison:
         """Two versions beside each other: every metric, and what else differs."""
-        return self._connection.get(f"{_route(name)}/compare", Comparison, [("a", str(a)), ("b", str(b))])
+        return self._connection.get(f"{_route(name)}/compare", VersionComparison, [("a", str(a)), ("b", str(b))])
 
     def delete(self, name: str, version: Version | None = None) -> None:
         """Delete a version, or without one the whole model. Raises ModelInUse where an alias points to the version."""

@@ -112,7 +112,7 @@ class Model(msgspec.Struct, kw_only=True):
     updated_at: float
 
 
-class Difference(msgspec.Struct):
+class VersionDifference(msgspec.Struct):
     """Something in which two versions differ: what, and how it is in each, None where it is missing."""
 
     name: str
@@ -120,15 +120,15 @@ class Difference(msgspec.Struct):
     b: float | str | None
 
 
-class Comparison(msgspec.Struct):
+class VersionComparison(msgspec.Struct):
     """Two versions: every metric of either, and what else differs; files by their sha256."""
 
     a: ModelVersion
     b: ModelVersion
-    metrics: list[Difference]
-    facts: list[Difference]
-    parameters: list[Difference]
-    files: list[Difference]
+    metrics: list[VersionDifference]
+    facts: list[VersionDifference]
+    parameters: list[VersionDifference]
+    files: list[VersionDifference]
 
 
 class Best(msgspec.Struct, forbid_unknown_fields=True):

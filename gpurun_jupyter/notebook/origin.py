@@ -13,9 +13,9 @@ _SESSION = "JPY_SESSION_NAME"
 
 def of_this_cell(shell: Any) -> Origin | None:
     """The cell's id as JupyterLab sends it with the request; None where the front end names no cell."""
-    kernel = getattr(shell, "kernel", None)
-    if kernel is None:
-        return None
-    parent = kernel.get_parent("shell") or {}
+    get_parent = getattr(getattr(shell, "kernel", None), "get_parent", None)
+    if get_parent is None:
+        return None  # a terminal, or a kernel that is not ipykernel
+    parent = get_parent("shell") or {}
     cell = (parent.get("metadata") or {}).get("cellId")
     return Origin(notebook=os.environ.get(_SESSION), cell=cell) if isinstance(cell, str) and cell else None

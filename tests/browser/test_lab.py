@@ -65,7 +65,7 @@ def test_the_sidebar_stops_a_run_and_opens_its_log(lab_page: LabPage) -> None:
     expect(row).to_have_attribute("data-state", "running", timeout=20_000)
     row.locator(".gpurun-run-open").click()
     log = page.locator(".jp-MainAreaWidget .gpurun-view")
-    expect(log).to_contain_text("log line 3", timeout=20_000)
+    expect(page.locator(".gpurun-tab-output")).to_contain_text("log line 3", timeout=20_000)
     lab_page.screenshot("log")
     row.hover()
     row.locator(".gpurun-run-stop").click()

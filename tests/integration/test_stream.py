@@ -104,6 +104,27 @@ def test_a_foreign_page_gets_no_websocket(server: JupyterServer, query: str) -> 
         asyncio.run(socket(server, headers, query))
 
 
+def test_who_watches_a_run_hears_that_it_was_deleted_and_hears_on(server: JupyterServer) -> None:
+    async def watch() -> None:
+        first, second = server.submit("1"), server.submit("2")
+        for run_id in (first, second):
+            server.wait(run_id)
+        connection = await socket(server)
+        connection.write_message(json.dumps({"watch": "run", "run": first}))
+        await until(connection, lambda frame: frame["type"] == "run")
+        server.http.delete(f"runs/{first}")
+        await until(connection, lambda frame: frame["type"] == "run" and frame["run"]["deleted"])
+        connection.write_message(json.dumps({"watch": "run", "run": second}))
+        await until(connection, lambda frame: frame["type"] == "run" and frame["run"]["id"] == second)
+
+    asyncio.run(asyncio.wait_for(watch(), 30))
+
+
+async def until(connection: Any, wanted: Callable[[dict[str, Any]], bool]) -> None:
+    while not wanted(json.loads(await connection.read_message())):
+        pass
+
+
 def test_streams_end_with_the_server(make_server: Callable[..., JupyterServer]) -> None:
     server = make_server().start()
     with server.http.stream("GET", "stream", params={"watch": "devices"}) as answer:

@@ -36,7 +36,7 @@ export class ChartBoard extends Stack {
     this.smoothing = this.input('range', trans.__('Smoothing'), () => this.each(chart => chart.setSmoothing(this.weight)));
     Object.assign(this.smoothing, { min: '0', max: '0.99', step: '0.01', value: '0' });
     this.log = this.input('checkbox', trans.__('Log scale'), () => this.each(chart => chart.setLogScale(this.log.checked)));
-    this.reset = element('button', 'jp-Button jp-mod-styled jp-mod-reject gpurun-board-reset', this.switches);
+    this.reset = element('button', 'gpurun-small-button', this.switches);
     this.reset.type = 'button';
     this.reset.textContent = trans.__('Reset zoom');
     this.reset.disabled = true;

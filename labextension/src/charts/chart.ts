@@ -40,6 +40,7 @@ const NEAR = 24; // pixels from the cursor in which a curve is the one that is m
 export class Chart extends Widget {
   /** Emitted when the person zooms in (true) or sees everything again (false). */
   readonly zoomChanged = new Signal<this, boolean>(this);
+  private trans: Translate;
   private plot: uPlot | null = null;
   private legend: Legend;
   private place: HTMLElement;
@@ -56,6 +57,7 @@ export class Chart extends Widget {
 
   constructor(private options: ChartOptions) {
     super({ node: element('figure', 'gpurun-chart') });
+    this.trans = options.trans ?? english;
     this.axis = options.xAxis ?? 'step';
     this.node.setAttribute('role', 'group');
     this.node.setAttribute('aria-label', options.title);
@@ -123,10 +125,6 @@ export class Chart extends Widget {
   protected onBeforeDetach(message: Message): void {
     this.resized.disconnect();
     super.onBeforeDetach(message);
-  }
-
-  private get trans(): Translate {
-    return this.options.trans ?? english;
   }
 
   /** The x values that there are. */
@@ -223,7 +221,8 @@ export class Chart extends Widget {
   }
 
   private colour(one: Series, index: number): string {
-    return one.color ?? (one.dashed ? themeColour('--jp-ui-font-color2') : curveColour(index));
+    const behind = this.series.slice(0, index).filter(other => other.dashed).length;
+    return one.color ?? (one.dashed ? themeColour('--jp-ui-font-color2') : curveColour(index - behind));
   }
 
   private dashes(one: Series, index: number): number[] {
@@ -277,8 +276,8 @@ export class Chart extends Widget {
     if (key !== 'x' || min === undefined || max === undefined || (min === from && max === to)) {
       return;
     }
-    const [first, last] = this.whole;
-    this.setZoomed(min > first || max < last);
+    const [first, last] = extent(this.drawn) ?? [0, 0];
+    this.setZoomed(first < last && (min > first || max < last));
     queueMicrotask(() => this.realign(!this.zoomed)); // not within uPlot's own change
   }
 
@@ -290,7 +289,7 @@ export class Chart extends Widget {
   }
 
   private xText(x: number): string {
-    return this.axis === 'time' ? format.elapsed(x) : format.count(x);
+    return this.axis !== 'time' ? format.count(x) : this.whole[1] < 10 ? `${x.toFixed(1)} s` : format.elapsed(x);
   }
 
   /** The text alternative. */

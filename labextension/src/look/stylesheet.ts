@@ -15,23 +15,24 @@ function terminalColours(): string {
       `.gpurun-bg${i},.gpurun-bg${i + 8}{background:color-mix(in srgb,var(--gpurun-ansi-${i}) 35%,transparent)}`
   ).join('');
   return (
-    `.gpurun-view{${variables(LIGHT)}}` +
-    `[data-jp-theme-light="false"] .gpurun-view,.vscode-dark .gpurun-view{${variables(DARK)}}` +
+    `.gpurun-view,.gpurun-lines{${variables(LIGHT)}}` +
+    `[data-jp-theme-light="false"] :is(.gpurun-view,.gpurun-lines),.vscode-dark .gpurun-view{${variables(DARK)}}` +
     classes +
-    '.gpurun-view .gpurun-fg8{color:var(--gpurun-muted)}'
+    ':is(.gpurun-view,.gpurun-lines) .gpurun-fg8{color:var(--gpurun-muted)}'
   );
 }
 
 const SHEET = `
-.gpurun-view{
+.gpurun-view,.gpurun-lines{
   --gpurun-text:var(--jp-ui-font-color1,#212121);--gpurun-muted:var(--jp-ui-font-color2,#616161);
   --gpurun-edge:var(--jp-border-color2,#e0e0e0);--gpurun-ground:var(--jp-layout-color2,#eee);
   --gpurun-brand:var(--jp-brand-color1,#1976d2);--gpurun-good:var(--jp-success-color1,#388e3c);
-  --gpurun-bad:var(--jp-error-color1,#d32f2f);--gpurun-warn:var(--jp-warn-color1,#e65100);
+  --gpurun-bad:var(--jp-error-color1,#d32f2f);--gpurun-warn:var(--jp-warn-color1,#e65100)}
+.gpurun-view{
   position:relative;box-sizing:border-box;padding:4px 0;color:var(--gpurun-text);
   font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:var(--jp-ui-font-size1,13px);line-height:20px}
 .gpurun-view *,.gpurun-view *::before{box-sizing:border-box}
-.gpurun-view [hidden]{display:none!important}
+:is(.gpurun-view,.gpurun-lines) [hidden]{display:none!important}
 .gpurun-head{display:flex;align-items:flex-start;gap:6px;min-height:24px;padding:2px 0}
 .gpurun-glyph{flex:none;width:16px;height:16px;margin:2px 0;color:var(--gpurun-muted,var(--jp-ui-font-color2))}
 .gpurun-line{fill:none;stroke:currentColor;stroke-width:1.6;stroke-linecap:round;stroke-linejoin:round}
@@ -76,7 +77,7 @@ const SHEET = `
 .gpurun-log-frame{display:flex;flex-direction:column;min-height:0;margin-top:4px;border:1px solid var(--gpurun-edge);border-radius:var(--jp-border-radius,2px);
   background:var(--jp-layout-color0,#fff)}
 .gpurun-log{position:relative;overflow:auto;flex:1 1 auto;min-height:0;margin:4px 0}
-.gpurun-log-mark{position:absolute;left:0;width:100%;min-width:max-content;background:var(--jp-search-selected-match-background-color,color-mix(in srgb,var(--gpurun-warn) 25%,transparent))}
+.gpurun-log-mark{position:absolute;left:0;width:100%;min-width:max-content;background:color-mix(in srgb,var(--gpurun-warn) 22%,transparent);box-shadow:inset 3px 0 var(--gpurun-warn)}
 .gpurun-log pre{position:absolute;left:0;top:0;width:max-content;margin:0;padding:0 8px;border:0;background:none;white-space:pre;overflow:visible;
   tab-size:8;color:var(--jp-content-font-color1,#212121);
   font-family:var(--jp-code-font-family,ui-monospace,Menlo,Consolas,monospace);font-size:var(--jp-code-font-size,13px);line-height:1.3077}
@@ -84,7 +85,7 @@ const SHEET = `
   color:var(--gpurun-muted);font-size:var(--jp-ui-font-size0,11px);font-variant-numeric:tabular-nums}
 .gpurun-log-foot .gpurun-button{height:20px}
 .gpurun-log-count{margin-right:auto}
-.gpurun-view .gpurun-log-whole{color:var(--jp-content-link-color,#1976d2);text-decoration:underline}
+.gpurun-log-foot .gpurun-log-whole{color:var(--jp-content-link-color,#1976d2);text-decoration:underline}
 .gpurun-fills{display:flex;flex-direction:column;height:100%;padding:8px}
 .gpurun-fills>*{flex:none}
 .gpurun-fills .gpurun-log-frame{flex:1 1 auto}

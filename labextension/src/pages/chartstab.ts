@@ -1,8 +1,9 @@
 /** Charts of a run: its metrics with those of the run before behind them, and what it used of devices and memory. */
 import { ChartBoard, Panel } from '../charts/board';
 import type { Series, XAxis } from '../charts/chart';
+import { points } from '../charts/points';
 import * as format from '../look/format';
-import { MetricColumns, Metrics, RunRequests, Samples } from '../server/requests';
+import { Metrics, RunRequests, Samples } from '../server/requests';
 import { isLive, Run } from '../server/types';
 import { note, PageParts, Tab } from './tab';
 
@@ -95,18 +96,6 @@ export class ChartsTab extends Tab {
     const { name, id } = this.ghost!.run;
     return this.parts.trans.__('the run before: %1', name === label ? id : name);
   }
-}
-
-/** A metric over an x axis. Where the run named no step, values are counted; x has to grow, whatever was logged. */
-export function points(metric: MetricColumns, axis: XAxis): Pick<Series, 'x' | 'y'> {
-  const { step, time, epoch, value, count } = metric;
-  const counted = () => value.map((_, i) => (value.length > 1 ? (i * (count - 1)) / (value.length - 1) : i));
-  const xs: (number | null)[] = axis === 'time' ? time : ((axis === 'epoch' ? epoch : step) ?? counted());
-  const pairs = xs.flatMap((x, i): [number, number][] => (x === null ? [] : [[x, value[i]]]));
-  if (pairs.some(([x], i) => i > 0 && x < pairs[i - 1][0])) {
-    pairs.sort(([a], [b]) => a - b);
-  }
-  return { x: pairs.map(([x]) => x), y: pairs.map(([, y]) => y) };
 }
 
 /** Use of devices in percent, memory of devices, memory of the run's processes. */

@@ -33,8 +33,8 @@ export class OutputTab extends Tab {
     });
     this.window.setAttribute('role', 'status');
     this.empty.textContent = trans.__('It has printed nothing yet.');
+    this.addClass('gpurun-lines');
     this.node.append(this.search.node, this.window, this.empty, this.log.node);
-    this.node.addEventListener('keydown', event => this.keyDown(event));
     this.toEnd();
     this.changed();
   }
@@ -102,13 +102,5 @@ export class OutputTab extends Tab {
   private toEnd(): void {
     this.showLast();
     this.log.markLine(null);
-  }
-
-  private keyDown(event: KeyboardEvent): void {
-    if ((event.ctrlKey || event.metaKey) && event.key === 'f') {
-      event.preventDefault();
-      event.stopPropagation();
-      this.find();
-    }
   }
 }

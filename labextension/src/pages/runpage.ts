@@ -1,7 +1,7 @@
 /** A run in a tab of the main area: its view on top, below it tabs for output, charts, files, configuration and more. */
 import { MainAreaWidget } from '@jupyterlab/apputils';
 import { TabPanelSvg } from '@jupyterlab/ui-components';
-import type { Message } from '@lumino/messaging';
+import { Message, MessageLoop } from '@lumino/messaging';
 import { Signal } from '@lumino/signaling';
 import { Panel, Widget } from '@lumino/widgets';
 import { gpuIcon } from '../look/icons';
@@ -24,6 +24,8 @@ export class RunContent extends Panel {
   private tabs = new TabPanelSvg({ tabPlacement: 'top', tabsMovable: false });
   private output: OutputTab;
   private view: FollowedRun | null = null;
+  // Lumino knows of sizes that it has given itself; the head grows by itself.
+  private resized = new ResizeObserver(() => MessageLoop.postMessage(this.tabs, Widget.ResizeMessage.UnknownSize));
   private run: Run | null = null;
 
   constructor(
@@ -42,6 +44,7 @@ export class RunContent extends Panel {
     [this.output, new ChartsTab(parts), ...others, new HistoryTab(parts)].forEach(tab => this.tabs.addWidget(tab));
     this.tabs.tabBar.node.setAttribute('aria-label', parts.trans.__('Parts of the run'));
     this.tabs.currentChanged.connect(() => this.looked());
+    this.node.addEventListener('keydown', event => this.keyDown(event));
     this.addWidget(this.head);
     this.addWidget(this.tabs);
   }
@@ -73,6 +76,7 @@ export class RunContent extends Panel {
       onDiff: () => this.showTab('compare'),
       onRun: run => this.changed(run)
     });
+    this.resized.observe(this.tabs.node);
     this.looked();
   }
 
@@ -82,12 +86,14 @@ export class RunContent extends Panel {
   }
 
   protected onActivateRequest(): void {
-    const inTab = this.tabs.currentWidget?.node.querySelector<HTMLElement>('.gpurun-log');
-    (inTab?.offsetParent ? inTab : this.tabs.tabBar.node.querySelector<HTMLElement>('[tabindex="0"]'))?.focus();
+    if (!this.node.contains(document.activeElement)) {
+      this.tabs.currentWidget?.node.focus();
+    }
   }
 
   dispose(): void {
     if (!this.isDisposed) {
+      this.resized.disconnect();
       this.view?.dispose();
       super.dispose();
     }
@@ -107,6 +113,15 @@ export class RunContent extends Panel {
   private looked(): void {
     this.wake();
     this.tabChanged.emit(this.tab);
+  }
+
+  /** As everywhere in JupyterLab, Ctrl-F searches what is in front. */
+  private keyDown(event: KeyboardEvent): void {
+    if ((event.ctrlKey || event.metaKey) && event.key === 'f' && this.tab === 'output') {
+      event.preventDefault();
+      event.stopPropagation();
+      this.output.find();
+    }
   }
 
   /** Only the tab in sight works. */

@@ -18,8 +18,8 @@ export interface PageParts {
 }
 
 export abstract class Tab extends Panel {
-  private asked = false;
-  private seen = '';
+  private seen: string | null = null;
+  private loading = Promise.resolve();
   private trouble = element('p', 'gpurun-tab-trouble');
   protected run: Run | null = null;
 
@@ -33,27 +33,28 @@ export abstract class Tab extends Panel {
     this.addClass(`gpurun-tab-${name}`);
     this.title.label = label;
     this.trouble.hidden = true;
+    this.node.tabIndex = -1; // the keyboard is here when the page is activated
     this.trouble.setAttribute('role', 'alert');
     this.node.append(this.trouble);
   }
 
   /** Somebody looks at the tab: load it, once, or again where it would show something else. */
   wake(run: Run | null): void {
-    this.run = run ?? this.run;
-    const version = this.version(this.run);
-    if (!this.asked || version !== this.seen) {
-      this.asked = true;
+    this.run = run;
+    const version = run && `${run.state} ${run.attempt}`;
+    if (version && version !== this.seen) {
       this.seen = version;
-      void this.load().then(
-        () => this.tell(''),
-        error => this.tell((error as Error).message)
-      );
+      this.loading = this.loading.then(() => this.tryToLoad()); // one after another: they draw in the same place
     }
   }
 
-  /** Whatever makes the tab load anew when it changes. */
-  protected version(run: Run | null): string {
-    return run ? `${run.state} ${run.attempt}` : '';
+  private async tryToLoad(): Promise<void> {
+    try {
+      await this.load();
+      this.tell('');
+    } catch (error) {
+      this.tell((error as Error).message);
+    }
   }
 
   /** Ask the server and draw. What goes wrong is said in the tab. */
@@ -90,9 +91,9 @@ export function table(caption: string, heads: readonly string[], rows: readonly 
   return made;
 }
 
-/** A button as JupyterLab draws it in a page. */
-export function pageButton(label: string, act: () => void, kind: 'accept' | 'reject' = 'reject'): HTMLButtonElement {
-  const made = element('button', `jp-Button jp-mod-styled jp-mod-${kind} gpurun-page-button`);
+/** A button within a page. */
+export function pageButton(label: string, act: () => void): HTMLButtonElement {
+  const made = element('button', 'gpurun-small-button');
   made.type = 'button';
   made.textContent = label;
   made.addEventListener('click', act);

@@ -8,8 +8,8 @@ export function addTools(toolbar: Toolbar, commands: CommandRegistry, run: strin
   const tools: [string, string][] = [
     ['gpurun:open-launch', trans.__('Edit and Rerun')],
     ['gpurun:register-model', trans.__('Register as Model')],
-    ['gpurun:insert-attach', trans.__('Insert in Notebook')],
     ['gpurun:copy-run-id', trans.__('Copy Id')],
+    ['gpurun:insert-attach', trans.__('Insert in Notebook')],
     ['gpurun:delete-run', trans.__('Delete')]
   ];
   for (const [id, label] of tools) {

@@ -12,7 +12,6 @@ from tornado import web
 
 from gpurun_jupyter.core.models import (
     MODEL_LIMITS,
-    Comparison,
     Model,
     ModelFile,
     ModelSummary,
@@ -20,6 +19,7 @@ from gpurun_jupyter.core.models import (
     NewVersion,
     Promotion,
     VersionChanges,
+    VersionComparison,
 )
 from gpurun_server.http.base import AUTH_RESOURCE, GpurunHandler, operation
 from gpurun_server.http.registering import register
@@ -44,7 +44,7 @@ class ModelDeleted(msgspec.Struct):
     versions: int
 
 
-class CompareQuery(msgspec.Struct):
+class CompareVersionsQuery(msgspec.Struct):
     """The two versions: numbers or aliases."""
 
     a: str
@@ -123,10 +123,10 @@ class CompareHandler(RegistryHandler):
 
     @web.authenticated
     @authorized
-    @operation("Two versions beside each other", query=CompareQuery, answer=Comparison)
+    @operation("Two versions beside each other", query=CompareVersionsQuery, answer=VersionComparison)
     async def get(self, name: str) -> None:
         """Compare."""
-        asked = self.query(CompareQuery)
+        asked = self.query(CompareVersionsQuery)
         a, b = await self.version(name, asked.a), await self.version(name, asked.b)
         self.answer(compare(a, b))
 

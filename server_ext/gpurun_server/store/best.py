@@ -23,7 +23,7 @@ _HELD_OUT = {"eval", "test", "val", "valid", "validation"}
 _metrics = msgspec.json.Decoder(dict[str, MetricSummary])
 
 
-class Best(msgspec.Struct):
+class BestRun(msgspec.Struct):
     """The run whose metric came highest (or lowest, by `mode`), and that value."""
 
     run_id: str
@@ -33,7 +33,7 @@ class Best(msgspec.Struct):
     value: float
 
 
-def best_of_projects(conn: sa.Connection, owner: str) -> dict[str, Best]:
+def best_of_projects(conn: sa.Connection, owner: str) -> dict[str, BestRun]:
     """By project of an owner, where a metric's name says what is better."""
     has_metrics = sa.and_(kept_of(owner), runs.c.outcome == "succeeded", runs.c.metrics_json != "{}")
     query = sa.select(runs.c.id, runs.c.name, runs.c.project, runs.c.metrics_json).where(has_metrics)
@@ -44,7 +44,7 @@ def best_of_projects(conn: sa.Connection, owner: str) -> dict[str, Best]:
     return {project: best for project, best in found.items() if best is not None}
 
 
-def _best(told: list[tuple[Any, dict[str, MetricSummary]]]) -> Best | None:
+def _best(told: list[tuple[Any, dict[str, MetricSummary]]]) -> BestRun | None:
     metric = telling(name for _, metrics in told for name in metrics)
     mode = None if metric is None else better(metric)
     if metric is None or mode is None:
@@ -52,7 +52,7 @@ def _best(told: list[tuple[Any, dict[str, MetricSummary]]]) -> Best | None:
     values = [(getattr(metrics[metric], mode), row) for row, metrics in told if metric in metrics]  # of all steps
     pick = max if mode == "max" else min
     value, row = pick(values, key=lambda pair: pair[0])
-    return Best(row.id, row.name, metric, mode, value)
+    return BestRun(row.id, row.name, metric, mode, value)
 
 
 def telling(names: Iterable[str]) -> str | None:

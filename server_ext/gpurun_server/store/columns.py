@@ -111,17 +111,17 @@ class Measured:
             metric = _metric.decode(line)
             epoch = metric.values.get("epoch")
             for name, value in metric.values.items():
-                self.metrics.setdefault(name, Columns()).add(metric.m, value, metric.step, epoch)
+                _of(self.metrics, name).add(metric.m, value, metric.step, epoch)
         elif line.startswith(_SAMPLE):
             sample = _sample.decode(line)
             for name, value in _used(sample):
-                self.samples.setdefault(name, Columns()).add(sample.m, value)
+                _of(self.samples, name).add(sample.m, value)
 
     def take_block(self, block: _Block) -> None:
         """Take what was measured after it."""
         for kept, packed in ((self.metrics, block.metrics), (self.samples, block.samples)):
             for name, columns in packed.items():
-                kept.setdefault(name, Columns()).take(columns)
+                _of(kept, name).take(columns)
         self.end = block.end
 
     def block(self, begin: int) -> _Block:
@@ -156,6 +156,14 @@ def thinned(values: array[float], most: int | None) -> Sequence[int]:
         part = values[begin:end]
         chosen += sorted({begin + part.index(min(part)), begin + part.index(max(part))})
     return [*chosen, count - 1]
+
+
+def _of(kept: dict[str, Columns], name: str) -> Columns:
+    """Those of this name. (`setdefault` would make four arrays for each value of a million.)"""
+    columns = kept.get(name)
+    if columns is None:
+        columns = kept[name] = Columns()
+    return columns
 
 
 def _used(sample: _Sample) -> Iterator[tuple[str, float]]:

@@ -29,7 +29,7 @@ class CodeChange(msgspec.Struct):
     after: str | None
 
 
-class Change(msgspec.Struct):
+class Differing(msgspec.Struct):
     """A value in both runs; None where one of them has none."""
 
     name: str
@@ -51,8 +51,8 @@ class Difference(msgspec.Struct):
     after: str
     code: list[CodeChange]
     left_out: list[LeftOut]
-    parameters: list[Change]
-    packages: list[Change]
+    parameters: list[Differing]
+    packages: list[Differing]
 
 
 class Side(msgspec.Struct):
@@ -158,9 +158,9 @@ def _text_of(file: _File | None) -> str | None:
     return data.decode()
 
 
-def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
+def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Differing]:
     names = sorted({*before, *after}, key=str.lower)
-    both = (Change(name, before.get(name), after.get(name)) for name in names)
+    both = (Differing(name, before.get(name), after.get(name)) for name in names)
     return [change for change in both if change.before != change.after]
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gpurun_jupyter.core.models import Comparison, Difference, ModelVersion
+from gpurun_jupyter.core.models import ModelVersion, VersionComparison, VersionDifference
 
 _FACTS = ("type", "framework", "status", "description", "run_name", "size_bytes")
 
 
-def compare(a: ModelVersion, b: ModelVersion) -> Comparison:
+def compare(a: ModelVersion, b: ModelVersion) -> VersionComparison:
     """Every metric of either, and what else differs."""
-    return Comparison(
+    return VersionComparison(
         a=a,
         b=b,
         metrics=_beside(a.metrics, b.metrics),
@@ -21,11 +21,11 @@ def compare(a: ModelVersion, b: ModelVersion) -> Comparison:
     )
 
 
-def _beside(a: Mapping[str, float | str], b: Mapping[str, float | str]) -> list[Difference]:
-    return [Difference(name, a.get(name), b.get(name)) for name in dict.fromkeys([*a, *b])]
+def _beside(a: Mapping[str, float | str], b: Mapping[str, float | str]) -> list[VersionDifference]:
+    return [VersionDifference(name, a.get(name), b.get(name)) for name in dict.fromkeys([*a, *b])]
 
 
-def _different(a: Mapping[str, float | str], b: Mapping[str, float | str]) -> list[Difference]:
+def _different(a: Mapping[str, float | str], b: Mapping[str, float | str]) -> list[VersionDifference]:
     return [row for row in _beside(a, b) if row.a != row.b]
 
 

@@ -82,6 +82,11 @@ def find(conn: sa.Connection, reference: str, owner: str) -> sa.Row[Any]:
     return row
 
 
+def by_id(conn: sa.Connection, run_id: str) -> sa.Row[Any] | None:
+    """The run with this id, also one that was deleted and may be restored."""
+    return conn.execute(one_run, {KEY: run_id}).first()
+
+
 def _by_prefix(conn: sa.Connection, prefix: str, owner: str) -> sa.Row[Any] | None:
     fits = sa.and_(kept_of(owner), runs.c.id.startswith(prefix, autoescape=True))
     found = conn.execute(sa.select(runs).where(fits).limit(6)).all()

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from gpurun_server.store.best import Best, best_of_projects
+from gpurun_server.store.best import BestRun, best_of_projects
 from gpurun_server.store.queries import kept_of
 from gpurun_server.store.tables import runs
 
@@ -24,7 +24,7 @@ class Project(msgspec.Struct):
     states: dict[str, int]
     outcomes: dict[str, int]
     latest_at: float
-    best: Best | None = None
+    best: BestRun | None = None
 
 
 class DeviceUse(msgspec.Struct):

@@ -23,7 +23,7 @@ from gpurun_server.queue.listing import shown, since
 from gpurun_server.store.database import Database
 from gpurun_server.store.logs import Before
 from gpurun_server.store.models import revision
-from gpurun_server.store.queries import find
+from gpurun_server.store.queries import by_id, find
 from gpurun_server.stream.tail import Tail, before, last_lines
 
 BEAT_S = 15.0
@@ -227,7 +227,10 @@ class LiveConnection:
         if not watched.row_rung:
             return []
         with self._database.read() as conn:
-            row = find(conn, run_id, self._owner)
+            row = by_id(conn, run_id)
+            if row is None:  # deleted for good
+                del self._watched[run_id]
+                return []
             if row.state == State.QUEUED.value and not due:
                 return []  # why it waits changes with every other run
             run = shown(conn, self._ledger, [row], self._owner)[0]

@@ -1,0 +1,16 @@
+/** Metrics as the server tells them, made points of a curve. */
+import type { MetricColumns } from '../server/requests';
+import type { Series } from './align';
+import type { XAxis } from './chart';
+
+/** A metric over an x axis. Where the run named no step, values are counted; x has to grow, whatever was logged. */
+export function points(metric: MetricColumns, axis: XAxis): Pick<Series, 'x' | 'y'> {
+  const { step, time, epoch, value, count } = metric;
+  const counted = () => value.map((_, i) => (value.length > 1 ? (i * (count - 1)) / (value.length - 1) : i));
+  const xs: (number | null)[] = axis === 'time' ? time : ((axis === 'epoch' ? epoch : step) ?? counted());
+  const pairs = xs.flatMap((x, i): [number, number][] => (x === null ? [] : [[x, value[i]]]));
+  if (pairs.some(([x], i) => i > 0 && x < pairs[i - 1][0])) {
+    pairs.sort(([a], [b]) => a - b);
+  }
+  return { x: pairs.map(([x]) => x), y: pairs.map(([, y]) => y) };
+}
