@@ -21,13 +21,13 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from lab_pages import LabPage, make_lab  # noqa: E402 - found through the line above
-from servers import JupyterServer  # noqa: E402
+from servers import JupyterServer, wait_until  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
 CHOSEN = {"sidebar-light-1280", "sidebar-dark-1280", "overview-light-1280"}
 THEMES = ("Light", "Dark")
 SIZES = ((1280, 800), (1920, 1080))
-COLOURS = 128  # of a picture: enough for pages, and a third of the bytes
+COLOURS = 256  # of a picture: enough for pages, and a third of the bytes
 DRAWN_MS = 1500  # charts and lists draw what they have asked for
 
 LOAD = "%load_ext gpurun_jupyter"
@@ -122,6 +122,7 @@ def fill(lab: JupyterServer) -> list[str]:
     at_work = [train(lab, name, lr=0.001, epochs=400, pause=0.5) for name in ("digits-cnn", "bert-ft")]
     for run_id in at_work:
         lab.wait(run_id, "running")
+        wait_until(lambda run_id=run_id: (lab.run(run_id)["progress"] or {}).get("left_s"), 30, "for a time left")
     for name in ("sweep-lr-3", "resnet", "unet"):
         lab.submit("1", name=name, project="vision")
     return trained
@@ -169,7 +170,7 @@ def save(page: Page, path: Path, selector: str | None = None) -> None:
     """Of the page, or of one element, with few colours."""
     (page.locator(selector) if selector else page).screenshot(path=path)
     with Image.open(path) as picture:
-        picture.quantize(COLOURS).save(path, optimize=True)
+        picture.convert("RGB").quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
 
 
 if __name__ == "__main__":
