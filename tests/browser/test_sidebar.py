@@ -199,6 +199,6 @@ def test_the_search_finds_what_the_page_does_not_hold(there: LabPage) -> None:
     expect(row(there, needle)).to_be_visible(timeout=5_000)
     expect(page.locator(".gpurun-runs .gpurun-run")).to_have_count(1)
     expect(page.locator(".gpurun-runs-body [role=status]")).to_have_text("1 run found")
-    page.get_by_role("searchbox").fill("nowhere")
+    page.get_by_role("searchbox", name="Search runs by name").fill("nowhere")
     expect(page.locator(PANEL)).to_contain_text("No run has that in its name.")
     assert there.errors == []

@@ -1,14 +1,11 @@
 /** Notices of runs that have ended: counted at the bell of the status bar, and popping up only where a person wants that. */
 import { Notification } from '@jupyterlab/apputils';
-import * as format from '../look/format';
-import { dots, elapsedSeconds, stateName } from '../look/sentences';
 import type { Translate } from '../look/words';
 import type { Run } from '../server/types';
 import type { PanelModel } from './panelmodel';
-import { outcomeWords } from './rowwords';
+import { noticeWords } from './rowwords';
 import type { Settings } from './settings';
 
-const MOST_LETTERS = 140; // as JupyterLab's guide asks
 const POPS_UP_MS = 8000;
 
 export interface NoticeOptions {
@@ -56,20 +53,4 @@ function notify(run: Run, { settings, trans, openRun }: NoticeOptions): void {
       }
     ]
   });
-}
-
-/** `digits-cnn succeeded in 4:51 · acc 0.962`, cut where it is too long. */
-export function noticeWords(run: Run, trans: Translate): string {
-  const words = dots(`${run.name} ${howItEnded(run, trans)}`, outcomeWords(run, trans));
-  return words.length > MOST_LETTERS ? `${words.slice(0, MOST_LETTERS - 1)}…` : words;
-}
-
-function howItEnded(run: Run, trans: Translate): string {
-  const seconds = elapsedSeconds(run, 0);
-  const state = stateName(run, trans);
-  if (seconds === null) {
-    return state;
-  }
-  const time = format.took(seconds);
-  return run.outcome === 'succeeded' ? trans.__('succeeded in %1', time) : trans.__('%1 after %2', state, time);
 }

@@ -5,6 +5,7 @@ import { isLive, Run } from '../server/types';
 import type { Translate } from '../look/words';
 
 const MOST_METRICS = 2;
+const MOST_LETTERS = 140; // of a notice, as JupyterLab's guide asks
 
 /** The second line: how far it is, why it waits, or what came of it. */
 export function detailWords(run: Run, trans: Translate): string {
@@ -22,7 +23,7 @@ export function detailWords(run: Run, trans: Translate): string {
 }
 
 /** What came of a run that is over: its metrics, and why it did not succeed. */
-export function outcomeWords(run: Run, trans: Translate): string {
+function outcomeWords(run: Run, trans: Translate): string {
   const why = run.outcome === 'succeeded' ? '' : reasonWords(run, trans) || stateName(run, trans);
   return dots(why, metricWords(run));
 }
@@ -56,7 +57,7 @@ export function hoverWords(run: Run, trans: Translate): string {
 }
 
 /** Why it did not succeed, in few words; nothing where the outcome says it all. */
-export function reasonWords(run: Run, trans: Translate): string {
+function reasonWords(run: Run, trans: Translate): string {
   const words: Record<string, string> = {
     exception: trans.__('exception'),
     exit_code: trans.__('exit code'),
@@ -88,4 +89,21 @@ function metricWords(run: Run): string {
       .slice(0, MOST_METRICS)
       .map(([name, metric]) => `${name} ${format.value(metric.last)}`)
   );
+}
+
+/** `digits-cnn succeeded in 4:51 · acc 0.962`, cut where it is too long. */
+export function noticeWords(run: Run, trans: Translate): string {
+  const why = run.outcome === 'succeeded' ? '' : reasonWords(run, trans);
+  const words = dots(`${run.name} ${howItEnded(run, trans)}`, why, metricWords(run));
+  return words.length > MOST_LETTERS ? `${words.slice(0, MOST_LETTERS - 1)}…` : words;
+}
+
+function howItEnded(run: Run, trans: Translate): string {
+  const seconds = elapsedSeconds(run, 0);
+  const state = stateName(run, trans);
+  if (seconds === null) {
+    return state;
+  }
+  const time = format.took(seconds);
+  return run.outcome === 'succeeded' ? trans.__('succeeded in %1', time) : trans.__('%1 after %2', state, time);
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import Annotated
 
@@ -53,11 +52,8 @@ class TimelineHandler(GpurunHandler):
         if not after < before:
             raise InvalidRequest("The timeline ends before it begins.", "Give an earlier `after`.")
 
-        def read() -> Timeline:
-            with self.parts.database.read() as conn:
-                return timeline(conn, owner, after, before, parts=query.parts, now=now)
-
-        self.answer(await asyncio.get_running_loop().run_in_executor(self.parts.threads, read))
+        told = await self.read_database(lambda conn: timeline(conn, owner, after, before, parts=query.parts, now=now))
+        self.answer(told)
 
 
 class MoveHandler(GpurunHandler):

@@ -68,12 +68,11 @@ class StatusHandler(GpurunHandler):
     @operation("Version, storage, runs by state", answer=Status)
     async def get(self) -> None:
         """Show."""
-        parts = self.parts
-        with parts.database.read() as conn:
-            counts = count_by_state(conn, self.owner)
+        parts, owner = self.parts, self.owner
+        counts = await self.read_database(lambda conn: count_by_state(conn, owner))
         free_bytes = shutil.disk_usage(parts.home.path).free
         database = parts.database.engine.url.render_as_string(hide_password=True)
-        self.answer(Status(__version__, str(parts.home.path), database, free_bytes, counts, parts.owner(self)))
+        self.answer(Status(__version__, str(parts.home.path), database, free_bytes, counts, owner))
 
 
 class DevicesHandler(GpurunHandler):
@@ -111,8 +110,8 @@ class ProjectsHandler(GpurunHandler):
     @operation("Projects with the numbers of their runs and the best one", answer=ProjectsAnswer)
     async def get(self) -> None:
         """List."""
-        with self.parts.database.read() as conn:
-            self.answer(ProjectsAnswer(projects(conn, self.owner)))
+        owner = self.owner
+        self.answer(ProjectsAnswer(await self.read_database(lambda conn: projects(conn, owner))))
 
 
 class StatsHandler(GpurunHandler):
@@ -123,8 +122,8 @@ class StatsHandler(GpurunHandler):
     @operation("Runs by state and outcome, durations, use of devices", answer=Statistics)
     async def get(self) -> None:
         """Count."""
-        with self.parts.database.read() as conn:
-            self.answer(statistics(conn, self.owner))
+        owner = self.owner
+        self.answer(await self.read_database(lambda conn: statistics(conn, owner)))
 
 
 def _summary(offer: Offer) -> AgentSummary:

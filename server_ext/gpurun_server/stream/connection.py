@@ -30,6 +30,8 @@ BEAT_S = 15.0
 #: Lists of runs and devices, and why a run waits, follow one another by so much at least: a busy queue rings hundreds
 #: of times a second. What a run prints does not wait.
 SLOW_S = 0.1
+#: Until when a run waits changes with the progress of others, which rings nothing for the queue.
+QUEUE_AGAIN_S = 5.0
 _NEWEST = 100
 _MOST_LINES = 100_000
 
@@ -80,6 +82,7 @@ class LiveConnection:
         self._runs_since: int | None = None  # revision; None: not watched; -1: nothing sent yet
         self._runs_rung = False
         self._queue_rung = False
+        self._queue_due = 0.0  # by the clock of time.monotonic
         self._devices_watched = False
         self._devices_rung = False
         self._models_told: int | None = None  # revision; None: not watched; -1: nothing sent yet
@@ -254,7 +257,11 @@ class LiveConnection:
 
     def _since(self, conn: sa.Connection) -> list[Run]:
         assert self._runs_since is not None
-        return since(conn, self._ledger, self._owner, self._runs_since, with_queue=self._queue_rung)
+        now = time.monotonic()
+        with_queue = self._queue_rung or now >= self._queue_due
+        if with_queue:
+            self._queue_due = now + QUEUE_AGAIN_S
+        return since(conn, self._ledger, self._owner, self._runs_since, with_queue=with_queue)
 
     def _of_devices(self, conn: sa.Connection) -> list[bytes]:
         if not self._devices_rung:
