@@ -9,7 +9,7 @@ import type { Launched, Preview, Schema } from './types';
 const QUIET_MS = 300; // after the last key
 
 export class LaunchModel implements IDisposable {
-  readonly editing = new CodeEditor.Model({ mimeType: 'text/x-yaml' });
+  readonly editing: CodeEditor.IModel;
   schema: Schema | null = null;
   /** The newest that was said, of this text or, while `isFresh` is false, of the one before. */
   preview: Preview | null = null;
@@ -23,12 +23,20 @@ export class LaunchModel implements IDisposable {
   private timer = 0;
   private question = 0;
 
+  private place: string;
+  private own: CodeEditor.Model | null = null;
+
+  /** Of a document that is open, or of a text that has no file. */
   constructor(
     private api: Api,
-    text: string,
-    private place = ''
+    { text = '', path = '', editing }: { text?: string; path?: string; editing?: CodeEditor.IModel }
   ) {
-    this.editing.sharedModel.setSource(text);
+    this.place = path;
+    if (!editing) {
+      this.own = new CodeEditor.Model({ mimeType: 'text/x-yaml' });
+      this.own.sharedModel.setSource(text);
+    }
+    this.editing = editing ?? (this.own as CodeEditor.Model);
     this.editing.sharedModel.changed.connect(this.onText, this);
     void this.load();
   }
@@ -111,8 +119,9 @@ export class LaunchModel implements IDisposable {
     if (!this.isDisposed) {
       this.isDisposed = true;
       window.clearTimeout(this.timer);
+      this.editing.sharedModel.changed.disconnect(this.onText, this);
       Signal.clearData(this);
-      this.editing.dispose();
+      this.own?.dispose();
     }
   }
 

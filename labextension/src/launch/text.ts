@@ -57,7 +57,7 @@ export function valueOf(text: string): unknown {
 
 /** A value as it is typed into a form. */
 export function written(value: unknown): string {
-  return value === undefined ? '' : stringify(value, { collectionStyle: 'flow', lineWidth: 0 }).trimEnd();
+  return value === undefined ? '' : stringify(value, { collectionStyle: 'flow', flowCollectionPadding: false, lineWidth: 0 }).trimEnd();
 }
 
 /** The option to which a line, from 1, belongs. */
