@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from gpurun_jupyter.core.runs import Bar, MetricSummary, RunProgress, RunSpec
 from gpurun_server.queue.accept import new_run_id
 from gpurun_server.store.database import Database
 from gpurun_server.store.queries import encode
+from gpurun_server.store.summaries import keep_metrics, keep_parameters
 from gpurun_server.store.tables import agents, attempts, history, revisions, runs
 
 FINISHED = 100_000
@@ -37,13 +39,21 @@ def database_in(folder: Path, finished: int = FINISHED) -> tuple[Home, Database]
     return home, database
 
 
-def add(database: Database, state: str, count: int, gpu: int = 1, owners: int = 5) -> list[str]:
-    """Add runs in this state as if they had gone their way; returns their ids."""
+def add(
+    database: Database,
+    state: str,
+    count: int,
+    gpu: int = 1,
+    owners: int = 5,
+    vary: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+) -> list[str]:
+    """Add runs in this state as if they had gone their way; returns their ids. `vary` may change a run's columns."""
     with database.engine.begin() as conn:
         conn.execute(sa.update(revisions).values(latest=revisions.c.latest + count))
         revision = (conn.scalar(sa.select(revisions.c.latest)) or 0) - count
-    made = [_row(state, number, revision + number + 1, gpu, owners) for number in range(count)]
+    made = [vary(_row(state, number, revision + number + 1, gpu, owners)) for number in range(count)]
     _insert(database, runs, made)
+    _summarize(database, revision)
     if state != "queued":
         ended = [one["finished_at"] for one in made]
         _insert(database, attempts, (_attempt(one, at) for one, at in zip(made, ended, strict=True)))
@@ -79,7 +89,7 @@ def _row(state: str, number: int, revision: int, gpu: int, owners: int) -> dict[
         "id": new_run_id(),
         "name": f"digits-{number}",
         "project": f"project{number % 7}",
-        "owner": f"owner{number % owners}",
+        "owner": f"owner{number % owners}" if number % owners else getpass.getuser(),
         "kind": "cell",
         "state": state,
         "outcome": "succeeded" if state == "finished" else None,
@@ -101,8 +111,18 @@ def _row(state: str, number: int, revision: int, gpu: int, owners: int) -> dict[
     }
 
 
+def _summarize(database: Database, revision: int) -> None:
+    """Their metrics and parameters as rows, as ingestion and acceptance write them."""
+    columns = (runs.c.seq, runs.c.spec_json, runs.c.metrics_json)
+    with database.engine.begin() as conn:
+        rows = conn.execute(sa.select(*columns).where(runs.c.revision > revision)).all()
+        for seq, spec_json, metrics_json in rows:
+            keep_parameters(conn, seq, spec_json)
+            keep_metrics(conn, seq, metrics_json)
+
+
 def _attempt(run: dict[str, Any], ended_at: float | None) -> dict[str, Any]:
-    index = int(run["name"].partition("-")[2])
+    index = int(run["name"].rpartition("-")[2])
     devices = encode([Device(id=f"GPU-{index}", kind="gpu", index=index, memory_total_bytes=80 * GIB)])
     values = {"run_id": run["id"], "number": 1, "agent_id": AGENT, "token": run["id"], "devices_json": devices}
     return values | {"granted_at": run["started_at"], "ended_at": ended_at}

@@ -84,6 +84,17 @@ class LabPage:
         self.page.goto(f"{self.lab.url}{self._path()}token={TOKEN}", wait_until="domcontentloaded")
         self.page.wait_for_function(READY, timeout=90_000)
 
+    def open_lab(self) -> None:
+        """Open JupyterLab without a notebook."""
+        self.page.goto(f"{self.lab.url}lab/workspaces/{self.name}?reset&token={TOKEN}", wait_until="domcontentloaded")
+        self.page.wait_for_selector(".jp-Launcher", timeout=90_000)
+
+    def set_theme(self, name: str) -> None:
+        """Switch to `Light` or `Dark`, and wait until the page is in it."""
+        self.command("apputils:change-theme", {"theme": f"JupyterLab {name}"})
+        expect(self.page.locator("body")).to_have_attribute("data-jp-theme-light", str(name == "Light").lower())
+        self.page.wait_for_selector("#jupyterlab-splash", state="detached")
+
     def _path(self) -> str:
         return f"lab/workspaces/{self.name}/tree/{self.name}.ipynb?reset&"
 

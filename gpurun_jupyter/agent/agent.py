@@ -17,6 +17,7 @@ from gpurun_jupyter.agent import launching
 from gpurun_jupyter.agent.devices import Devices
 from gpurun_jupyter.agent.link import Link
 from gpurun_jupyter.agent.processes import gone, kill_attempt
+from gpurun_jupyter.agent.recording import Recorder
 from gpurun_jupyter.agent.warm.session_folder import Order
 from gpurun_jupyter.agent.warm.sessions import Sessions
 from gpurun_jupyter.agent.warm.spares import Starter
@@ -79,6 +80,7 @@ class Agent:
         self._devices = Devices(cpu_slots, home)
         self._sessions = Sessions(home, session_idle_s)
         self._starter = Starter(self._sessions, spares)
+        self._recorder = Recorder(home, host, self._devices.driver)
         self._idle_s = idle_s
         self._outdated = outdated
         self._held: dict[str, Held] = {}
@@ -108,6 +110,7 @@ class Agent:
                 if self._held or self._sessions.there() or orders.waiting or listeners(self._home.bells, "server"):
                     busy_at = time.monotonic()
                 await self._woken()
+        self._recorder.close()
         self._starter.close()
         self._devices.close()
         log.info("leaving; %d runs go on", len(self._held))
@@ -185,6 +188,7 @@ class Agent:
         while again and identity is None and launching.may_start(held.folder, held.grant):
             log.info("starting %s", held.grant.key)
             child = await self._starter.start(held.folder, held.grant)
+            self._recorder.record(held.folder, held.grant)
             await self._over(held, child)
             again = child.waited  # it may have ended just as it got its attempt
             identity = launching.living_runner(held.folder)  # of an earlier agent: it had the lock before ours

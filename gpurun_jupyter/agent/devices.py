@@ -31,6 +31,10 @@ class Devices:
         self._turns.look(gpus, wanting=wanting)
         return gpus + self._read_cpu_slots()
 
+    def driver(self) -> str:
+        """The version of the GPUs' driver; empty without one."""
+        return self._gpus.driver()
+
     def close(self) -> None:
         """Let the hardware go."""
         self._turns.close()

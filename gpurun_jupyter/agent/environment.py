@@ -56,6 +56,7 @@ def run_environment(folder: AttemptFolder, grant: Grant) -> dict[str, str]:
         "GPURUN_OUTPUT_DIR": str(folder.work),
         "GPURUN_CHECKPOINT_DIR": str(folder.checkpoints),
         "GPURUN_REPORT": str(folder.report),
+        "GPURUN_BLOBS": str(folder.home.blobs),
         "PYTHONPATH": os.pathsep.join(filter(None, python_path)),
         **_session_mark(folder, grant),
         **environment(grant.spec),

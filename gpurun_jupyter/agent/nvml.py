@@ -51,6 +51,14 @@ class Gpus:
             self._trouble = ""
         return list(self._numbered(cards))
 
+    def driver(self) -> str:
+        """The version of the driver; empty where there is none."""
+        try:
+            self._ensure_open()
+            return _text(pynvml.nvmlSystemGetDriverVersion())
+        except pynvml.NVMLError:
+            return ""
+
     def close(self) -> None:
         """Let NVML go; a later reading opens it again."""
         if self._open:

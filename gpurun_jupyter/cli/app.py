@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
-from gpurun_jupyter.cli import acting, notebooks, overviews, results, verbs
+from gpurun_jupyter.cli import acting, listing, notebooks, overviews, results, verbs
 from gpurun_jupyter.cli.completion import completion
 from gpurun_jupyter.cli.data import data
 from gpurun_jupyter.cli.decode import decode
 from gpurun_jupyter.cli.doctor import doctor
+from gpurun_jupyter.cli.models import models
 from gpurun_jupyter.cli.sweeps import sweep
 
 
@@ -33,7 +34,8 @@ for _verb in (
     sweep,
     notebooks.export,
     verbs.status,
-    verbs.runs,
+    listing.runs,
+    listing.compare,
     verbs.logs,
     verbs.attach,
     verbs.wait,
@@ -51,6 +53,7 @@ for _verb in (
     overviews.projects,
     overviews.stats,
     data,
+    models,
     decode,
     doctor,
     completion,

@@ -129,4 +129,4 @@ def _is_gpu(device: Device) -> bool:
 
 
 def _is_free(device: Device) -> bool:
-    return device.run_id is None and not device.locked and not any(not process.ours for process in device.processes)
+    return device.holder is None and not device.locked and not any(not process.ours for process in device.processes)

@@ -1,4 +1,4 @@
-"""The verbs that look: status, runs, devices, logs, attach, wait."""
+"""The verbs that look: status, devices, logs, attach, wait."""
 
 from __future__ import annotations
 
@@ -39,25 +39,6 @@ def status(to: Invocation, run: str | None, as_json: bool) -> None:
         return
     runs_table = Table("RUNS", ("run", "state"), [_run_row(record) for record in shown], "no runs yet")
     to.screen.tables([_device_table(agents), runs_table])
-
-
-@click.command()
-@click.option("--project", metavar="NAME", help="Only runs of this project.")
-@click.option("--state", type=click.Choice([state.value for state in State]), help="Only runs in this state.")
-@click.option("--outcome", type=click.Choice([outcome.value for outcome in Outcome]), help="Only those that ended so.")
-@click.option("--owner", metavar="NAME", help="Only runs of this person.")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many at most.")
-@as_json
-@click.pass_obj
-def runs(to: Invocation, /, as_json: bool, **filters: Any) -> None:
-    """List the newest runs."""
-    records = [run.record for run in to.client.runs(**filters)]
-    if as_json:
-        to.screen.json(records)
-        return
-    columns = ("ID", "NAME", "PROJECT", "STATE", "TIME", "CREATED", "METRICS")
-    rows = [_long_row(record) for record in records]
-    to.screen.tables([Table("", columns, rows, "There are no such runs.")])
 
 
 @click.command()
@@ -171,20 +152,6 @@ def _run_row(record: RunRecord) -> tuple[str, str]:
     return f"{words.glyph(record)} {record.name}", " · ".join(part for part in (words.how(record), done) if part)
 
 
-def _long_row(record: RunRecord) -> tuple[str, ...]:
-    how = (record.outcome or record.state).value.replace("_", " ")
-    done = words.percent(record) if record.state is not State.FINISHED else ""
-    return (
-        record.id,
-        record.name,
-        record.project,
-        f"{words.glyph(record)} {how} {done}".rstrip(),
-        words.elapsed(record),
-        words.ago(record.created_at),
-        words.metrics(record),
-    )
-
-
 def _device_table(agents: list[Agent]) -> Table:
     rows = [row for agent in agents for row in _agent_rows(agent)]
     columns = ("machine", "device", "use", "memory", "held by")
@@ -196,8 +163,8 @@ def _agent_rows(agent: Agent) -> list[tuple[str, ...]]:
     rows = [words.device_row(device) for device in agent.devices if device.kind != "cpu"]
     slots = [device for device in agent.devices if device.kind == "cpu"]
     if slots:
-        free = sum(device.run_id is None for device in slots)
-        holders = ", ".join(device.run_name or device.run_id for device in slots if device.run_id)
+        free = sum(device.holder is None for device in slots)
+        holders = ", ".join(device.holder for device in slots if device.holder)
         rows.append(("cpu", "", "", f"{free} of {len(slots)} slots free{f' · {holders}' if holders else ''}"))
     first = f"{agent.host} ({words.health(agent)})" if words.health(agent) else agent.host
     return [(first if number == 0 else "", *row) for number, row in enumerate(rows or [("", "", "", "no devices")])]

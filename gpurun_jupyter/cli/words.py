@@ -127,8 +127,8 @@ def _memory(device: Device) -> str:
 
 
 def _holder(device: Device) -> str:
-    if device.run_id:
-        return device.run_name or device.run_id
+    if device.holder:
+        return device.holder
     foreign = [process for process in device.processes if not process.ours]
     if foreign:
         who = f"{foreign[0].user}, " if foreign[0].user else ""

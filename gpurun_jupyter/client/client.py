@@ -4,34 +4,36 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 import msgspec
 
-from gpurun_jupyter.client import ship
+from gpurun_jupyter.client import data_sets, listing, ship
 from gpurun_jupyter.client.connecting import connected
+from gpurun_jupyter.client.git import Question
 from gpurun_jupyter.client.http import UPLOAD_TIMEOUT, Connection, Params
+from gpurun_jupyter.client.listing import Search
 from gpurun_jupyter.client.options import RunOptions, spec_of
 from gpurun_jupyter.client.runs import Run
 from gpurun_jupyter.client.stream import Accepted
 from gpurun_jupyter.client.uploads import upload
 from gpurun_jupyter.core.data_sets import DataSet
 from gpurun_jupyter.core.devices import Agent
-from gpurun_jupyter.core.lifecycle import Outcome, State
+from gpurun_jupyter.core.origins import Origin
 from gpurun_jupyter.core.runs import Run as RunRecord
 from gpurun_jupyter.core.runs import RunSpec, ShippedDir
 from gpurun_jupyter.core.sessions import Session
-from gpurun_jupyter.shipping.collect import Shipment, collect, single
+from gpurun_jupyter.shipping.collect import Shipment, collect
 from gpurun_jupyter.shipping.entries import chosen
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
+    from gpurun_jupyter.client.models import Models
     from gpurun_jupyter.core.launch.file import LaunchFile
-
-_PAGE = 1000
 
 
 class Client:
@@ -58,6 +60,13 @@ class Client:
     def url(self) -> str:
         """The server's base URL."""
         return self._connection.address.url
+
+    @cached_property
+    def models(self) -> Models:
+        """The model registry; made when it is first needed."""
+        from gpurun_jupyter.client.models import Models
+
+        return Models(self._connection)
 
     def close(self) -> None:
         """Close the connection; runs go on."""
@@ -88,7 +97,7 @@ class Client:
         if dir is not None:
             return self._ship(collect(dir), spec, None, (), tell, live=live)
         if modules is not None:
-            return self._ship(modules, spec, None, (), None, live=live)
+            return self._ship(modules, spec, None, (), None, live=live, of_directory=False)
         spec.check()
         return self._submit(spec, live=live)
 
@@ -109,6 +118,7 @@ class Client:
         place, spec = Path(path).expanduser(), spec_of(options)
         entry, shipment = chosen(place, entry)
         if shipment is None:
+            spec.origin = Origin(directory=place.stem)
             what: dict[str, str | list[str]] = {"entry": entry, "args": list(args)}
             return self._run(upload(self._connection, _new_key(), place, spec, what))
         return self._ship(shipment, spec, entry, args, tell)
@@ -156,26 +166,28 @@ class Client:
         inputs: Mapping[str, Any] | None = None,
         dir: Path | str | None = None,  # noqa: A002
         **options: Unpack[RunOptions],
-    ) -> Run:
-        """Submit a cell and wait for it. Raises RunFailed, with the remote traceback, if it fails."""
-        run = self.submit(code, inputs=inputs, dir=dir, **options).wait()
-        if failed := run.failure():
-            raise failed
-        return run
+    ) -> dict[str, Any]:
+        """Submit a cell, wait for it, and give its outputs by name, as `Run.result` does.
 
-    def runs(
-        self,
-        *,
-        project: str | None = None,
-        state: State | str | None = None,
-        outcome: Outcome | str | None = None,
-        owner: str | None = None,
-        limit: int = 100,
-    ) -> list[Run]:
-        """The newest runs first, at most `limit`."""
-        asked = {"project": project, "state": state, "outcome": outcome, "owner": owner}
-        given: Params = [(key, getattr(value, "value", value)) for key, value in asked.items() if value]
-        return [self._run(record) for record in self._pages(given, limit)]
+        Raises RunFailed, with the remote traceback, if it fails.
+        """
+        return self.submit(code, inputs=inputs, dir=dir, **options).wait().result()
+
+    def runs(self, *, limit: int = 100, **search: Unpack[Search]) -> list[Run]:
+        """The newest runs first, or in the order of `sort`; at most `limit`. See search.py. Raises InvalidRequest."""
+        return [self._run(record) for record in listing.pages(self._connection, search, limit)]
+
+    def runs_csv(self, *, columns: Sequence[str] = (), **search: Unpack[Search]) -> Iterator[str]:
+        """The same as CSV, piece by piece, with these columns or all. Raises InvalidRequest."""
+        return listing.csv(self._connection, search, columns)
+
+    def compare(self, *refs: str, everything: bool = False) -> dict[str, Any]:
+        """Runs side by side: `runs`, and lines of `parameters`, `metrics`, `environment` and `spec` that differ.
+
+        A line has a `name` and the `values` of the runs in their order. Raises RunNotFound and InvalidRequest.
+        """
+        asked: Params = [*(("run", ref) for ref in refs), ("all", "true" if everything else "false")]
+        return self._connection.get("compare", dict[str, Any], asked)
 
     def get(self, ref: str) -> Run:
         """The run with this id, prefix of an id or name (the newest), or `last`. Raises RunNotFound."""
@@ -220,15 +232,7 @@ class Client:
 
         Raises InvalidRequest, FileMissing and SecretsFound.
         """
-        place = Path(path).expanduser()
-        shipment = collect(place, None, gitignore=False) if place.is_dir() else single(place, None)
-        name = name or (place.resolve().name if place.is_dir() else place.stem)
-        _say(tell, shipment.notes)
-
-        def act(digest: str) -> DataSet:
-            return self._connection.post("data", DataSet, {"name": name, "manifest": digest})
-
-        return ship.deliver(self._connection, shipment, act, tell)
+        return data_sets.upload(self._connection, path, name, tell)
 
     def status(self) -> dict[str, Any]:
         """Version, state directory, free disk and runs by state."""
@@ -248,11 +252,14 @@ class Client:
         tell: Callable[[str], None] | None,
         *,
         live: bool = False,
+        of_directory: bool = True,
     ) -> Run:
         _say(tell, [f"shipping {shipment.amount}", *shipment.notes])
+        git = Question(shipment.root) if of_directory else None
 
         def act(digest: str) -> Run:
             spec.dir = ShippedDir(digest, entry, list(args))
+            spec.origin = git.origin(spec.origin) if git else spec.origin
             spec.check()
             return self._submit(spec, live=live)
 
@@ -267,27 +274,8 @@ class Client:
         body = {"content": content, "timeout": UPLOAD_TIMEOUT}
         return self._run(self._connection.post_once_only("runs", RunRecord, _new_key(), lambda: body))
 
-    def _pages(self, params: Params, limit: int) -> Iterator[RunRecord]:
-        cursor: int | str | None = None
-        while limit > 0:
-            asked: Params = [
-                *params,
-                ("limit", str(min(limit, _PAGE))),
-                *([("cursor", cursor)] if cursor is not None else []),
-            ]
-            page = self._connection.get("runs", _RunPage, asked)
-            yield from page.runs[:limit]
-            limit, cursor = limit - len(page.runs), page.next
-            if cursor is None:
-                return
-
     def _run(self, record: RunRecord) -> Run:
         return Run(self._connection, record)
-
-
-class _RunPage(msgspec.Struct):
-    runs: list[RunRecord]
-    next: int | str | None = None
 
 
 def _say(tell: Callable[[str], None] | None, sentences: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import msgspec
 
 from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.core.origins import Origin
 from gpurun_jupyter.core.runs import DataUse, RunSpec
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class RunOptions(TypedDict, total=False):
     retries: attempts after the first, should it fail; after: runs that must have succeeded first.
     data: data sets in the run, each NAME or NAME:PATH, PATH being the folder of the run that shows it.
     hold: create it, but queue it only when it is started.
+    origin: which cell of which notebook it is, so that the run before it is found.
     wait_for_device: wait for a machine that could run it instead of being refused.
     """
 
@@ -52,6 +54,7 @@ class RunOptions(TypedDict, total=False):
     data: list[str]
     hold: bool
     wait_for_device: bool
+    origin: Origin | None
 
 
 def spec_of(options: Mapping[str, Any], **what: Any) -> RunSpec:
@@ -69,7 +72,7 @@ def form_of(spec: RunSpec) -> dict[str, str | list[str]]:
     """The options as the fields of a form: lists are repeated, NAME=value for each variable."""
     fields: dict[str, str | list[str]] = {}
     for key, value in msgspec.to_builtins(spec).items():
-        if key in ("notebook", "values"):
+        if key in ("notebook", "origin", "values"):
             fields[key] = msgspec.json.encode(value).decode()
         elif key == "data":
             fields[key] = [f"{use.name}:{use.path or ''}" for use in spec.data]

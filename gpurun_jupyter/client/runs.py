@@ -35,6 +35,10 @@ class _Files(msgspec.Struct):
     files: list[RunFile]
 
 
+class _Metrics(msgspec.Struct):
+    metrics: dict[str, dict[str, Any]]
+
+
 _TICK_S = 0.2  # how late a timeout may be noticed
 
 
@@ -169,9 +173,14 @@ class Run:
         """What the run printed, with its terminal colours; `tail` is how many of the last lines."""
         return self._connection.text(f"{self._route()}/log", [] if tail is None else [("tail", str(tail))])
 
-    def metrics(self) -> dict[str, Any]:
-        """Each metric: last, min, max, step, and points as [step, seconds since the start, value]."""
-        return self._connection.get(f"{self._route()}/metrics", dict[str, dict[str, Any]])["metrics"]
+    def metrics(self, points: int | None = None) -> dict[str, dict[str, Any]]:
+        """Each metric: `last`, `min`, `max`, `count`, and the lists `value`, `time`, `step` and `epoch`.
+
+        They are of the last attempt; `time` is seconds since it began, `step` and `epoch` are None where none was said.
+        With `points`, at most so many values of each, the lowest and highest of each stretch among them.
+        """
+        params: Params = [] if points is None else [("points", str(points))]
+        return self._connection.get(f"{self._route()}/metrics", _Metrics, params).metrics
 
     def events(self, cursor: Cursor | str | None = None, follow: bool = False) -> Iterator[tuple[Cursor, AnyEvent]]:
         """The events after `cursor`, each with the place after it; with `follow`, until the run's end."""

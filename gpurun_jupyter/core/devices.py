@@ -34,13 +34,19 @@ class Device(msgspec.Struct, omit_defaults=True):
     power: float | None = None
     processes: list[DeviceProcess] = []
     locked: bool = False  # its machine-wide lock is held by something that is not a run of this agent
-    run_id: str | None = None  # the run that holds it; the server fills it in
+    run_owner: str | None = None  # whose run holds it; the server fills these in
+    run_id: str | None = None  # only if it is the run of who asks
     run_name: str | None = None
 
     @property
     def label(self) -> str:
         """`gpu0`, `cpu1`: how people name it."""
         return f"{'cpu' if self.kind == 'cpu' else 'gpu'}{self.index}"
+
+    @property
+    def holder(self) -> str | None:
+        """The run that holds it as people name it, None if none does."""
+        return self.run_name or self.run_id or (f"a run of {self.run_owner}" if self.run_owner else None)
 
 
 class Agent(msgspec.Struct):

@@ -120,6 +120,41 @@ class DataNotFound(GpurunError):
     status = 404
 
 
+class ModelNotFound(GpurunError):
+    """Raised when the owner has no model of this name, or the model no such version or alias."""
+
+    code = "model_not_found"
+    status = 404
+
+
+class ModelInUse(GpurunError):
+    """Raised when an alias points to the version that is to be deleted or archived."""
+
+    code = "model_in_use"
+    status = 409
+
+
+class AliasMoved(GpurunError):
+    """Raised when an alias points to another version by now than whoever promotes believed."""
+
+    code = "alias_moved"
+    status = 409
+
+
+class BlobDamaged(GpurunError):
+    """Raised when stored bytes are missing, or are not those that were stored; none of them are handed out."""
+
+    code = "blob_damaged"
+    status = 500
+
+
+class StorageFull(GpurunError):
+    """Raised when the disk of the state directory has no room for what is to be kept; nothing of it is kept."""
+
+    code = "storage_full"
+    status = 507
+
+
 class TooLarge(GpurunError):
     """Raised when a directory or an upload is over the size guard."""
 

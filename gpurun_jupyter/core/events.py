@@ -6,14 +6,18 @@ machines differ. A place in a run's log is a `Cursor`, written `attempt:byte-off
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
+from gpurun_jupyter.core.manifests import Digest
+from gpurun_jupyter.core.runs import Text
 
 FORMAT_VERSION = 1
+
+Amount = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 
 
 class Event(msgspec.Struct, kw_only=True, tag_field="kind", omit_defaults=True):
@@ -133,6 +137,20 @@ class Artifact(Event, tag="artifact"):
     type: str = ""
 
 
+class Model(Event, tag="model"):
+    """The run registered a version of the model `name`: its files by their manifest, their number and bytes in all."""
+
+    name: Text
+    manifest: Digest
+    files: Amount
+    size: Amount
+    values: dict[Text, float] = {}
+    type: Text = ""
+    framework: Text = ""
+    description: Text = ""
+    alias: Text | None = None
+
+
 class Meta(Event, tag="meta"):
     """Facts about the run that another tool announced, such as an MLflow run id."""
 
@@ -161,6 +179,7 @@ AnyEvent = (
     | Sample
     | Checkpoint
     | Artifact
+    | Model
     | Meta
     | End
 )

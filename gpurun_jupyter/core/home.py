@@ -2,10 +2,10 @@
 
 GPURUN_HOME/
   gpurun.db  agent.json  agent.lock  agent.log  bells/  blobs/ab/ab12...  data/ab12.../  report/
-  sessions/
+  sessions/  environments/<sha256>.json
   runs/<run id>/run.json
   runs/<run id>/attempts/<n>/grant.json events.jsonl runner.json runner.log stop.json exit.json lock report
-                             reserve work/ checkpoints/ inputs.json outputs.json outputs/
+                             reserve work/ checkpoints/ inputs.json outputs.json outputs/ columns environment.json
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class Home:
         self.data = self.path / "data"  # a read-only copy of each data set that a run here has used
         self.runs = self.path / "runs"
         self.sessions = self.path / "sessions"
+        self.environments = self.path / "environments"  # the packages of each interpreter at each time
         self.report = self.path / "report"  # what runs import `gpurun_jupyter.report` from
 
     def create(self) -> None:
@@ -51,6 +52,10 @@ class Home:
     def blob(self, digest: str) -> Path:
         """Where the blob with this sha256 lies."""
         return self.blobs / digest[:2] / digest
+
+    def environment(self, digest: str) -> Path:
+        """Where the description of an interpreter with this sha256 lies."""
+        return self.environments / f"{digest}.json"
 
     def session(self, owner: str, name: str) -> SessionFolder:
         """The folder of a session; names from users never become paths."""
@@ -100,9 +105,11 @@ class AttemptFolder:
         self.grant = self.path / "grant.json"  # written by the agent before the runner starts
         self.stop = self.path / "stop.json"  # written by the agent before it signals the runner
         self.events = self.path / "events.jsonl"
+        self.columns = self.path / "columns"  # metrics and samples; the server makes it from the log
         self.runner = self.path / "runner.json"  # the runner's identity
         self.runner_log = self.path / "runner.log"  # what the runner itself has to say
         self.exit = self.path / "exit.json"
+        self.environment = self.path / "environment.json"  # where it runs; written by the agent
         self.lock = self.path / "lock"  # held by the runner for its whole life
         self.report = self.path / "report"  # FIFO that gpurun_jupyter.report writes to
         self.inputs_answer = self.path / "inputs.json"  # the kernel's word that the variables are in

@@ -1,19 +1,61 @@
-"""Parameters of a notebook as code: papermill's convention, in the languages where it is one line each."""
+"""Parameters: those of any run as text, and those of a notebook as code.
+
+As code they follow papermill's convention, in the languages where it is one line each.
+"""
 
 from __future__ import annotations
 
 import json
 import math
+import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.core.runs import RunSpec
 
 #: The tag of the cell with default values, and that of the cell that is put after it.
 PARAMETERS, INJECTED = "parameters", "injected-parameters"
 
 _LANGUAGES = ("python", "bash")
+
+_NEGATIVE_NUMBER = re.compile(r"-(\d|\.\d|inf)")
+
+
+def parameters_of(spec: RunSpec) -> dict[str, str]:
+    """What a run was told by whoever submitted it: its environment, a notebook's parameters, an entry's arguments.
+
+    Where two have one name the later of these counts, and of two arguments the last. A bare flag is "true".
+    """
+    found = dict(spec.env)
+    if spec.notebook is not None:
+        found |= {name: _as_text(value) for name, value in spec.notebook.parameters.items()}
+    if spec.dir is not None:
+        found |= dict(_of_arguments(spec.dir.args))
+    return found
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _of_arguments(args: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """`--key value`, `--key=value` and `--flag`, up to a bare `--`."""
+    for position, arg in enumerate(args):
+        if arg == "--":
+            return
+        name, is_assigned, value = arg.removeprefix("--").partition("=")
+        if not arg.startswith("--") or not name:
+            continue
+        if not is_assigned:
+            following = args[position + 1] if position + 1 < len(args) else "-"
+            value = "true" if _is_option(following) else following
+        yield name, value
+
+
+def _is_option(arg: str) -> bool:
+    return arg.startswith("-") and not _NEGATIVE_NUMBER.match(arg)
 
 
 def as_code(parameters: Mapping[str, Any], language: str) -> str:

@@ -13,9 +13,12 @@ import msgspec
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
 from gpurun_jupyter.core.manifests import Digest
+from gpurun_jupyter.core.origins import Origin
 from gpurun_jupyter.core.units import parse_duration_s, parse_size_bytes
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f/\\]+$")]
+#: A text that every database and encoding takes.
+Text = Annotated[str, msgspec.Meta(max_length=10_000, pattern=r"^[^\x00\ud800-\udfff]*$")]
 #: The name of a run; those of a sweep are NAME/1, NAME/2.
 RunName = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f/\\]+(/[0-9]+)?$")]
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -115,6 +118,7 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
     values_limit: Annotated[int, msgspec.Meta(ge=0)] | str | None = None  # of all outputs; bytes or "2G"
     data: list[DataUse] = []
     wait_for_device: bool = False
+    origin: Origin | None = None  # which cell or script of the person's it is
     hold: bool = False  # create it, but queue it only when it is started
 
     @property

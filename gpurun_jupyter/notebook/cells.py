@@ -12,10 +12,10 @@ from gpurun_jupyter.cli.options import given, run_options
 from gpurun_jupyter.cli.plan import show_plan
 from gpurun_jupyter.cli.screen import Invocation
 from gpurun_jupyter.cli.sweeps import as_file
-from gpurun_jupyter.client import imports
 from gpurun_jupyter.core.errors import InvalidRequest
-from gpurun_jupyter.notebook import kernelspec, screens, sweeps, variables
+from gpurun_jupyter.notebook import kernelspec, origin, screens, sweeps, variables
 from gpurun_jupyter.notebook.variables import variable_options
+from gpurun_jupyter.shipping import imports
 from gpurun_jupyter.shipping.collect import collect
 
 
@@ -52,6 +52,7 @@ def run_cell(shell: Any, to: Invocation, line: str, code: str) -> Any:
         return show_plan(to, _lines(code), modules if directory is None else collect(directory), chosen)
     if modules:
         to.screen.say(imports.told(modules))
+    chosen["origin"] = origin.of_this_cell(shell)
     run = to.client.submit(
         code, inputs=inputs, dir=directory, modules=modules, tell=to.screen.say, live=not detach, **chosen
     )

@@ -7,6 +7,7 @@ Standard library only, and runs on Python 3.8. Outside a run everything is print
     report.progress(3, 10, "epoch")
     report.log(step=3, loss=loss, acc=acc)
     report.checkpoint("ck.pt", step=3, acc=acc)
+    report.save_model("model.pt", name="digits", acc=acc)  # the next version of a model in the registry
     path = report.last_checkpoint()  # also of an earlier attempt at the run
 """
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 from gpurun_jupyter.report.bars import progress, track
 from gpurun_jupyter.report.checkpoints import checkpoint, last_checkpoint
+from gpurun_jupyter.report.models import save_model
 from gpurun_jupyter.report.values import log
 
-__all__ = ["checkpoint", "last_checkpoint", "log", "progress", "track"]
+__all__ = ["checkpoint", "last_checkpoint", "log", "progress", "save_model", "track"]

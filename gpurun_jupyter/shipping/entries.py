@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from gpurun_jupyter.core.errors import FileMissing, InvalidRequest
 from gpurun_jupyter.shipping.collect import Shipment, collect, single
+from gpurun_jupyter.shipping.imports import local_modules
 
 
 class Chosen(NamedTuple):
@@ -20,11 +21,13 @@ class Chosen(NamedTuple):
 def chosen(path: Path, entry: str | None) -> Chosen:
     """What to run of a directory, a zip or one file; without `entry` one file is its own, and a zip is looked into.
 
+    A Python file takes along the modules beside it that it imports.
+
     Raises InvalidRequest, FileMissing, SecretsFound and TooLarge.
     """
     if zipfile.is_zipfile(path):
         return Chosen(entry or entry_of_zip(path), None)
-    shipment = collect(path) if path.is_dir() else single(path)
+    shipment = collect(path) if path.is_dir() else _with_modules(path)
     entry = entry or (None if path.is_dir() else path.name)
     if entry is None:
         raise InvalidRequest(f"Which file of the directory {path} to run was not said.", "Name its entry.")
@@ -34,6 +37,17 @@ def chosen(path: Path, entry: str | None) -> Chosen:
             f"{path} ships no file {entry!r}{f' ({why})' if why else ''}.", "Name one by its path in there."
         )
     return Chosen(entry, shipment)
+
+
+def _with_modules(path: Path) -> Shipment:
+    alone = single(path)
+    if path.suffix != ".py":
+        return alone
+    modules = local_modules(path.read_text("utf-8", "replace"), [str(alone.root)])
+    if modules is None:
+        return alone
+    beside = [file for file in modules.files if file.name != path.name]
+    return Shipment(alone.root, [*alone.files, *beside])
 
 
 def entry_of_zip(path: Path) -> str:

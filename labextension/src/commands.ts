@@ -1,11 +1,15 @@
-/** The commands of gpurun, where they can be found, and what a right click on a run offers. */
+/** The commands that open something of gpurun, where they can be found, and what a right click on a run offers. */
 import { ILayoutRestorer, JupyterFrontEnd } from '@jupyterlab/application';
-import { Clipboard, ICommandPalette, InputDialog, WidgetTracker } from '@jupyterlab/apputils';
+import { Clipboard, ICommandPalette, InputDialog, MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { stopRun } from './runview/follow';
 import { gpuIcon } from './look/icons';
-import { makeRunPage, RunPage } from './pages/logpage';
+import { RunContent, RunPage } from './pages/runpage';
+import type { ReadOnly } from './pages/readonly';
+import type { TabName } from './pages/tab';
+import { addTools } from './pages/tools';
 import type { PanelModel } from './sidebar/panelmodel';
+import { RunRequests } from './server/requests';
 import type { IRunServer } from './server/server';
 import type { Translate } from './look/words';
 
@@ -13,48 +17,73 @@ export const Commands = {
   openRun: 'gpurun:open-run',
   stopRun: 'gpurun:stop-run',
   copyId: 'gpurun:copy-run-id',
-  showPanel: 'gpurun:show-panel'
+  showPanel: 'gpurun:show-panel',
+  rerun: 'gpurun:rerun-run',
+  deleteRun: 'gpurun:delete-run',
+  compare: 'gpurun:compare-with-previous',
+  insertAttach: 'gpurun:insert-attach'
 };
 
-const RUN_ROW = '.gpurun-run';
+export const RUN_ROW = '.gpurun-run';
 
-interface Parts {
+export interface Parts {
   app: JupyterFrontEnd;
   server: IRunServer;
   trans: Translate;
   palette: ICommandPalette | null;
 }
 
-/** `gpurun:open-run {run}` opens the page of a run, once; it is restored with the layout. */
-export function addPageCommands({ app, server, trans, palette }: Parts, restorer: ILayoutRestorer | null): void {
+/** `gpurun:open-run {run, tab?}` opens the page of a run, once; it is restored with the layout and with its tab. */
+export function addPageCommands(parts: Parts, restorer: ILayoutRestorer | null, readOnly: ReadOnly): void {
+  const { app, trans, palette } = parts;
   const tracker = new WidgetTracker<RunPage>({ namespace: 'gpurun-runs' });
   app.commands.addCommand(Commands.openRun, {
     label: args => (args.run || args.clicked ? trans.__('Open Run') : trans.__('Open Run…')),
-    caption: trans.__('Show the output of a run in a tab'),
+    caption: trans.__('Show a run in a tab: output, charts, files, configuration'),
     icon: args => (args.isPalette ? undefined : gpuIcon),
     execute: async args => {
       const id = runOf(app, args) ?? (await askForRun(trans));
       if (id) {
-        showPage(app, tracker, id, server, trans);
+        showPage(parts, tracker, readOnly, id, args.tab as TabName | undefined);
       }
     }
+  });
+  app.commands.addCommand(Commands.compare, {
+    label: trans.__('Compare with Previous'),
+    caption: trans.__('Show what differs from the run before: code, parameters, packages'),
+    isEnabled: args => !!runOf(app, args),
+    execute: args => app.commands.execute(Commands.openRun, { run: runOf(app, args), tab: 'compare' })
   });
   palette?.addItem({ command: Commands.openRun, category: trans.__('GPU runs'), args: { isPalette: true } });
   void restorer?.restore(tracker, {
     command: Commands.openRun,
-    args: page => ({ run: page.content.runId }),
+    args: page => ({ run: page.content.runId, tab: page.content.tab }),
     name: page => page.content.runId
   });
 }
 
-function showPage(app: JupyterFrontEnd, tracker: WidgetTracker<RunPage>, id: string, server: IRunServer, trans: Translate): void {
+function showPage(parts: Parts, tracker: WidgetTracker<RunPage>, readOnly: ReadOnly, id: string, tab?: TabName): void {
   let page = tracker.find(open => open.content.runId === id);
   if (!page) {
-    page = makeRunPage(id, server, trans);
-    app.shell.add(page, 'main');
+    page = makePage(parts, readOnly, id);
+    parts.app.shell.add(page, 'main');
     void tracker.add(page);
+    const made = page;
+    made.content.tabChanged.connect(() => void tracker.save(made));
   }
-  app.shell.activateById(page.id);
+  if (tab) {
+    page.content.showTab(tab);
+  }
+  parts.app.shell.activateById(page.id);
+}
+
+function makePage({ app, server, trans }: Parts, readOnly: ReadOnly, id: string): RunPage {
+  const command = (name: string, args: Record<string, string> = { run: id }) =>
+    app.commands.hasCommand(name) ? () => void app.commands.execute(name, args) : undefined;
+  const requests = new RunRequests(server.api, id);
+  const page = new MainAreaWidget({ content: new RunContent({ server, requests, trans, command }, readOnly) });
+  addTools(page.toolbar, app.commands, id, trans);
+  return page;
 }
 
 /** The commands that need the sidebar. */
@@ -69,10 +98,8 @@ export function addPanelCommands({ app, server, trans, palette }: Parts, model: 
     caption: trans.__('Interrupt a run; asked again: kill it'),
     isEnabled: args => !!runOf(app, args),
     execute: async args => {
-      const run = model.run(runOf(app, args) ?? '');
-      if (run) {
-        await stopRun(server, run, trans);
-      }
+      const id = runOf(app, args) ?? '';
+      await stopRun(server, model.run(id) ?? (await new RunRequests(server.api, id).run()), trans);
     }
   });
   app.commands.addCommand(Commands.copyId, {
@@ -81,13 +108,16 @@ export function addPanelCommands({ app, server, trans, palette }: Parts, model: 
     execute: args => Clipboard.copyToSystem(runOf(app, args) ?? '')
   });
   palette?.addItem({ command: Commands.showPanel, category: trans.__('GPU runs') });
-  app.contextMenu.addItem({ command: Commands.openRun, selector: RUN_ROW, rank: 1, args: { clicked: true } });
-  app.contextMenu.addItem({ command: Commands.stopRun, selector: `${RUN_ROW}[data-live="true"]`, rank: 2, args: { clicked: true } });
-  app.contextMenu.addItem({ command: Commands.copyId, selector: RUN_ROW, rank: 3, args: { clicked: true } });
+  const items = [
+    { command: Commands.openRun, selector: RUN_ROW },
+    { command: Commands.stopRun, selector: `${RUN_ROW}[data-live="true"]` },
+    { command: Commands.copyId, selector: RUN_ROW }
+  ];
+  items.forEach((item, i) => app.contextMenu.addItem({ ...item, rank: i + 1, args: { clicked: true } }));
 }
 
 /** The run that a command is about: named in its arguments, or the one that was clicked. */
-function runOf(app: JupyterFrontEnd, args: ReadonlyPartialJSONObject): string | undefined {
+export function runOf(app: JupyterFrontEnd, args: ReadonlyPartialJSONObject): string | undefined {
   if (typeof args.run === 'string' && args.run) {
     return args.run;
   }

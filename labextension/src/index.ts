@@ -1,20 +1,13 @@
-/** The JupyterLab side of gpurun: which plugins there are, and what each is given. The work is done in the other files. */
-import { ILabShell, ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { ICommandPalette } from '@jupyterlab/apputils';
-import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
-import { addPageCommands, addPanelCommands, Commands } from './commands';
+/** The JupyterLab side of gpurun: which plugins there are. Each part of the page has its own in a `plugin.ts`. */
+import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { launchPlugins } from './launch/plugin';
-import { stopRun } from './runview/follow';
-import { PANEL_ID, RunsPanel } from './sidebar/panel';
-import { PanelModel } from './sidebar/panelmodel';
-import { addRunRenderer } from './runview/renderer';
+import { modelPlugins } from './models/plugin';
+import { overviewPlugins } from './overview/plugin';
+import { pagePlugins } from './pages/plugin';
+import runs from './runs/plugin';
+import { runViewPlugins } from './runview/plugin';
 import { connectTo, IRunServer } from './server/server';
-import type { Translate } from './look/words';
-
-function load(translator: ITranslator | null): Translate {
-  return (translator ?? nullTranslator).load('gpurun_jupyter');
-}
+import { sidebarPlugins } from './sidebar/plugin';
 
 const server: JupyterFrontEndPlugin<IRunServer> = {
   id: 'gpurun-lab:server',
@@ -24,68 +17,13 @@ const server: JupyterFrontEndPlugin<IRunServer> = {
   activate: (app: JupyterFrontEnd) => connectTo(app.serviceManager.serverSettings)
 };
 
-const pages: JupyterFrontEndPlugin<void> = {
-  id: 'gpurun-lab:pages',
-  description: 'A page for each run in the main area.',
-  autoStart: true,
-  requires: [IRunServer],
-  optional: [ICommandPalette, ILayoutRestorer, ITranslator],
-  activate: (
-    app: JupyterFrontEnd,
-    server: IRunServer,
-    palette: ICommandPalette | null,
-    restorer: ILayoutRestorer | null,
-    translator: ITranslator | null
-  ) => addPageCommands({ app, server, palette, trans: load(translator) }, restorer)
-};
-
-const output: JupyterFrontEndPlugin<void> = {
-  id: 'gpurun-lab:output',
-  description: 'The live view of a run in the output of a cell.',
-  autoStart: true,
-  requires: [IRunServer, IRenderMimeRegistry],
-  optional: [ITranslator, ILabShell],
-  activate: (
-    app: JupyterFrontEnd,
-    server: IRunServer,
-    registry: IRenderMimeRegistry,
-    translator: ITranslator | null,
-    lab: ILabShell | null
-  ) =>
-    addRunRenderer(registry, {
-      server,
-      trans: load(translator),
-      // Notebook 7 has one page and no room for another: there the view itself grows.
-      openRun: lab ? id => void app.commands.execute(Commands.openRun, { run: id }) : undefined
-    })
-};
-
-const panel: JupyterFrontEndPlugin<void> = {
-  id: 'gpurun-lab:panel',
-  description: 'The sidebar with devices and runs.',
-  autoStart: true,
-  requires: [IRunServer],
-  optional: [ICommandPalette, ILayoutRestorer, ITranslator],
-  activate: (
-    app: JupyterFrontEnd,
-    server: IRunServer,
-    palette: ICommandPalette | null,
-    restorer: ILayoutRestorer | null,
-    translator: ITranslator | null
-  ) => {
-    const trans = load(translator);
-    const model = new PanelModel(server, trans);
-    const sidebar = new RunsPanel({
-      model,
-      trans,
-      translator: translator ?? nullTranslator,
-      openRun: id => void app.commands.execute(Commands.openRun, { run: id }),
-      stopRun: run => void stopRun(server, run, trans)
-    });
-    app.shell.add(sidebar, 'left', { rank: 250, type: 'GPU runs' });
-    restorer?.add(sidebar, PANEL_ID);
-    addPanelCommands({ app, server, trans, palette }, model, PANEL_ID);
-  }
-};
-
-export default [server, pages, output, panel, ...launchPlugins];
+export default [
+  server,
+  ...pagePlugins,
+  ...runViewPlugins,
+  ...sidebarPlugins,
+  ...overviewPlugins,
+  runs,
+  ...modelPlugins,
+  ...launchPlugins
+];

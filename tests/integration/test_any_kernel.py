@@ -31,7 +31,8 @@ def client(server: JupyterServer) -> Iterator[Client]:
 
 def test_output_environment_and_directory(client: Client) -> None:
     code = 'for n in 1 2 3; do echo "$GPURUN_RUN_NAME $n"; done; echo "$LR" > kept.txt; pwd | grep -c attempts'
-    run = client.run(code, kernel="bash", name="shell", env={"LR": "0.1"})
+    run = client.submit(code, kernel="bash", name="shell", env={"LR": "0.1"}).wait()
+    assert run.failure() is None
     assert run.logs().split() == ["shell", "1", "shell", "2", "shell", "3", "1"]
     assert [file.path for file in run.files()] == ["kept.txt"]
 
@@ -47,7 +48,7 @@ def test_a_failing_command_fails_the_run(client: Client) -> None:
 def test_a_session_keeps_its_variables(client: Client) -> None:
     try:
         client.run("count=41", kernel="bash", session="in-bash")
-        assert client.run("echo $((count + 1))", kernel="bash", session="in-bash").logs() == "42\n"
+        assert client.submit("echo $((count + 1))", kernel="bash", session="in-bash").wait().logs() == "42\n"
     finally:
         client.change_session("in-bash", "end")
 

@@ -113,6 +113,19 @@ def test_one_submission_sent_many_times_at_once_is_one_run(server: JupyterServer
     assert server.wait(run_id)["outcome"] == "succeeded"
 
 
+def test_of_two_promotions_at_once_one_wins(server: JupyterServer) -> None:
+    code = "from gpurun_jupyter import report\nopen('m', 'w').write('{n}')\nreport.save_model('m', name='raced')"
+    for n in range(4):
+        assert server.wait(server.submit(code.format(n=n)))["outcome"] == "succeeded"
+    wanted = [{"version": number, "replaces": 0} for number in range(1, 5)]
+    with ThreadPoolExecutor(4) as people:
+        answers = list(people.map(lambda body: server.http.post("models/raced/promote", json=body), wanted))
+    assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409]
+    winner = next(answer.json()["version"] for answer in answers if answer.status_code == 200)
+    (model,) = server.http.get("models").json()["models"]
+    assert (model["aliases"], model["versions"]) == ({"release": winner}, 4)
+
+
 def test_a_failure_is_tried_again_and_ends_what_was_to_come_after(server: JupyterServer) -> None:
     first = server.submit("1 / 0", retries=1)
     second = server.submit("1", after=[first])

@@ -58,8 +58,8 @@ def test_nothing_of_it_is_seen_in_the_cell(server: JupyterServer, client: Client
         "ours = [name for name in dir() if 'gpurun' in name or 'kernel' in name]\n"
         "line = traceback.extract_stack()[-1].lineno\n"
     )
-    plain = client.run(code, outputs=["before", "ours", "line"]).result()
-    given = client.run(code, inputs={"x": 1}, outputs=["before", "ours", "line"]).result()
+    plain = client.run(code, outputs=["before", "ours", "line"])
+    given = client.run(code, inputs={"x": 1}, outputs=["before", "ours", "line"])
     assert given["before"] == sorted([*plain["before"], "x"])
     assert (given["ours"], given["line"]) == ([], 4)
 
@@ -91,7 +91,7 @@ def test_sessions_take_variables_in_and_keep_them(server: JupyterServer, client:
     try:
         client.run("total = n", inputs={"n": 5}, session="summing")
         later = client.run("total += n", inputs={"n": 6}, outputs=["total", "n"], session="summing")
-        assert later.result() == {"total": 11, "n": 6}
+        assert later == {"total": 11, "n": 6}
     finally:
         client.change_session("summing", "end")
 
@@ -175,8 +175,8 @@ def test_another_environment_without_the_library_says_so(server: JupyterServer, 
 
 def test_a_kernel_of_its_own_process_works_the_same(client: Client) -> None:
     """A variable that Python reads at its start makes the kernel a fresh process, with `values` on its path."""
-    run = client.run("y = x + 1", inputs={"x": np.arange(3)}, outputs=["y"], env={"PYTHONHASHSEED": "0"})
-    assert run.result()["y"].tolist() == [1, 2, 3]
+    found = client.run("y = x + 1", inputs={"x": np.arange(3)}, outputs=["y"], env={"PYTHONHASHSEED": "0"})
+    assert found["y"].tolist() == [1, 2, 3]
 
 
 def test_over_http_a_plain_value_is_plain_json(server: JupyterServer) -> None:
@@ -208,7 +208,7 @@ def test_over_http_a_plain_value_is_plain_json(server: JupyterServer) -> None:
 
 
 def test_an_output_that_was_changed_on_the_disk_is_not_taken_for_it(server: JupyterServer, client: Client) -> None:
-    run = client.run("y = 1", outputs=["y"])
+    run = client.submit("y = 1", outputs=["y"]).wait()
     (server.home / "runs" / run.id / "attempts" / "1" / "outputs" / "0").write_text("2")
     with pytest.raises(InvalidRequest, match="sha256"):
         run.result()
@@ -216,7 +216,7 @@ def test_an_output_that_was_changed_on_the_disk_is_not_taken_for_it(server: Jupy
 
 def test_frames_keep_their_dtypes_through_a_run(client: Client) -> None:
     frame = pd.DataFrame({"c": pd.Categorical(["a", "b"]), "t": pd.to_datetime(["2024-01-01", None], utc=True)})
-    back = client.run("frame = frame.iloc[::-1]", inputs={"frame": frame}, outputs=["frame"]).result()["frame"]
+    back = client.run("frame = frame.iloc[::-1]", inputs={"frame": frame}, outputs=["frame"])["frame"]
     pd.testing.assert_frame_equal(back, frame.iloc[::-1])
 
 

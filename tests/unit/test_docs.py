@@ -66,7 +66,12 @@ def test_every_setting_is_documented_and_has_help() -> None:
 
 def test_every_environment_variable_of_ours_is_documented() -> None:
     pattern = re.compile(r"GPURUN_[A-Z_]+[A-Z]")
-    internal = {"GPURUN_REPORT", "GPURUN_ROOM", "GPURUN_COMPLETE"}  # between our own processes, or a shell and click
+    internal = {
+        "GPURUN_REPORT",
+        "GPURUN_BLOBS",
+        "GPURUN_ROOM",
+        "GPURUN_COMPLETE",
+    }  # between our own processes, or a shell and click
     used = {name for path in SOURCES if "tests" not in path.parts for name in pattern.findall(path.read_text())}
     everything = "".join(DOCS.values())
     assert {name for name in used - internal if name not in everything} == set()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import os
+import select
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +28,8 @@ _PATIENCE_S = 10.0
 _LOOK_S = 0.0005
 
 _READ_BYTES = 64 * 1024
+#: More a pipe does not hold, unless somebody has made it larger.
+_PIPE_BYTES = 2**20
 
 #: What is written for so many requests is looked after; a thread may be about to write for one that was not the last.
 _REQUESTS = 8
@@ -46,6 +49,37 @@ class _Gathered(NamedTuple):
 _Header = Callable[[None], dict[str, Any] | None]
 
 
+class _Raw:
+    """The end of a pipe: what was written to a descriptor of standard output, by whoever asks first."""
+
+    def __init__(self, fd: int, write: Callable[[str], object]) -> None:
+        os.set_blocking(fd, False)
+        self._fd = fd
+        self._write = write
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        self._taking = threading.RLock()  # a signal's handler may flush, too
+        self._poll = select.poll()
+        self._poll.register(fd, select.POLLIN)
+
+    def wait(self) -> bool:
+        """Until there is something; false where nobody can write any more."""
+        return any(event & select.POLLIN for _, event in self._poll.poll())
+
+    def take(self) -> None:
+        """Write what is there now; what is written meanwhile is left for later, or this might never end."""
+        with self._taking:
+            left = _PIPE_BYTES
+            while left > 0 and (data := self._read()):
+                self._write(self._decode(data))
+                left -= len(data)
+
+    def _read(self) -> bytes:
+        try:
+            return os.read(self._fd, _READ_BYTES)
+        except BlockingIOError:
+            return b""
+
+
 class QuickStream(OutStream):
     """A stream whose `write` is one append as long as nothing unusual is wanted of it."""
 
@@ -53,14 +87,16 @@ class QuickStream(OutStream):
     _gathered: list[_Gathered]
     _latest: tuple[object, Callable[[str], object]]  # of the request that was written for last, where its text goes
     _header_here: _Header
+    _raw: _Raw | None
 
     def __init__(self, *args: Any, **options: Any) -> None:
+        self._raw = None
         self._be_slow()  # a thread that watches the descriptor writes as soon as it is started
         super().__init__(*args, **options)
         header = getattr(self, "_parent_header", None)
         self._header_here = header.get if isinstance(header, ContextVar) else _none
         self._quick = self.echo is None
-        os.register_at_fork(after_in_child=self._be_slow)
+        os.register_at_fork(before=self._before_fork, after_in_child=self._be_slow)
 
     def write(self, string: str) -> int:
         """Take the text; it is sent a moment later, or by `flush`."""
@@ -129,14 +165,25 @@ class QuickStream(OutStream):
         while self._sending and time.monotonic() < give_up:
             time.sleep(_LOOK_S)
 
+    def flush(self) -> None:
+        """Send what was written before, through the descriptor too: at a cell's end nobody waits for that thread."""
+        if self._raw is not None and self._is_master_process():
+            self._raw.take()
+        super().flush()
+
     def _watch_pipe_fd(self) -> None:
         """In a thread: what comes through the descriptor. ipykernel's breaks characters where a read happens to end."""
         if self._fid is None:
             return
-        decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        self._raw = raw = _Raw(self._fid, self.write)
         with contextlib.suppress(OSError, ValueError):  # closed meanwhile
-            while (data := os.read(self._fid, _READ_BYTES)) and self._should_watch:
-                self.write(decode(data))
+            while raw.wait() and self._should_watch:
+                raw.take()
+
+    def _before_fork(self) -> None:
+        """What was printed before a child is there stands before what the child prints."""
+        if self._quick and not self.closed:
+            self.flush()
 
     def _be_slow(self) -> None:
         """Leave writing to ipykernel. In a forked child: what was not sent before is its parent's to send."""

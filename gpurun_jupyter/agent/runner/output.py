@@ -13,11 +13,11 @@ import msgspec
 
 from gpurun_jupyter.agent.runner.event_log import EventLog
 from gpurun_jupyter.agent.runner.reasons import TAIL_CHARS
-from gpurun_jupyter.core.events import Checkpoint, Error, Event, Metric, Progress, decode_line
+from gpurun_jupyter.core.events import Checkpoint, Error, Event, Metric, Model, Progress, decode_line
 from gpurun_jupyter.progress.decoder import QUIET_S, Decoder
 
 _READ_BYTES = 65536
-_REPORTED = (Progress, Metric, Checkpoint)
+_REPORTED = (Progress, Metric, Checkpoint, Model)
 #: Longer than any line that `report` writes: what has no newline by then is not of its making.
 _LONGEST_REPORT_BYTES = 64 * 1024
 

@@ -70,6 +70,23 @@ export function about(seconds: number, trans: Translate): string {
   return trans.__('%1 h', Number((seconds / 3600).toPrecision(2)));
 }
 
+/** A change as a share, `+0.8 %`. */
+export function change(share: number): string {
+  const percent = 100 * share;
+  const size = Math.abs(percent);
+  const digits = size >= 10 ? 0 : size >= 0.095 ? 1 : 2;
+  const text = size.toFixed(digits);
+  return `${Number(text) === 0 ? '±' : percent < 0 ? '−' : '+'}${text} %`;
+}
+
+/** The size of a file: `512 B`, `3.1 KB`, `812 MB`. */
+export function bytes(count: number): string {
+  if (count < 1000) {
+    return `${count} B`;
+  }
+  return count < 1000 * 1024 ? `${(count / 1024).toFixed(count < 10240 ? 1 : 0)} KB` : size(count);
+}
+
 /** Bytes with the unit that fits: `812 MB`, `1.2 GB`. */
 export function size(bytes: number): string {
   const mb = bytes / 2 ** 20;

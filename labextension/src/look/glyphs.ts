@@ -4,7 +4,7 @@
  */
 import type { GlyphName } from './sentences';
 
-export type DrawingName = GlyphName | 'stop' | 'open' | 'refresh' | 'warning';
+export type DrawingName = GlyphName | 'stop' | 'open' | 'refresh' | 'warning' | 'rerun' | 'diff';
 
 /** Paths on a field of 16 x 16; `filled` ones have no outline. */
 export const DRAWINGS: Record<DrawingName, readonly { d: string; filled?: boolean }[]> = {
@@ -20,6 +20,8 @@ export const DRAWINGS: Record<DrawingName, readonly { d: string; filled?: boolea
   stop: [{ d: 'M4.5 4.5h7v7h-7Z', filled: true }],
   open: [{ d: 'M9.5 3H13v3.5M13 3L7.6 8.4M11 9.5V13H3V5h3.5' }],
   warning: [{ d: 'M8 2.5L14.2 13.5H1.8Z' }, { d: 'M8 6.5v3.2' }, { d: 'M7.2 11h1.6v1.2H7.2Z', filled: true }],
+  rerun: [{ d: 'M3 8a5 5 0 1 0 1.5-3.6' }, { d: 'M2.8 2v3.4h3.4' }],
+  diff: [{ d: 'M8 2.5v5M5.5 5h5M5.5 11.5h5' }],
   refresh: [{ d: 'M13 8a5 5 0 1 1-1.5-3.6' }, { d: 'M13.2 2v3.4H9.8' }]
 };
 

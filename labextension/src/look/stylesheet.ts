@@ -65,7 +65,10 @@ const SHEET = `
 .gpurun-metric{display:inline-flex;align-items:center}
 .gpurun-metric-value{text-align:right}
 .gpurun-curve{width:56px;height:14px;margin-left:6px;overflow:visible}
+.gpurun-metric-change{margin-left:4px;color:var(--gpurun-muted)}
+.gpurun-compared{color:var(--gpurun-muted)}
 .gpurun-curve path{fill:none;stroke:var(--gpurun-brand);stroke-width:1.2;stroke-linejoin:round}
+.gpurun-curve path.gpurun-ghost{stroke:var(--gpurun-muted);opacity:.65;stroke-dasharray:2 1.5}
 .gpurun-usage{margin-left:auto;color:var(--gpurun-muted);text-align:right}
 .gpurun-checkpoint{padding-left:22px;color:var(--gpurun-muted);overflow-wrap:anywhere}
 .gpurun-said{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
@@ -73,6 +76,7 @@ const SHEET = `
 .gpurun-log-frame{display:flex;flex-direction:column;min-height:0;margin-top:4px;border:1px solid var(--gpurun-edge);border-radius:var(--jp-border-radius,2px);
   background:var(--jp-layout-color0,#fff)}
 .gpurun-log{position:relative;overflow:auto;flex:1 1 auto;min-height:0;margin:4px 0}
+.gpurun-log-mark{position:absolute;left:0;width:100%;min-width:max-content;background:var(--jp-search-selected-match-background-color,color-mix(in srgb,var(--gpurun-warn) 25%,transparent))}
 .gpurun-log pre{position:absolute;left:0;top:0;width:max-content;margin:0;padding:0 8px;border:0;background:none;white-space:pre;overflow:visible;
   tab-size:8;color:var(--jp-content-font-color1,#212121);
   font-family:var(--jp-code-font-family,ui-monospace,Menlo,Consolas,monospace);font-size:var(--jp-code-font-size,13px);line-height:1.3077}

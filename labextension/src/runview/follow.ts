@@ -1,6 +1,8 @@
 /** A run view that is kept up to date over the page's live connection; under a cell and on the log page. */
 import { showErrorMessage } from '@jupyterlab/apputils';
+import { rerunRun } from '../server/requests';
 import { sentence } from '../server/api';
+import { Ghost } from './ghost';
 import type { RunFeed } from '../server/feed';
 import type { Link } from '../server/live';
 import { mountRunView } from './runview';
@@ -14,6 +16,10 @@ export interface FollowOptions {
   fills?: boolean;
   logUrl?: string;
   onOpen?: () => void;
+  withoutLog?: boolean;
+  /** Told what was made by running it again. */
+  onRerun?: (run: Run) => void;
+  onDiff?: (run: Run) => void;
   /** Told whenever the run changed. */
   onRun?: (run: Run) => void;
 }
@@ -48,8 +54,12 @@ export function followRun(el: HTMLElement, id: string, options: FollowOptions): 
     fills: options.fills,
     logUrl: options.logUrl,
     onOpen: options.onOpen,
-    onStop: run => void stopRun(server, run, trans)
+    withoutLog: options.withoutLog,
+    onStop: run => void stopRun(server, run, trans),
+    onRerun: options.onRerun && (run => void rerun(server, run, trans, options.onRerun!)),
+    onDiff: options.onDiff
   });
+  const ghost = new Ghost(server, id, previous => view.setPrevious(previous));
   const show = () => {
     const run = feed.run ?? saved;
     if (run) {
@@ -62,6 +72,7 @@ export function followRun(el: HTMLElement, id: string, options: FollowOptions): 
     view.setLink(trouble(feed, run, server.live.link, trans));
     chooseOutput();
     if (feed.run) {
+      ghost.look(feed.run);
       options.onRun?.(feed.run);
     }
   };
@@ -90,6 +101,7 @@ export function followRun(el: HTMLElement, id: string, options: FollowOptions): 
     dispose() {
       clearTimeout(timer);
       server.live.linkChanged.disconnect(show);
+      ghost.dispose();
       stop();
       view.dispose();
     }
@@ -117,6 +129,14 @@ function trouble(feed: RunFeed, run: Run | null, link: Link, trans: Translate): 
     return ''; // nothing more is to come of a run that is over
   }
   return run && isLive(run) ? trans.__('reconnecting, output continues on the machine') : trans.__('reconnecting');
+}
+
+async function rerun(server: IRunServer, run: Run, trans: Translate, then: (run: Run) => void): Promise<void> {
+  try {
+    then(await rerunRun(server, run.id));
+  } catch (error) {
+    await showErrorMessage(trans.__('Could not run %1 again', run.name), error as Error);
+  }
 }
 
 /** Stop a run; asked again while it is stopping, kill it. */

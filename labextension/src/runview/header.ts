@@ -9,6 +9,10 @@ import type { Translate } from '../look/words';
 export interface HeaderActions {
   onStop?: (run: Run) => void;
   onOpen?: () => void;
+  /** Run it again as it was; asked when it is over. */
+  onRerun?: (run: Run) => void;
+  /** Show what differs from the run before, where there is one. */
+  onDiff?: (run: Run) => void;
 }
 
 export class Header {
@@ -19,6 +23,10 @@ export class Header {
   private sentence: HTMLElement;
   private link: HTMLElement;
   private stop: HTMLButtonElement | null = null;
+  private rerun: HTMLButtonElement | null = null;
+  private diff: HTMLButtonElement | null = null;
+  private hasBefore = false;
+  private run: Run | null = null;
 
   constructor(
     parent: HTMLElement,
@@ -36,26 +44,36 @@ export class Header {
     this.setLink('');
   }
 
-  /** Add a button for each action; stopping is about the run as it is when the button is pressed. */
-  addButtons({ onStop, onOpen }: HeaderActions, run: () => Run | null): void {
+  /** Add a button for each action; it is about the run as it is when the button is pressed. */
+  addButtons({ onStop, onOpen, onRerun, onDiff }: HeaderActions): void {
     const { trans } = this;
     const buttons = element('div', 'gpurun-buttons', this.node);
-    if (onStop) {
-      this.stop = button(buttons, 'stop', trans.__('Stop'), () => {
-        const current = run();
-        if (current) {
-          onStop(current);
-        }
-      });
-      this.stop.hidden = true;
-    }
+    const add = (glyph: DrawingName, label: string, act: ((run: Run) => void) | undefined) => {
+      const made = act ? button(buttons, glyph, label, () => this.run && act(this.run)) : null;
+      if (made) {
+        made.hidden = true;
+      }
+      return made;
+    };
+    this.stop = add('stop', trans.__('Stop'), onStop);
+    this.rerun = add('rerun', trans.__('Rerun'), onRerun);
+    this.diff = add('diff', trans.__('Diff'), onDiff);
     if (onOpen) {
       button(buttons, 'open', trans.__('Open'), onOpen).title = trans.__('Open the whole output in a tab');
     }
   }
 
+  /** Whether there is a run to compare with. */
+  setHasBefore(hasBefore: boolean): void {
+    this.hasBefore = hasBefore;
+    if (this.run) {
+      this.setRun(this.run);
+    }
+  }
+
   setRun(run: Run): void {
     const { trans } = this;
+    this.run = run;
     const glyph = glyphOf(run);
     if (glyph !== this.glyphName) {
       this.glyphName = glyph;
@@ -71,6 +89,16 @@ export class Header {
       setText(this.stop.lastElementChild as HTMLElement, label);
       this.stop.title = hover;
       this.stop.setAttribute('aria-label', `${label} ${run.name}`);
+    }
+    if (this.rerun) {
+      this.rerun.hidden = isLive(run);
+      this.rerun.title = trans.__('Run it again as it was');
+      this.rerun.setAttribute('aria-label', trans.__('Rerun %1', run.name));
+    }
+    if (this.diff) {
+      this.diff.hidden = isLive(run) || !this.hasBefore;
+      this.diff.title = trans.__('Compare with the run before: code, parameters, packages');
+      this.diff.setAttribute('aria-label', trans.__('Compare %1 with the run before', run.name));
     }
   }
 

@@ -21,12 +21,15 @@ export interface LogBoxOptions {
   /** Show the output somewhere else; without it the box grows. */
   onOpen?: () => void;
   logUrl?: string;
+  /** Told when the person wants to follow the end; the box may show other lines by then. */
+  onFollow?: () => void;
 }
 
 export class LogBox {
   readonly node = element('div', 'gpurun-log-frame');
   private box = element('div', 'gpurun-log', this.node);
   private space = element('div', 'gpurun-log-space', this.box);
+  private mark = element('div', 'gpurun-log-mark', this.box);
   private pre = element('pre', '', this.box);
   private foot = element('div', 'gpurun-log-foot', this.node);
   private count = element('span', 'gpurun-log-count', this.foot);
@@ -34,6 +37,7 @@ export class LogBox {
   private more: LogMore;
   private opened = false;
   private following = true;
+  private marked: number | null = null;
   private frame = 0;
   private rows = 0;
   private lineHeight = 17; // pixels; measured when in sight
@@ -79,6 +83,18 @@ export class LogBox {
     }
   }
 
+  /** Show line `index` of those that are kept, marked, in the middle; null marks none. */
+  markLine(index: number | null): void {
+    this.marked = index;
+    if (index !== null) {
+      this.following = false;
+      this.follow.hidden = false;
+      this.setHeights();
+      this.box.scrollTop = Math.max(0, (index + 0.5) * this.lineHeight - this.box.clientHeight / 2);
+    }
+    this.redraw();
+  }
+
   /** Draw in the next frame. */
   redraw = (): void => {
     this.frame ||= requestAnimationFrame(() => {
@@ -103,7 +119,9 @@ export class LogBox {
     return this.opened ? ROWS_OPENED : this.options.maxRows;
   }
 
-  private toEnd(): void {
+  /** Follow the end again. */
+  toEnd(): void {
+    this.options.onFollow?.();
     this.following = true;
     this.follow.hidden = true;
     this.redraw();
@@ -157,6 +175,9 @@ export class LogBox {
       lines.append(...tail.line(i).map(spanNode), '\n');
     }
     this.pre.style.top = `${first * height}px`;
+    this.mark.hidden = this.marked === null;
+    this.mark.style.top = `${(this.marked ?? 0) * height}px`;
+    this.mark.style.height = `${height}px`;
     this.pre.replaceChildren(lines);
     if (this.pre.offsetWidth > this.width) {
       this.width = this.pre.offsetWidth; // only grows, or the scroll bar would come and go with each long line

@@ -8,6 +8,7 @@ import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import { Widget } from '@lumino/widgets';
 import { FollowedRun, followRun, FollowOptions } from './follow';
 import { asRun } from './saved';
+import type { Run } from '../server/types';
 
 export const RUN_MIME_TYPE = 'application/vnd.gpurun.run+json';
 
@@ -17,9 +18,12 @@ const RANK = -20;
 export interface RendererOptions extends FollowOptions {
   /** Shows the whole output elsewhere; without it the view grows. */
   openRun?: (id: string) => void;
+  /** Shows elsewhere what differs from the run before. */
+  compareRun?: (id: string) => void;
 }
 
 class RunRenderer extends Widget implements IRenderMime.IRenderer {
+  private reruns: FollowedRun[] = [];
   private shown: { id: string; view: FollowedRun } | null = null;
 
   constructor(private options: RendererOptions) {
@@ -37,10 +41,12 @@ class RunRenderer extends Widget implements IRenderMime.IRenderer {
     if (this.shown?.id !== id) {
       this.shown?.view.dispose();
       this.node.textContent = '';
-      const { openRun, server } = this.options;
+      const { openRun, compareRun, server } = this.options;
       const onOpen = openRun && (() => openRun(id));
       const logUrl = openRun ? undefined : server.api.logUrl(id);
-      this.shown = { id, view: followRun(this.node, id, { ...this.options, onOpen, logUrl }) };
+      const onDiff = compareRun && (() => compareRun(id));
+      const onRerun = (run: Run) => this.showRerun(run);
+      this.shown = { id, view: followRun(this.node, id, { ...this.options, onOpen, logUrl, onRerun, onDiff }) };
     }
     if (typeof published === 'number') {
       this.shown.view.setPublished(published);
@@ -51,8 +57,20 @@ class RunRenderer extends Widget implements IRenderMime.IRenderer {
     }
   }
 
+  /** The cell's output is that of its own run: the new one opens beside it, or stands below where there is no room. */
+  private showRerun(run: Run): void {
+    if (this.options.openRun) {
+      this.options.openRun(run.id);
+      return;
+    }
+    const { server } = this.options;
+    const onRerun = (next: Run) => this.showRerun(next);
+    this.reruns.push(followRun(this.node, run.id, { ...this.options, logUrl: server.api.logUrl(run.id), onRerun }));
+  }
+
   dispose(): void {
     if (!this.isDisposed) {
+      this.reruns.forEach(view => view.dispose());
       this.shown?.view.dispose();
       super.dispose();
     }

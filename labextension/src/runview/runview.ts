@@ -10,7 +10,7 @@ import { LogBox } from './logbox';
 import { NumbersRow } from './metrics';
 import { checkpointWords, dots, memoryWords, stateName, stateSentence } from '../look/sentences';
 import { addStylesheet } from '../look/stylesheet';
-import { Facts, isLive, Run } from '../server/types';
+import { Facts, isLive, Previous, Run } from '../server/types';
 import { english, Translate } from '../look/words';
 
 const ROWS_UNDER_A_CELL = 12;
@@ -23,6 +23,8 @@ export interface RunViewOptions extends HeaderActions {
   fills?: boolean;
   /** Where the whole output can be read, should there be more than is kept. */
   logUrl?: string;
+  /** Draw everything but the output, which is shown elsewhere. */
+  withoutLog?: boolean;
 }
 
 export interface RunView {
@@ -30,6 +32,8 @@ export interface RunView {
   setRun(run: Run, still?: boolean): void;
   /** Show what the log told beside the run and its output. */
   setFacts(facts: Facts): void;
+  /** Show the run before behind this one. */
+  setPrevious(previous: Previous | null): void;
   /** Say something in the place of a run that is not known yet. */
   setUnknown(text: string): void;
   /** Say what is wrong with the connection; an empty text where nothing is. */
@@ -61,6 +65,7 @@ class RunViewInPage implements RunView {
   private log: LogBox;
   private trans: Translate;
   private run: Run | null = null;
+  private previous: Previous | null = null;
   private clock = 0;
 
   constructor(el: HTMLElement, options: RunViewOptions) {
@@ -76,13 +81,14 @@ class RunViewInPage implements RunView {
       logUrl: options.logUrl
     });
     this.root.classList.toggle('gpurun-fills', options.fills === true);
-    this.root.append(this.bars.node, this.numbers.node, this.checkpoint, this.log.node, this.said);
+    this.root.append(this.bars.node, this.numbers.node, this.checkpoint);
+    this.root.append(...(options.withoutLog ? [] : [this.log.node]), this.said);
     this.root.setAttribute('role', 'group');
     this.said.setAttribute('role', 'status'); // tells who listens of a new state, and not of each second
     this.bars.show([]);
     this.checkpoint.hidden = true;
     this.setUnknown(this.trans.__('waiting for news of the run'));
-    this.head.addButtons(options, () => this.run);
+    this.head.addButtons(options);
     el.append(this.root);
     addStylesheet(this.root);
     this.redraw();
@@ -113,6 +119,12 @@ class RunViewInPage implements RunView {
     this.facts = facts;
     setText(this.checkpoint, checkpointWords(facts, this.trans));
     this.checkpoint.hidden = !this.checkpoint.textContent;
+    this.showNumbers();
+  }
+
+  setPrevious(previous: Previous | null): void {
+    this.previous = previous;
+    this.head.setHasBefore(previous !== null);
     this.showNumbers();
   }
 
@@ -154,7 +166,7 @@ class RunViewInPage implements RunView {
   private showNumbers(): void {
     const { run, facts } = this;
     if (run) {
-      this.numbers.showMetrics(run.metrics ?? {}, facts.curves);
+      this.numbers.showMetrics(run.metrics ?? {}, facts.curves, this.previous, !isLive(run));
       this.numbers.showUsage(isLive(run) ? facts.sample : null);
     }
   }

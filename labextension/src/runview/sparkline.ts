@@ -7,6 +7,7 @@ const NAMESPACE = 'http://www.w3.org/2000/svg';
 
 export class Sparkline {
   readonly node = document.createElementNS(NAMESPACE, 'svg');
+  private ghost = document.createElementNS(NAMESPACE, 'path');
   private path = document.createElementNS(NAMESPACE, 'path');
   private drawn = '';
 
@@ -14,27 +15,37 @@ export class Sparkline {
     this.node.setAttribute('class', 'gpurun-curve');
     this.node.setAttribute('viewBox', `0 0 ${WIDTH} ${HEIGHT}`);
     this.node.setAttribute('aria-hidden', 'true');
-    this.node.append(this.path);
+    this.ghost.setAttribute('class', 'gpurun-ghost');
+    this.node.append(this.ghost, this.path);
   }
 
-  show(values: readonly number[]): void {
-    const d = curvePath(values);
-    if (d !== this.drawn) {
-      this.drawn = d;
+  /** Draw the values, and behind them those of the run before; `pace` is how far this run is, measured by that one. */
+  show(values: readonly number[], ghost: readonly number[] = [], pace = 1): void {
+    const range = rangeOf([...values, ...ghost]);
+    const d = curvePath(values, range, Math.min(1, pace));
+    const behind = curvePath(ghost, range, Math.min(1, 1 / pace));
+    if (d + behind !== this.drawn) {
+      this.drawn = d + behind;
       this.path.setAttribute('d', d);
+      this.ghost.setAttribute('d', behind);
     }
   }
 }
 
-/** The values as a path over the whole width, lowest at the bottom; a gap where one is not finite. */
-export function curvePath(values: readonly number[]): string {
+type Range = readonly [low: number, high: number];
+
+function rangeOf(values: readonly number[]): Range {
   const finite = values.filter(Number.isFinite);
-  if (finite.length < 2) {
+  return [finite.reduce((a, b) => Math.min(a, b), Infinity), finite.reduce((a, b) => Math.max(a, b), -Infinity)];
+}
+
+/** The values as a path over a `share` of the width, lowest at the bottom; a gap where one is not finite. */
+export function curvePath(values: readonly number[], [low, high]: Range = rangeOf(values), share = 1): string {
+  if (values.filter(Number.isFinite).length < 2) {
     return '';
   }
-  const low = finite.reduce((a, b) => Math.min(a, b));
-  const range = finite.reduce((a, b) => Math.max(a, b)) - low;
-  const x = (i: number) => EDGE + (i / (values.length - 1)) * (WIDTH - 2 * EDGE);
+  const range = high - low;
+  const x = (i: number) => EDGE + (i / (values.length - 1)) * (WIDTH - 2 * EDGE) * share;
   const y = (value: number) => (range ? EDGE + (1 - (value - low) / range) * (HEIGHT - 2 * EDGE) : HEIGHT / 2);
   let pen = 'M';
   return values

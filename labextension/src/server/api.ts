@@ -2,7 +2,7 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 import type { Launched, Preview, Schema, Spec } from '../launch/types';
-import type { Run, ServerError } from './types';
+import type { Run, ServerError, Status } from './types';
 
 const ROOT = 'gpurun/api/v1';
 
@@ -32,6 +32,11 @@ export class Api {
     return appendToken && token ? `${url}?token=${encodeURIComponent(token)}` : url;
   }
 
+  /** The whole address of `path` below gpurun/api/v1, for a browser. */
+  url(path: string): string {
+    return URLExt.join(this.settings.baseUrl, ROOT, path);
+  }
+
   /** Interrupt a run; asked again, or with `kill`, end it at once. */
   cancel(id: string, kill = false): Promise<Run> {
     return this.request<Run>(`runs/${encodeURIComponent(id)}/cancel`, { method: 'POST', body: JSON.stringify({ kill }) });
@@ -39,10 +44,19 @@ export class Api {
 
   /** Where a browser reads the whole output of a run. */
   logUrl(id: string): string {
-    return URLExt.join(this.settings.baseUrl, ROOT, `runs/${encodeURIComponent(id)}/log`);
+    return this.url(`runs/${encodeURIComponent(id)}/log`);
   }
 
-  status(): Promise<{ version: string }> {
+  /** Ask for what is no JSON. Rejects with a RequestError. */
+  async fetch(path: string): Promise<Response> {
+    const response = await ServerConnection.makeRequest(this.url(path), { cache: 'no-cache' }, this.settings);
+    if (!response.ok) {
+      throw new RequestError(response.status, '', `The server answered ${response.status} ${response.statusText}.`);
+    }
+    return response;
+  }
+
+  status(): Promise<Status> {
     return this.request('status');
   }
 
@@ -67,9 +81,10 @@ export class Api {
     return this.request('launch', init);
   }
 
-  private async request<T>(path: string, init: RequestInit = {}): Promise<T> {
-    const url = URLExt.join(this.settings.baseUrl, ROOT, path);
-    const response = await ServerConnection.makeRequest(url, init, this.settings);
+  /** Ask for JSON below gpurun/api/v1. Rejects with a RequestError where the server refuses. */
+  async request<T>(path: string, init: RequestInit = {}): Promise<T> {
+    // By default, JupyterLab makes addresses unique by a parameter that the server does not know.
+    const response = await ServerConnection.makeRequest(this.url(path), { cache: 'no-cache', ...init }, this.settings);
     const body = (await response.json().catch(() => null)) as (T & { error?: ServerError }) | null;
     if (response.ok && body !== null) {
       return body;

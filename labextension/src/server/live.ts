@@ -12,6 +12,8 @@ export type Link = 'connecting' | 'up' | 'down';
 /** `first` says that nothing told before holds: these are the newest, on a new connection. */
 export type RunsListener = (runs: Run[], first: boolean) => void;
 export type DevicesListener = (agents: Agent[]) => void;
+/** Told that some model has changed, and when a connection was made. */
+export type ModelsListener = () => void;
 
 /** Stops what it was returned by. */
 export type Stop = () => void;
@@ -35,6 +37,7 @@ export class Live {
   private changed = new Signal<this, Link>(this);
   private runs = new Set<RunsListener>();
   private devices = new Set<DevicesListener>();
+  private models = new Set<ModelsListener>();
   private feeds = new Map<string, RunFeed>();
   private runsAreFirst = true;
 
@@ -56,6 +59,11 @@ export class Live {
   /** Watch the agents and their devices. */
   watchDevices(listener: DevicesListener): Stop {
     return this.watchAll('devices', this.devices, listener);
+  }
+
+  /** Be told whenever a model has changed. */
+  watchModels(listener: ModelsListener): Stop {
+    return this.watchAll('models', this.models, listener);
   }
 
   /** Watch one run; what is known of it is in the feed at once. */
@@ -87,7 +95,7 @@ export class Live {
     this.connect();
   }
 
-  private watchAll<T>(what: 'runs' | 'devices', listeners: Set<T>, listener: T): Stop {
+  private watchAll<T>(what: 'runs' | 'devices' | 'models', listeners: Set<T>, listener: T): Stop {
     if (!listeners.size) {
       this.ask({ watch: what });
     }
@@ -142,6 +150,9 @@ export class Live {
     if (this.devices.size) {
       this.ask({ watch: 'devices' });
     }
+    if (this.models.size) {
+      this.ask({ watch: 'models' });
+    }
     for (const feed of this.feeds.values()) {
       this.ask({ watch: 'run', run: feed.id, cursor: feed.resume() });
     }
@@ -176,6 +187,8 @@ export class Live {
       }
       case 'devices':
         return this.devices.forEach(listener => listener(frame.agents));
+      case 'models':
+        return this.models.forEach(listener => listener());
       case 'run':
         return this.feeds.get(frame.run.id)?.take(frame);
       case 'events':

@@ -53,7 +53,18 @@ export interface Run {
   metrics: Record<string, MetricSummary>;
   waiting: { position: number; why: string; starts_in_s?: number | null } | null;
   deleted?: boolean;
+  rerun_of?: string | null;
   revision: number;
+}
+
+/** The server at a glance; `owner` is whose runs those are that this page submits. */
+export interface Status {
+  version: string;
+  home: string;
+  database: string;
+  disk_free_bytes: number;
+  runs: Record<string, number>;
+  owner: string;
 }
 
 export interface DeviceProcess {
@@ -74,6 +85,8 @@ export interface Device {
   temperature?: number | null;
   power?: number | null;
   processes?: DeviceProcess[];
+  /** Whose run holds the device; the next two are given only if it is one's own. */
+  run_owner?: string | null;
   run_id?: string | null;
   run_name?: string | null;
 }
@@ -107,6 +120,12 @@ export interface Facts {
   checkpoint: Checkpoint | null;
 }
 
+/** The run before a run, and how its metrics went. */
+export interface Previous {
+  run: Run;
+  curves: Record<string, readonly number[]>;
+}
+
 /** What stands in a log before the place from which on it is shown; without `lines` while it is still counted. */
 export interface Before {
   lines?: number;
@@ -132,7 +151,7 @@ export type Event =
   | { kind: 'metric'; values: Record<string, number>; step?: number | null }
   | ({ kind: 'sample' } & Sample)
   | ({ kind: 'checkpoint' } & Checkpoint)
-  | { kind: 'meta' | 'end' };
+  | { kind: 'meta' | 'model' | 'end' };
 
 export interface ServerError {
   code: string;
@@ -143,6 +162,7 @@ export interface ServerError {
 export type Frame =
   | { type: 'runs'; runs: Run[] }
   | { type: 'devices'; agents: Agent[] }
+  | { type: 'models'; revision: number }
   | { type: 'run'; run: Run }
   | { type: 'events'; run: string; cursor: string; events: Event[] }
   | ({ type: 'before'; run: string; cursor: string } & Before)

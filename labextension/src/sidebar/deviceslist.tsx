@@ -1,7 +1,7 @@
 /** The DEVICES section of the sidebar: each machine, each GPU with who has it, CPU slots in one line. */
 import React from 'react';
 import * as format from '../look/format';
-import { isBusy } from './panelmodel';
+import { counted, isBusy } from './panelmodel';
 import { Glyph, Meter } from './panelparts';
 import type { Agent, Device, DeviceProcess } from '../server/types';
 import type { Translate } from '../look/words';
@@ -25,16 +25,27 @@ export function DevicesList(props: DevicesListProps): JSX.Element {
       {agents.map(agent => (
         <AgentDevices key={agent.id} agent={agent} {...props} />
       ))}
+      {counted(agents)[0]?.kind === 'cpu' && <NoGpu trans={trans} />}
     </div>
+  );
+}
+
+function NoGpu({ trans }: { trans: Translate }): JSX.Element {
+  return (
+    <details className="gpurun-no-gpu">
+      <summary>{trans.__('No GPU here: runs get CPU slots')}</summary>
+      <p>{trans.__('GPUs are found by the NVIDIA driver of this machine: those that nvidia-smi lists are shown here by themselves.')}</p>
+      <p>
+        {trans.__('If one is missing, say in a notebook:')} <code>%gpurun doctor</code>
+      </p>
+    </details>
   );
 }
 
 /** `3 of 6 busy`: of the GPUs, or of the CPU slots where there is no GPU. */
 export function busyWords(agents: readonly Agent[], trans: Translate): string {
-  const all = agents.flatMap(agent => agent.devices);
-  const gpus = all.filter(device => device.kind !== 'cpu');
-  const counted = gpus.length ? gpus : all;
-  return counted.length ? trans.__('%1 of %2 busy', counted.filter(isBusy).length, counted.length) : '';
+  const devices = counted(agents);
+  return devices.length ? trans.__('%1 of %2 busy', devices.filter(isBusy).length, devices.length) : '';
 }
 
 function AgentDevices({ agent, trans, onOpen }: DevicesListProps & { agent: Agent }): JSX.Element {
@@ -98,6 +109,9 @@ function Holder({ device, trans, onOpen }: DeviceProps): JSX.Element {
       </button>
     );
   }
+  if (device.run_owner) {
+    return <span className="gpurun-nobody">{trans.__('a run of %1', device.run_owner)}</span>;
+  }
   const foreign = (device.processes ?? []).find(process => !process.ours);
   return <span className="gpurun-nobody">{foreign ? foreignWords(foreign, trans) : trans.__('idle')}</span>;
 }
@@ -121,6 +135,10 @@ function deviceHover(device: Device, trans: Translate): string {
     .join('\n');
 }
 
+function slotWords(slot: Device, trans: Translate): string {
+  return slot.run_name ?? (slot.run_owner ? trans.__('a run of %1', slot.run_owner) : trans.__('idle'));
+}
+
 /** CPU slots: a pip for each, full where it is taken, and the runs that have them. */
 function CpuSlots({ slots, trans, onOpen }: { slots: Device[]; trans: Translate; onOpen: (id: string) => void }): JSX.Element {
   const busy = slots.filter(isBusy);
@@ -135,7 +153,7 @@ function CpuSlots({ slots, trans, onOpen }: { slots: Device[]; trans: Translate;
             className="gpurun-pip"
             data-device={`cpu${slot.index}`}
             data-busy={isBusy(slot)}
-            title={`cpu${slot.index}: ${slot.run_name ?? trans.__('idle')}`}
+            title={`cpu${slot.index}: ${slotWords(slot, trans)}`}
           />
         ))}
       </span>

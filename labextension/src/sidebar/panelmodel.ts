@@ -6,18 +6,25 @@ import type { IRunServer } from '../server/server';
 import { Agent, Device, isLive, Run } from '../server/types';
 import type { Translate } from '../look/words';
 
-const MOST_RUNS = 200;
+const MOST_RUNS = 400;
 const REDRAW_MS = 100; // however many runs change, the panel is drawn ten times a second at most
 
 export class PanelModel {
   agents: Agent[] = [];
+  /** Those at work first, then the queue, then what is over. */
   runs: Run[] = [];
   /** Whether the server has said what there is; before that, an empty list means nothing. */
   loaded = { runs: false, devices: false };
   /** A sentence where the connection is down. */
   trouble = '';
+  /** Whose runs those are that this page submits; empty until the server has said it. */
+  owner = '';
   private known = new Map<string, Run>();
+  private asking = false;
+  private newest = 0; // when the newest run that was told of was created
   private signal = new Signal<this, void>(this);
+  private over = new Signal<this, Run>(this);
+  private watchers = 0;
   private stops: Stop[] = [];
   private redraw = 0;
 
@@ -32,29 +39,52 @@ export class PanelModel {
     return this.signal;
   }
 
+  /** Told of each run that comes to its end while it is watched. */
+  get ended(): ISignal<this, Run> {
+    return this.over;
+  }
+
+  /** Runs that wait, in their order; those on hold last. */
+  get queue(): Run[] {
+    return this.runs.filter(isWaiting);
+  }
+
+  /** Runs at work and runs that are over. */
+  get started(): Run[] {
+    return this.runs.filter(run => !isWaiting(run));
+  }
+
   run(id: string): Run | undefined {
     return this.known.get(id);
   }
 
-  /** Watch, while the panel is in sight. */
-  start(): void {
-    if (!this.stops.length) {
-      this.stops = [this.server.live.watchRuns(this.takeRuns), this.server.live.watchDevices(this.takeDevices)];
-    }
+  isMine(run: Run): boolean {
+    return run.owner === this.owner;
   }
 
-  stop(): void {
-    this.stops.splice(0).forEach(stop => stop());
+  /** Watch the server until the last who asked for it has stopped. */
+  watch(): Stop {
+    if (!this.watchers++) {
+      this.stops = [this.server.live.watchRuns(this.takeRuns), this.server.live.watchDevices(this.takeDevices)];
+    }
+    let stopped = false;
+    return () => {
+      if (!stopped && !--this.watchers) {
+        this.stops.splice(0).forEach(stop => stop());
+      }
+      stopped = true;
+    };
   }
 
   dispose(): void {
-    this.stop();
+    this.stops.splice(0).forEach(stop => stop());
     clearTimeout(this.redraw);
     this.server.live.linkChanged.disconnect(this.linkChanged);
     Signal.clearData(this);
   }
 
   private takeRuns = (runs: Run[], first: boolean): void => {
+    const before = new Map(this.known);
     if (first) {
       this.known.clear();
     }
@@ -65,11 +95,35 @@ export class PanelModel {
         this.known.set(run.id, run);
       }
     }
+    const over = runs.filter(run => !run.deleted && this.isNews(run, before.get(run.id)));
+    this.newest = Math.max(this.newest, ...runs.map(run => run.created_at));
     this.loaded.runs = true;
     this.runs = [...this.known.values()].sort(inOrder);
     this.runs.splice(MOST_RUNS).forEach(run => this.known.delete(run.id));
+    void this.askForOwner();
+    over.forEach(run => this.over.emit(run));
     this.tell();
   };
+
+  /** Whether it is news that the run is over: it was seen before its end, or is younger than all that were seen. */
+  private isNews(run: Run, before: Run | undefined): boolean {
+    return !isLive(run) && (before ? isLive(before) : this.newest > 0 && run.created_at > this.newest);
+  }
+
+  private async askForOwner(): Promise<void> {
+    if (this.owner || this.asking) {
+      return;
+    }
+    this.asking = true;
+    try {
+      this.owner = (await this.server.api.status()).owner;
+      this.tell();
+    } catch {
+      // Asked again with the next runs; that the server is out of reach is said already.
+    } finally {
+      this.asking = false;
+    }
+  }
 
   private takeDevices = (agents: Agent[]): void => {
     this.agents = agents;
@@ -104,9 +158,14 @@ export class PanelModel {
   }
 }
 
+/** Whether the run has not begun. */
+export function isWaiting(run: Run): boolean {
+  return run.state === 'queued' || run.state === 'created';
+}
+
 /** At work first, then the queue in its order, then what is over; the newest first in each. */
 function inOrder(a: Run, b: Run): number {
-  const group = (run: Run) => (!isLive(run) ? 2 : run.state === 'queued' || run.state === 'created' ? 1 : 0);
+  const group = (run: Run) => (!isLive(run) ? 2 : isWaiting(run) ? 1 : 0);
   const queue = (run: Run) => run.waiting?.position ?? Infinity;
   const time = (run: Run) => run.finished_at ?? run.created_at;
   return group(a) - group(b) || compare(queue(a), queue(b)) || time(b) - time(a) || (a.id < b.id ? 1 : -1);
@@ -118,5 +177,12 @@ function compare(a: number, b: number): number {
 
 /** Whether somebody uses the device, a run of ours or not. */
 export function isBusy(device: Device): boolean {
-  return !!device.run_id || (device.processes ?? []).some(process => !process.ours);
+  return !!device.run_owner || (device.processes ?? []).some(process => !process.ours);
+}
+
+/** The devices to count: GPUs, or CPU slots where there is no GPU. */
+export function counted(agents: readonly Agent[]): Device[] {
+  const all = agents.flatMap(agent => agent.devices);
+  const gpus = all.filter(device => device.kind !== 'cpu');
+  return gpus.length ? gpus : all;
 }

@@ -40,13 +40,13 @@ async def accept_run(handler: GpurunHandler, spec: RunSpec, rerun_of: str | None
     Raises InvalidRequest, NoSuchDevices, and for what it should find NotShipped, BadArchive, FileMissing, DataNotFound.
     Who takes an event stream gets the run's at once, and need not ask for it.
     """
-    parts, owner = handler.parts, handler.parts.owner(handler)
+    parts, owner = handler.parts, handler.owner
     key = key_of(handler)
     await make_ready(parts, spec, owner)
 
     def act(writing: Writing) -> Run:
         run_id = accept(writing, parts.home, spec, owner=owner, key=key, offers=offers(writing.conn), rerun_of=rerun_of)
-        return to_run(find(writing.conn, run_id))
+        return to_run(find(writing.conn, run_id, owner))
 
     run = await handler.write_database(act)
     handler.set_status(201)
@@ -54,7 +54,7 @@ async def accept_run(handler: GpurunHandler, spec: RunSpec, rerun_of: str | None
         await follow_accepted(handler, run)
     else:
         with parts.database.read() as conn:
-            handler.answer(run_of(conn, parts.ledger, run.id), 201)
+            handler.answer(run_of(conn, parts.ledger, run.id, owner), 201)
 
 
 async def accept_all(
@@ -66,7 +66,7 @@ async def accept_all(
     rerun_of: str | None = None,
 ) -> None:
     """The same for a run of each combination, in one transaction; `first`: ahead of what waits of the same owner."""
-    parts, owner = handler.parts, handler.parts.owner(handler)
+    parts, owner = handler.parts, handler.owner
     key = key_of(handler)
     for one in specs_of(spec, grid):
         one.check()
@@ -82,7 +82,7 @@ async def accept_all(
 
     ids = await handler.write_database(act)
     with parts.database.read() as conn:
-        runs = shown(conn, parts.ledger, [find(conn, run_id) for run_id in ids])
+        runs = shown(conn, parts.ledger, [find(conn, run_id, owner) for run_id in ids], owner)
     for run in runs:
         run.spec = None
     handler.answer(Launched(sweep_of(runs[0]), runs), 201)

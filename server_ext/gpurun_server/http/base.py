@@ -85,6 +85,20 @@ class GpurunHandler(APIHandler):
             raise HTTPError(403, "The page is of another origin.")
         return True
 
+    @property
+    def owner(self) -> str:
+        """Who asks: whose runs, sessions and data sets are seen, and whose become what the request makes."""
+        return self.parts.owner(self)
+
+    async def read_database(self, ask: Callable[[sa.Connection], T]) -> T:
+        """Ask what may take the database a while, in a thread; the ledger is not to be used there."""
+
+        def transaction() -> T:
+            with self.parts.database.read() as conn:
+                return ask(conn)
+
+        return await asyncio.get_running_loop().run_in_executor(self.parts.threads, transaction)
+
     async def write_database(self, change: Callable[[Writing], T]) -> T:
         """Make a change in a transaction, in a thread: a writer may have to wait for another."""
 
@@ -94,10 +108,20 @@ class GpurunHandler(APIHandler):
 
         return await asyncio.get_running_loop().run_in_executor(self.parts.threads, transaction)
 
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Do something that takes long, or reads files, beside the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self.parts.threads, work)
+
     def query(self, kind: type[T]) -> T:
         """The query's arguments, checked. Raises InvalidRequest."""
-        values = {name: self.get_query_argument(name) for name in self.request.query_arguments if name != "token"}
-        unknown = set(values) - set(kind.__struct_fields__)  # type: ignore[attr-defined]
+        fields = msgspec.structs.fields(kind)  # type: ignore[arg-type]
+        repeated = {field.encode_name for field in fields if field.default_factory is list}
+        values = {
+            name: self.get_query_arguments(name) if name in repeated else self.get_query_argument(name)
+            for name in self.request.query_arguments
+            if name != "token"
+        }
+        unknown = set(values) - set(kind.__struct_encode_fields__)  # type: ignore[attr-defined]
         if unknown:
             raise InvalidRequest(f"There is no parameter {min(unknown)!r}.", "GET openapi.json lists those there are.")
         return checked(lambda: msgspec.convert(values, kind, strict=False))

@@ -39,14 +39,14 @@ class DataHandler(GpurunHandler):
     async def get(self) -> None:
         """List."""
         with self.parts.database.read() as conn:
-            self.answer(DataSets(of_owner(conn, self.parts.owner(self))))
+            self.answer(DataSets(of_owner(conn, self.owner)))
 
     @web.authenticated
     @authorized(action="execute", resource=AUTH_RESOURCE)
     @operation("Name a manifest whose blobs have been sent", body=NewDataSet, answer=DataSet, status=201)
     async def post(self) -> None:
         """Name."""
-        new, owner = self.body(NewDataSet), self.parts.owner(self)
+        new, owner = self.body(NewDataSet), self.owner
         if new.name in (".", ".."):
             raise InvalidRequest(f"{new.name!r} is no name for a data set.", "Write --name NAME.")
         data_set = await asyncio.get_running_loop().run_in_executor(self.parts.threads, self._looked_at, new)

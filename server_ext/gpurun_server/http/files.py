@@ -36,7 +36,7 @@ class _FilesHandler(GpurunHandler):
     def attempt_of(self, reference: str) -> tuple[int, AttemptFolder]:
         """The attempt that is asked for. Raises WrongState where there was none yet."""
         with self.parts.database.read() as conn:
-            run = find(conn, reference)
+            run = find(conn, reference, self.owner)
         number = self.query(FilesQuery).attempt or run.attempt
         folder = self.parts.home.attempt(run.id, number)
         if not folder.path.is_dir():

@@ -61,7 +61,7 @@ class _LaunchHandler(GpurunHandler):
 
     def _spec_of(self, reference: str) -> RunSpec:
         with self.parts.database.read() as conn:
-            return decode_spec(find(conn, reference).spec_json)
+            return decode_spec(find(conn, reference, self.owner).spec_json)
 
 
 class SchemaHandler(GpurunHandler):
@@ -87,7 +87,7 @@ class CheckHandler(_LaunchHandler):
         checked = check(body.yaml)
         self.parts.ensure_agent()
         await self.parts.hub.first_agent()
-        owner = self.parts.owner(self)
+        owner = self.owner
         gathering = await self.in_a_thread(lambda: _gathered(self, checked.file, body.path))
         with self.parts.database.read() as conn:
             self.answer(previewed(conn, self.parts.ledger, checked, gathering, owner, name_of(body.path)))
@@ -112,7 +112,7 @@ class LaunchHandler(_LaunchHandler):
         if file.files_of is None:
             return None
         with self.parts.database.read() as conn:
-            return str(find(conn, file.files_of).id)
+            return str(find(conn, file.files_of, self.owner).id)
 
     def _taken(self, file: LaunchFile, path: str) -> RunSpec:
         gathered = self.gather(file, path)

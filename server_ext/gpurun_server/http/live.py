@@ -22,7 +22,7 @@ from gpurun_server.stream.connection import LiveConnection, Watch, error_frame
 
 
 class StreamQuery(msgspec.Struct):
-    """What to watch: `runs`, `devices` (repeatable), and runs as ID or ID@CURSOR (repeatable)."""
+    """What to watch: `runs`, `devices`, `models` (repeatable), and runs as ID or ID@CURSOR (repeatable)."""
 
     watch: list[str] = []
     run: list[str] = []
@@ -41,7 +41,7 @@ class StreamHandler(GpurunHandler):
             run, _, cursor = text.partition("@")
             wishes.append(Watch(watch="run", run=run, cursor=cursor or str(START_OF_LOG)))
         if not wishes:
-            raise InvalidRequest("There is nothing to watch.", "Add watch=runs, watch=devices or run=ID.")
+            raise InvalidRequest("There is nothing to watch.", "Add watch=runs, watch=devices, watch=models or run=ID.")
         stream = EventStream(self)
         for wish in wishes:
             stream.connection.watch(wish)
@@ -73,7 +73,7 @@ class StreamSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
         """Begin to send."""
         super().open(*args, **kwargs)
         parts: Parts = self.settings["gpurun"]
-        self._connection = parts.hub.connect()
+        self._connection = parts.hub.connect(parts.owner(self))
         self._sending = asyncio.ensure_future(self._send(self._connection))
 
     async def _send(self, connection: LiveConnection) -> None:

@@ -1,4 +1,4 @@
-"""What runs said: their events, what they printed, their metrics."""
+"""What runs said: their events, what they printed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from gpurun_jupyter.core.runs import Run
 from gpurun_server.http.base import GpurunHandler, operation
 from gpurun_server.http.sse import follow, wants_stream
 from gpurun_server.queue.listing import run_of
-from gpurun_server.store.logs import metric_points, printed_text
+from gpurun_server.store.logs import printed_text
+from gpurun_server.store.printed import FoundLines, find_lines, some_lines
 from gpurun_server.stream.tail import Tail
 
 
@@ -26,31 +27,24 @@ class EventsQuery(msgspec.Struct):
 
 
 class LogQuery(msgspec.Struct):
-    """How many of the last lines; all where it is not said."""
+    """How many of the last lines, or `lines` from number `first` (from 0) on; all where it is not said."""
 
     tail: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    first: Annotated[int, msgspec.Meta(ge=0)] = 0
+    lines: Annotated[int, msgspec.Meta(ge=0, le=100_000)] | None = None
 
 
-class Points(msgspec.Struct):
-    """One metric: its summary, and `points` as [step, m, value]."""
+class SearchQuery(msgspec.Struct):
+    """The text, and how many of the lines that hold it are told."""
 
-    last: float
-    min: float
-    max: float
-    step: float | None
-    points: list[tuple[float | None, float, float]]
-
-
-class Metrics(msgspec.Struct):
-    """The metrics of a run by name."""
-
-    metrics: dict[str, Points]
+    q: Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
+    limit: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1000
 
 
 class _LogHandler(GpurunHandler):
     def run(self, reference: str) -> Run:
         with self.parts.database.read() as conn:
-            return run_of(conn, self.parts.ledger, reference)
+            return run_of(conn, self.parts.ledger, reference, self.owner)
 
 
 class EventsHandler(_LogHandler):
@@ -88,9 +82,14 @@ class LogHandler(_LogHandler):
     @operation("What the run printed", query=LogQuery, answer_type="text/plain")
     async def get(self, reference: str) -> None:
         """Read."""
-        run, tail = self.run(reference), self.query(LogQuery).tail
+        run, query = self.run(reference), self.query(LogQuery)
+        tail, log = query.tail, Tail(self.parts.home, run.id, events.START_OF_LOG)
         self.set_header("Content-Type", "text/plain; charset=utf-8")
-        pieces = printed_text(Tail(self.parts.home, run.id, events.START_OF_LOG))
+        if query.lines is not None:
+            count = query.lines
+            self.finish(await self.in_thread(lambda: some_lines(log, query.first, count)))
+            return
+        pieces = printed_text(log)
         if tail is not None:
             pieces = iter(["".join(deque("".join(pieces).splitlines(keepends=True), maxlen=tail))])
         for piece in pieces:
@@ -98,25 +97,21 @@ class LogHandler(_LogHandler):
             await self.flush()
 
 
-class MetricsHandler(_LogHandler):
-    """`runs/{id}/metrics`."""
+class SearchHandler(_LogHandler):
+    """`runs/{id}/search`."""
 
     @web.authenticated
     @authorized
-    @operation("Metrics with every point that was logged", answer=Metrics)
+    @operation("Which of the printed lines hold a text", query=SearchQuery, answer=FoundLines)
     async def get(self, reference: str) -> None:
-        """Read."""
-        run = self.run(reference)
-        points = metric_points(Tail(self.parts.home, run.id, events.START_OF_LOG))
-        named = {
-            name: Points(summary.last, summary.min, summary.max, summary.step, points.get(name, []))
-            for name, summary in run.metrics.items()
-        }
-        self.answer(Metrics(named))
+        """Search."""
+        run, query = self.run(reference), self.query(SearchQuery)
+        log = Tail(self.parts.home, run.id, events.START_OF_LOG)
+        self.answer(await self.in_thread(lambda: find_lines(log, query.q, query.limit)))
 
 
 default_handlers = [
+    (r"runs/([^/]+)/search", SearchHandler),
     (r"runs/([^/]+)/events", EventsHandler),
     (r"runs/([^/]+)/log", LogHandler),
-    (r"runs/([^/]+)/metrics", MetricsHandler),
 ]

@@ -20,7 +20,9 @@ _GROUP = re.compile(r"\((?:\?P<(\w+)>)?[^)]*\)")
 _MEANINGS = {
     "id": "an id, a unique prefix of one, a name, or `last`",
     "digest": "the sha256 of the bytes, in hexadecimal",
-    "name": "a variable",
+    "name": "a variable, or a model",
+    "version": "a number, an alias, or `latest`",
+    "alias": "an alias, such as `release`",
     "path": "a file's place, with slashes",
 }
 _METHODS = ("get", "post", "put", "patch", "delete")

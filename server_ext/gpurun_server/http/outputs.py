@@ -28,7 +28,7 @@ class _OutputsHandler(GpurunHandler):
     def attempt(self, reference: str) -> AttemptFolder:
         """The folder of a run's newest attempt. Raises RunNotFound."""
         with self.parts.database.read() as conn:
-            run = find(conn, reference)
+            run = find(conn, reference, self.owner)
         return self.parts.home.attempt(run.id, run.attempt)
 
     def outputs(self, folder: AttemptFolder) -> dict[str, Output]:

@@ -99,7 +99,7 @@ def _missing(conn: sa.Connection, checked: Checked, owner: str) -> list[Problem]
             problems.append(checked.refused(error, "data"))
     for reference in checked.file.after:
         try:
-            find(conn, reference)
+            find(conn, reference, owner)
         except GpurunError as error:
             problems.append(checked.refused(error, "after"))
     return problems

@@ -5,7 +5,27 @@ from __future__ import annotations
 from tornado import web
 
 from gpurun_jupyter.core.errors import RouteMissing
-from gpurun_server.http import blobs, data, files, launch, live, logs, openapi, outputs, runs, server, sessions, uploads
+from gpurun_server.http import (
+    blobs,
+    comparing,
+    comparison,
+    data,
+    files,
+    launch,
+    live,
+    logs,
+    metrics,
+    model_files,
+    models,
+    openapi,
+    outputs,
+    overview,
+    runs,
+    search,
+    server,
+    sessions,
+    uploads,
+)
 from gpurun_server.http.base import GpurunHandler
 
 
@@ -25,13 +45,20 @@ ROUTES = [
     *uploads.default_handlers,
     *blobs.default_handlers,
     *data.default_handlers,
+    *search.default_handlers,
     *runs.default_handlers,
+    *comparison.default_handlers,
     *outputs.default_handlers,
     *logs.default_handlers,
+    *metrics.default_handlers,
+    *comparing.default_handlers,
     *files.default_handlers,
     *server.default_handlers,
+    *overview.default_handlers,
     *launch.default_handlers,
     *sessions.default_handlers,
+    *models.default_handlers,
+    *model_files.default_handlers,
     *live.default_handlers,
     *openapi.default_handlers,
 ]

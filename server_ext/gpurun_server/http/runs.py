@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from jupyter_server.auth.decorator import authorized
@@ -12,24 +12,12 @@ from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
 from gpurun_jupyter.core.runs import Run, RunSpec
 from gpurun_server.http.accepting import accept_run
 from gpurun_server.http.base import AUTH_RESOURCE, GpurunHandler, operation
+from gpurun_server.http.search import RunsList
 from gpurun_server.queue.deletion import UNDO_S, delete, restore
 from gpurun_server.queue.editing import Changes, changed, edit, start
-from gpurun_server.queue.listing import newest, run_of
+from gpurun_server.queue.listing import run_of
 from gpurun_server.queue.stopping import cancel
-from gpurun_server.store.queries import Filters, find, history_of
-
-
-class RunsQuery(Filters, omit_defaults=True):
-    """Filters of a list of runs, and how many."""
-
-    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
-
-
-class RunsPage(msgspec.Struct):
-    """A page of a list of runs; `next` is the cursor of the page after it."""
-
-    runs: list[Run]
-    next: int | None
+from gpurun_server.store.queries import find, history_of
 
 
 class CancelBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -64,20 +52,8 @@ class Deleted(msgspec.Struct):
     restorable_s: float
 
 
-class RunsHandler(GpurunHandler):
+class RunsHandler(RunsList):
     """`runs`."""
-
-    @web.authenticated
-    @authorized
-    @operation("Runs, newest first", query=RunsQuery, answer=RunsPage)
-    async def get(self) -> None:
-        """List."""
-        query = self.query(RunsQuery)
-        with self.parts.database.read() as conn:
-            found = newest(conn, self.parts.ledger, query.limit, query)
-            more = len(found) == query.limit
-            following = find(conn, found[-1].id).seq if more else None
-        self.answer(RunsPage(found, following))
 
     @web.authenticated
     @authorized(action="execute", resource=AUTH_RESOURCE)
@@ -90,7 +66,7 @@ class RunsHandler(GpurunHandler):
 class _RunHandler(GpurunHandler):
     def answer_run(self, reference: str) -> None:
         with self.parts.database.read() as conn:
-            self.answer(run_of(conn, self.parts.ledger, reference))
+            self.answer(run_of(conn, self.parts.ledger, reference, self.owner))
 
 
 class RunHandler(_RunHandler):
@@ -108,15 +84,16 @@ class RunHandler(_RunHandler):
     @operation("Change priority (while it waits), project or tags", body=Changes, answer=Run)
     async def patch(self, reference: str) -> None:
         """Change."""
-        changes = self.body(Changes)
-        self.answer_run(await self.write_database(lambda writing: edit(writing, reference, changes)))
+        changes, owner = self.body(Changes), self.owner
+        self.answer_run(await self.write_database(lambda writing: edit(writing, reference, changes, by=owner)))
 
     @web.authenticated
     @authorized
     @operation("Delete a run that has finished, with its files; it can be restored for ten minutes", answer=Deleted)
     async def delete(self, reference: str) -> None:
         """Delete."""
-        run_id = await self.write_database(lambda writing: delete(writing, reference))
+        owner = self.owner
+        run_id = await self.write_database(lambda writing: delete(writing, reference, by=owner))
         self.answer(Deleted(run_id, UNDO_S))
 
 
@@ -128,7 +105,7 @@ class StartHandler(_RunHandler):
     @operation("Queue a run that was created on hold", answer=Run)
     async def post(self, reference: str) -> None:
         """Start."""
-        owner = self.parts.owner(self)
+        owner = self.owner
         self.answer_run(await self.write_database(lambda writing: start(writing, reference, by=owner)))
 
 
@@ -142,7 +119,7 @@ class RerunHandler(_RunHandler):
         """Run again."""
         changes = self.body(dict[str, Any])
         with self.parts.database.read() as conn:
-            run = run_of(conn, self.parts.ledger, reference)
+            run = run_of(conn, self.parts.ledger, reference, self.owner)
         assert run.spec is not None
         await accept_run(self, changed(run.spec, changes), rerun_of=run.id)
 
@@ -155,7 +132,8 @@ class RestoreHandler(_RunHandler):
     @operation("Take back that a run was deleted", answer=Run)
     async def post(self, run_id: str) -> None:
         """Restore."""
-        self.answer_run(await self.write_database(lambda writing: restore(writing, run_id)))
+        owner = self.owner
+        self.answer_run(await self.write_database(lambda writing: restore(writing, run_id, by=owner)))
 
 
 class HistoryHandler(_RunHandler):
@@ -167,7 +145,7 @@ class HistoryHandler(_RunHandler):
     async def get(self, reference: str) -> None:
         """List."""
         with self.parts.database.read() as conn:
-            changes = history_of(conn, find(conn, reference).id)
+            changes = history_of(conn, find(conn, reference, self.owner).id)
         self.answer({"history": changes})
 
 
@@ -179,7 +157,7 @@ class CancelHandler(_RunHandler):
     @operation("End a run: interrupt it, or kill it", body=CancelBody, answer=Run)
     async def post(self, reference: str) -> None:
         """Cancel."""
-        kill, owner = self.body(CancelBody).kill, self.parts.owner(self)
+        kill, owner = self.body(CancelBody).kill, self.owner
         self.answer_run(await self.write_database(lambda writing: cancel(writing, reference, by=owner, kill=kill)))
 
 

@@ -19,13 +19,14 @@ from gpurun_server.store.statistics import Project, Statistics, projects, statis
 
 
 class Status(msgspec.Struct):
-    """The server at a glance."""
+    """The server at a glance; `owner` is who the runs belong to that the asker submits."""
 
     version: str
     home: str
     database: str
     disk_free_bytes: int
     runs: dict[str, int]
+    owner: str
 
 
 class DevicesAnswer(msgspec.Struct):
@@ -69,10 +70,10 @@ class StatusHandler(GpurunHandler):
         """Show."""
         parts = self.parts
         with parts.database.read() as conn:
-            counts = count_by_state(conn)
+            counts = count_by_state(conn, self.owner)
         free_bytes = shutil.disk_usage(parts.home.path).free
         database = parts.database.engine.url.render_as_string(hide_password=True)
-        self.answer(Status(__version__, str(parts.home.path), database, free_bytes, counts))
+        self.answer(Status(__version__, str(parts.home.path), database, free_bytes, counts, parts.owner(self)))
 
 
 class DevicesHandler(GpurunHandler):
@@ -86,7 +87,7 @@ class DevicesHandler(GpurunHandler):
         self.parts.ensure_agent()
         await self.parts.hub.first_agent()
         with self.parts.database.read() as conn:
-            self.answer(DevicesAnswer(known_agents(conn, self.parts.ledger)))
+            self.answer(DevicesAnswer(known_agents(conn, self.parts.ledger, self.owner)))
 
 
 class AgentsHandler(GpurunHandler):
@@ -107,11 +108,11 @@ class ProjectsHandler(GpurunHandler):
 
     @web.authenticated
     @authorized
-    @operation("Projects with the numbers of their runs", answer=ProjectsAnswer)
+    @operation("Projects with the numbers of their runs and the best one", answer=ProjectsAnswer)
     async def get(self) -> None:
         """List."""
         with self.parts.database.read() as conn:
-            self.answer(ProjectsAnswer(projects(conn)))
+            self.answer(ProjectsAnswer(projects(conn, self.owner)))
 
 
 class StatsHandler(GpurunHandler):
@@ -123,7 +124,7 @@ class StatsHandler(GpurunHandler):
     async def get(self) -> None:
         """Count."""
         with self.parts.database.read() as conn:
-            self.answer(statistics(conn))
+            self.answer(statistics(conn, self.owner))
 
 
 def _summary(offer: Offer) -> AgentSummary:

@@ -22,10 +22,10 @@ class Sessions(msgspec.Struct):
 class _SessionHandler(GpurunHandler):
     def sessions(self) -> list[Session]:
         with self.parts.database.read() as conn:
-            return all_sessions(conn, self.parts.ledger, self.parts.owner(self))
+            return all_sessions(conn, self.parts.ledger, self.owner)
 
     async def wish(self, name: str, what: Wish) -> None:
-        owner = self.parts.owner(self)
+        owner = self.owner
         await self.write_database(lambda writing: wish(writing, owner, name, what))
         self.answer(Sessions(self.sessions()))
 
@@ -54,7 +54,7 @@ class InterruptHandler(_SessionHandler):
             raise SessionNotFound(f"You have no session {name!r}.", "`%gpurun sessions` lists those there are.")
         if found.busy is None:
             raise WrongState(f"Session {name!r} is idle.", "There is nothing to interrupt.")
-        run_id, owner = found.busy, self.parts.owner(self)
+        run_id, owner = found.busy, self.owner
         await self.write_database(lambda writing: cancel(writing, run_id, by=owner))
         self.answer(Sessions(self.sessions()))
 

@@ -29,7 +29,7 @@ class EventStream:
 
     def __init__(self, handler: GpurunHandler) -> None:
         self._handler: RequestHandler = handler
-        self.connection = handler.parts.hub.connect()
+        self.connection = handler.parts.hub.connect(handler.owner)
         handler.request.connection.set_close_callback(self.connection.close)
         handler.request.connection.stream.set_nodelay(True)  # else a second small frame waits for the first one's ACK
         handler.set_header("Content-Type", "text/event-stream")

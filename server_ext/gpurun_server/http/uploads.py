@@ -145,7 +145,7 @@ def _spec(form: Form, shipped: ShippedDir) -> RunSpec:
             continue
         if name in ("env", "inputs"):
             values[name] = dict(_variable(text) for text in texts)
-        elif name in ("notebook", "values"):
+        elif name in ("notebook", "origin", "values"):
             values[name] = checked(lambda text=texts[0]: msgspec.json.decode(text))  # type: ignore[misc]
         elif name in ("tags", "after", "outputs"):
             values[name] = texts

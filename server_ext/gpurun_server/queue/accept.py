@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from gpurun_jupyter.core.errors import WrongState
 from gpurun_jupyter.core.home import Home, write_json
 from gpurun_jupyter.core.lifecycle import Outcome, State
+from gpurun_jupyter.core.origins import origin_of
 from gpurun_jupyter.core.runs import RunSpec
 from gpurun_server.queue.devices_wanted import gpus_wanted
 from gpurun_server.queue.placement.offers import Offer
@@ -20,6 +21,7 @@ from gpurun_server.queue.transitions import next_revision, record
 from gpurun_server.store.database import Writing
 from gpurun_server.store.queries import encode, find
 from gpurun_server.store.statements import insert_into
+from gpurun_server.store.summaries import keep_parameters
 from gpurun_server.store.tables import predecessors, runs
 
 _ID_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # without those that look alike
@@ -48,7 +50,7 @@ def accept(
     if key and (before := _accepted_before(writing.conn, owner, key)):
         return before
     gpu = gpus_wanted(spec, offers)
-    after = _predecessors(writing.conn, spec)
+    after = _predecessors(writing.conn, spec, owner)
     state = State.CREATED if spec.hold else State.QUEUED
     run_id = new_run_id()
     now = time.time()
@@ -69,9 +71,11 @@ def accept(
         "queued_at": None if spec.hold else now,
         "retries_left": spec.retries,
         "rerun_of": rerun_of,
+        "origin": origin_of(spec),
         "revision": next_revision(writing),
     }
-    writing.conn.execute(insert_into(runs), row)
+    (seq,) = writing.conn.execute(insert_into(runs), row).inserted_primary_key or (0,)
+    keep_parameters(writing.conn, seq, spec)
     for after_id in after:
         writing.conn.execute(insert_into(predecessors), {"run_id": run_id, "after_id": after_id})
     record(writing, run_id, None, state, by=owner, at=now)
@@ -91,11 +95,11 @@ def _accepted_before(conn: sa.Connection, owner: str, key: str) -> str | None:
     return conn.scalar(_BEFORE, {"owner": owner, "key": key})
 
 
-def _predecessors(conn: sa.Connection, spec: RunSpec) -> list[str]:
+def _predecessors(conn: sa.Connection, spec: RunSpec, owner: str) -> list[str]:
     """The ids of the runs that have to succeed first; those that have are left out. Raises WrongState."""
     waits = []
     for reference in spec.after:
-        run = find(conn, reference)
+        run = find(conn, reference, owner)
         if run.state != State.FINISHED.value:
             waits.append(run.id)
         elif run.outcome != Outcome.SUCCEEDED.value:

@@ -23,9 +23,18 @@ _HEARD = (
 _JOINED = sa.insert(agents)
 
 
-def known_agents(conn: sa.Connection, ledger: Ledger) -> list[Agent]:
-    """Every agent, each device with the run that holds it."""
-    return [offer.agent for offer in offers(conn, ledger.look(conn).at_work.values())]
+def known_agents(conn: sa.Connection, ledger: Ledger, viewer: str) -> list[Agent]:
+    """Every agent, each device with the run that holds it; of the runs of others `viewer` learns whose they are."""
+    agents = [offer.agent for offer in offers(conn, ledger.look(conn).at_work.values())]
+    for device in (device for agent in agents for device in agent.devices):
+        if device.run_owner not in (None, viewer):
+            device.run_id = device.run_name = None
+    return agents
+
+
+def some_agent_is_healthy(conn: sa.Connection) -> bool:
+    """Whether one was heard a moment ago."""
+    return any(offer.agent.health == "healthy" for offer in offers(conn))
 
 
 def offers(conn: sa.Connection, at_work: Iterable[AtWork] = ()) -> list[Offer]:
@@ -40,7 +49,7 @@ def _offers(conn: sa.Connection, held: Mapping[tuple[str, str], AtWork]) -> Iter
         devices = decode_devices(row.devices_json)
         for device in devices:
             if holder := held.get((row.id, device.id)):
-                device.run_id, device.run_name = holder.run_id, holder.name
+                device.run_id, device.run_name, device.run_owner = holder.run_id, holder.name, holder.owner
         silence_s = max(0.0, now - row.heard_at)
         yield Offer(
             Agent(row.id, row.host, row.version, health(silence_s), silence_s, devices),

@@ -12,25 +12,26 @@ from gpurun_server.queue.transitions import touch
 from gpurun_server.store.database import Writing
 from gpurun_server.store.queries import find
 from gpurun_server.store.statements import KEY, one_run
+from gpurun_server.store.summaries import forget
 from gpurun_server.store.tables import attempts, history, predecessors, runs
 
 #: How long a deleted run can be restored, seconds.
 UNDO_S = 600.0
 
 
-def delete(writing: Writing, reference: str) -> str:
-    """Delete a run; returns its id. Raises RunNotFound, AmbiguousRun, and WrongState for one that is not over."""
-    run = find(writing.conn, reference)
+def delete(writing: Writing, reference: str, *, by: str) -> str:
+    """Delete a run of one's own; returns its id. Raises RunNotFound, AmbiguousRun, and WrongState if it is not over."""
+    run = find(writing.conn, reference, by)
     if State(run.state) is not State.FINISHED:
         raise WrongState(f"Run {run.name} ({run.id}) is {run.state}.", "Cancel it first.")
     touch(writing, run.id, deleted_at=time.time())
     return str(run.id)
 
 
-def restore(writing: Writing, run_id: str) -> str:
+def restore(writing: Writing, run_id: str, *, by: str) -> str:
     """Take back that a run was deleted. Raises RunNotFound, also where it is too late."""
     run = writing.conn.execute(one_run, {KEY: run_id}).first()
-    if run is None:
+    if run is None or run.owner != by:
         raise RunNotFound(f"There is no run {run_id!r} any more.", "Deleted runs are kept for ten minutes.")
     if run.deleted_at is not None:
         touch(writing, run_id, deleted_at=None)
@@ -39,8 +40,11 @@ def restore(writing: Writing, run_id: str) -> str:
 
 def purge(writing: Writing) -> list[str]:
     """Forget the runs that were deleted long ago; returns their ids, whose folders are the caller's to remove."""
-    gone = list(writing.conn.scalars(sa.select(runs.c.id).where(runs.c.deleted_at < time.time() - UNDO_S)))
+    over = sa.select(runs.c.id, runs.c.seq).where(runs.c.deleted_at < time.time() - UNDO_S)
+    rows = writing.conn.execute(over).all()
+    gone = [row.id for row in rows]
     if gone:
+        forget(writing.conn, [row.seq for row in rows])
         of_them = (history.c.run_id, attempts.c.run_id, predecessors.c.run_id, predecessors.c.after_id)
         for column in of_them:
             writing.conn.execute(sa.delete(column.table).where(column.in_(gone)))

@@ -40,9 +40,9 @@ def changed(spec: RunSpec, changes: Mapping[str, Any]) -> RunSpec:
         raise InvalidRequest(f"{error}.", "GET openapi.json describes the fields of RunSpec.") from error
 
 
-def edit(writing: Writing, reference: str, changes: Changes) -> str:
-    """Change a run; returns its id. Raises RunNotFound, AmbiguousRun and WrongState."""
-    run = find(writing.conn, reference)
+def edit(writing: Writing, reference: str, changes: Changes, *, by: str) -> str:
+    """Change a run of one's own; returns its id. Raises RunNotFound, AmbiguousRun and WrongState."""
+    run = find(writing.conn, reference, by)
     if changes.priority is not None and State(run.state) not in (State.CREATED, State.QUEUED):
         raise WrongState(f"Run {run.name} ({run.id}) is {run.state}.", "Only the priority of a waiting run counts.")
     columns: dict[str, Any] = {"priority": changes.priority, "project": changes.project}
@@ -57,7 +57,7 @@ def edit(writing: Writing, reference: str, changes: Changes) -> str:
 
 def start(writing: Writing, reference: str, *, by: str) -> str:
     """Queue a run that was created on hold; returns its id. Raises RunNotFound, AmbiguousRun and WrongState."""
-    run = find(writing.conn, reference)
+    run = find(writing.conn, reference, by)
     if State(run.state) is not State.CREATED:
         raise WrongState(f"Run {run.name} ({run.id}) is {run.state} already.", "Only a run on hold can be started.")
     move(writing, run.id, State.QUEUED, by=by)

@@ -18,10 +18,12 @@ from gpurun_jupyter.core.lifecycle import State
 from gpurun_jupyter.core.runs import MetricSummary, RunProgress
 from gpurun_jupyter.progress.overall import with_bar
 from gpurun_server.queue.ending import end_attempt
+from gpurun_server.queue.saved_models import register_saved
 from gpurun_server.queue.transitions import move, touch
 from gpurun_server.store.database import Writing
 from gpurun_server.store.logs import read_lines
 from gpurun_server.store.queries import encode
+from gpurun_server.store.summaries import keep_metrics
 from gpurun_server.store.tables import attempts, runs
 
 _CHUNK_BYTES = 4 * 2**20
@@ -30,7 +32,8 @@ _OUTPUT = b'{"kind":"output"'  # most lines are output, and say nothing to the d
 
 _MINE = sa.and_(attempts.c.run_id == sa.bindparam("run"), attempts.c.number == sa.bindparam("attempt"))
 _TAKEN_IN = (
-    sa.select(attempts.c.ingested_offset, attempts.c.ended_at, runs.c.state, runs.c.progress_json, runs.c.metrics_json)
+    sa.select(attempts.c.ingested_offset, attempts.c.ended_at)
+    .add_columns(runs.c.seq, runs.c.state, runs.c.progress_json, runs.c.metrics_json)
     .join(runs, runs.c.id == attempts.c.run_id)
     .where(_MINE)
 )
@@ -49,18 +52,21 @@ class _Digest:
     metrics: dict[str, MetricSummary]
     started_at: float | None = None
     end: events.End | None = None
-    changed: set[str] = field(default_factory=set)
+    models: list[tuple[events.Model, dict[str, float]]] = field(default_factory=list)  # with the metrics at that moment
+    has_progressed: bool = False
+    changed: dict[str, MetricSummary] = field(default_factory=dict)  # of the metrics
 
     def take(self, event: events.AnyEvent) -> None:
         if isinstance(event, events.Start):
             self.started_at = event.t
         elif isinstance(event, events.Progress):
-            self.changed.add("progress")
+            self.has_progressed = True
             self.progress = with_bar(self.progress, event)
         elif isinstance(event, events.Metric):
-            self.changed.add("metrics")
             for name, value in event.values.items():
-                self.metrics[name] = _summed(self.metrics.get(name), value, event.step)
+                self.changed[name] = self.metrics[name] = _summed(self.metrics.get(name), value, event.step)
+        elif isinstance(event, events.Model):
+            self.models.append((event, {name: summary.last for name, summary in self.metrics.items()}))
         elif isinstance(event, events.End):
             self.end = event
 
@@ -83,6 +89,7 @@ def ingest(writing: Writing, run_id: str, attempt: int, log: Path, by: str) -> b
             digest.take(events.decode_line(line))
     if not lines or not _advance(writing.conn, run_id, attempt, row.ingested_offset, offset):
         return False
+    keep_metrics(writing.conn, row.seq, digest.changed)
     _apply(writing, run_id, attempt, State(row.state), digest, by)
     return True
 
@@ -102,13 +109,15 @@ def _apply(writing: Writing, run_id: str, attempt: int, state: State, digest: _D
     columns: dict[str, Any] = {}
     if digest.started_at is not None:
         columns["started_at"] = digest.started_at
-    if "progress" in digest.changed:
+    if digest.has_progressed:
         columns["progress_json"] = encode(digest.progress)
-    if "metrics" in digest.changed:
+    if digest.changed:
         columns["metrics_json"] = encode(digest.metrics)
     if digest.started_at is not None and state is State.STARTING:
         move(writing, run_id, State.RUNNING, by=by, **columns)
     elif columns:
         touch(writing, run_id, **columns)
+    for model, lasts in digest.models:
+        register_saved(writing, run_id, attempt, model, lasts)
     if digest.end:
         end_attempt(writing, run_id, attempt, digest.end, by)

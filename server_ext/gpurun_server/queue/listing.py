@@ -15,35 +15,46 @@ from gpurun_server.queue.placement.waiting import outlooks
 from gpurun_server.queue.sessions import all_sessions, why_waiting
 from gpurun_server.queue.situation import holders, waiting_runs
 from gpurun_server.store import queries
+from gpurun_server.store.search import window
 
 
-def run_of(conn: sa.Connection, ledger: Ledger, reference: str) -> Run:
-    """The run meant by a reference, with its spec. Raises RunNotFound and AmbiguousRun."""
-    return shown(conn, ledger, [queries.find(conn, reference)])[0]
+def run_of(conn: sa.Connection, ledger: Ledger, reference: str, owner: str) -> Run:
+    """The run of an owner that a reference means, with its spec. Raises RunNotFound and AmbiguousRun."""
+    return shown(conn, ledger, [queries.find(conn, reference, owner)], owner)[0]
 
 
-def newest(conn: sa.Connection, ledger: Ledger, limit: int, filters: queries.Filters | None = None) -> list[Run]:
-    """The newest runs that fulfil the filters."""
-    return shown(conn, ledger, queries.select_runs(conn, filters or queries.Filters(), limit))
+def newest(
+    conn: sa.Connection, ledger: Ledger, owner: str, limit: int, filters: queries.Filters | None = None
+) -> list[Run]:
+    """The newest runs of an owner that fulfil the filters."""
+    return shown(conn, ledger, window.newest(conn, owner, filters or queries.Filters(), limit), owner)
 
 
-def since(conn: sa.Connection, ledger: Ledger, revision: int, *, with_queue: bool) -> list[Run]:
-    """Runs that changed after a revision; with the front of the queue, whose places change when others move."""
-    return shown(conn, ledger, queries.changed_since(conn, revision, with_queue=with_queue))
+def first(conn: sa.Connection, ledger: Ledger, owner: str, limit: int) -> list[Run]:
+    """What a client that has seen nothing is told: the newest runs, and older ones that are at work or wait."""
+    rows = list(window.newest(conn, owner, queries.Filters(), limit))
+    told = {row.id for row in rows}
+    rows += [row for row in queries.unfinished(conn, owner) if row.id not in told]
+    return shown(conn, ledger, rows, owner)
 
 
-def shown(conn: sa.Connection, ledger: Ledger, rows: Iterable[sa.Row[Any]]) -> list[Run]:
-    """What these rows stand for, in their order."""
+def since(conn: sa.Connection, ledger: Ledger, owner: str, revision: int, *, with_queue: bool) -> list[Run]:
+    """Runs of an owner that changed after a revision; with those at the queue's front, as places change with others."""
+    return shown(conn, ledger, queries.changed_since(conn, owner, revision, with_queue=with_queue), owner)
+
+
+def shown(conn: sa.Connection, ledger: Ledger, rows: Iterable[sa.Row[Any]], owner: str) -> list[Run]:
+    """What these rows of an owner stand for, in their order."""
     rows = list(rows)
     queued = {row.id for row in rows if row.state == State.QUEUED.value}
-    waiting = _waiting(conn, ledger, queued) if queued else {}
+    waiting = _waiting(conn, ledger, queued, owner) if queued else {}
     return [queries.to_run(row, waiting.get(row.id)) for row in rows]
 
 
-def _waiting(conn: sa.Connection, ledger: Ledger, queued: set[str]) -> dict[str, Waiting]:
+def _waiting(conn: sa.Connection, ledger: Ledger, queued: set[str], owner: str) -> dict[str, Waiting]:
     everybody = offers(conn, ledger.look(conn).at_work.values())
     held = holders(ledger, all_sessions(conn, ledger))
-    told = outlooks(waiting_runs(conn, ledger), everybody, held, only=queued)
+    told = outlooks(waiting_runs(conn, ledger), everybody, held, only=queued, viewer=owner)
     for run_id, why in why_waiting(ledger, told).items():
         told[run_id] = Waiting(told[run_id].position, why)
     return told

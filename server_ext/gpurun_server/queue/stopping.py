@@ -16,7 +16,7 @@ def cancel(writing: Writing, reference: str, *, by: str, kill: bool = False) -> 
 
     Raises RunNotFound, AmbiguousRun, and WrongState for a run that has finished.
     """
-    run = find(writing.conn, reference)
+    run = find(writing.conn, reference, by)
     state = State(run.state)
     if state is State.FINISHED:
         raise WrongState(f"Run {run.name} ({run.id}) has finished already: {run.outcome}.")

@@ -87,7 +87,7 @@ def judged(conn: sa.Connection, ledger: Ledger, specs: Sequence[RunSpec], owner:
     supposed = [_supposed(spec, everybody, owner, newest + number) for number, spec in enumerate(specs, 1)]
     held = holders(ledger, all_sessions(conn, ledger))
     names = {one.run_id for one in supposed}
-    told = outlooks([*queue, *supposed], everybody, held, only=names)
+    told = outlooks([*queue, *supposed], everybody, held, only=names, viewer=owner)
     return [told[one.run_id] for one in supposed]
 
 

@@ -10,6 +10,7 @@ from gpurun_jupyter.core.errors import RunNotFound, WrongState
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State, allowed
 from gpurun_server.store import statements
 from gpurun_server.store.database import Writing
+from gpurun_server.store.summaries import forget_metrics
 
 
 def next_revision(writing: Writing) -> int:
@@ -37,6 +38,8 @@ def move(
         values |= {"outcome": outcome, "reason": reason, "message": message}
     if after in (State.FINISHED, State.QUEUED):
         conn.execute(statements.end_attempts, {statements.KEY: run_id, "ended_at": now})
+    if after is State.QUEUED:
+        forget_metrics(conn, run_id)
     _change(writing, run_id, values)
     record(writing, run_id, before, after, by=by, outcome=outcome, reason=reason, message=message, at=now)
     _ring(writing, run_id, after)

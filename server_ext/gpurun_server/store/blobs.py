@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import secrets
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from types import TracebackType
 
 from gpurun_jupyter.core.archives import DEFAULT_LIMITS, Limits
-from gpurun_jupyter.core.errors import NotShipped, WrongDigest
+from gpurun_jupyter.core.errors import BlobDamaged, NotShipped, StorageFull, WrongDigest
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.manifests import Entry, Manifest, decode, encode
 
 #: An upload that grew no more for so long is nobody's, seconds.
 _ABANDONED_S = 86400.0
+_READ_BYTES = 2**20
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Upload:
@@ -30,29 +34,32 @@ class Upload:
         self.size_bytes = 0
 
     def write(self, data: bytes) -> None:
-        """Add the next piece."""
+        """Add the next piece. Raises StorageFull."""
         self._hash.update(data)
-        self._file.write(data)
+        with _room(self._home):
+            self._file.write(data)
         self.size_bytes += len(data)
 
     def finish(self, *, durable: bool = True) -> None:
         """No more pieces: the file is whole, and with `durable` on the disk."""
         if not self._file.closed:
             os.fchmod(self._file.fileno(), 0o400)
-            self._file.flush()
-            if durable:
-                os.fsync(self._file.fileno())
+            with _room(self._home):
+                self._file.flush()
+                if durable:
+                    os.fsync(self._file.fileno())
             self._file.close()
 
     def keep(self, digest: str | None = None, *, durable: bool = True) -> str:
-        """Put it in its place; returns its sha256. Raises WrongDigest if another one was announced."""
+        """Put it in its place; returns its sha256. Raises StorageFull, and WrongDigest if another one was announced."""
         self.finish(durable=durable)
         found = self._hash.hexdigest()
         if digest not in (None, found):
             raise WrongDigest(f"The bytes announced as {digest} have the sha256 {found}.", "Send the file again.")
         place = self._home.blob(found)
-        place.parent.mkdir(mode=0o700, exist_ok=True)
-        self.path.replace(place)
+        with _room(self._home):
+            place.parent.mkdir(mode=0o700, exist_ok=True)
+            self.path.replace(place)
         return found
 
     def __enter__(self) -> Upload:
@@ -65,7 +72,8 @@ class Upload:
 
     def discard(self) -> None:
         """Throw away what has not been kept."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # on a full disk, what it still holds back cannot be written
+            self._file.close()
         self.path.unlink(missing_ok=True)
 
 
@@ -87,7 +95,7 @@ class Blobs:
         return Upload(self._home)
 
     def keep(self, pieces: Iterable[bytes], digest: str | None = None) -> tuple[str, int]:
-        """Take one in; returns its sha256 and its size. Raises WrongDigest.
+        """Take one in; returns its sha256 and its size. Raises WrongDigest and StorageFull.
 
         It is not forced to the disk, which would take milliseconds for each of thousands: one that a power cut left
         short has the wrong size, counts as missing, and is sent again.
@@ -109,6 +117,33 @@ class Blobs:
         """Those of the digests, each with its size or None, that are not there."""
         return [digest for digest, size_bytes in blobs.items() if not self.has(digest, size_bytes)]
 
+    def place(self, digest: str) -> Path:
+        """Where the blob lies, if it is there."""
+        return self._home.blob(digest)
+
+    def verified(self, digest: str, what: str = "") -> Path:
+        """Where the blob lies, its bytes looked through; `what` a person calls it.
+
+        Raises BlobDamaged: wrong bytes are not handed out.
+
+        Damaged ones are put aside, so that the blob counts as missing and is taken in anew when it is sent again.
+        """
+        path, sum_, what = self._home.blob(digest), hashlib.sha256(), what or f"The blob {digest}"
+        try:
+            with path.open("rb") as file:
+                while piece := file.read(_READ_BYTES):
+                    sum_.update(piece)
+        except OSError as error:
+            raise BlobDamaged(f"{what} cannot be read ({error.strerror}).", _RESTORE) from error
+        if sum_.hexdigest() != digest:
+            self._put_aside(path)
+            raise BlobDamaged(f"{what} is damaged: its stored bytes have changed.", _RESTORE)
+        return path
+
+    def manifest(self, digest: str, limits: Limits = DEFAULT_LIMITS) -> Manifest:
+        """The manifest with this digest, looked through. Raises BlobDamaged."""
+        return decode(self.verified(digest, "The list of the files").read_bytes(), limits)
+
     def whole_manifest(self, digest: str, limits: Limits = DEFAULT_LIMITS) -> Manifest:
         """The manifest with this digest, if all its files are there. Raises NotShipped and BadArchive."""
         if not self.has(digest):
@@ -126,5 +161,22 @@ class Blobs:
     def _folder(self) -> str:
         return str(self._home.blobs)
 
+    def _put_aside(self, path: Path) -> None:
+        with contextlib.suppress(OSError):
+            path.rename(path.with_suffix(".damaged"))
 
+
+@contextlib.contextmanager
+def _room(home: Home) -> Iterator[None]:
+    """Say of a full disk what it is. Raises StorageFull."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        hint = f"Make room on the disk of {home.path}, then do it again; nothing was kept by halves."
+        raise StorageFull("The server's disk is full.", hint) from error
+
+
+_RESTORE = "Register the same files again, which stores them anew, or restore the blob from a backup."
 _SEND = "Send what POST blobs/missing names with POST blobs/zip or PUT blobs/DIGEST, then submit again."

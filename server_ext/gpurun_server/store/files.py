@@ -31,14 +31,22 @@ def files_of(folder: AttemptFolder) -> list[RunFile]:
     return sorted(found, key=lambda file: file.path)[:MOST]
 
 
-def place_of(folder: AttemptFolder, path: str) -> Path:
-    """Where a file of an attempt lies. Raises FileMissing, also for what leads out of its folders."""
+def files_below(root: Path) -> list[RunFile]:
+    """The files of a folder by their paths in it, `MOST` of them at most; links are left out."""
+    return sorted(_below(root, ""), key=lambda file: file.path)
+
+
+def place_of(folder: AttemptFolder, path: str, *, folders: bool = False) -> Path:
+    """Where a file of an attempt lies, or with `folders` a folder.
+
+    Raises FileMissing, also for what leads out of its folders.
+    """
     places = [(folder.work, path)]
     if path.startswith(f"{_CHECKPOINTS}/"):
         places.append((folder.checkpoints, path.removeprefix(f"{_CHECKPOINTS}/")))
-    for root, below in places:
+    for root, below in places if "\0" not in path else ():
         real = Path(os.path.realpath(root / below))
-        if real.is_relative_to(os.path.realpath(root)) and real.is_file():
+        if real.is_relative_to(os.path.realpath(root)) and (real.is_file() or (folders and real.is_dir())):
             return real
     raise FileMissing(f"The run has no file {path!r}.", "`%gpurun files RUN` lists those there are.")
 

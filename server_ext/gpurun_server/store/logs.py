@@ -1,4 +1,4 @@
-"""What can be read from a run's log besides its events: the text it printed, the points of its metrics."""
+"""What can be read from a run's log besides its events: the text it printed, and what stands before a place."""
 
 from __future__ import annotations
 
@@ -93,19 +93,6 @@ def printed_text(log: Lines) -> Iterator[str]:
     """What the run printed, in order; of displayed objects the plain text, of errors the traceback without colours."""
     while lines := log.read():
         yield "".join(_text_of(events.decode_line(line)) for line in lines)
-
-
-def metric_points(log: Lines) -> dict[str, list[tuple[float | None, float, float]]]:
-    """Every logged value by metric: (step, seconds since the attempt began, value)."""
-    points: dict[str, list[tuple[float | None, float, float]]] = {}
-    while lines := log.read():
-        for line in lines:
-            if line.startswith(b'{"kind":"metric"'):
-                event = events.decode_line(line)
-                assert isinstance(event, events.Metric)
-                for name, value in event.values.items():
-                    points.setdefault(name, []).append((event.step, event.m, value))
-    return points
 
 
 def _is_shown(event: events.AnyEvent) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -10,13 +9,13 @@ import sqlalchemy as sa
 
 from gpurun_jupyter.core.devices import Device
 from gpurun_jupyter.core.errors import AmbiguousRun, RunNotFound
-from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
+from gpurun_jupyter.core.lifecycle import ACTIVE, Outcome, Reason, State
 from gpurun_jupyter.core.runs import MetricSummary, Run, RunProgress, RunSpec, Waiting
 from gpurun_server.store.statements import KEY, one_run
 from gpurun_server.store.tables import history, runs
 
 #: Columns of a run as lists show it: all but the spec, which may be large.
-_LISTED = [column for column in runs.c if column.name != "spec_json"]
+LISTED = [column for column in runs.c if column.name != "spec_json"]
 
 #: So many of the queue are shown with their places kept up to date.
 _QUEUE_SHOWN = 100
@@ -29,70 +28,96 @@ _devices = msgspec.json.Decoder(list[Device])
 
 
 class Filters(msgspec.Struct, omit_defaults=True):
-    """Conditions on a list of runs; `q` is looked for in names, `cursor` is the `next` of the page before."""
+    """Conditions on a list of runs. `q` is looked for in names, ids, tags and messages; `where` is a condition.
+
+    `after` and `before` limit the time of creation: dates, or seconds since the epoch. `sort` is a column, metric or
+    parameter, with `-` before it from the highest down. `cursor` is the `next` of the page before.
+    """
 
     project: str | None = None
     state: State | None = None
     outcome: Outcome | None = None
     owner: str | None = None
     q: str | None = None
+    where: str | None = None
+    after: str | None = None
+    before: str | None = None
+    sort: str | None = None
     cursor: int | None = None
 
 
-_KEPT = runs.c.deleted_at.is_(None)
-_NEWEST = sa.select(runs).where(_KEPT).order_by(runs.c.seq.desc()).limit(1)
+#: Runs that were not deleted.
+KEPT = runs.c.deleted_at.is_(None)
 
 
-def find(conn: sa.Connection, reference: str) -> sa.Row[Any]:
-    """The run meant by an id, a unique prefix of one, a name (the newest), or `last`.
+def kept_of(owner: str) -> sa.ColumnElement[bool]:
+    """What a person sees: everybody their own runs."""
+    return sa.and_(KEPT, runs.c.owner == owner)
+
+
+def is_everybody(conn: sa.Connection, owner: str) -> bool:
+    """Whether all runs are this owner's, as nearly always: then a list need not look whose each is."""
+    first, last = (conn.scalar(sa.select(end(runs.c.owner))) for end in (sa.func.min, sa.func.max))
+    return first in (None, owner) and last in (None, owner)
+
+
+def _newest(owner: str) -> sa.Select[Any]:
+    return sa.select(runs).where(kept_of(owner)).order_by(runs.c.seq.desc()).limit(1)
+
+
+def find(conn: sa.Connection, reference: str, owner: str) -> sa.Row[Any]:
+    """The run of an owner that is meant by an id, a unique prefix of one, a name (the newest), or `last`.
 
     Raises RunNotFound and AmbiguousRun.
     """
     if reference == "last":
-        row = conn.execute(_NEWEST).first()
+        row = conn.execute(_newest(owner)).first()
     else:
         row = conn.execute(one_run, {KEY: reference}).first()
-        row = row or conn.execute(_NEWEST.where(runs.c.name == reference)).first()
-        row = row or _by_prefix(conn, reference)
+        row = row if row and row.owner == owner else None  # nobody learns that there is such a run
+        row = row or conn.execute(_newest(owner).where(runs.c.name == reference)).first()
+        row = row or _by_prefix(conn, reference, owner)
     if row is None or row.deleted_at is not None:
         raise RunNotFound(f"There is no run {reference!r}.", "`%gpurun runs` lists those there are.")
     return row
 
 
-def _by_prefix(conn: sa.Connection, prefix: str) -> sa.Row[Any] | None:
-    found = conn.execute(sa.select(runs).where(_KEPT, runs.c.id.startswith(prefix, autoescape=True)).limit(6)).all()
+def _by_prefix(conn: sa.Connection, prefix: str, owner: str) -> sa.Row[Any] | None:
+    fits = sa.and_(kept_of(owner), runs.c.id.startswith(prefix, autoescape=True))
+    found = conn.execute(sa.select(runs).where(fits).limit(6)).all()
     if len(found) > 1:
         names = ", ".join(f"{row.id} ({row.name})" for row in found[:5])
         raise AmbiguousRun(f"{prefix!r} fits several runs: {names}.", "Write more of the id.")
     return found[0] if found else None
 
 
-def select_runs(conn: sa.Connection, filters: Filters, limit: int) -> Sequence[sa.Row[Any]]:
-    """The newest runs that fulfil the filters, newest first."""
-    query = sa.select(*_LISTED).where(_KEPT).order_by(runs.c.seq.desc()).limit(limit)
-    for column in ("project", "state", "outcome", "owner"):
-        if (wanted := getattr(filters, column)) is not None:
-            query = query.where(runs.c[column] == wanted)
-    if filters.q:
-        query = query.where(runs.c.name.contains(filters.q, autoescape=True))
-    if filters.cursor is not None:
-        query = query.where(runs.c.seq < filters.cursor)
-    return conn.execute(query).all()
+def unfinished(conn: sa.Connection, owner: str) -> list[sa.Row[Any]]:
+    """Runs of an owner that are at work, and those at the front of the queue."""
+    states = [state.value for state in sorted(ACTIVE)]
+    at_work = sa.select(*LISTED).where(kept_of(owner), runs.c.state.in_(states))
+    return [*conn.execute(at_work.order_by(runs.c.seq.desc())), *conn.execute(_queue_front(owner))]
 
 
-def changed_since(conn: sa.Connection, revision: int, *, with_queue: bool, limit: int = 1000) -> list[sa.Row[Any]]:
-    """Runs that changed after `revision`, in the order of their changes; with some of the queue that did not."""
-    changed = sa.select(*_LISTED).where(runs.c.revision > revision).order_by(runs.c.revision).limit(limit)
+def _queue_front(owner: str) -> sa.Select[Any]:
+    mine = sa.select(*LISTED).where(kept_of(owner), runs.c.state == State.QUEUED.value)
+    return mine.order_by(runs.c.priority.desc(), runs.c.seq).limit(_QUEUE_SHOWN)
+
+
+def changed_since(
+    conn: sa.Connection, owner: str, revision: int, *, with_queue: bool, limit: int = 1000
+) -> list[sa.Row[Any]]:
+    """Runs of an owner that changed after `revision`, in the changes' order; with some of the queue that did not."""
+    mine = sa.select(*LISTED).where(runs.c.owner == owner)
+    changed = mine.where(runs.c.revision > revision).order_by(runs.c.revision).limit(limit)
     rows = list(conn.execute(changed))
     if with_queue:
-        rest = sa.select(*_LISTED).where(runs.c.state == "queued", runs.c.revision <= revision)
-        rows += conn.execute(rest.order_by(runs.c.priority.desc(), runs.c.seq).limit(_QUEUE_SHOWN))
+        rows += conn.execute(_queue_front(owner).where(runs.c.revision <= revision))
     return rows
 
 
-def count_by_state(conn: sa.Connection) -> dict[str, int]:
-    """How many runs there are in each state."""
-    rows = conn.execute(sa.select(runs.c.state, sa.func.count()).where(_KEPT).group_by(runs.c.state))
+def count_by_state(conn: sa.Connection, owner: str) -> dict[str, int]:
+    """How many runs an owner has in each state."""
+    rows = conn.execute(sa.select(runs.c.state, sa.func.count()).where(kept_of(owner)).group_by(runs.c.state))
     return {row[0]: row[1] for row in rows}
 
 
@@ -115,6 +140,11 @@ def decode_labels(text: str) -> list[str]:
 def decode_spec(text: str) -> RunSpec:
     """The spec in a `spec_json` column."""
     return _spec.decode(text)
+
+
+def metrics_in(row: sa.Row[Any]) -> dict[str, MetricSummary]:
+    """What a row of `runs` knows of the run's metrics."""
+    return _metrics.decode(row.metrics_json)
 
 
 def encode(value: Any) -> str:
@@ -145,7 +175,7 @@ def to_run(row: sa.Row[Any], waiting: Waiting | None = None) -> Run:
         started_at=row.started_at,
         finished_at=row.finished_at,
         progress=_progress.decode(row.progress_json) if row.progress_json else None,
-        metrics=_metrics.decode(row.metrics_json),
+        metrics=metrics_in(row),
         waiting=waiting,
         revision=row.revision,
         rerun_of=row.rerun_of,

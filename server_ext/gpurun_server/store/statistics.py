@@ -8,21 +8,23 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from gpurun_server.store.best import Best, best_of_projects
+from gpurun_server.store.queries import kept_of
 from gpurun_server.store.tables import runs
 
 _DAY_S = 86_400.0
-_KEPT = runs.c.deleted_at.is_(None)
-_FINISHED = sa.and_(_KEPT, runs.c.state == "finished")
 
 
 class Project(msgspec.Struct):
-    """A project: how many runs in each state and with each outcome, and when it last got one (epoch seconds)."""
+    """A project: how many runs in each state and with each outcome, when it last got one (epoch seconds),
+    and the best of its newest."""
 
     name: str
     runs: int
     states: dict[str, int]
     outcomes: dict[str, int]
     latest_at: float
+    best: Best | None = None
 
 
 class DeviceUse(msgspec.Struct):
@@ -44,12 +46,12 @@ class Statistics(msgspec.Struct):
     devices: list[DeviceUse]
 
 
-def projects(conn: sa.Connection) -> list[Project]:
-    """Every project that has runs; the one with the newest run first."""
+def projects(conn: sa.Connection, owner: str) -> list[Project]:
+    """Every project that has runs of this owner; the one with the newest run first."""
     count = sa.func.count().label("number")
     rows = conn.execute(
         sa.select(runs.c.project, runs.c.state, runs.c.outcome, count, sa.func.max(runs.c.created_at).label("latest"))
-        .where(_KEPT)
+        .where(kept_of(owner))
         .group_by(runs.c.project, runs.c.state, runs.c.outcome)
     )
     found: dict[str, Project] = {}
@@ -60,20 +62,25 @@ def projects(conn: sa.Connection) -> list[Project]:
         if row.outcome:
             project.outcomes[row.outcome] = row.number
         project.latest_at = max(project.latest_at, row.latest)
+    for name, best in best_of_projects(conn, owner).items():
+        if name in found:
+            found[name].best = best
     return sorted(found.values(), key=lambda project: -project.latest_at)
 
 
-def statistics(conn: sa.Connection) -> Statistics:
-    """The numbers of all runs that are not deleted."""
+def statistics(conn: sa.Connection, owner: str) -> Statistics:
+    """The numbers of all runs of an owner that are not deleted."""
+    kept = kept_of(owner)
+    finished = sa.and_(kept, runs.c.state == "finished")
     duration = runs.c.finished_at - runs.c.started_at
-    of_last_day = sa.and_(_FINISHED, runs.c.finished_at > time.time() - _DAY_S)
-    mean = sa.select(runs.c.kind, sa.func.avg(duration)).where(_FINISHED, runs.c.started_at.is_not(None))
+    of_last_day = sa.and_(finished, runs.c.finished_at > time.time() - _DAY_S)
+    mean = sa.select(runs.c.kind, sa.func.avg(duration)).where(finished, runs.c.started_at.is_not(None))
     return Statistics(
-        states=_counted(conn, runs.c.state, _KEPT),
-        outcomes=_counted(conn, runs.c.outcome, _FINISHED),
+        states=_counted(conn, runs.c.state, kept),
+        outcomes=_counted(conn, runs.c.outcome, finished),
         outcomes_last_day=_counted(conn, runs.c.outcome, of_last_day),
         mean_duration_s={row[0]: float(row[1]) for row in conn.execute(mean.group_by(runs.c.kind))},
-        devices=_device_use(conn, duration),
+        devices=_device_use(conn, duration, finished),
     )
 
 
@@ -82,11 +89,13 @@ def _counted(conn: sa.Connection, column: sa.ColumnElement[Any], where: sa.Colum
     return {row[0]: row[1] for row in conn.execute(query)}
 
 
-def _device_use(conn: sa.Connection, duration: sa.ColumnElement[float]) -> list[DeviceUse]:
+def _device_use(
+    conn: sa.Connection, duration: sa.ColumnElement[float], finished: sa.ColumnElement[bool]
+) -> list[DeviceUse]:
     """By the devices of each run's last attempt; a run on two GPUs counts for both."""
     query = (
         sa.select(runs.c.agent_id, runs.c.devices_json, sa.func.count(), sa.func.sum(duration))
-        .where(_FINISHED, runs.c.started_at.is_not(None), runs.c.agent_id.is_not(None))
+        .where(finished, runs.c.started_at.is_not(None), runs.c.agent_id.is_not(None))
         .group_by(runs.c.agent_id, runs.c.devices_json)
     )
     found: dict[tuple[str, str], DeviceUse] = {}

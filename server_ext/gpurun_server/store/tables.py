@@ -41,11 +41,16 @@ runs = sa.Table(
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Column("rerun_of", sa.Text),
     sa.Column("deleted_at", sa.Float),
+    sa.Column("origin", sa.Text),
 )
 sa.Index("runs_by_key", runs.c.owner, runs.c.idempotency_key, unique=True)
+sa.Index("runs_by_owner", runs.c.owner, runs.c.seq)
 sa.Index("runs_by_name", runs.c.name, runs.c.seq)
+sa.Index("runs_by_origin", runs.c.owner, runs.c.origin, runs.c.seq)
 sa.Index("runs_by_revision", runs.c.revision)
 sa.Index("runs_by_state", runs.c.state, runs.c.seq)
+sa.Index("runs_by_outcome", runs.c.outcome, runs.c.seq)
+sa.Index("runs_by_project", runs.c.project, runs.c.seq)
 sa.Index(
     "runs_queue",
     runs.c.priority.desc(),
@@ -59,6 +64,33 @@ sa.Index("runs_deleted", runs.c.deleted_at, sqlite_where=_DELETED, postgresql_wh
 
 _FOR_A_SESSION = sa.and_(runs.c.state == "queued", runs.c.session.is_not(None))
 sa.Index("runs_for_sessions", runs.c.session, sqlite_where=_FOR_A_SESSION, postgresql_where=_FOR_A_SESSION)
+
+#: What lists are filtered and sorted by; written with `runs.metrics_json`, which holds the same. `run` is `runs.seq`.
+run_metrics = sa.Table(
+    "run_metrics",
+    metadata,
+    sa.Column("run", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("last", sa.Float, nullable=False),
+    sa.Column("min", sa.Float, nullable=False),
+    sa.Column("max", sa.Float, nullable=False),
+    sa.Column("step", sa.Float),
+    sqlite_with_rowid=False,
+)
+_of_value = ("name", "last", "run", "min", "max")  # all that is asked for: the table itself is not looked into
+sa.Index("run_metrics_by_value", *(run_metrics.c[name] for name in _of_value))
+
+#: The same for parameters, as core/parameters.py finds them in the spec; `number` where the text is one.
+run_params = sa.Table(
+    "run_params",
+    metadata,
+    sa.Column("run", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("number", sa.Float),
+    sqlite_with_rowid=False,
+)
+sa.Index("run_params_by_value", run_params.c.name, run_params.c.number, run_params.c.text, run_params.c.run)
 
 attempts = sa.Table(
     "attempts",
@@ -112,6 +144,53 @@ data_sets = sa.Table(
     sa.Column("uploaded_at", sa.Float, nullable=False),
 )
 
+#: The registry. `latest` counts versions, so that the number of a deleted one is not given again.
+models = sa.Table(
+    "models",
+    metadata,
+    sa.Column("owner", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("latest", sa.Integer, nullable=False),
+    sa.Column("updated_at", sa.Float, nullable=False),
+)
+
+#: `origin` names the event of a run's log that a version was registered by: the log may be taken in twice.
+model_versions = sa.Table(
+    "model_versions",
+    metadata,
+    sa.Column("owner", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("framework", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("metrics_json", sa.Text, nullable=False),
+    sa.Column("tags_json", sa.Text, nullable=False),
+    sa.Column("parameters_json", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text),
+    sa.Column("run_name", sa.Text),
+    sa.Column("spec_json", sa.Text),
+    sa.Column("manifest", sa.Text, nullable=False),
+    sa.Column("file_count", sa.BigInteger, nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("origin", sa.Text, unique=True),
+    sa.ForeignKeyConstraint(["owner", "name"], ["models.owner", "models.name"]),
+)
+
+model_aliases = sa.Table(
+    "model_aliases",
+    metadata,
+    sa.Column("owner", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("alias", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.ForeignKeyConstraint(
+        ["owner", "name", "number"], ["model_versions.owner", "model_versions.name", "model_versions.number"]
+    ),
+)
+
 history = sa.Table(
     "history",
     metadata,
@@ -138,5 +217,10 @@ agents = sa.Table(
     sa.Column("devices_json", sa.Text, nullable=False),
 )
 
-#: One row: the number of the latest change of a run. Taking the next number orders the writers.
-revisions = sa.Table("revisions", metadata, sa.Column("latest", sa.Integer, nullable=False))
+#: One row: the number of the latest change of a run, and of a model. Taking the next number orders the writers.
+revisions = sa.Table(
+    "revisions",
+    metadata,
+    sa.Column("latest", sa.Integer, nullable=False),
+    sa.Column("models", sa.Integer, nullable=False, server_default="0"),
+)

@@ -18,9 +18,11 @@ from gpurun_jupyter.core.lifecycle import State
 from gpurun_jupyter.core.runs import Run
 from gpurun_server.queue.agents import known_agents
 from gpurun_server.queue.ledger import Ledger
-from gpurun_server.queue.listing import newest, shown, since
+from gpurun_server.queue.listing import first as first_of
+from gpurun_server.queue.listing import shown, since
 from gpurun_server.store.database import Database
 from gpurun_server.store.logs import Before
+from gpurun_server.store.models import revision
 from gpurun_server.store.queries import find
 from gpurun_server.stream.tail import Tail, before, last_lines
 
@@ -35,9 +37,9 @@ _encode = msgspec.json.encode
 
 
 class Watch(msgspec.Struct, forbid_unknown_fields=True):
-    """What a client asks for: to watch the runs, the devices, or one run from a cursor or its last lines on."""
+    """What a client asks for: to watch the runs, the devices, the models, or one run from a cursor or last lines on."""
 
-    watch: Literal["runs", "devices", "run"]
+    watch: Literal["runs", "devices", "models", "run"]
     run: str | None = None
     cursor: str = str(START_OF_LOG)
 
@@ -45,7 +47,7 @@ class Watch(msgspec.Struct, forbid_unknown_fields=True):
 class Unwatch(msgspec.Struct, forbid_unknown_fields=True):
     """What a client no longer wants."""
 
-    unwatch: Literal["runs", "devices", "run"]
+    unwatch: Literal["runs", "devices", "models", "run"]
     run: str | None = None
 
 
@@ -61,11 +63,17 @@ class LiveConnection:
     """Collects frames for one client; iterate over `frames()` and send each before taking the next."""
 
     def __init__(
-        self, home: Home, database: Database, ledger: Ledger, on_close: Callable[[LiveConnection], None]
+        self,
+        home: Home,
+        database: Database,
+        ledger: Ledger,
+        owner: str,
+        on_close: Callable[[LiveConnection], None],
     ) -> None:
         self._home = home
         self._database = database
         self._ledger = ledger
+        self._owner = owner
         self._on_close = on_close
         self._woken = asyncio.Event()
         self._closed = False
@@ -74,6 +82,8 @@ class LiveConnection:
         self._queue_rung = False
         self._devices_watched = False
         self._devices_rung = False
+        self._models_told: int | None = None  # revision; None: not watched; -1: nothing sent yet
+        self._models_rung = False
         self._slow_due = 0.0  # by the clock of time.monotonic
         self._watched: dict[str, _WatchedRun] = {}
         self._pending: list[bytes] = []
@@ -92,6 +102,8 @@ class LiveConnection:
             self._queue_rung |= "queue" in kinds
         if self._devices_watched and kinds & {"agents", "queue"}:
             self._devices_rung = True
+        if self._models_told is not None and "models" in kinds:
+            self._models_rung = True
         for run_id, watched in self._watched.items():
             if run_ids is None or run_id in run_ids or "queue" in kinds:
                 watched.log_rung |= "log" in kinds or "run" in kinds
@@ -117,6 +129,8 @@ class LiveConnection:
             self._runs_since, self._runs_rung = -1, True
         elif wish.watch == "devices":
             self._devices_watched = self._devices_rung = True
+        elif wish.watch == "models":
+            self._models_told, self._models_rung = -1, True
         else:
             self._watch_run(wish)
         self._woken.set()
@@ -128,7 +142,7 @@ class LiveConnection:
         cursor = START_OF_LOG if count else Cursor.parse(wish.cursor)
         try:
             with self._database.read() as conn:
-                run_id = find(conn, wish.run).id
+                run_id = find(conn, wish.run, self._owner).id
         except GpurunError as error:
             self._pending.append(error_frame(error, wish.run))
             return
@@ -162,6 +176,8 @@ class LiveConnection:
             self._runs_since, self._runs_rung = None, False
         elif wish.unwatch == "devices":
             self._devices_watched = self._devices_rung = False
+        elif wish.unwatch == "models":
+            self._models_told, self._models_rung = None, False
         else:
             self._watched.pop(wish.run or "", None)
 
@@ -193,13 +209,14 @@ class LiveConnection:
         if due:
             self._slow_due = time.monotonic() + SLOW_S
             with self._database.read() as conn:
-                frames += self._of_runs(conn) + self._of_devices(conn)
+                frames += self._of_runs(conn) + self._of_devices(conn) + self._of_models(conn)
         return frames
 
     @property
     def _slow_wait(self) -> bool:
         """Whether something is to be looked at that is costly."""
-        return self._runs_rung or self._devices_rung or any(watched.row_rung for watched in self._watched.values())
+        rung = self._runs_rung or self._devices_rung or self._models_rung
+        return rung or any(watched.row_rung for watched in self._watched.values())
 
     def _of_run(self, run_id: str, watched: _WatchedRun, due: bool) -> list[bytes]:
         """Events first; a run that has finished is said to have only when its last events were sent."""
@@ -210,10 +227,10 @@ class LiveConnection:
         if not watched.row_rung:
             return []
         with self._database.read() as conn:
-            row = find(conn, run_id)
+            row = find(conn, run_id, self._owner)
             if row.state == State.QUEUED.value and not due:
                 return []  # why it waits changes with every other run
-            run = shown(conn, self._ledger, [row])[0]
+            run = shown(conn, self._ledger, [row], self._owner)[0]
         watched.row_rung = False
         if run.state is State.FINISHED and (lines := watched.tail.read()):
             watched.row_rung = watched.log_rung = True
@@ -227,20 +244,29 @@ class LiveConnection:
         if not self._runs_rung or self._runs_since is None:
             return []
         first = self._runs_since < 0
-        found = newest(conn, self._ledger, _NEWEST) if first else self._since(conn)
+        found = first_of(conn, self._ledger, self._owner, _NEWEST) if first else self._since(conn)
         self._runs_rung = self._queue_rung = False
         self._runs_since = max([self._runs_since, 0, *(run.revision for run in found)])
         return [_encode({"type": "runs", "runs": found})] if found or first else []
 
     def _since(self, conn: sa.Connection) -> list[Run]:
         assert self._runs_since is not None
-        return since(conn, self._ledger, self._runs_since, with_queue=self._queue_rung)
+        return since(conn, self._ledger, self._owner, self._runs_since, with_queue=self._queue_rung)
 
     def _of_devices(self, conn: sa.Connection) -> list[bytes]:
         if not self._devices_rung:
             return []
         self._devices_rung = False
-        return [_encode({"type": "devices", "agents": known_agents(conn, self._ledger)})]
+        return [_encode({"type": "devices", "agents": known_agents(conn, self._ledger, self._owner)})]
+
+    def _of_models(self, conn: sa.Connection) -> list[bytes]:
+        """That some model has changed, not which: who is told asks for those that are theirs."""
+        if not self._models_rung:
+            return []
+        self._models_rung = False
+        latest, told = revision(conn), self._models_told
+        self._models_told = latest
+        return [_encode({"type": "models", "revision": latest})] if latest != told else []
 
 
 def events_frame(run_id: str, cursor: Cursor, lines: list[bytes]) -> bytes:

@@ -13,7 +13,7 @@ from tornado.ioloop import IOLoop, PeriodicCallback
 from gpurun_jupyter.core.bells import Bell
 from gpurun_jupyter.core.devices import HEALTHY_S
 from gpurun_jupyter.core.home import Home
-from gpurun_server.queue.agents import known_agents
+from gpurun_server.queue.agents import some_agent_is_healthy
 from gpurun_server.queue.ledger import Ledger
 from gpurun_server.store.database import Database
 from gpurun_server.stream.connection import LiveConnection
@@ -32,7 +32,9 @@ class Hub:
         self._database = database
         self._ledger = ledger
         self._connections: set[LiveConnection] = set()
-        self._look_round = PeriodicCallback(lambda: self._wake({"run", "log", "agents"}, None), _LOOK_ROUND_MS)
+        self._look_round = PeriodicCallback(
+            lambda: self._wake({"run", "log", "agents", "models"}, None), _LOOK_ROUND_MS
+        )
         self._bell: Bell | None = None
         self._agent_heard = asyncio.Event()
         self._agent_heard_at = float("-inf")  # by the clock of time.monotonic
@@ -52,9 +54,9 @@ class Hub:
             IOLoop.current().remove_handler(self._bell.fileno())
             self._bell.close()
 
-    def connect(self) -> LiveConnection:
-        """A new live connection; close it when its client has gone."""
-        connection = LiveConnection(self._home, self._database, self._ledger, self._connections.discard)
+    def connect(self, owner: str) -> LiveConnection:
+        """A new live connection of a person; close it when its client has gone."""
+        connection = LiveConnection(self._home, self._database, self._ledger, owner, self._connections.discard)
         self._connections.add(connection)
         return connection
 
@@ -70,7 +72,7 @@ class Hub:
 
     def _some_agent_healthy(self) -> bool:
         with self._database.read() as conn:
-            return any(agent.health == "healthy" for agent in known_agents(conn, self._ledger))
+            return some_agent_is_healthy(conn)
 
     def _rung(self, _fd: int, _events: int) -> None:
         assert self._bell is not None

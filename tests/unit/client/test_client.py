@@ -152,6 +152,25 @@ def test_a_zip_is_sent_as_it_is_and_names_its_own_entry(tmp_path: Path) -> None:
     assert b'name="entry"\r\n\r\nmain.py' in server.seen[0].content
 
 
+def test_a_file_alone_takes_along_the_modules_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("import json\nfrom layers import conv\nimport train_data_that_nobody_has\n")
+    (tmp_path / "layers").mkdir()
+    (tmp_path / "layers" / "__init__.py").write_text("")
+    (tmp_path / "layers" / "conv.py").write_text("import shared, train")
+    (tmp_path / "shared.py").write_text("1")
+    (tmp_path / "unused.py").write_text("1")
+    server = FakeServer()
+    server.client.submit_dir(tmp_path / "train.py")
+    spec = json.loads(server.seen[-1].content)
+    manifest = json.loads(server.blobs[spec["dir"]["manifest"]])
+    assert [entry[0] for entry in manifest["files"]] == [
+        "layers/__init__.py",
+        "layers/conv.py",
+        "shared.py",
+        "train.py",
+    ]
+
+
 def test_missing_entries_are_named(tmp_path: Path) -> None:
     client = FakeServer().client
     with pytest.raises(FileMissing, match="nothing"):

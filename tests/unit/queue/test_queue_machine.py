@@ -18,7 +18,7 @@ from placements import GIB
 from unit.queue.queue_laws import Laws
 from unit.queue.queue_world import COMPLETED, FAILED, STOPPED, TAKEN, TIMED_OUT, PlayedAgent, Runner, a_world
 
-from gpurun_jupyter.core.errors import NoSuchDevices, WrongState
+from gpurun_jupyter.core.errors import NoSuchDevices, RunNotFound, WrongState
 from gpurun_jupyter.core.events import End
 from gpurun_server.queue.editing import Changes, edit, start
 from gpurun_server.queue.leases import LOOK_S
@@ -54,6 +54,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.server_is_there = True
         self.keys: dict[str, str] = {}
         self.submitted: list[str] = []
+        self.owners: dict[str, str] = {}
 
     @initialize(gpus=st.integers(1, 3), first=st.lists(wishes, min_size=3, max_size=6))
     def begin_at(self, gpus: int, first: list[dict[str, Any]]) -> None:
@@ -71,7 +72,8 @@ class QueueMachine(RuleBasedStateMachine):
     def submit(self, wish: dict[str, Any]) -> None:
         named = f"{wish['owner']} {wish['key']}"
         known = self.keys.get(named)
-        before = [run_id for place, run_id in enumerate(reversed(self.submitted)) if place in wish["after"]]
+        mine = [run_id for run_id in self.submitted if self.owners[run_id] == wish["owner"]]
+        before = [run_id for place, run_id in enumerate(reversed(mine)) if place in wish["after"]]
         try:
             run_id = self.world.submit(**wish | {"after": before})
         except (NoSuchDevices, WrongState):
@@ -82,6 +84,7 @@ class QueueMachine(RuleBasedStateMachine):
             self.keys[named] = run_id
         if known is None:
             self.submitted.append(run_id)
+            self.owners[run_id] = wish["owner"]
 
     @precondition(lambda self: self.server_is_there and self.submitted)
     @rule(pick=picks)
@@ -89,21 +92,29 @@ class QueueMachine(RuleBasedStateMachine):
         run_id = self.submitted[pick % len(self.submitted)]
         on_hold = self.world.state(run_id) == "created"
         with self.laws.refused_unless(on_hold):
-            self.world.change(start, run_id, by="anna")
+            self.world.change(start, run_id, by=self.owners[run_id])
 
     @precondition(lambda self: self.server_is_there and self.submitted)
     @rule(pick=picks, kill=st.booleans())
     def cancel(self, pick: int, kill: bool) -> None:
         run_id = self.submitted[pick % len(self.submitted)]
         with self.laws.refused_unless(self.world.state(run_id) != "finished"):
-            self.world.change(cancel, run_id, by="anna", kill=kill)
+            self.world.change(cancel, run_id, by=self.owners[run_id], kill=kill)
+
+    @precondition(lambda self: self.server_is_there and self.submitted)
+    @rule(pick=picks)
+    def somebody_else_tries(self, pick: int) -> None:
+        run_id = self.submitted[pick % len(self.submitted)]
+        for act in (cancel, start):
+            with pytest.raises(RunNotFound):
+                self.world.change(act, run_id, by="stranger")
 
     @precondition(lambda self: self.server_is_there and self.submitted)
     @rule(pick=picks, priority=st.integers(-2, 2))
     def edit_priority(self, pick: int, priority: int) -> None:
         run_id = self.submitted[pick % len(self.submitted)]
         with self.laws.refused_unless(self.world.state(run_id) in ("created", "queued")):
-            self.world.change(edit, run_id, Changes(priority=priority))
+            self.world.change(edit, run_id, Changes(priority=priority), by=self.owners[run_id])
 
     # What agents do
 
@@ -224,7 +235,7 @@ class QueueMachine(RuleBasedStateMachine):
                 self.runners_begin(pick)
             for run_id in self.submitted:
                 if self.world.state(run_id) == "created":
-                    self.world.change(start, run_id, by="anna")
+                    self.world.change(start, run_id, by=self.owners[run_id])
             self.drain()
             self.laws.check_end()
         finally:

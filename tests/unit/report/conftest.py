@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gpurun_jupyter.core.events import Checkpoint, Metric, Progress
+from gpurun_jupyter.core.events import Checkpoint, Metric, Model, Progress
 
 
 class Reader:
@@ -27,14 +27,14 @@ class Reader:
         while data := os.read(self._fd, 65536):
             self._data += data
 
-    def events(self) -> list[Checkpoint | Metric | Progress]:
+    def events(self) -> list[Checkpoint | Metric | Model | Progress]:
         """Everything that was written; ends the reading."""
         os.close(self._keeps_it_open)
         self._thread.join()
         os.close(self._fd)
         lines = self._data.splitlines(keepends=True)
         assert all(len(line) < 4096 and line.endswith(b"\n") for line in lines)
-        return [msgspec.json.decode(line, type=Checkpoint | Metric | Progress) for line in lines]
+        return [msgspec.json.decode(line, type=Checkpoint | Metric | Model | Progress) for line in lines]
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("GPURUN_REPORT", str(reader.path))
     real_events = reader.events
 
-    def close_and_read() -> list[Checkpoint | Metric | Progress]:
+    def close_and_read() -> list[Checkpoint | Metric | Model | Progress]:
         pipe._forget()  # a FIFO ends when its last writer has gone, and this process is one
         return real_events()
 

@@ -24,12 +24,15 @@ class Blocker(NamedTuple):
 
 
 class Blockers:
-    """Finds and names them. `kept` are the free devices that a run ahead in the queue will get."""
+    """Finds and names them, for `viewer` (see waiting.py). `kept`: the free devices that a run ahead in line gets."""
 
-    def __init__(self, offers: Sequence[Offer], held: Held, kept: Mapping[tuple[str, str], Wanted]) -> None:
+    def __init__(
+        self, offers: Sequence[Offer], held: Held, kept: Mapping[tuple[str, str], Wanted], viewer: str | None
+    ) -> None:
         self._offers = [offer for offer in offers if offer.claiming and offer.agent.health == "healthy"]
         self._held = held
         self._kept = kept
+        self._viewer = viewer
         self._many = len(self._offers) > 1
         self._cells: dict[tuple[str, str], Cell] = {}
 
@@ -49,11 +52,19 @@ class Blockers:
         if holders := self._held.get(key):
             cell = self._cells.get(key) or self._cells.setdefault(key, Cell(device, 0, holders))
             if in_s := cell.ready_s(shape.memory_bytes):
-                yield Blocker(in_s, "", place, label, _who_holds(holders))
+                yield Blocker(in_s, "", place, label, self._who_holds(holders))
         elif offer.barred(device):
             yield Blocker(inf, "", place, label, _who_bars(device))
         elif one := self._kept.get(key):
-            yield Blocker(inf, one.run_id, place, label, f"«{one.name or one.run_id}»")
+            yield Blocker(inf, one.run_id, place, label, self._called(one))
+
+    def _who_holds(self, holders: Sequence[Holder]) -> str:
+        first = min(holders, key=lambda one: inf if one.left_s is None else one.left_s)
+        more = f" and {len(holders) - 1} more" if len(holders) > 1 else ""
+        return f"{self._called(first)}{_left(first)}{more}"
+
+    def _called(self, one: Holder | Wanted) -> str:
+        return f"«{one.name or one.run_id}»" if self._viewer in (None, one.owner) else f"a run of {one.owner}"
 
 
 class InTheWay:
@@ -83,12 +94,6 @@ def _sentence(blockers: Sequence[Blocker]) -> str:
         said = verb
     more = len(blockers) - len(parts)
     return ", ".join(parts) + (f", and {more} more" if more else "")
-
-
-def _who_holds(holders: Sequence[Holder]) -> str:
-    first = min(holders, key=lambda one: inf if one.left_s is None else one.left_s)
-    more = f" and {len(holders) - 1} more" if len(holders) > 1 else ""
-    return f"«{first.name or first.run_id}»{_left(first)}{more}"
 
 
 def _left(holder: Holder) -> str:

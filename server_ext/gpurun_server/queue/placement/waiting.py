@@ -21,17 +21,18 @@ def outlooks(
     *,
     engines: Collection[str] = (),
     only: Collection[str] | None = None,
+    viewer: str | None = None,
 ) -> dict[str, Waiting]:
     """Of every queued run, or of those in `only`, its place, why it waits and until when.
 
     The place is that among the runs for GPUs, or among those for CPU slots. `engines` are those that place runs
-    without agents.
+    without agents. `viewer` is who is told: the runs of others have no names then; None is told everything.
     """
     told: dict[str, Waiting] = {}
     for cpu in (False, True):
         waiting = [wanted for wanted in queue if (wanted.gpu == 0) == cpu]
         if waiting:
-            told |= _Line(waiting, offers, held, engines, cpu=cpu).outlooks(only)
+            told |= _Line(waiting, offers, held, engines, viewer, cpu=cpu).outlooks(only)
     return told
 
 
@@ -50,7 +51,14 @@ class _Line:
     """Those that wait for GPUs, or those that wait for CPU slots."""
 
     def __init__(
-        self, queue: Sequence[Wanted], offers: Sequence[Offer], held: Held, engines: Collection[str], *, cpu: bool
+        self,
+        queue: Sequence[Wanted],
+        offers: Sequence[Offer],
+        held: Held,
+        engines: Collection[str],
+        viewer: str | None,
+        *,
+        cpu: bool,
     ) -> None:
         board = Board(offers, held, cpu=cpu)
         self._offers, self._engines = offers, engines
@@ -60,7 +68,7 @@ class _Line:
         self._kinds = {asked: self._kind(one) for asked, one in {_asked(wanted): wanted for wanted in queue}.items()}
         self._order = ranked(queue, board.shares, lambda one: 0.0 if one.after else self._kinds[_asked(one)].weight)
         self._forecast: Forecast = forecast(self._startable(), board)
-        self._blockers = Blockers(offers, held, self._forecast.kept)
+        self._blockers = Blockers(offers, held, self._forecast.kept, viewer)
 
     def outlooks(self, only: Collection[str] | None) -> dict[str, Waiting]:
         starts = self._forecast.starts_in_s

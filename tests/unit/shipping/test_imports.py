@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpurun_jupyter.client.imports import imported, local_modules, told
 from gpurun_jupyter.core.errors import InvalidRequest, SecretsFound, TooLarge
+from gpurun_jupyter.shipping.imports import imported, local_modules, told
 
 
 @pytest.fixture(autouse=True)

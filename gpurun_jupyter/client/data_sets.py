@@ -1,0 +1,25 @@
+"""Uploading data sets by content."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gpurun_jupyter.client import ship
+from gpurun_jupyter.client.http import Connection
+from gpurun_jupyter.core.data_sets import DataSet
+from gpurun_jupyter.shipping.collect import collect, single
+
+
+def upload(connection: Connection, path: Path | str, name: str | None, tell: ship.Tell | None) -> DataSet:
+    """Send what the server lacks of a directory or a file, and give it a name: by default its own."""
+    place = Path(path).expanduser()
+    shipment = collect(place, None, gitignore=False) if place.is_dir() else single(place, None)
+    name = name or (place.resolve().name if place.is_dir() else place.stem)
+    if tell:
+        for note in shipment.notes:
+            tell(note)
+
+    def act(digest: str) -> DataSet:
+        return connection.post("data", DataSet, {"name": name, "manifest": digest})
+
+    return ship.deliver(connection, shipment, act, tell)

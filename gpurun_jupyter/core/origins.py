@@ -1,0 +1,42 @@
+"""Where a run comes from: what is the same when a person runs the same cell or the same script again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+
+if TYPE_CHECKING:
+    from gpurun_jupyter.core.runs import RunSpec
+
+_Text = Annotated[str, msgspec.Meta(max_length=1000)]
+
+
+class Origin(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """The notebook and the cell of it that were run, or the directory that was shipped, with its commit.
+
+    `notebook` is its path or the name of its session, `cell` the cell's id, `directory` a name. `dirty`: the directory
+    was not as the commit has it. Each is None where the client does not know.
+    """
+
+    notebook: _Text | None = None
+    cell: _Text | None = None
+    directory: _Text | None = None
+    commit: _Text | None = None
+    dirty: bool | None = None
+
+
+def origin_of(spec: RunSpec) -> str | None:
+    """A text that runs with the same origin have in common: their cell, their script, else the name they were given."""
+    origin = spec.origin or Origin()
+    if spec.kind == "cell" and origin.cell is not None:
+        return _text("cell", origin.notebook or "", origin.cell)
+    if spec.notebook is not None:
+        return _text("notebook", spec.notebook.name)
+    if spec.kind == "dir" and spec.dir is not None and origin.directory is not None:
+        return _text("entry", origin.directory, spec.dir.entry or "")
+    return _text("name", spec.project, spec.name) if spec.name is not None else None
+
+
+def _text(*parts: str) -> str:
+    return "\x1f".join(parts)

@@ -1,0 +1,72 @@
+/** The model registry as the server tells of it: see docs/http.md. */
+import type { Run } from '../server/types';
+
+export interface ModelSummary {
+  name: string;
+  type: string;
+  framework: string;
+  latest: number;
+  aliases: Record<string, number>;
+  metrics: Record<string, number>;
+  versions: number;
+  updated_at: number;
+}
+
+export interface ModelFile {
+  path: string;
+  digest: string;
+  size_bytes: number;
+}
+
+export interface ModelVersion {
+  name: string;
+  version: number;
+  aliases: string[];
+  type: string;
+  framework: string;
+  status: 'ready' | 'archived';
+  description: string;
+  metrics: Record<string, number>;
+  tags: string[];
+  parameters: Record<string, string>;
+  run_id: string | null;
+  run_name: string | null;
+  size_bytes: number;
+  file_count: number;
+  created_at: number;
+  /** Only where one version is asked for. */
+  files?: ModelFile[] | null;
+}
+
+export interface Model extends Omit<ModelSummary, 'versions'> {
+  versions: ModelVersion[];
+}
+
+export interface Difference {
+  name: string;
+  a: number | string | null;
+  b: number | string | null;
+}
+
+export interface Comparison {
+  a: ModelVersion;
+  b: ModelVersion;
+  metrics: Difference[];
+  facts: Difference[];
+  parameters: Difference[];
+  files: Difference[];
+}
+
+export interface NewVersion {
+  name: string;
+  run: string;
+  path: string;
+  type: string;
+  framework: string;
+  alias: string | null;
+}
+
+export interface RunFiles {
+  run: Run;
+  paths: string[];
+}

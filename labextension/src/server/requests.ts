@@ -1,0 +1,169 @@
+/** What the page of a run asks the server for, beside what the live connection brings. */
+import { URLExt } from '@jupyterlab/coreutils';
+import type { Api } from './api';
+import type { IRunServer } from './server';
+import type { Run } from './types';
+
+/** A metric in columns; see docs/http.md. */
+export interface MetricColumns {
+  value: number[];
+  time: number[];
+  step: (number | null)[] | null;
+  epoch: (number | null)[] | null;
+  count: number;
+}
+
+export interface Metrics {
+  metrics: Record<string, MetricColumns>;
+  attempt: number;
+}
+
+export interface Samples {
+  samples: Record<string, { time: number[]; value: number[] }>;
+  attempt: number;
+}
+
+/** A value in two runs; null where one of them has none. */
+export interface Change {
+  name: string;
+  before: string | null;
+  after: string | null;
+}
+
+export interface CodeChange {
+  path: string;
+  before: string | null;
+  after: string | null;
+}
+
+export interface Difference {
+  before: string;
+  after: string;
+  code: CodeChange[];
+  left_out: { path: string; why: string }[];
+  parameters: Change[];
+  packages: Change[];
+}
+
+export interface Environment {
+  python: string | null;
+  executable: string | null;
+  packages: Record<string, string>;
+  platform: string;
+  host: string;
+  driver: string;
+  devices: { id: string; label: string; name?: string; memory_bytes?: number | null }[];
+}
+
+export interface Origin {
+  notebook?: string;
+  cell?: string;
+  directory?: string;
+  commit?: string;
+  dirty?: boolean;
+}
+
+export interface RunFile {
+  path: string;
+  size: number;
+  modified_at: number;
+}
+
+export interface StateChange {
+  at: number;
+  before: string | null;
+  after: string;
+  by: string;
+  outcome: string | null;
+  reason: string | null;
+  message: string;
+}
+
+export interface FoundLines {
+  found: { line: number; text: string }[];
+  count: number;
+  lines: number;
+}
+
+/** Run it again, with some fields of its configuration changed. */
+export function rerunRun(server: IRunServer, id: string, changes: object = {}): Promise<Run> {
+  return server.api.request(`${route(id)}/rerun`, { method: 'POST', body: JSON.stringify(changes) });
+}
+
+/** The requests about one run. */
+export class RunRequests {
+  constructor(
+    readonly api: Api,
+    readonly id: string
+  ) {}
+
+  run(): Promise<Run & { spec: Record<string, unknown> }> {
+    return this.get('');
+  }
+
+  metrics(points: number): Promise<Metrics> {
+    return this.get(`/metrics?points=${points}`);
+  }
+
+  samples(points: number): Promise<Samples> {
+    return this.get(`/samples?points=${points}`);
+  }
+
+  previous(): Promise<{ run: Run | null }> {
+    return this.get('/previous');
+  }
+
+  difference(other: string): Promise<Difference> {
+    return this.get(`/diff?with=${encodeURIComponent(other)}`);
+  }
+
+  environment(): Promise<{ attempt: number; environment: Environment | null; origin: Origin | null }> {
+    return this.get('/environment');
+  }
+
+  files(): Promise<{ attempt: number; files: RunFile[] }> {
+    return this.get('/files');
+  }
+
+  history(): Promise<{ history: StateChange[] }> {
+    return this.get('/history');
+  }
+
+  search(text: string): Promise<FoundLines> {
+    return this.get(`/search?q=${encodeURIComponent(text)}`);
+  }
+
+  delete(): Promise<{ deleted: string; restorable_s: number }> {
+    return this.api.request(route(this.id), { method: 'DELETE' });
+  }
+
+  restore(): Promise<Run> {
+    return this.api.request(`${route(this.id)}/restore`, { method: 'POST', body: '{}' });
+  }
+
+  /** Lines of the output as text, from number `first` (from 0) on. */
+  async lines(first: number, count: number): Promise<string> {
+    return (await this.api.fetch(`${route(this.id)}/log?first=${first}&lines=${count}`)).text();
+  }
+
+  async file(path: string): Promise<Blob> {
+    return (await this.api.fetch(this.fileRoute(path))).blob();
+  }
+
+  /** Where a browser downloads a file. */
+  fileUrl(path: string): string {
+    return this.api.url(this.fileRoute(path));
+  }
+
+  private fileRoute(path: string): string {
+    return `${route(this.id)}/files/${URLExt.encodeParts(path)}`;
+  }
+
+  private get<T>(path: string): Promise<T> {
+    return this.api.request(`${route(this.id)}${path}`);
+  }
+}
+
+function route(id: string): string {
+  return `runs/${encodeURIComponent(id)}`;
+}

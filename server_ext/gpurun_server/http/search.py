@@ -1,0 +1,123 @@
+"""Runs: lists of them, filtered and sorted; the columns that such a list may have; the list as CSV."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.core.runs import Run
+from gpurun_server.http.base import GpurunHandler, operation
+from gpurun_server.queue.listing import shown
+from gpurun_server.store.queries import Filters
+from gpurun_server.store.search import window
+from gpurun_server.store.search.names import Columns, columns
+from gpurun_server.store.search.sheet import Sheet
+from gpurun_server.store.search.window import Row
+from gpurun_server.store.summaries import parameters_by_run
+
+_ROWS_AT_ONCE = 500
+
+
+class RunsQuery(Filters, omit_defaults=True):
+    """Filters of a list of runs, how many, and from which on; with an offset the answer has the total."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
+    offset: Annotated[int, msgspec.Meta(ge=0)] | None = None
+
+
+class RunsPage(msgspec.Struct):
+    """A page of a list of runs; `next` is the cursor of the page after it.
+
+    Where an offset was given: `total` runs fulfil the filters, and `parameters` are those of the runs shown, by id.
+    """
+
+    runs: list[Run]
+    next: int | None
+    total: int | None = None
+    parameters: dict[str, dict[str, str]] | None = None
+
+
+class SheetQuery(Filters, omit_defaults=True):
+    """Filters of a list of runs, and the columns of its CSV, with commas between them; all where they are not named."""
+
+    columns: str | None = None
+
+
+class RunsList(GpurunHandler):
+    """`GET runs`; the other methods of that route are in runs.py."""
+
+    @web.authenticated
+    @authorized
+    @operation("Runs, the newest first or sorted", query=RunsQuery, answer=RunsPage)
+    async def get(self) -> None:
+        """List."""
+        query, owner = self.query(RunsQuery), self.owner
+        if query.offset is None and not query.sort:
+            rows = await self.read_database(lambda conn: window.newest(conn, owner, query, query.limit))
+            self.answer(RunsPage(self._shown(rows), rows[-1].seq if len(rows) == query.limit else None))
+            return
+        if query.cursor is not None:
+            raise InvalidRequest("A sorted list has no cursor.", "Use offset.")
+        self.answer(await self._window(query, query.offset or 0))
+
+    async def _window(self, query: RunsQuery, offset: int) -> RunsPage:
+        """Rows and total are looked for at once: each may take its time."""
+        owner = self.owner
+        rows, total = await asyncio.gather(
+            self.read_database(lambda conn: window.window(conn, owner, query, offset, query.limit)),
+            self.read_database(lambda conn: window.total(conn, owner, query)),
+        )
+        ids = {row.seq: row.id for row in rows}
+        parameters = await self.read_database(lambda conn: parameters_by_run(conn, ids))
+        return RunsPage(self._shown(rows), None, total, parameters)
+
+    def _shown(self, rows: Sequence[Row]) -> list[Run]:
+        with self.parts.database.read() as conn:
+            return shown(conn, self.parts.ledger, rows, self.owner)
+
+
+class ColumnsHandler(GpurunHandler):
+    """`runs/columns`."""
+
+    @web.authenticated
+    @authorized
+    @operation("What lists of runs can show, be filtered and sorted by", answer=Columns)
+    async def get(self) -> None:
+        """List."""
+        self.answer(await self.read_database(columns))
+
+
+class SheetHandler(GpurunHandler):
+    """`runs.csv`."""
+
+    @web.authenticated
+    @authorized
+    @operation("The filtered and sorted list as CSV", query=SheetQuery, answer_type="text/csv")
+    async def get(self) -> None:
+        """Download, some hundreds of runs at a time."""
+        query, owner = self.query(SheetQuery), self.owner
+        wanted = query.columns.split(",") if query.columns else None
+        numbers = await self.read_database(lambda conn: window.numbers(conn, owner, query))
+        sheet = await self.read_database(lambda conn: Sheet.of(conn, wanted))
+        self.set_header("Content-Type", "text/csv; charset=utf-8")
+        self.set_header("Content-Disposition", 'attachment; filename="runs.csv"')
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.write(sheet.head())
+        for first in range(0, len(numbers), _ROWS_AT_ONCE):
+            some = numbers[first : first + _ROWS_AT_ONCE]
+            self.write(await self.read_database(lambda conn, some=some: sheet.lines(conn, some)))  # type: ignore[misc]
+            await self.flush()
+        self.finish()
+
+
+#: Before the routes of one run: the first that fits is taken.
+default_handlers = [
+    (r"runs/columns", ColumnsHandler),
+    (r"runs\.csv", SheetHandler),
+]

@@ -1,0 +1,39 @@
+"""In which environments attempts ran, as their agents wrote it down."""
+
+from __future__ import annotations
+
+import msgspec
+
+from gpurun_jupyter.core.environments import Interpreter, Recorded, RecordedDevice
+from gpurun_jupyter.core.home import AttemptFolder, Home
+
+
+class Environment(msgspec.Struct):
+    """Where an attempt ran: the interpreter with its packages (none where it was no Python), the machine, its devices.
+
+    `driver` is the GPUs' driver, `packages` the version of each package by its name.
+    """
+
+    python: str | None = None
+    executable: str | None = None
+    packages: dict[str, str] = {}
+    platform: str = ""
+    host: str = ""
+    driver: str = ""
+    devices: list[RecordedDevice] = []
+
+
+def environment_of(home: Home, folder: AttemptFolder) -> Environment | None:
+    """What is known of an attempt; None where its agent has not written it down."""
+    try:
+        recorded = msgspec.json.decode(folder.environment.read_bytes(), type=Recorded)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
+    found = Environment(
+        platform=recorded.platform, host=recorded.host, driver=recorded.driver, devices=recorded.devices
+    )
+    if recorded.interpreter is not None:
+        interpreter = msgspec.json.decode(home.environment(recorded.interpreter).read_bytes(), type=Interpreter)
+        found.python, found.executable = interpreter.python, interpreter.executable
+        found.packages = interpreter.packages
+    return found

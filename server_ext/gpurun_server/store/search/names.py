@@ -1,0 +1,153 @@
+"""What can be asked of a run: its columns, metrics and parameters, by the names that conditions and orders use."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+import sqlalchemy as sa
+
+from gpurun_server.store.tables import run_metrics, run_params, runs
+
+Kind = Literal["text", "number", "time", "duration", "state", "tags"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of runs: what it is computed from, and how values are compared with it."""
+
+    expression: sa.ColumnElement[Any]
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric by name: its `last`, `min` or `max` value."""
+
+    name: str
+    side: str = "last"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter by name."""
+
+    name: str
+
+
+Subject = Column | Metric | Parameter
+
+COLUMNS: dict[str, Column] = {
+    "id": Column(runs.c.id, "text"),
+    "name": Column(runs.c.name, "text"),
+    "project": Column(runs.c.project, "text"),
+    "owner": Column(runs.c.owner, "text"),
+    "kind": Column(runs.c.kind, "text"),
+    "state": Column(runs.c.state, "state"),
+    "outcome": Column(runs.c.outcome, "text"),
+    "reason": Column(runs.c.reason, "text"),
+    "message": Column(runs.c.message, "text"),
+    "tag": Column(runs.c.tags_json, "tags"),
+    "priority": Column(runs.c.priority, "number"),
+    "gpu": Column(runs.c.gpu, "number"),
+    "attempt": Column(runs.c.attempt, "number"),
+    "agent": Column(runs.c.agent_id, "text"),
+    "session": Column(runs.c.session, "text"),
+    "created": Column(runs.c.created_at, "time"),
+    "queued": Column(runs.c.queued_at, "time"),
+    "started": Column(runs.c.started_at, "time"),
+    "finished": Column(runs.c.finished_at, "time"),
+    "duration": Column(runs.c.finished_at - runs.c.started_at, "duration"),
+}
+_ALSO = {
+    "tags": "tag",
+    "created_at": "created",
+    "queued_at": "queued",
+    "started_at": "started",
+    "finished_at": "finished",
+}
+_SIDES = ("last", "min", "max")
+_PREFIXES = {"metric.": "metric", "metrics.": "metric", "param.": "parameter", "params.": "parameter"}
+_MOST_TOLD = 12
+
+
+class Columns(msgspec.Struct):
+    """What lists of runs can show, be filtered and sorted by; projects, owners and tags are values that there are."""
+
+    columns: list[str]
+    metrics: list[str]
+    parameters: list[str]
+    projects: list[str]
+    owners: list[str]
+    tags: list[str]
+
+
+class UnknownName(LookupError):
+    """Raised for a name that nothing has; the text says what there is."""
+
+
+def resolve(conn: sa.Connection, name: str) -> Subject:
+    """What a name means: a column, else a metric that a run has, else a parameter. Raises UnknownName."""
+    if column := COLUMNS.get(_ALSO.get(name.lower(), name.lower())):
+        return column
+    prefix = next((prefix for prefix in _PREFIXES if name.startswith(prefix)), "")
+    rest, wanted = name.removeprefix(prefix), _PREFIXES.get(prefix, "")
+    if wanted != "parameter" and (metric := _metric(conn, rest)):
+        return metric
+    if wanted != "metric" and _exists(conn, run_params, rest):
+        return Parameter(rest)
+    raise UnknownName(_unknown(conn, name, rest))
+
+
+def columns(conn: sa.Connection) -> Columns:
+    """What there is now."""
+    tags = conn.scalars(sa.select(runs.c.tags_json).distinct()).all()
+    return Columns(
+        columns=list(COLUMNS),
+        metrics=names_in(conn, run_metrics.c.name),
+        parameters=names_in(conn, run_params.c.name),
+        projects=names_in(conn, runs.c.project),
+        owners=names_in(conn, runs.c.owner),
+        tags=sorted({tag for text in tags for tag in msgspec.json.decode(text, type=list[str])}),
+    )
+
+
+def names_in(conn: sa.Connection, column: sa.Column[str]) -> list[str]:
+    """Every value of a column that leads an index, in order: one look in the index for each, not one for each row."""
+    smallest = sa.select(sa.func.min(column).label("value")).cte("found", recursive=True)
+    following = sa.select(sa.func.min(column)).where(column > smallest.c.value).scalar_subquery()
+    found = smallest.union_all(sa.select(following).where(smallest.c.value.is_not(None)))
+    return [value for value in conn.scalars(sa.select(found.c.value)) if value is not None]
+
+
+def _metric(conn: sa.Connection, name: str) -> Metric | None:
+    if _exists(conn, run_metrics, name):
+        return Metric(name)
+    stem, _, side = name.rpartition(".")
+    return Metric(stem, side) if side in _SIDES and _exists(conn, run_metrics, stem) else None
+
+
+def _exists(conn: sa.Connection, table: sa.Table, name: str) -> bool:
+    return conn.scalar(sa.select(sa.literal(1)).select_from(table).where(table.c.name == name).limit(1)) is not None
+
+
+def _unknown(conn: sa.Connection, name: str, rest: str) -> str:
+    metrics, parameters = names_in(conn, run_metrics.c.name), names_in(conn, run_params.c.name)
+    known = [*COLUMNS, *metrics, *parameters]
+    close = difflib.get_close_matches(rest, known, 1)
+    guess = f"; did you mean {close[0]}?" if close else ""
+    told = "; ".join(
+        f"{what}: {_listed(names)}"
+        for what, names in (("metrics", metrics), ("parameters", parameters), ("columns", COLUMNS))
+        if names
+    )
+    return f"no run has a metric or parameter {name!r}{guess} There are {told}"
+
+
+def _listed(names: Iterable[str]) -> str:
+    every = list(names)
+    more = f" and {len(every) - _MOST_TOLD} more" if len(every) > _MOST_TOLD + 8 else ""
+    return ", ".join(every[:_MOST_TOLD] if more else every) + more

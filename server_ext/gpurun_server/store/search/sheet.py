@@ -1,0 +1,102 @@
+"""Runs as CSV, for spreadsheets and pandas."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+import sqlalchemy as sa
+
+from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.core.runs import Run
+from gpurun_server.store.queries import to_run
+from gpurun_server.store.search.names import columns
+from gpurun_server.store.search.window import read
+from gpurun_server.store.summaries import number_of, parameters_by_run
+
+#: A spreadsheet takes a cell that begins so for a formula, and would execute what a run was named.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_METRIC, _PARAMETER = "metrics.", "params."
+
+
+def _time(seconds: float | None) -> str:
+    return "" if seconds is None else datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="seconds")
+
+
+_OF_RUN: dict[str, Callable[[Run], Any]] = {
+    "id": lambda run: run.id,
+    "name": lambda run: run.name,
+    "project": lambda run: run.project,
+    "owner": lambda run: run.owner,
+    "kind": lambda run: run.kind,
+    "state": lambda run: run.state.value,
+    "outcome": lambda run: run.outcome.value if run.outcome else "",
+    "reason": lambda run: run.reason.value if run.reason else "",
+    "message": lambda run: run.message,
+    "tag": lambda run: " ".join(run.tags),
+    "priority": lambda run: run.priority,
+    "gpu": lambda run: run.gpu,
+    "attempt": lambda run: run.attempt,
+    "agent": lambda run: run.agent or "",
+    "created": lambda run: _time(run.created_at),
+    "queued": lambda run: _time(run.queued_at),
+    "started": lambda run: _time(run.started_at),
+    "finished": lambda run: _time(run.finished_at),
+    "duration": lambda run: "" if run.elapsed_s is None else round(run.elapsed_s, 3),
+}
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The columns of a CSV file of runs."""
+
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, conn: sa.Connection, wanted: Sequence[str] | None) -> Sheet:
+        """A sheet with these columns, or with all there are. Raises InvalidRequest for one that there is not."""
+        known = columns(conn)
+        every = [
+            *_OF_RUN,
+            *(_METRIC + name for name in known.metrics),
+            *(_PARAMETER + name for name in known.parameters),
+        ]
+        if wanted is not None and (unknown := [name for name in wanted if name not in every]):
+            raise InvalidRequest(f"There is no column {unknown[0]!r}.", "GET runs/columns lists those there are.")
+        return cls(tuple(every if wanted is None else wanted))
+
+    def head(self) -> str:
+        """The first line."""
+        return _lines([self.names])
+
+    def lines(self, conn: sa.Connection, numbers: Sequence[int]) -> str:
+        """A line for each of these runs."""
+        rows = read(conn, numbers)
+        parameters = parameters_by_run(conn, {row.seq: row.id for row in rows})
+        return _lines([self._cells(run, parameters[run.id]) for run in map(to_run, rows)])
+
+    def _cells(self, run: Run, parameters: dict[str, str]) -> list[Any]:
+        return [self._cell(name, run, parameters) for name in self.names]
+
+    def _cell(self, name: str, run: Run, parameters: dict[str, str]) -> Any:
+        if name.startswith(_METRIC):
+            metric = run.metrics.get(name.removeprefix(_METRIC))
+            return "" if metric is None else metric.last
+        if name.startswith(_PARAMETER):
+            return parameters.get(name.removeprefix(_PARAMETER), "")
+        return _OF_RUN[name](run)
+
+
+def _lines(rows: Sequence[Sequence[Any]]) -> str:
+    out = io.StringIO()
+    csv.writer(out).writerows([[_harmless(cell) for cell in row] for row in rows])
+    return out.getvalue()
+
+
+def _harmless(cell: Any) -> Any:
+    is_formula = isinstance(cell, str) and cell.startswith(_FORMULA) and number_of(cell) is None
+    return f"'{cell}" if is_formula else cell

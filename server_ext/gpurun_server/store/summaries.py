@@ -1,0 +1,85 @@
+"""Metrics and parameters as rows, one for each name of a run: what lists of runs are filtered and sorted by.
+
+`runs.metrics_json` and `runs.spec_json` say the same, and stay what a run is shown from.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Mapping
+
+import msgspec
+import sqlalchemy as sa
+
+from gpurun_jupyter.core.parameters import parameters_of
+from gpurun_jupyter.core.runs import MetricSummary, RunSpec
+from gpurun_server.store.tables import run_metrics, run_params, runs
+
+#: Longer names are not looked for, and of longer texts this much is compared: an index takes no more.
+LONGEST = 200
+
+_spec = msgspec.json.Decoder(RunSpec)
+_metrics = msgspec.json.Decoder(dict[str, MetricSummary])
+
+_KEEP_METRICS = sa.text(
+    "INSERT INTO run_metrics (run, name, last, min, max, step) VALUES (:run, :name, :last, :min, :max, :step) "
+    "ON CONFLICT (run, name) DO UPDATE SET last = excluded.last, min = excluded.min, max = excluded.max, "
+    "step = excluded.step"
+)
+_KEEP_PARAMETERS = sa.insert(run_params)
+_FORGET_METRICS = sa.delete(run_metrics).where(
+    run_metrics.c.run == sa.select(runs.c.seq).where(runs.c.id == sa.bindparam("id")).scalar_subquery()
+)
+
+
+def keep_metrics(conn: sa.Connection, seq: int, metrics: Mapping[str, MetricSummary] | str) -> None:
+    """Metrics of the run `seq` as they are now, or as its `metrics_json` has them; others of it stay."""
+    found = _metrics.decode(metrics) if isinstance(metrics, str) else metrics
+    rows = [
+        {"run": seq, "name": name, "last": one.last, "min": one.min, "max": one.max, "step": one.step}
+        for name, one in found.items()
+        if len(name) <= LONGEST
+    ]
+    if rows:
+        conn.execute(_KEEP_METRICS, rows)
+
+
+def forget_metrics(conn: sa.Connection, run_id: str) -> None:
+    """Those of a run that begins anew."""
+    conn.execute(_FORGET_METRICS, {"id": run_id})
+
+
+def keep_parameters(conn: sa.Connection, seq: int, spec: RunSpec | str) -> None:
+    """The parameters of a run that has none yet, from its spec or its `spec_json`."""
+    found = parameters_of(_spec.decode(spec) if isinstance(spec, str) else spec)
+    rows = [
+        {"run": seq, "name": name, "text": text[:LONGEST].replace("\0", ""), "number": number_of(text)}
+        for name, text in found.items()
+        if len(name) <= LONGEST
+    ]
+    if rows:
+        conn.execute(_KEEP_PARAMETERS, rows)
+
+
+def parameters_by_run(conn: sa.Connection, ids: Mapping[int, str]) -> dict[str, dict[str, str]]:
+    """The parameters of runs, whose ids are given by their numbers; long texts are cut."""
+    found: dict[str, dict[str, str]] = {run_id: {} for run_id in ids.values()}
+    columns = (run_params.c.run, run_params.c.name, run_params.c.text)
+    for row in conn.execute(sa.select(*columns).where(run_params.c.run.in_(list(ids)))):
+        found[ids[row.run]][row.name] = row.text
+    return found
+
+
+def forget(conn: sa.Connection, seqs: list[int]) -> None:
+    """Everything of runs that are gone."""
+    for table in (run_metrics, run_params):
+        conn.execute(sa.delete(table).where(table.c.run.in_(seqs)))
+
+
+def number_of(text: str) -> float | None:
+    """The number that a text is; None for any other text, and for what is not finite."""
+    with contextlib.suppress(ValueError):
+        number = float(text.replace("_", "x"))
+        return number if math.isfinite(number) else None
+    return None

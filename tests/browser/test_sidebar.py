@@ -1,0 +1,204 @@
+"""The sidebar below a base_url, at the right side, beside the file browser: queue, search, dropped files, notices."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from accessibility import check
+from lab_pages import LabPage, make_lab
+from playwright.sync_api import Browser, Locator, expect
+from servers import wait_until
+
+PANEL = ".gpurun-panel"
+HOLD = "import time, pathlib\nwhile not pathlib.Path({stop!r}).exists(): time.sleep(.05)"
+
+#: Drop a file on the sidebar as a browser does.
+DROP = """([name, bytes]) => {
+  const file = new File([Uint8Array.from(atob(bytes), letter => letter.charCodeAt(0))], name);
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(file);
+  for (const type of ['dragover', 'drop'])
+    document.querySelector('.gpurun-panel').dispatchEvent(new DragEvent(type, {dataTransfer, bubbles: true}));
+}"""
+
+
+@pytest.fixture(scope="module")
+def there(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[LabPage]:
+    """One page for all of it: a person's afternoon. The settings put the sidebar to the right."""
+    folder = tmp_path_factory.mktemp("sidebar")
+    lab = make_lab(folder, base_url="/x/y/")
+    settings = folder / "settings" / "gpurun-lab"
+    settings.mkdir()
+    (settings / "panel.jupyterlab-settings").write_text(json.dumps({"side": "right", "runs": 10}))
+    lab.start()
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    page = LabPage(context.new_page(), lab, "sidebar")
+    page.page.set_default_timeout(10_000)
+    page.page.on("dialog", lambda dialog: dialog.accept())  # the notebook of the first test need not be saved
+    page.open_lab()
+    page.command("gpurun:show-panel")
+    yield page
+    page.screenshot("last")
+    context.close()
+    lab.close()
+
+
+def row(page: LabPage, run_id: str) -> Locator:
+    return page.page.locator(f".gpurun-run[data-run-id={run_id}]")
+
+
+def queue(page: LabPage) -> list[str]:
+    return page.page.locator(".gpurun-queue .gpurun-run-name").all_inner_texts()
+
+
+def bell(page: LabPage) -> int:
+    return int(page.page.locator(".jp-Notification-Status").inner_text() or 0)
+
+
+def test_somebody_without_runs_is_taught(there: LabPage) -> None:
+    page = there.page
+    expect(page.locator("#jp-right-stack .gpurun-panel")).to_be_visible()
+    expect(page.locator(PANEL)).to_contain_text("No runs yet")
+    expect(page.locator(".gpurun-status")).to_contain_text("0/2 CPU slots")
+    expect(page.locator(".gpurun-no-gpu")).to_contain_text("No GPU here")
+    check(page, PANEL)
+    page.get_by_role("button", name="Insert these cells").click()
+    page.get_by_role("button", name="Select Kernel").click()
+    cells = page.locator(".jp-Notebook .jp-CodeCell")
+    expect(cells).to_have_count(2)
+    assert cells.nth(0).locator(".cm-content").inner_text() == "%load_ext gpurun_jupyter"
+    assert cells.nth(1).locator(".cm-content").inner_text().startswith("%%gpurun\n")
+
+
+def test_ones_own_queue_is_put_in_order_by_mouse_and_keyboard(there: LabPage) -> None:
+    page, lab = there.page, there.lab
+    stop = str(lab.folder / "stop")
+    for number in range(2):
+        lab.wait(lab.submit(HOLD.format(stop=stop), name=f"holder{number}"), "running")
+    ids = {name: lab.submit("1", name=name) for name in "abcd"}
+    wait_until(lambda: queue(there) == ["a", "b", "c", "d"], 10)
+    expect(page.locator(".gpurun-status")).to_contain_text("2/2 CPU slots · 4 waiting")
+    expect(row(there, ids["a"])).to_contain_text("waits for")
+
+    expect(row(there, ids["d"])).to_be_in_viewport(ratio=1)  # the section has grown
+    row(there, ids["d"]).locator(".gpurun-handle").drag_to(row(there, ids["b"]), target_position={"x": 60, "y": 4})
+    wait_until(lambda: queue(there) == ["a", "d", "b", "c"], 10)
+    row(there, ids["c"]).locator(".gpurun-run-open").focus()
+    page.keyboard.press("Alt+ArrowUp")
+    wait_until(lambda: queue(there) == ["a", "d", "c", "b"], 10)
+    expect(page.locator(".gpurun-queue [role=status]")).to_have_text("c is now number 3 of your 4 waiting runs.")
+    page.keyboard.press("Alt+ArrowDown")
+    wait_until(lambda: queue(there) == ["a", "d", "b", "c"], 10)
+    expect(row(there, ids["c"]).locator(".gpurun-run-open")).to_be_focused()
+    page.keyboard.press("Alt+ArrowDown")  # it is the last already
+    for theme in ("Dark", "Light"):
+        there.set_theme(theme)
+        row(there, ids["a"]).click(button="right")
+        expect(page.locator(".lm-Menu")).to_contain_text("Copy Run Id")
+        check(page, ".lm-Menu")
+        page.keyboard.press("Escape")
+        check(page, PANEL)
+        check(page, "#jp-main-statusbar .gpurun-status")
+        there.screenshot(f"queue-{theme}")
+    assert queue(there) == ["a", "d", "b", "c"]
+    Path(stop).touch()
+    expect(row(there, ids["c"])).to_have_attribute("data-state", "succeeded", timeout=20_000)
+    expect(page.locator(".gpurun-status")).to_contain_text("0/2 CPU slots")
+
+
+def test_ends_are_counted_at_the_bell_and_pop_up_nowhere(there: LabPage) -> None:
+    page, lab = there.page, there.lab
+    before = bell(there)
+    assert before >= 6  # the runs of the queue
+    failed = lab.submit("raise RuntimeError('CUDA out of memory. Tried to allocate 2 GiB')", name="toolarge")
+    expect(row(there, failed)).to_contain_text("OOM", timeout=20_000)
+    wait_until(lambda: bell(there) == before + 1, 5)
+    expect(page.locator(".Toastify__toast")).to_have_count(0)
+    there.command("apputils:display-notifications")
+    notice = page.locator(".jp-Notification-List-Item", has_text="toolarge")
+    expect(notice).to_contain_text("failed after")
+    check(page, ".jp-Notification-Center")
+    notice.get_by_role("button", name="Open").click()
+    there.command("apputils:display-notifications")
+    expect(page.locator(".jp-Notification-Center")).to_have_count(0)
+    view = page.locator(".jp-MainAreaWidget .gpurun-view")
+    expect(view).to_have_attribute("data-run-id", failed)
+
+    again = lab.submit("import time; time.sleep(1)", name="seen")
+    expect(row(there, again)).to_be_visible(timeout=10_000)
+    row(there, again).locator(".gpurun-run-open").click()
+    seen = page.locator(f".gpurun-view[data-run-id={again}]")
+    expect(seen).to_have_attribute("data-state", "succeeded", timeout=20_000)
+    expect(row(there, again)).to_have_attribute("data-state", "succeeded")
+    other = lab.submit("1", name="unseen")
+    expect(row(there, other)).to_have_attribute("data-state", "succeeded", timeout=20_000)
+    wait_until(lambda: bell(there) > 0, 5)
+    there.command("apputils:display-notifications")
+    expect(page.locator(".jp-Notification-List-Item", has_text="unseen")).to_have_count(1)
+    expect(page.locator(".jp-Notification-List-Item", has_text=re.compile(r"^seen"))).to_have_count(0)
+    there.command("apputils:display-notifications")
+
+
+def test_a_dropped_zip_and_a_folder_of_the_file_browser_become_runs(there: LabPage) -> None:
+    page, lab = there.page, there.lab
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("proj/main.py", "print('from the zip')")
+        archive.writestr("proj/other.py", "")
+    page.evaluate(DROP, ["proj.zip", base64.b64encode(packed.getvalue()).decode()])
+    dialog = page.locator(".jp-Dialog")
+    expect(dialog).to_contain_text("2 files")
+    expect(dialog.get_by_label("Script to run")).to_have_value("main.py")
+    expect(dialog.get_by_label("GPUs")).to_have_value("0")
+    check(page, ".jp-Dialog")
+    there.screenshot("dialog")
+    dialog.get_by_label("Name of the run").fill("zipped")
+    dialog.get_by_role("button", name="Add to queue").click()
+    expect(page.locator(".gpurun-run", has_text="zipped")).to_have_attribute("data-state", "succeeded", timeout=20_000)
+    assert "from the zip" in lab.log("zipped")
+
+    folder = lab.folder / "files" / "work"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "one.py").write_text("import deep.two")
+    (folder / "three.py").write_text("")
+    (folder / "deep" / "two.py").write_text("print('two is here')")
+    there.command("filebrowser:activate")
+    there.command("filebrowser:refresh")
+    page.locator(".jp-DirListing-item", has_text="work").hover()
+    page.mouse.down()
+    target = page.locator(PANEL).bounding_box()
+    assert target
+    page.mouse.move(target["x"] + 100, target["y"] + 400, steps=8)
+    expect(page.locator(".gpurun-drop")).to_be_visible()
+    page.mouse.up()
+    expect(dialog).to_contain_text("3 files")
+    accept = dialog.get_by_role("button", name="Add to queue")
+    expect(dialog.get_by_label("Script to run")).to_have_value("")  # it is not clear which
+    expect(accept).to_be_disabled()
+    dialog.get_by_label("Script to run").fill("one.py")
+    accept.click()
+    expect(page.locator(".gpurun-run", has_text="work")).to_have_attribute("data-state", "succeeded", timeout=20_000)
+    assert "two is here" in lab.log("work")
+
+
+def test_the_search_finds_what_the_page_does_not_hold(there: LabPage) -> None:
+    page, lab = there.page, there.lab
+    needle = lab.wait(lab.submit("1", name="needle"))["id"]
+    held = [lab.submit("1", name=f"held{number}", hold=True) for number in range(101)]
+    page.reload(wait_until="domcontentloaded")
+    expect(row(there, held[-1])).to_be_attached(timeout=60_000)
+    expect(row(there, needle)).to_have_count(0)
+    page.get_by_role("searchbox", name="Search runs by name").fill("need")
+    expect(row(there, needle)).to_be_visible(timeout=5_000)
+    expect(page.locator(".gpurun-runs .gpurun-run")).to_have_count(1)
+    expect(page.locator(".gpurun-runs-body [role=status]")).to_have_text("1 run found")
+    page.get_by_role("searchbox").fill("nowhere")
+    expect(page.locator(PANEL)).to_contain_text("No run has that in its name.")
+    assert there.errors == []

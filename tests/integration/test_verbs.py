@@ -1,0 +1,147 @@
+"""Every verb has an example in docs/using.md, and every example is carried out: in a terminal and in a notebook."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import shlex
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import nbformat
+import pytest
+from notebooks import ServerKernel
+from servers import BIN, TOKEN, JupyterServer
+
+from gpurun_jupyter.cli.app import gpurun
+from gpurun_jupyter.client import Client, Run
+
+ROOT = Path(__file__).parents[2]
+RECORDING = ROOT / "tests" / "recordings" / "tqdm_epochs.cast.gz"
+_ROW = re.compile(r"^\| `(\w+)` \| (.*?) \|", re.MULTILINE)
+_EXAMPLE = re.compile(r"`([^`]*gpurun [^`]*)`")
+#: What a person does in Python for each verb; the rest is only for terminals.
+IN_PYTHON = {
+    "submit": "submit_dir",
+    "notebook": "submit_notebook",
+    "status": "status",
+    "runs": "runs",
+    "devices": "devices",
+    "data": "upload_data",
+    "sessions": "sessions",
+    "agents": "agents",
+    "projects": "projects",
+    "stats": "stats",
+    "logs": "Run.logs",
+    "attach": "Run.live",
+    "wait": "Run.wait",
+    "result": "Run.result",
+    "cancel": "Run.cancel",
+    "start": "Run.start",
+    "priority": "Run.change",
+    "tag": "Run.change",
+    "rerun": "Run.rerun",
+    "delete": "Run.delete",
+    "files": "Run.download",
+}
+ONLY_TYPED = {"export", "decode", "doctor", "completion"}
+
+
+def examples() -> list[tuple[str, str]]:
+    """Each verb of the table with each of its examples."""
+    table = (ROOT / "docs" / "using.md").read_text().partition("## Verbs")[2].partition("\n## ")[0]
+    return [(verb, example) for verb, cell in _ROW.findall(table) for example in _EXAMPLE.findall(cell)]
+
+
+EXAMPLES = examples()
+
+
+def test_each_verb_has_an_example_and_a_method() -> None:
+    assert {verb for verb, _ in EXAMPLES} == set(gpurun.commands) == set(IN_PYTHON) | ONLY_TYPED
+    for path in IN_PYTHON.values():
+        owner, name = (Run, path.partition(".")[2]) if path.startswith("Run.") else (Client, path)
+        assert (getattr(owner, name).__doc__ or "").strip(), path
+
+
+class World(NamedTuple):
+    """Where a person sits who has just read the docs."""
+
+    folder: Path
+    client: Client
+
+    def finished(self) -> str:
+        """A run that is over: it printed, left a variable and a file."""
+        code = "print('hello')\nopen('model.pt', 'w').write('weights')\ny = 42"
+        return self.client.submit(code, gpu=0, outputs=["y"]).wait().id
+
+    def on_hold(self) -> str:
+        return self.client.submit("1", gpu=0, hold=True).id
+
+    def named(self) -> None:
+        for name in ("digits-a", "digits-b"):
+            self.client.submit("1", gpu=0, name=name).wait()
+
+    def deleted(self) -> str:
+        run = self.client.get(self.finished())
+        run.delete()
+        return run.id
+
+    def session(self) -> None:
+        self.client.submit("x = 1", gpu=0, session="tune").wait()
+
+
+#: What has to be there before an example; a run that is over is what most are about.
+BEFORE: dict[str, Callable[[World], object]] = {
+    "start": World.on_hold,
+    "priority": World.on_hold,
+    "cancel": World.on_hold,
+    "wait": World.named,
+    "sessions": World.session,
+}
+
+
+@pytest.fixture(scope="module")
+def world(server: JupyterServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("person")
+    (folder / "train.py").write_text("import sys\nprint('trained with', sys.argv[1:])\n")
+    (folder / "digits").mkdir()
+    (folder / "digits" / "one.csv").write_text("1,2\n")
+    (folder / "train.cast").write_bytes(gzip.decompress(RECORDING.read_bytes()))
+    cell = nbformat.v4.new_code_cell("lr = 1.0", metadata={"tags": ["parameters"]})
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell, nbformat.v4.new_code_cell("lr")]), folder / "train.ipynb")
+    with Client(server.url, TOKEN) as client:
+        yield World(folder, client)
+
+
+@pytest.fixture(scope="module")
+def kernel(server: JupyterServer, world: World) -> Iterator[ServerKernel]:
+    made = ServerKernel(server)
+    made.execute(f"%load_ext gpurun_jupyter\n%cd {world.folder}")
+    yield made
+    made.close()
+
+
+def prepared(world: World, verb: str, example: str) -> str:
+    """The example with everything there that it is about."""
+    if "--restore" in example:
+        return example.replace("k3f9x2ab", world.deleted())
+    BEFORE.get(verb, World.finished)(world)
+    return example
+
+
+@pytest.mark.parametrize(("verb", "example"), EXAMPLES)
+def test_it_does_what_it_says_in_a_terminal(server: JupyterServer, world: World, verb: str, example: str) -> None:
+    typed = prepared(world, verb, example)
+    env = server.env | {"GPURUN_URL": server.url, "GPURUN_TOKEN": TOKEN, "PATH": f"{BIN}:{server.env['PATH']}"}
+    done = subprocess.run(["bash", "-c", typed], env=env, cwd=world.folder, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("verb", "example"), [one for one in EXAMPLES if one[1].startswith("gpurun ")])
+def test_it_does_what_it_says_in_a_notebook(world: World, kernel: ServerKernel, verb: str, example: str) -> None:
+    typed = shlex.join(shlex.split(prepared(world, verb, example)))
+    output = kernel.execute(f"%{typed}")
+    assert output.failed == "", output.text
+    assert not output.error
