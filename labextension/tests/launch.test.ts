@@ -71,6 +71,7 @@ test('a run becomes the launch file that runs it again', () => {
     data: [{ name: 'digits', path: 'data/digits', manifest: '1'.repeat(64) }],
     after: ['before'],
     hold: true,
+    origin: { path: 'a.ipynb', cell: 'x' },
     gpu: 2,
     env: {}
   };

@@ -51,7 +51,7 @@ class LaunchPage:
         url = f"{self.lab.url}lab/workspaces/{workspace}?reset&token={TOKEN}"
         self.page.goto(url, wait_until="domcontentloaded")
         self.page.wait_for_function("window.jupyterapp?.commands?.hasCommand('gpurun:open-launch')", timeout=90_000)
-        self.page.evaluate("jupyterapp.restored")
+        self.page.wait_for_selector("#jp-main-dock-panel .lm-TabBar-tab", timeout=60_000)  # the layout is there
 
     def open(self, text: str, **more: str) -> None:
         """A new page with this text; the ones before are closed."""
@@ -269,6 +269,7 @@ def test_a_file_is_opened_and_saved(launch: LaunchPage) -> None:
     launch.page.keyboard.press("Control+s")
     file = launch.lab.folder / "files" / "exp" / "lr.gpurun.yaml"
     wait_until(lambda: ", and width" in file.read_text(), 10, "for the file")
+    launch.page.wait_for_function("!jupyterapp.shell.currentWidget.context.model.dirty")
     launch.page.evaluate("jupyterapp.shell.currentWidget.close()")
     launch.page.evaluate(
         "async () => { await jupyterapp.commands.execute('filebrowser:open-path', {path: 'exp/lr.gpurun.yaml'}); }"

@@ -4,10 +4,10 @@ import { ICommandPalette, WidgetTracker } from '@jupyterlab/apputils';
 import { IEditorServices } from '@jupyterlab/codeeditor';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import { FileDialog } from '@jupyterlab/filebrowser';
-import { ILauncher } from '@jupyterlab/launcher';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { ReadonlyPartialJSONObject, UUID } from '@lumino/coreutils';
 import type { Widget } from '@lumino/widgets';
+import { RUN_ROW, runOf } from '../commands';
 import { gpuIcon } from '../look/icons';
 import type { Translate } from '../look/words';
 import { IRunServer } from '../server/server';
@@ -42,10 +42,11 @@ class LaunchPages {
     if (typeof args.path === 'string' && args.path && typeof args.yaml !== 'string') {
       return (await app.commands.execute('docmanager:open', { path: args.path, factory: FACTORY })) as Widget | null;
     }
-    const isNew = typeof args.yaml === 'string' || typeof args.run === 'string';
+    const run = runOf(app, args);
+    const isNew = typeof args.yaml === 'string' || run !== undefined;
     let page = isNew ? null : this.tracker.currentWidget;
     if (!page) {
-      const text = typeof args.run === 'string' ? textOfRun(await server.api.run(args.run)) : TEMPLATE;
+      const text = run !== undefined ? textOfRun(await server.api.run(run)) : TEMPLATE;
       const path = typeof args.path === 'string' ? args.path : '';
       page = this.add(new LaunchModel(server.api, { text: typeof args.yaml === 'string' ? args.yaml : text, path }), args);
     }
@@ -119,14 +120,13 @@ const launch: JupyterFrontEndPlugin<void> = {
   description: 'The Launch page: a launch file, checked as it is written, and what it will do.',
   autoStart: true,
   requires: [IRunServer, IEditorServices],
-  optional: [IDocumentManager, ICommandPalette, ILauncher, ILayoutRestorer, ITranslator],
+  optional: [IDocumentManager, ICommandPalette, ILayoutRestorer, ITranslator],
   activate: (
     app: JupyterFrontEnd,
     server: IRunServer,
     editors: IEditorServices,
     documents: IDocumentManager | null,
     palette: ICommandPalette | null,
-    launcher: ILauncher | null,
     restorer: ILayoutRestorer | null,
     translator: ITranslator | null
   ) => {
@@ -134,14 +134,14 @@ const launch: JupyterFrontEndPlugin<void> = {
     const pages = new LaunchPages({ app, server, editors, documents, trans });
     addLaunchFiles(app, server.api, { editors, trans, open: launched => pages.show(launched) }, restorer);
     app.commands.addCommand(OPEN, {
-      label: args => (args.run ? trans.__('Edit and Run Again…') : trans.__('Launch Runs')),
+      label: args => (args.run || args.clicked ? trans.__('Edit and Run Again…') : trans.__('Launch Runs')),
       caption: trans.__('Write a launch file and queue what it describes'),
       icon: args => (args.isPalette ? undefined : gpuIcon),
       execute: args => pages.open(args)
     });
     const category = trans.__('GPU runs');
     palette?.addItem({ command: OPEN, category, args: { isPalette: true } });
-    launcher?.add({ command: OPEN, category: trans.__('Other'), rank: 10 });
+    app.contextMenu.addItem({ command: OPEN, selector: RUN_ROW, rank: 11, args: { clicked: true } });
     void restorer?.restore(pages.tracker, {
       command: OPEN,
       args: ({ content }) => ({ yaml: content.model.text, path: content.model.path, side: content.side, id: content.id }),
