@@ -24,7 +24,7 @@ _NEGATIVE_NUMBER = re.compile(r"-(\d|\.\d|inf)")
 
 
 def parameters_of(spec: RunSpec) -> dict[str, str]:
-    """What a run was told by whoever submitted it: its environment, a notebook's parameters, an entry's arguments.
+    """What a run was told: its environment, a notebook's parameters, an entry's arguments, the values of a sweep.
 
     Where two have one name the later of these counts, and of two arguments the last. A bare flag is "true".
     """
@@ -33,7 +33,7 @@ def parameters_of(spec: RunSpec) -> dict[str, str]:
         found |= {name: _as_text(value) for name, value in spec.notebook.parameters.items()}
     if spec.dir is not None:
         found |= dict(_of_arguments(spec.dir.args))
-    return found
+    return found | {name: _as_text(value) for name, value in spec.values.items()}
 
 
 def _as_text(value: Any) -> str:

@@ -10,7 +10,7 @@ from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.launch.file import LaunchFile
 from gpurun_jupyter.core.manifests import digest_of
 from gpurun_jupyter.core.runs import RunSpec
-from gpurun_jupyter.shipping.collect import Shipment, collect
+from gpurun_jupyter.shipping.collect import Shipment, collect, unreadable
 from gpurun_jupyter.shipping.entries import chosen
 
 
@@ -43,20 +43,20 @@ def gather(file: LaunchFile, folder: Path, spec_of: Callable[[str], RunSpec], wi
         return Gathered(before=before)
     shipment, notebook, kernel = _files(file, folder, within), None, None
     if file.notebook is not None:
-        notebook, kernel = _notebook(_inside(folder / file.notebook, within))
+        notebook, kernel = _notebook(_place(file.notebook, folder, within))
     return Gathered(shipment, notebook, kernel)
 
 
 def _files(file: LaunchFile, folder: Path, within: Path | None) -> Shipment | None:
     if file.entry is not None:
-        place = _inside(folder / (file.dir if file.dir is not None else file.entry), within)
+        place = _place(file.dir if file.dir is not None else file.entry, folder, within)
         if file.dir is not None:
             place = place.resolve()
         shipment = chosen(place, file.entry if file.dir is not None else None).shipment
         if shipment is None:
             raise InvalidRequest(f"{place.name} is a zip.", "Unpack it and name the directory.")
         return shipment
-    return None if file.dir is None else collect(_inside(folder / file.dir, within))
+    return None if file.dir is None else collect(_place(file.dir, folder, within))
 
 
 def _notebook(path: Path) -> tuple[bytes, str | None]:
@@ -68,9 +68,13 @@ def _notebook(path: Path) -> tuple[bytes, str | None]:
     return nbformat.writes(notebook).encode(), notebook.metadata.get("kernelspec", {}).get("name")
 
 
-def _inside(path: Path, within: Path | None) -> Path:
-    """The path, if no link or `..` leads it out. Raises InvalidRequest."""
-    path = path.expanduser() if within is None else path
+def _place(text: str, folder: Path, within: Path | None) -> Path:
+    """The path that is meant, if no link or `..` leads it out. Raises InvalidRequest."""
+    path = folder / (Path(text).expanduser() if within is None else text)
+    try:
+        path.exists()
+    except OSError as error:
+        raise unreadable(text, error) from error
     if within is not None and not path.resolve().is_relative_to(within.resolve()):
         raise InvalidRequest(f"{path.name!r} is not below the directory that Jupyter serves.", "Name one that is.")
     return path

@@ -51,7 +51,7 @@ class LaunchPage:
         url = f"{self.lab.url}lab/workspaces/{workspace}?reset&token={TOKEN}"
         self.page.goto(url, wait_until="domcontentloaded")
         self.page.wait_for_function("window.jupyterapp?.commands?.hasCommand('gpurun:open-launch')", timeout=90_000)
-        self.page.evaluate("jupyterapp.restored")
+        self.page.wait_for_selector("#jp-main-dock-panel .lm-TabBar-tab", timeout=60_000)  # the layout is there
 
     def open(self, text: str, **more: str) -> None:
         """A new page with this text; the ones before are closed."""
@@ -259,8 +259,22 @@ def test_a_file_is_opened_and_saved(launch: LaunchPage) -> None:
     launch.page.locator(".jp-Dialog .jp-mod-accept").click()
     saved: Path = launch.lab.folder / "files" / "saved.gpurun.yaml"
     wait_until(lambda: saved.exists() and saved.read_text() == "code: print(1)\n", 10, "for the file")
+    expect(launch.page.get_by_role("tab", name="saved.gpurun.yaml")).to_be_visible()
+    expect(launch.editor).to_contain_text("print(1)")
+
     launch.execute({"path": "exp/lr.gpurun.yaml"})
-    expect(launch.editor).to_contain_text("how much does depth help")
+    expect(launch.told).to_contain_text("4 runs")
+    launch.type_at(1, ", and width")
+    launch.checked()
+    launch.page.keyboard.press("Control+s")
+    file = launch.lab.folder / "files" / "exp" / "lr.gpurun.yaml"
+    wait_until(lambda: ", and width" in file.read_text(), 10, "for the file")
+    launch.page.wait_for_function("!jupyterapp.shell.currentWidget.context.model.dirty")
+    launch.page.evaluate("jupyterapp.shell.currentWidget.close()")
+    launch.page.evaluate(
+        "async () => { await jupyterapp.commands.execute('filebrowser:open-path', {path: 'exp/lr.gpurun.yaml'}); }"
+    )
+    expect(launch.editor).to_contain_text("and width")
 
 
 def test_a_run_is_edited_and_run_again(launch: LaunchPage) -> None:

@@ -111,6 +111,20 @@ def test_only_what_jupyter_shows_is_collected(server: JupyterServer, folder: Pat
     assert server.http.post("launch", json={"yaml": text, "path": f"{folder.name}/x.yaml"}).status_code == 400
 
 
+@pytest.mark.parametrize("text", ['entry: "a\\0b"\n', f"dir: {'x' * 5000}\nentry: a\n", 'notebook: "\\0"\n'])
+def test_paths_that_no_file_has_are_problems(server: JupyterServer, text: str) -> None:
+    (problem,) = check(server, text)["problems"]
+    assert (problem["line"], problem["column"]) == (1, 1)
+    assert server.http.post("launch", json={"yaml": text}).status_code == 400
+    assert server.http.post("launch/check", json={"yaml": "code: 1", "path": "a\0.yaml"}).status_code == 400
+
+
+def test_a_sweep_of_long_texts_is_refused(server: JupyterServer) -> None:
+    text = f"code: pass\nhold: true\nvalues:\n  text: {'x' * 500_000}\n  n: {list(range(200))}\n"
+    answer = server.http.post("launch", json={"yaml": text})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")
+
+
 def test_a_path_that_climbs_out_shows_nothing(server: JupyterServer) -> None:
     (problem,) = check(server, "entry: passwd\n", "../../../../../../etc/x.yaml")["problems"]
     assert "below the directory that Jupyter serves" in problem["message"]

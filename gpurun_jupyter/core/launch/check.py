@@ -187,7 +187,16 @@ def _files_of(file: LaunchFile) -> None:
         raise InvalidRequest("The file says dir too, so there are two directories.", "Remove one of them.")
 
 
+def _path(name: str) -> Callable[[LaunchFile], None]:
+    def look(file: LaunchFile) -> None:
+        if "\0" in (getattr(file, name) or ""):
+            raise InvalidRequest("A path holds a NUL character.", "Remove it.")
+
+    return look
+
+
 def _entry(file: LaunchFile) -> None:
+    _path("entry")(file)
     path = PurePosixPath(file.entry or ".")
     if file.dir is not None and (path.is_absolute() or ".." in path.parts):
         raise InvalidRequest(f"The entry point {file.entry!r} is outside the directory.", "Name a file inside it.")
@@ -227,6 +236,8 @@ def _name(file: LaunchFile) -> None:
 LONGEST_NAME = 90
 
 _LOOKS: Mapping[str, Callable[[LaunchFile], object]] = {
+    "dir": _path("dir"),
+    "notebook": _path("notebook"),
     "args": _args,
     "session": _session,
     "outputs": _outputs,

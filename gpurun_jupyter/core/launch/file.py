@@ -22,7 +22,7 @@ class LaunchFile(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True,
     ] = None
     entry: Annotated[
         str | None,
-        Meta(description="The file to run: in `dir`, or without it a script alone.", examples=["train.py"]),
+        Meta(description="The file to run: in dir, or without dir a script alone.", examples=["train.py"]),
     ] = None
     files_of: Annotated[
         RunName | None,

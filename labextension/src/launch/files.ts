@@ -1,4 +1,4 @@
-/** Opening and saving launch files. */
+/** Saving a launch file that has no file yet. */
 import { InputDialog, showErrorMessage } from '@jupyterlab/apputils';
 import { PathExt } from '@jupyterlab/coreutils';
 import type { Contents } from '@jupyterlab/services';
@@ -29,17 +29,6 @@ export async function saveAs(
     return place;
   } catch (error) {
     await showErrorMessage(trans.__('The launch file was not saved'), error as Error);
-    return undefined;
-  }
-}
-
-/** The text of a launch file; nothing where it cannot be read. */
-export async function read(contents: Contents.IManager, path: string, trans: Translate): Promise<string | undefined> {
-  try {
-    const file = await contents.get(path, { type: 'file', format: 'text', content: true });
-    return file.content as string;
-  } catch (error) {
-    await showErrorMessage(trans.__('The launch file was not opened'), error as Error);
     return undefined;
   }
 }

@@ -9,7 +9,7 @@ import type { Launched, Preview, Schema } from './types';
 const QUIET_MS = 300; // after the last key
 
 export class LaunchModel implements IDisposable {
-  readonly editing = new CodeEditor.Model({ mimeType: 'text/x-yaml' });
+  readonly editing: CodeEditor.IModel;
   schema: Schema | null = null;
   /** The newest that was said, of this text or, while `isFresh` is false, of the one before. */
   preview: Preview | null = null;
@@ -21,14 +21,23 @@ export class LaunchModel implements IDisposable {
   private readonly told = new Signal<this, void>(this);
   private readonly wanted = new Signal<this, { line: number; column: number }>(this);
   private timer = 0;
-  private question = 0;
+  private asking: Promise<void> | null = null;
+  private again = false;
 
+  private place: string;
+  private own: CodeEditor.Model | null = null;
+
+  /** Of a document that is open, or of a text that has no file. */
   constructor(
     private api: Api,
-    text: string,
-    private place = ''
+    { text = '', path = '', editing }: { text?: string; path?: string; editing?: CodeEditor.IModel }
   ) {
-    this.editing.sharedModel.setSource(text);
+    this.place = path;
+    if (!editing) {
+      this.own = new CodeEditor.Model({ mimeType: 'text/x-yaml' });
+      this.own.sharedModel.setSource(text);
+    }
+    this.editing = editing ?? (this.own as CodeEditor.Model);
     this.editing.sharedModel.changed.connect(this.onText, this);
     void this.load();
   }
@@ -71,23 +80,14 @@ export class LaunchModel implements IDisposable {
     this.wanted.emit({ line, column });
   }
 
-  /** Ask the server about the text as it is now; an answer that comes too late is not heard. */
-  async check(): Promise<void> {
+  /** Ask the server about the text as it is now. One question at a time: a large directory takes it a while. */
+  check(): Promise<void> {
     window.clearTimeout(this.timer);
-    const question = ++this.question;
-    try {
-      const preview = await this.api.checkLaunch(this.text, this.place);
-      if (question !== this.question || this.isDisposed) {
-        return;
-      }
-      Object.assign(this, { preview, isFresh: true, error: '' });
-    } catch (error) {
-      if (question !== this.question || this.isDisposed) {
-        return;
-      }
-      this.error = sentenceOf(error);
-    }
-    this.told.emit();
+    this.again = this.asking !== null;
+    this.asking ??= this.ask().finally(() => {
+      this.asking = null;
+    });
+    return this.asking;
   }
 
   /** Queue the runs; `first`: ahead of the others that wait of the same person. */
@@ -111,8 +111,9 @@ export class LaunchModel implements IDisposable {
     if (!this.isDisposed) {
       this.isDisposed = true;
       window.clearTimeout(this.timer);
+      this.editing.sharedModel.changed.disconnect(this.onText, this);
       Signal.clearData(this);
-      this.editing.dispose();
+      this.own?.dispose();
     }
   }
 
@@ -123,6 +124,23 @@ export class LaunchModel implements IDisposable {
     if (!this.isDisposed) {
       this.told.emit();
     }
+  }
+
+  private async ask(): Promise<void> {
+    do {
+      this.again = false;
+      const asked = this.text;
+      const answer = await this.api.checkLaunch(asked, this.place).catch(sentenceOf);
+      if (this.isDisposed) {
+        return;
+      }
+      if (typeof answer === 'string') {
+        this.error = answer;
+      } else if (!this.again && asked === this.text) {
+        Object.assign(this, { preview: answer, isFresh: true, error: '' });
+      }
+      this.told.emit();
+    } while (this.again);
   }
 
   private onText(): void {

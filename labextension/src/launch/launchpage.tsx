@@ -22,13 +22,18 @@ export interface LaunchPageOptions {
   editors: IEditorServices;
   trans: Translate;
   open: (launched: Launched) => void;
+}
+
+/** What the buttons above the page do. */
+export interface FileActions {
   openFile: () => void;
   saveFile: () => void;
 }
 
 type Side = 'yaml' | 'form';
 
-class LaunchContent extends Panel {
+/** What a Launch page shows, of a document or of a text without a file. */
+export class LaunchContent extends Panel {
   readonly sideChanged = new Signal<this, void>(this);
   private editor: LaunchEditor;
   private form: LaunchForm;
@@ -146,11 +151,11 @@ class Sides extends ReactWidget {
 export type LaunchPage = MainAreaWidget<LaunchContent>;
 
 /** A Launch page, to be added to the main area. */
-export function makeLaunchPage(options: LaunchPageOptions): LaunchPage {
+export function makeLaunchPage(options: LaunchPageOptions, actions: FileActions): LaunchPage {
   const { trans } = options;
   const page = new MainAreaWidget({ content: new LaunchContent(options) });
   const button = (label: string, icon: typeof saveIcon, onClick: () => void) => new ToolbarButton({ label, icon, onClick });
-  page.toolbar.addItem('open', button(trans.__('Open…'), folderIcon, options.openFile));
-  page.toolbar.addItem('save', button(trans.__('Save…'), saveIcon, options.saveFile));
+  page.toolbar.addItem('open', button(trans.__('Open…'), folderIcon, actions.openFile));
+  page.toolbar.addItem('save', button(trans.__('Save…'), saveIcon, actions.saveFile));
   return page;
 }

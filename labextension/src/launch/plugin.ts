@@ -4,13 +4,15 @@ import { ICommandPalette, WidgetTracker } from '@jupyterlab/apputils';
 import { IEditorServices } from '@jupyterlab/codeeditor';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import { FileDialog } from '@jupyterlab/filebrowser';
-import { ILauncher } from '@jupyterlab/launcher';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { ReadonlyPartialJSONObject, UUID } from '@lumino/coreutils';
+import type { Widget } from '@lumino/widgets';
+import { RUN_ROW, runOf } from '../commands';
 import { gpuIcon } from '../look/icons';
 import type { Translate } from '../look/words';
 import { IRunServer } from '../server/server';
-import { read, saveAs } from './files';
+import { addLaunchFiles, FACTORY } from './document';
+import { saveAs } from './files';
 import { LaunchModel } from './launchmodel';
 import { LaunchPage, makeLaunchPage } from './launchpage';
 import { TEMPLATE, textOfRun } from './text';
@@ -34,45 +36,32 @@ class LaunchPages {
 
   constructor(private parts: Parts) {}
 
-  /** Open a page; without arguments the one that is there. */
-  async open(args: ReadonlyPartialJSONObject): Promise<LaunchPage | null> {
-    const given = ['yaml', 'run', 'path'].some(name => typeof args[name] === 'string');
-    const path = typeof args.path === 'string' ? args.path : '';
-    let page = given ? null : this.tracker.currentWidget;
+  /** Open a page; without arguments the one that is there, with a path alone that document. */
+  async open(args: ReadonlyPartialJSONObject): Promise<Widget | null> {
+    const { app, server } = this.parts;
+    if (typeof args.path === 'string' && args.path && typeof args.yaml !== 'string') {
+      return (await app.commands.execute('docmanager:open', { path: args.path, factory: FACTORY })) as Widget | null;
+    }
+    const run = runOf(app, args);
+    const isNew = typeof args.yaml === 'string' || run !== undefined;
+    let page = isNew ? null : this.tracker.currentWidget;
     if (!page) {
-      const text = await this.textOf(args, path);
-      if (text === undefined) {
-        return null;
-      }
-      page = this.add(new LaunchModel(this.parts.server.api, text, path), args);
+      const text = run !== undefined ? textOfRun(await server.api.run(run)) : TEMPLATE;
+      const path = typeof args.path === 'string' ? args.path : '';
+      page = this.add(new LaunchModel(server.api, { text: typeof args.yaml === 'string' ? args.yaml : text, path }), args);
     }
-    this.parts.app.shell.activateById(page.id);
+    app.shell.activateById(page.id);
     return page;
-  }
-
-  private async textOf(args: ReadonlyPartialJSONObject, path: string): Promise<string | undefined> {
-    const { server, app, trans } = this.parts;
-    if (typeof args.yaml === 'string') {
-      return args.yaml;
-    }
-    if (typeof args.run === 'string') {
-      return textOfRun(await server.api.run(args.run));
-    }
-    return path ? read(app.serviceManager.contents, path, trans) : TEMPLATE;
   }
 
   private add(model: LaunchModel, args: ReadonlyPartialJSONObject): LaunchPage {
     const { app, editors, trans } = this.parts;
-    const page: LaunchPage = makeLaunchPage({
-      model,
-      // A page that comes back has the name by which the layout knows it.
-      id: typeof args.id === 'string' ? args.id : `gpurun-launch-${UUID.uuid4()}`,
-      editors,
-      trans,
-      open: launched => this.show(launched),
-      openFile: () => void this.openFile(),
-      saveFile: () => void this.saveFile(page)
-    });
+    // A page that comes back has the name by which the layout knows it.
+    const id = typeof args.id === 'string' ? args.id : `gpurun-launch-${UUID.uuid4()}`;
+    const page: LaunchPage = makeLaunchPage(
+      { model, id, editors, trans, open: launched => this.show(launched) },
+      { openFile: () => void this.openFile(), saveFile: () => void this.saveFile(page) }
+    );
     if (args.side === 'form') {
       page.content.side = 'form';
     }
@@ -93,7 +82,8 @@ class LaunchPages {
     page.content.sideChanged.connect(save);
   }
 
-  private show({ sweep, runs }: Launched): void {
+  /** Show runs that were queued. */
+  show({ sweep, runs }: Launched): void {
     const { commands } = this.parts.app;
     const all = sweep !== null && commands.hasCommand(OPEN_RUNS);
     void (all ? commands.execute(OPEN_RUNS, { filter: `${sweep}/` }) : commands.execute(OPEN_RUN, { run: runs[0].id }));
@@ -119,8 +109,8 @@ class LaunchPages {
     const { model } = page.content;
     const path = await saveAs(this.parts.app.serviceManager.contents, model.text, model.path, this.parts.trans);
     if (path) {
-      model.path = path;
-      page.content.describe();
+      page.dispose(); // the document takes its place
+      await this.open({ path });
     }
   }
 }
@@ -130,28 +120,28 @@ const launch: JupyterFrontEndPlugin<void> = {
   description: 'The Launch page: a launch file, checked as it is written, and what it will do.',
   autoStart: true,
   requires: [IRunServer, IEditorServices],
-  optional: [IDocumentManager, ICommandPalette, ILauncher, ILayoutRestorer, ITranslator],
+  optional: [IDocumentManager, ICommandPalette, ILayoutRestorer, ITranslator],
   activate: (
     app: JupyterFrontEnd,
     server: IRunServer,
     editors: IEditorServices,
     documents: IDocumentManager | null,
     palette: ICommandPalette | null,
-    launcher: ILauncher | null,
     restorer: ILayoutRestorer | null,
     translator: ITranslator | null
   ) => {
     const trans = (translator ?? nullTranslator).load('gpurun_jupyter');
     const pages = new LaunchPages({ app, server, editors, documents, trans });
+    addLaunchFiles(app, server.api, { editors, trans, open: launched => pages.show(launched) }, restorer);
     app.commands.addCommand(OPEN, {
-      label: args => (args.run ? trans.__('Edit and Run Again…') : trans.__('Launch Runs')),
+      label: args => (args.run || args.clicked ? trans.__('Edit and Run Again…') : trans.__('Launch Runs')),
       caption: trans.__('Write a launch file and queue what it describes'),
       icon: args => (args.isPalette ? undefined : gpuIcon),
       execute: args => pages.open(args)
     });
     const category = trans.__('GPU runs');
     palette?.addItem({ command: OPEN, category, args: { isPalette: true } });
-    launcher?.add({ command: OPEN, category: trans.__('Other'), rank: 10 });
+    app.contextMenu.addItem({ command: OPEN, selector: RUN_ROW, rank: 11, args: { clicked: true } });
     void restorer?.restore(pages.tracker, {
       command: OPEN,
       args: ({ content }) => ({ yaml: content.model.text, path: content.model.path, side: content.side, id: content.id }),

@@ -10,6 +10,12 @@ values:
   lr: [0.1, 0.01]
 `;
 
+/** Options that mean the same in a run; that it waited for others, or to be started, is not said again. */
+const SAME = [
+  ...['values_as', 'gpu', 'gpu_mem', 'device', 'on', 'kernel', 'session', 'project', 'priority', 'timeout', 'retries'],
+  ...['env', 'outputs', 'pickle', 'values_limit', 'wait_for_device']
+];
+
 /** The options of a launch file by their names; null where the text cannot be read. */
 export function optionsOf(text: string): Record<string, unknown> | null {
   try {
@@ -57,7 +63,7 @@ export function valueOf(text: string): unknown {
 
 /** A value as it is typed into a form. */
 export function written(value: unknown): string {
-  return value === undefined ? '' : stringify(value, { collectionStyle: 'flow', lineWidth: 0 }).trimEnd();
+  return value === undefined ? '' : stringify(value, { collectionStyle: 'flow', flowCollectionPadding: false, lineWidth: 0 }).trimEnd();
 }
 
 /** The option to which a line, from 1, belongs. */
@@ -74,21 +80,18 @@ export function optionAt(text: string, line: number): string | null {
 
 /** The launch file that runs a run again, with the files that it had. */
 export function textOfRun(run: { id: string; name: string; spec: Spec }): string {
-  const { dir, notebook, data, name, values, code, ...rest } = run.spec;
+  const { dir, notebook, data, name, values, code, inputs, tags, ...rest } = run.spec;
   const options: Record<string, unknown> = {
     name: typeof name === 'string' ? name.replace(/\/\d+$/, '') : undefined,
-    files_of: dir || notebook || rest.inputs ? run.id : undefined,
+    files_of: dir || notebook || (inputs && !isEmpty(inputs)) ? run.id : undefined,
     entry: dir?.entry,
     args: dir?.args,
     notebook: notebook ? (notebook.name ?? 'notebook.ipynb') : undefined,
     code,
     values: { ...notebook?.parameters, ...(values as object | undefined) },
-    ...rest,
+    ...Object.fromEntries(SAME.map(option => [option, rest[option]])),
     data: data?.map(use => (use.path ? `${use.name}:${use.path}` : use.name)),
-    tags: (rest.tags as string[] | undefined)?.filter(tag => !tag.startsWith('sweep:')),
-    inputs: undefined,
-    hold: undefined,
-    after: undefined
+    tags: (tags as string[] | undefined)?.filter(tag => !tag.startsWith('sweep:'))
   };
   const said = Object.entries(options).filter(([, value]) => value !== undefined && !isEmpty(value));
   return `# ${run.name} (${run.id}), to be changed and run again.\n${stringify(Object.fromEntries(said), { lineWidth: 0 })}`;

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from jupyter_server.auth.decorator import authorized
@@ -29,7 +29,7 @@ class CheckBody(msgspec.Struct, forbid_unknown_fields=True):
     """A launch file's text, and its path below Jupyter's root; what it names is seen from there."""
 
     yaml: str
-    path: str = ""
+    path: Annotated[str, msgspec.Meta(max_length=1000, pattern="^[^\\x00-\\x1f]*$")] = ""
 
 
 class LaunchBody(CheckBody):

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.core.errors import InvalidRequest, TooLarge
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.launch.check import LONGEST_NAME
 from gpurun_jupyter.core.launch.grid import combinations, is_sweep
@@ -22,12 +22,14 @@ from gpurun_server.queue.placement.waiting import outlooks
 from gpurun_server.queue.sessions import all_sessions
 from gpurun_server.queue.situation import holders, waiting_runs
 from gpurun_server.store.database import Writing
+from gpurun_server.store.queries import encode
 from gpurun_server.store.tables import runs
 
 #: The tag that the runs of a sweep have in common, with the sweep's name behind it.
 TAG = "sweep:"
 
 _HIGHEST = 1000  # priority
+_MOST_BYTES = 64 * 2**20  # of what all runs of a sweep are asked for
 
 
 def specs_of(spec: RunSpec, grid: Mapping[str, Any]) -> list[RunSpec]:
@@ -58,6 +60,8 @@ def accept_sweep(
             msgspec.structs.replace(one, name=f"{name}/{number}", tags=[*one.tags, TAG + name])
             for number, one in enumerate(specs, 1)
         ]
+    if len(encode(specs[0])) * len(specs) > _MOST_BYTES:
+        raise TooLarge("The runs of this sweep would say more than 64 MB in all.", "Ship long texts as files.")
     keys = [None if key is None else f"{key}/{number}" for number in range(1, len(specs) + 1)]
     return [
         accept(writing, home, one, owner=owner, offers=everybody, key=of_this, rerun_of=rerun_of)

@@ -78,6 +78,11 @@ def of_arguments(*args: str) -> dict[str, str]:
     return parameters_of(RunSpec(dir=ShippedDir(DIGEST, "train.py", list(args))))
 
 
+def test_the_values_of_a_sweep_are_parameters() -> None:
+    spec = RunSpec(dir=ShippedDir(DIGEST, "train.py", ["--lr", "1", "--epochs", "3"]), values={"lr": 0.1, "amp": True})
+    assert parameters_of(spec) == {"lr": "0.1", "epochs": "3", "amp": "true"}
+
+
 def test_a_cell_has_the_parameters_of_its_environment() -> None:
     assert parameters_of(RunSpec(code="1", env={"SEED": "3"})) == {"SEED": "3"}
     assert parameters_of(RunSpec(code="1")) == {}

@@ -57,7 +57,7 @@ def test_all_problems_are_named_in_one_refusal() -> None:
 
 
 #: Fields of a run that a launch file says in other words, or that only programs set.
-OTHERWISE = {"dir", "notebook", "inputs"}
+OTHERWISE = {"dir", "notebook", "inputs", "origin"}
 
 
 def test_every_option_of_a_run_can_be_said_and_reaches_the_run() -> None:
@@ -157,3 +157,10 @@ def test_a_file_that_unfolds_to_billions_is_refused() -> None:
     lines = ["a0: &a0 [x, x]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 40))]
     with pytest.raises(Malformed, match="too deep, or too long"):
         read("\n".join(lines))
+
+
+def test_every_option_is_documented() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "launch.md").read_text()
+    table = page[page.index("## Options") :]
+    for name in LaunchFile.__struct_fields__:
+        assert f"`{name}`" in table, name
