@@ -66,24 +66,26 @@ export function addActions(parts: Parts): void {
     execute: args => orSay(trans.__('The model was not registered'), () => register(parts, args as Registering))
   });
   palette?.addItem({ command: ModelCommands.register, category: trans.__('GPU runs') });
-  addAction(parts, ModelCommands.promote, trans.__('Promote…'), 2, ({ name, version }) =>
-    askToPromote(registry, name, version, trans)
-  );
-  addAction(parts, ModelCommands.download, trans.__('Download'), 3, async ({ name, version }) => {
+  const promoteLabel = (version: string) => trans.__('Promote %1…', version);
+  addAction(parts, ModelCommands.promote, promoteLabel, 2, ({ name, version }) => askToPromote(registry, name, version, trans));
+  addAction(parts, ModelCommands.download, version => trans.__('Download %1', version), 3, async ({ name, version }) => {
     await registry.verify(name, version);
     download(registry.downloadUrl(name, version));
   });
   app.commands.addCommand(ModelCommands.archive, {
-    label: args => (status(app, args) === 'archived' ? trans.__('Make Ready') : trans.__('Archive')),
+    label: args => {
+      const version = `v${meantBy(app, args)?.version ?? ''}`;
+      return status(app, args) === 'archived' ? trans.__('Make %1 Ready', version) : trans.__('Archive %1', version);
+    },
     isEnabled: args => meantBy(app, args)?.version !== undefined,
     execute: args => {
       const after = status(app, args) === 'archived' ? 'ready' : 'archived';
       return act(parts, args, trans.__('Archive'), ({ name, version }) => registry.change(name, version, { status: after }));
     }
   });
-  app.contextMenu.addItem({ command: ModelCommands.archive, selector: VERSION, rank: 4, args: { clicked: true } });
+  app.contextMenu.addItem({ command: ModelCommands.archive, selector: ROWS, rank: 4, args: { clicked: true } });
   app.commands.addCommand(ModelCommands.remove, {
-    label: args => (isVersion(app, args) ? trans.__('Delete Version…') : trans.__('Delete Model…')),
+    label: args => (isVersion(app, args) ? trans.__('Delete v%1…', meantBy(app, args)?.version) : trans.__('Delete Model…')),
     isEnabled: args => !!meantBy(app, args),
     execute: args => {
       const version = isVersion(app, args);
@@ -93,12 +95,16 @@ export function addActions(parts: Parts): void {
   app.contextMenu.addItem({ command: ModelCommands.remove, selector: ROWS, rank: 5, args: { clicked: true } });
 }
 
-function addAction(parts: Parts, command: string, label: string, rank: number, what: Act): void {
-  const { app } = parts;
+function addAction(parts: Parts, command: string, label: (version: string) => string, rank: number, what: Act): void {
+  const { app, trans } = parts;
+  const labelled = (args: ReadonlyPartialJSONObject) => {
+    const version = meantBy(app, args)?.version;
+    return label(version === undefined ? trans.__('Model') : `v${version}`);
+  };
   app.commands.addCommand(command, {
-    label,
+    label: labelled,
     isEnabled: args => meantBy(app, args)?.version !== undefined,
-    execute: args => act(parts, args, label, what)
+    execute: args => act(parts, args, labelled(args), what)
   });
   app.contextMenu.addItem({ command, selector: ROWS, rank, args: { clicked: true } });
 }

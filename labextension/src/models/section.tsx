@@ -109,7 +109,7 @@ function ModelRow({ model, trans, onOpen }: { model: ModelSummary; trans: Transl
   const versions = versionWords(model);
   const metric = metricWords(model.metrics);
   return (
-    <li className="gpurun-model" data-model={model.name} data-version={model.latest}>
+    <li className="gpurun-model" data-model={model.name} data-version={model.latest} data-status={model.status}>
       <button
         type="button"
         className="gpurun-model-open"
