@@ -95,9 +95,11 @@ def test_a_version_is_promoted_by_keyboard(opened: LabPage, lab: JupyterServer, 
     expect(menu_item(page, "Promote v1")).to_be_visible()
     check(page, ".lm-Menu")
     opened.screenshot("menu")
-    for _ in range(2):
-        page.keyboard.press("ArrowDown")
-    page.keyboard.press("Enter")
+    menu = page.locator(".lm-Menu")
+    for active in ("Open Model", "Promote v1…"):
+        menu.press("ArrowDown")
+        expect(menu.locator(".lm-mod-active")).to_have_text(active)
+    menu.press("Enter")
     dialog = page.locator(".jp-Dialog-content", has_text="Promote keyed v1")
     field = dialog.locator("[data-field=alias]")
     expect(field).to_have_value("release")

@@ -3,7 +3,7 @@ import type { ILayoutRestorer, JupyterFrontEnd } from '@jupyterlab/application';
 import { Dialog, ICommandPalette, showDialog, showErrorMessage, WidgetTracker } from '@jupyterlab/apputils';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { Translate } from '../look/words';
-import { askToPromote, askToRegister, Registering } from './dialogs';
+import { askForModel, askToPromote, askToRegister, Registering } from './dialogs';
 import { ModelCommands } from './ids';
 import { makeModelPage, ModelPage } from './page';
 import type { ModelRegistry } from './registry';
@@ -26,19 +26,19 @@ interface Meant {
 type Act = (meant: Meant & { version: number }) => Promise<unknown>;
 
 /** `gpurun:open-model {name}` opens the page of a model, once; it is restored with the layout. */
-export function addOpenCommand({ app, registry, trans }: Parts, restorer: ILayoutRestorer | null): void {
+export function addOpenCommand({ app, registry, trans, palette }: Parts, restorer: ILayoutRestorer | null): void {
   const tracker = new WidgetTracker<ModelPage>({ namespace: 'gpurun-models' });
   app.commands.addCommand(ModelCommands.open, {
-    label: trans.__('Open Model'),
+    label: args => (meantBy(app, args) ? trans.__('Open Model') : trans.__('Open Model…')),
     caption: trans.__('Show the versions of a model in a tab'),
-    isEnabled: args => !!meantBy(app, args),
-    execute: args => {
-      const name = meantBy(app, args)?.name;
+    execute: async args => {
+      const name = meantBy(app, args)?.name ?? (await askForModel(registry, trans));
       if (name) {
         show(app, tracker, name, () => makeModelPage({ name, registry, commands: app.commands, trans }));
       }
     }
   });
+  palette?.addItem({ command: ModelCommands.open, category: trans.__('GPU runs') });
   app.contextMenu.addItem({ command: ModelCommands.open, selector: '.gpurun-model', rank: 1, args: { clicked: true } });
   void restorer?.restore(tracker, {
     command: ModelCommands.open,

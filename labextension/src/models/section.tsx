@@ -34,6 +34,7 @@ class ModelsList extends ReactWidget {
   models: ModelSummary[] | null = null;
   readonly changed = new Signal<this, void>(this);
   private trouble = '';
+  private asked = 0; // an answer that a later one has overtaken is not shown
   private unwatch: Stop | null = null;
 
   constructor(private options: ModelsSectionOptions) {
@@ -77,13 +78,18 @@ class ModelsList extends ReactWidget {
   }
 
   private async load(): Promise<void> {
+    const asked = ++this.asked;
+    let models = this.models;
+    let trouble = '';
     try {
-      this.models = await this.options.registry.list();
-      this.trouble = '';
+      models = await this.options.registry.list();
     } catch (error) {
-      this.trouble = (error as Error).message;
+      trouble = (error as Error).message;
     }
-    this.changed.emit();
+    if (asked === this.asked) {
+      [this.models, this.trouble] = [models, trouble];
+      this.changed.emit();
+    }
   }
 
   private draw(): JSX.Element {

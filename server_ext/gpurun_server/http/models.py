@@ -44,7 +44,7 @@ class ModelDeleted(msgspec.Struct):
     versions: int
 
 
-class CompareQuery(msgspec.Struct):
+class VersionsQuery(msgspec.Struct):
     """The two versions: numbers or aliases."""
 
     a: str
@@ -123,10 +123,10 @@ class CompareHandler(RegistryHandler):
 
     @web.authenticated
     @authorized
-    @operation("Two versions beside each other", query=CompareQuery, answer=Comparison)
+    @operation("Two versions beside each other", query=VersionsQuery, answer=Comparison)
     async def get(self, name: str) -> None:
         """Compare."""
-        asked = self.query(CompareQuery)
+        asked = self.query(VersionsQuery)
         a, b = await self.version(name, asked.a), await self.version(name, asked.b)
         self.answer(compare(a, b))
 
