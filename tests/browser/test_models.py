@@ -37,9 +37,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
 def opened(lab: JupyterServer, browser: Browser) -> Iterator[LabPage]:
     context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
     page = LabPage(context.new_page(), lab, "models")
-    page.page.goto(f"{lab.url}lab/workspaces/models?reset&token={TOKEN}", wait_until="domcontentloaded")
-    page.page.wait_for_function("window.jupyterapp?.commands?.hasCommand('gpurun:open-model')", timeout=60_000)
-    page.page.evaluate("() => jupyterapp.restored.then(() => {})")
+    page.open_lab()
     page.command("gpurun:show-panel")
     yield page
     page.screenshot("last")
