@@ -24,9 +24,9 @@ export interface ModelsSectionOptions {
 export function modelsSection(options: ModelsSectionOptions): Section {
   const body = new ModelsList(options);
   const count = ReactWidget.create(
-    <UseSignal signal={body.changed}>{() => <span className="gpurun-busy">{body.models?.length || ''}</span>}</UseSignal>
+    <UseSignal signal={body.changed}>{() => <span className="gpurun-count">{body.models?.length || ''}</span>}</UseSignal>
   );
-  return { name: 'models', label: options.trans.__('Models'), body, head: count };
+  return { name: 'models', label: options.trans.__('Models'), body, head: count, changed: body.changed };
 }
 
 class ModelsList extends ReactWidget {
@@ -95,7 +95,7 @@ class ModelsList extends ReactWidget {
   private draw(): JSX.Element {
     const { trans, commands } = this.options;
     if (!this.models) {
-      return <p className="gpurun-empty">{this.trouble}</p>;
+      return this.trouble ? <p className="gpurun-empty">{this.trouble}</p> : <div />;
     }
     if (!this.models.length) {
       return <NoModels trans={trans} onRegister={() => void commands.execute(ModelCommands.register)} />;
