@@ -87,12 +87,13 @@ class ModelVersion(msgspec.Struct, kw_only=True):
 
 
 class ModelSummary(msgspec.Struct, kw_only=True):
-    """A model in a list; type, framework and metrics are those of its newest version, `latest`."""
+    """A model in a list; type, framework, status and metrics are those of its newest version, `latest`."""
 
     name: str
     type: str
     framework: str
     latest: int
+    status: Status
     aliases: dict[str, int]
     metrics: dict[str, float]
     versions: int
@@ -106,6 +107,7 @@ class Model(msgspec.Struct, kw_only=True):
     type: str
     framework: str
     latest: int
+    status: Status
     aliases: dict[str, int]
     metrics: dict[str, float]
     versions: list[ModelVersion]

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { aliasWords, metricWords, sizeWords, versionWords } from '../src/models/words';
 
-const MODEL = { name: 'digits', type: '', framework: '', latest: 4, aliases: {}, metrics: {}, versions: 4, updated_at: 0 };
+const MODEL = { name: 'digits', type: '', framework: '', latest: 4, status: 'ready' as const, aliases: {}, metrics: {}, versions: 4, updated_at: 0 };
 
 test('a model is said in a line', () => {
   assert.equal(versionWords(MODEL), 'v4');

@@ -111,6 +111,29 @@ def test_the_stream_tells_of_ones_own(held: str, bert: httpx.Client) -> None:
     assert {run["owner"] for run in told} <= {"bert"}
 
 
+def test_a_model_is_private_whatever_route_is_tried(shared: JupyterServer, held: str, bert: httpx.Client) -> None:
+    (shared.home / "runs" / held / "attempts" / "1" / "work" / "m").write_text("weights")
+    registered = shared.http.post("models", json={"name": "annas", "run": held, "path": "m", "alias": "release"})
+    assert (registered.status_code, registered.json()["owner"]) == (201, "anna")
+    assert bert.get("models").json() == {"models": []}
+    described = shared.http.get("openapi.json").json()["paths"]
+    tried = [(method, path) for path, methods in described.items() if "/models/{" in path for method in methods]
+    assert len(tried) == 11
+    values = {"{name}": "annas", "{version}": "1", "{alias}": "release", "{path}": "m"}
+    for method, path in tried:
+        address = "/".join(values.get(part, part) for part in path.lstrip("/").split("/"))
+        body = {"version": 1} if method == "post" else {"description": "mine"} if method == "patch" else None
+        answer = bert.request(method, address, json=body, params={"a": "1", "b": "1"} if "compare" in path else None)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "model_not_found"), (method, address)
+    assert bert.post("models", json={"name": "x", "run": held, "path": "m"}).json()["error"]["code"] == "run_not_found"
+    assert bert.post("models", json={"name": "x", "best": {"metric": "acc"}, "path": "m"}).status_code == 404
+    assert shared.http.get("models/annas").json()["aliases"] == {"release": 1}
+    with client_of(shared, "guest") as guest:
+        assert guest.get("models").json() == {"models": []}
+        assert guest.post("models", json={"name": "x", "run": held, "path": "m"}).status_code == 403
+        assert guest.delete("models/annas").status_code == 403
+
+
 def test_sessions_of_the_same_name_are_two(shared: JupyterServer, held: str, bert: httpx.Client) -> None:
     created = {"code": "x = 1", "session": "lab", "hold": True}
     mine, theirs = shared.http.post("runs", json=created).json(), bert.post("runs", json=created).json()

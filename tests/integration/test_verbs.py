@@ -30,6 +30,7 @@ IN_PYTHON = {
     "runs": "runs",
     "devices": "devices",
     "data": "upload_data",
+    "models": "models",
     "sessions": "sessions",
     "agents": "agents",
     "projects": "projects",

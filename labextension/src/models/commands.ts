@@ -3,7 +3,7 @@ import type { ILayoutRestorer, JupyterFrontEnd } from '@jupyterlab/application';
 import { Dialog, ICommandPalette, showDialog, showErrorMessage, WidgetTracker } from '@jupyterlab/apputils';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { Translate } from '../look/words';
-import { askToPromote, askToRegister, Registering } from './dialogs';
+import { askForModel, askToPromote, askToRegister, Registering } from './dialogs';
 import { ModelCommands } from './ids';
 import { makeModelPage, ModelPage } from './page';
 import type { ModelRegistry } from './registry';
@@ -26,19 +26,19 @@ interface Meant {
 type Act = (meant: Meant & { version: number }) => Promise<unknown>;
 
 /** `gpurun:open-model {name}` opens the page of a model, once; it is restored with the layout. */
-export function addOpenCommand({ app, registry, trans }: Parts, restorer: ILayoutRestorer | null): void {
+export function addOpenCommand({ app, registry, trans, palette }: Parts, restorer: ILayoutRestorer | null): void {
   const tracker = new WidgetTracker<ModelPage>({ namespace: 'gpurun-models' });
   app.commands.addCommand(ModelCommands.open, {
-    label: trans.__('Open Model'),
+    label: args => (meantBy(app, args) ? trans.__('Open Model') : trans.__('Open Model…')),
     caption: trans.__('Show the versions of a model in a tab'),
-    isEnabled: args => !!meantBy(app, args),
-    execute: args => {
-      const name = meantBy(app, args)?.name;
+    execute: async args => {
+      const name = meantBy(app, args)?.name ?? (await askForModel(registry, trans));
       if (name) {
         show(app, tracker, name, () => makeModelPage({ name, registry, commands: app.commands, trans }));
       }
     }
   });
+  palette?.addItem({ command: ModelCommands.open, category: trans.__('GPU runs') });
   app.contextMenu.addItem({ command: ModelCommands.open, selector: '.gpurun-model', rank: 1, args: { clicked: true } });
   void restorer?.restore(tracker, {
     command: ModelCommands.open,
@@ -66,24 +66,26 @@ export function addActions(parts: Parts): void {
     execute: args => orSay(trans.__('The model was not registered'), () => register(parts, args as Registering))
   });
   palette?.addItem({ command: ModelCommands.register, category: trans.__('GPU runs') });
-  addAction(parts, ModelCommands.promote, trans.__('Promote…'), 2, ({ name, version }) =>
-    askToPromote(registry, name, version, trans)
-  );
-  addAction(parts, ModelCommands.download, trans.__('Download'), 3, async ({ name, version }) => {
+  const promoteLabel = (version: string) => trans.__('Promote %1…', version);
+  addAction(parts, ModelCommands.promote, promoteLabel, 2, ({ name, version }) => askToPromote(registry, name, version, trans));
+  addAction(parts, ModelCommands.download, version => trans.__('Download %1', version), 3, async ({ name, version }) => {
     await registry.verify(name, version);
     download(registry.downloadUrl(name, version));
   });
   app.commands.addCommand(ModelCommands.archive, {
-    label: args => (status(app, args) === 'archived' ? trans.__('Make Ready') : trans.__('Archive')),
+    label: args => {
+      const version = `v${meantBy(app, args)?.version ?? ''}`;
+      return status(app, args) === 'archived' ? trans.__('Make %1 Ready', version) : trans.__('Archive %1', version);
+    },
     isEnabled: args => meantBy(app, args)?.version !== undefined,
     execute: args => {
       const after = status(app, args) === 'archived' ? 'ready' : 'archived';
       return act(parts, args, trans.__('Archive'), ({ name, version }) => registry.change(name, version, { status: after }));
     }
   });
-  app.contextMenu.addItem({ command: ModelCommands.archive, selector: VERSION, rank: 4, args: { clicked: true } });
+  app.contextMenu.addItem({ command: ModelCommands.archive, selector: ROWS, rank: 4, args: { clicked: true } });
   app.commands.addCommand(ModelCommands.remove, {
-    label: args => (isVersion(app, args) ? trans.__('Delete Version…') : trans.__('Delete Model…')),
+    label: args => (isVersion(app, args) ? trans.__('Delete v%1…', meantBy(app, args)?.version) : trans.__('Delete Model…')),
     isEnabled: args => !!meantBy(app, args),
     execute: args => {
       const version = isVersion(app, args);
@@ -93,12 +95,16 @@ export function addActions(parts: Parts): void {
   app.contextMenu.addItem({ command: ModelCommands.remove, selector: ROWS, rank: 5, args: { clicked: true } });
 }
 
-function addAction(parts: Parts, command: string, label: string, rank: number, what: Act): void {
-  const { app } = parts;
+function addAction(parts: Parts, command: string, label: (version: string) => string, rank: number, what: Act): void {
+  const { app, trans } = parts;
+  const labelled = (args: ReadonlyPartialJSONObject) => {
+    const version = meantBy(app, args)?.version;
+    return label(version === undefined ? trans.__('Model') : `v${version}`);
+  };
   app.commands.addCommand(command, {
-    label,
+    label: labelled,
     isEnabled: args => meantBy(app, args)?.version !== undefined,
-    execute: args => act(parts, args, label, what)
+    execute: args => act(parts, args, labelled(args), what)
   });
   app.contextMenu.addItem({ command, selector: ROWS, rank, args: { clicked: true } });
 }

@@ -18,17 +18,17 @@ export function ComparisonView({ comparison, trans, onClose }: ComparisonProps):
   const parts: [string, Difference[]][] = [
     [trans.__('Metrics'), metrics],
     [trans.__('Parameters'), parameters],
-    [trans.__('What is said of them'), facts],
+    [trans.__('Facts'), facts],
     [trans.__('Files'), files]
   ];
   return (
     <section className="gpurun-version-detail gpurun-comparison" aria-label={trans.__('v%1 and v%2 compared', a.version, b.version)}>
-      <h2>
-        {trans.__('v%1 and v%2', a.version, b.version)}{' '}
+      <h2>{trans.__('v%1 and v%2', a.version, b.version)}</h2>
+      <p>
         <button type="button" className="gpurun-text-button" onClick={onClose}>
           {trans.__('Close')}
         </button>
-      </h2>
+      </p>
       {!files.length && <p>{trans.__('Their files are the same.')}</p>}
       <table>
         <thead>
@@ -55,7 +55,7 @@ function Part({ title, rows }: { title: string; rows: Difference[] }): JSX.Eleme
       </tr>
       {rows.map(row => (
         <tr key={row.name}>
-          <th scope="row">{row.name.replace(/_/g, ' ')}</th>
+          <th scope="row">{row.name.replace('_bytes', '').replace(/_/g, ' ')}</th>
           <td className="gpurun-number">{said(row, row.a)}</td>
           <td className="gpurun-number">{said(row, row.b)}</td>
           <td className="gpurun-number">{change(row)}</td>

@@ -26,14 +26,14 @@ export function VersionDetail({ version, changed, registry, commands, trans }: D
           {trans.__('Describe…')}
         </button>
       </p>
-      <p>
-        {dots(version.type, version.framework, ...version.tags.map(tag => `#${tag}`))}
-        {version.run_id && (
-          <button type="button" className="gpurun-text-button gpurun-model-run" onClick={openRun} disabled={!commands.hasCommand('gpurun:open-run')}>
+      <p>{dots(version.type, version.framework, ...version.tags.map(tag => `#${tag}`))}</p>
+      {version.run_id && (
+        <p>
+          <button type="button" className="gpurun-text-button" onClick={openRun} disabled={!commands.hasCommand('gpurun:open-run')}>
             {trans.__('From the run %1', version.run_name ?? version.run_id)}
           </button>
-        )}
-      </p>
+        </p>
+      )}
       <p className="gpurun-form-trouble" role="status">{trouble}</p>
       <div className="gpurun-facts">
         <Facts title={trans.__('Metrics')} rows={Object.entries(version.metrics).map(([name, x]) => [name, format.value(x)])} />

@@ -1,4 +1,5 @@
 /** The dialogs of the registry: register a file of a run, promote a version. */
+import { InputDialog, showErrorMessage } from '@jupyterlab/apputils';
 import type { Translate } from '../look/words';
 import { askUntil } from './form';
 import type { ModelRegistry } from './registry';
@@ -49,6 +50,17 @@ export async function askToPromote(registry: ModelRegistry, name: string, versio
       throw error;
     }
   });
+}
+
+/** Ask which model is meant. */
+export async function askForModel(registry: ModelRegistry, trans: Translate): Promise<string | undefined> {
+  const models = await registry.list();
+  const items = models.map(model => model.name);
+  if (!items.length) {
+    await showErrorMessage(trans.__('Open Model'), trans.__('You have no models yet. Register a file of a run first.'));
+    return undefined;
+  }
+  return (await InputDialog.getItem({ title: trans.__('Open Model'), label: trans.__('Model'), items })).value ?? undefined;
 }
 
 function whereWords(aliases: Record<string, number>, trans: Translate): string {

@@ -104,15 +104,17 @@ function Head({ model, trans, commands }: { model: Model; trans: Translate; comm
 function useModel(registry: ModelRegistry, name: string): { model: Model | null; trouble: string } {
   const [state, setState] = React.useState<{ model: Model | null; trouble: string }>({ model: null, trouble: '' });
   React.useEffect(() => {
-    let gone = false;
+    let asked = 0; // an answer that a later one has overtaken is not shown
     const stop = registry.watch(() => {
+      const number = ++asked;
       registry.model(name).then(
-        model => gone || setState({ model, trouble: '' }),
-        error => gone || setState(({ model }) => ({ model: error.status === 404 ? null : model, trouble: error.message }))
+        model => number === asked && setState({ model, trouble: '' }),
+        error =>
+          number === asked && setState(({ model }) => ({ model: error.status === 404 ? null : model, trouble: error.message }))
       );
     });
     return () => {
-      gone = true;
+      asked = -1;
       stop();
     };
   }, [registry, name]);

@@ -24,9 +24,9 @@ export interface ModelsSectionOptions {
 export function modelsSection(options: ModelsSectionOptions): Section {
   const body = new ModelsList(options);
   const count = ReactWidget.create(
-    <UseSignal signal={body.changed}>{() => <span className="gpurun-busy">{body.models?.length || ''}</span>}</UseSignal>
+    <UseSignal signal={body.changed}>{() => <span className="gpurun-count">{body.models?.length || ''}</span>}</UseSignal>
   );
-  return { name: 'models', label: options.trans.__('Models'), body, head: count };
+  return { name: 'models', label: options.trans.__('Models'), body, head: count, changed: body.changed };
 }
 
 class ModelsList extends ReactWidget {
@@ -34,6 +34,7 @@ class ModelsList extends ReactWidget {
   models: ModelSummary[] | null = null;
   readonly changed = new Signal<this, void>(this);
   private trouble = '';
+  private asked = 0; // an answer that a later one has overtaken is not shown
   private unwatch: Stop | null = null;
 
   constructor(private options: ModelsSectionOptions) {
@@ -77,19 +78,24 @@ class ModelsList extends ReactWidget {
   }
 
   private async load(): Promise<void> {
+    const asked = ++this.asked;
+    let models = this.models;
+    let trouble = '';
     try {
-      this.models = await this.options.registry.list();
-      this.trouble = '';
+      models = await this.options.registry.list();
     } catch (error) {
-      this.trouble = (error as Error).message;
+      trouble = (error as Error).message;
     }
-    this.changed.emit();
+    if (asked === this.asked) {
+      [this.models, this.trouble] = [models, trouble];
+      this.changed.emit();
+    }
   }
 
   private draw(): JSX.Element {
     const { trans, commands } = this.options;
     if (!this.models) {
-      return <p className="gpurun-empty">{this.trouble}</p>;
+      return this.trouble ? <p className="gpurun-empty">{this.trouble}</p> : <div />;
     }
     if (!this.models.length) {
       return <NoModels trans={trans} onRegister={() => void commands.execute(ModelCommands.register)} />;
@@ -109,7 +115,7 @@ function ModelRow({ model, trans, onOpen }: { model: ModelSummary; trans: Transl
   const versions = versionWords(model);
   const metric = metricWords(model.metrics);
   return (
-    <li className="gpurun-model" data-model={model.name} data-version={model.latest}>
+    <li className="gpurun-model" data-model={model.name} data-version={model.latest} data-status={model.status}>
       <button
         type="button"
         className="gpurun-model-open"

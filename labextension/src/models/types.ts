@@ -6,6 +6,8 @@ export interface ModelSummary {
   type: string;
   framework: string;
   latest: number;
+  /** Of the newest version. */
+  status: 'ready' | 'archived';
   aliases: Record<string, number>;
   metrics: Record<string, number>;
   versions: number;

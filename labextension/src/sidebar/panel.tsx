@@ -65,7 +65,7 @@ export class RunsPanel extends SidePanel implements ISidebar {
     this.settings.changed.connect(this.placeSections, this);
   }
 
-  addSection({ name, label, body, head }: Section): PanelWithToolbar {
+  addSection({ name, label, body, head, changed }: Section): PanelWithToolbar {
     const widget = new PanelWithToolbar();
     widget.addClass('gpurun-section');
     widget.title.label = label;
@@ -73,6 +73,7 @@ export class RunsPanel extends SidePanel implements ISidebar {
     if (head) {
       widget.toolbar.addItem('head', head);
     }
+    changed?.connect(() => requestAnimationFrame(() => this.share())); // once React has drawn
     this.sections.push({ name, widget });
     this.placeSections();
     return widget;
@@ -153,7 +154,8 @@ export class RunsPanel extends SidePanel implements ISidebar {
   private share(): void {
     const { model } = this;
     const devices = model.agents.reduce((sum, agent) => sum + agent.devices.length, 0);
-    const needs = `${devices}, ${Math.min(model.queue.length, MOST_QUEUE_ROWS)}, ${this.widgets.length}`;
+    const models = this.node.querySelectorAll('.gpurun-model, .gpurun-models .gpurun-empty').length;
+    const needs = `${devices}, ${Math.min(model.queue.length, MOST_QUEUE_ROWS)}, ${models}, ${this.widgets.length}`;
     if (!this.arranged && this.isVisible && model.loaded.devices && model.loaded.runs && needs !== this.needs) {
       this.needs = needs;
       requestAnimationFrame(() => this.shareRoom());
@@ -187,7 +189,7 @@ export class RunsPanel extends SidePanel implements ISidebar {
 
 /** What the content of a section would take. */
 function heightOf(node: HTMLElement): number {
-  return [...node.querySelectorAll<HTMLElement>('.gpurun-devices, .gpurun-queue, .gpurun-empty')].reduce(
+  return [...node.querySelectorAll<HTMLElement>('.gpurun-devices, .gpurun-queue, .gpurun-models .gpurun-list, .gpurun-empty')].reduce(
     (sum, part) => Math.max(sum, part.offsetHeight),
     0
   );

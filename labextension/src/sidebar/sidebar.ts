@@ -1,5 +1,6 @@
 /** The sidebar as other plugins see it: what it knows, what a person has chosen, and a place for sections of theirs. */
 import { Token } from '@lumino/coreutils';
+import type { ISignal } from '@lumino/signaling';
 import type { PanelWithToolbar } from '@jupyterlab/ui-components';
 import type { Widget } from '@lumino/widgets';
 import type { PanelModel } from './panelmodel';
@@ -12,6 +13,8 @@ export interface Section {
   body: Widget;
   /** At the right of the section's head. */
   head?: Widget;
+  /** Tells that it may need another height. */
+  changed?: ISignal<unknown, void>;
 }
 
 export interface ISidebar {

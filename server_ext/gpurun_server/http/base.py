@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from jupyter_server.base.handlers import APIHandler
 from tornado.web import HTTPError
 
-from gpurun_jupyter.core.errors import GpurunError, InvalidRequest, StorageUnusable
+from gpurun_jupyter.core.errors import GpurunError, InvalidRequest, StorageFull, StorageUnusable
 from gpurun_jupyter.core.home import Home
 from gpurun_server.queue.ledger import Ledger
 from gpurun_server.store.blobs import Blobs
@@ -24,6 +24,8 @@ AUTH_RESOURCE = "gpurun"
 
 #: What SQLAlchemy raises where the database cannot be reached, is shutting down, or is locked for too long.
 _OUTAGE = (sa.exc.OperationalError, sa.exc.InterfaceError)
+#: What SQLite and PostgreSQL say of a full disk.
+_FULL = ("disk is full", "No space left on device")
 
 T = TypeVar("T")
 
@@ -168,6 +170,10 @@ def _ours(error: BaseException | None) -> BaseException | None:
     if not isinstance(error, _OUTAGE):
         return error
     cause = str(error.orig).strip().partition("\n")[0]
+    if any(words in cause for words in _FULL):
+        return StorageFull(
+            "The disk of the database is full.", "Make room on it, then do it again; nothing was changed."
+        )
     return StorageUnusable(
         f"The database does not answer: {cause}.", "Runs that have begun go on; ask again when it is back."
     )

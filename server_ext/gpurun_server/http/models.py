@@ -44,7 +44,7 @@ class ModelDeleted(msgspec.Struct):
     versions: int
 
 
-class CompareVersionsQuery(msgspec.Struct):
+class VersionsQuery(msgspec.Struct):
     """The two versions: numbers or aliases."""
 
     a: str
@@ -123,10 +123,10 @@ class CompareHandler(RegistryHandler):
 
     @web.authenticated
     @authorized
-    @operation("Two versions beside each other", query=CompareVersionsQuery, answer=VersionComparison)
+    @operation("Two versions beside each other", query=VersionsQuery, answer=VersionComparison)
     async def get(self, name: str) -> None:
         """Compare."""
-        asked = self.query(CompareVersionsQuery)
+        asked = self.query(VersionsQuery)
         a, b = await self.version(name, asked.a), await self.version(name, asked.b)
         self.answer(compare(a, b))
 

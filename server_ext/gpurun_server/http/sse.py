@@ -12,7 +12,8 @@ from tornado.web import RequestHandler
 from gpurun_jupyter.core.lifecycle import State
 from gpurun_jupyter.core.runs import Run
 from gpurun_server.http.base import GpurunHandler
-from gpurun_server.stream.connection import Watch, run_frame
+from gpurun_server.stream.connection import Watch
+from gpurun_server.stream.frames import run_frame
 
 _RETRY_MS = 1000
 

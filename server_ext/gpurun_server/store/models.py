@@ -135,6 +135,7 @@ def _summary(newest: sa.Row[Any], model: sa.Row[Any], aliases: dict[str, int]) -
         "type": newest.type,
         "framework": newest.framework,
         "latest": newest.number,
+        "status": newest.status,
         "aliases": aliases,
         "metrics": _numbers.decode(newest.metrics_json),
         "updated_at": model.updated_at,

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 import sqlalchemy as sa
@@ -21,9 +21,9 @@ from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.listing import first as first_of
 from gpurun_server.queue.listing import shown, since
 from gpurun_server.store.database import Database
-from gpurun_server.store.logs import Before
 from gpurun_server.store.models import revision
 from gpurun_server.store.queries import by_id, find
+from gpurun_server.stream.frames import before_frame, error_frame, events_frame, frame, run_frame
 from gpurun_server.stream.tail import Tail, before, last_lines
 
 BEAT_S = 15.0
@@ -34,8 +34,6 @@ SLOW_S = 0.1
 QUEUE_AGAIN_S = 5.0
 _NEWEST = 100
 _MOST_LINES = 100_000
-
-_encode = msgspec.json.encode
 
 
 class Watch(msgspec.Struct, forbid_unknown_fields=True):
@@ -189,8 +187,8 @@ class LiveConnection:
         while not self._closed:
             self._woken.clear()
             frames = self._collect()
-            for frame in frames:
-                yield frame
+            for one in frames:
+                yield one
             if not frames and not await self._wait():
                 yield b'{"type":"beat"}'
 
@@ -253,7 +251,7 @@ class LiveConnection:
         found = first_of(conn, self._ledger, self._owner, _NEWEST) if first else self._since(conn)
         self._runs_rung = self._queue_rung = False
         self._runs_since = max([self._runs_since, 0, *(run.revision for run in found)])
-        return [_encode({"type": "runs", "runs": found})] if found or first else []
+        return [frame("runs", runs=found)] if found or first else []
 
     def _since(self, conn: sa.Connection) -> list[Run]:
         assert self._runs_since is not None
@@ -267,7 +265,7 @@ class LiveConnection:
         if not self._devices_rung:
             return []
         self._devices_rung = False
-        return [_encode({"type": "devices", "agents": known_agents(conn, self._ledger, self._owner)})]
+        return [frame("devices", agents=known_agents(conn, self._ledger, self._owner))]
 
     def _of_models(self, conn: sa.Connection) -> list[bytes]:
         """That some model has changed, not which: who is told asks for those that are theirs."""
@@ -276,22 +274,7 @@ class LiveConnection:
         self._models_rung = False
         latest, told = revision(conn), self._models_told
         self._models_told = latest
-        return [_encode({"type": "models", "revision": latest})] if latest != told else []
-
-
-def events_frame(run_id: str, cursor: Cursor, lines: list[bytes]) -> bytes:
-    """Lines of a log as a frame; they are JSON already and are passed on as they are."""
-    return b'{"type":"events","run":"%s","cursor":"%s","events":[%s]}' % (
-        run_id.encode(),
-        str(cursor).encode(),
-        b",".join(lines),
-    )
-
-
-def before_frame(run_id: str, cursor: Cursor, found: Before | None) -> bytes:
-    """Where in its log a run is shown from, and what stands before, as a frame; without that while it is counted."""
-    told = {} if found is None else msgspec.to_builtins(found)
-    return _encode({"type": "before", "run": run_id, "cursor": str(cursor), **told})
+        return [frame("models", revision=latest)] if latest != told else []
 
 
 def _lines_wanted(cursor: str) -> int:
@@ -302,14 +285,3 @@ def _lines_wanted(cursor: str) -> int:
     if not (number.isascii() and number.isdecimal() and 0 < int(number) <= _MOST_LINES):
         raise InvalidRequest(f"{cursor!r} is not a cursor.", f"For the last lines: tail:1 to tail:{_MOST_LINES}.")
     return int(number)
-
-
-def run_frame(run: Run) -> bytes:
-    """A run as a frame."""
-    return _encode({"type": "run", "run": run})
-
-
-def error_frame(error: GpurunError, run: str | None) -> bytes:
-    """A refusal as a frame."""
-    body: dict[str, Any] = {"code": error.code, "message": error.message, "hint": error.hint}
-    return _encode({"type": "error", "run": run, "error": body})
