@@ -23,7 +23,7 @@ export function Card({ title, children, wide }: { title: string; children: React
 
 function Table({ heads, rows }: { heads: string[]; rows: { key: string; cells: React.ReactNode[] }[] }): JSX.Element {
   return (
-    <table className="gpurun-table">
+    <table className="gpurun-overview-table">
       <thead>
         <tr>
           {heads.map(head => (

@@ -119,7 +119,7 @@ function AttemptsTable({ timeline, now, trans, onOpen }: TimelineProps): JSX.Ele
     <details onToggle={event => setOpen(event.currentTarget.open)}>
       <summary>{trans.__('As a table')}</summary>
       {open && (
-        <table className="gpurun-table">
+        <table className="gpurun-overview-table">
           <thead>
             <tr>
               {[trans.__('Run'), trans.__('State'), trans.__('Owner'), trans.__('Devices'), trans.__('Start'), trans.__('Time')].map(head => (

@@ -26,7 +26,7 @@ export function RunsList(props: RunsListProps): JSX.Element {
   const shown = search ? search.runs : listed(model.started, most);
   return (
     <div className="gpurun-runs-body">
-      <div className="gpurun-search" role="search">
+      <div className="gpurun-runs-search" role="search">
         <InputGroup
           type="search"
           placeholder={trans.__('Search runs')}
