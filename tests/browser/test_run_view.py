@@ -176,7 +176,7 @@ def test_a_long_log_is_shown_from_its_end(page: LabPage) -> None:
     run = page.lab.submit(FLOOD.replace("range(500)", "range(1000)").replace("time.sleep", "abs"), name="long-log")
     page.lab.wait(run, timeout_s=120)
     page.command("gpurun:open-run", {"run": run})
-    log = page.page.locator(".jp-MainAreaWidget .gpurun-fills")
+    log = page.page.locator(".jp-MainAreaWidget .gpurun-tab-output")
     expect(log).to_contain_text("line 999999 of a flood", timeout=5_000)
     expect(log.locator(".gpurun-log-count")).to_have_text("1,000,000 lines", timeout=20_000)
     whole = log.get_by_role("link", name="whole output")
