@@ -68,6 +68,7 @@ def test_options_reach_the_server(tmp_path: Path) -> None:
     assert terminal("submit", "a.py", "--dir", str(tmp_path), *options, "--", "--epochs", "3") == 0
     spec = json.loads(terminal.server.seen[-1].content)
     assert spec["dir"].pop("manifest") in terminal.server.blobs
+    assert spec.pop("origin") == {"directory": tmp_path.name}
     assert spec == {
         "dir": {"entry": "a.py", "args": ["--epochs", "3"]},
         "gpu": 2,

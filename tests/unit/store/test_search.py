@@ -304,7 +304,7 @@ def test_what_is_deleted_is_not_listed_and_leaves_nothing(database: Database) ->
             0,
         )
     with database.write() as writing:
-        restore(writing, "gone")
+        restore(writing, "gone", by="anna")
     assert ids(database, sort="-acc")[0] == "gone"
     with database.write() as writing:
         writing.conn.execute(sa.update(runs).where(runs.c.id == "gone").values(deleted_at=1.0))
@@ -327,7 +327,7 @@ def test_an_older_database_gets_its_rows(tmp_path: Path) -> None:
     with database.engine.begin() as conn:
         command.upgrade(config(conn), "0003")
         spec = RunSpec(code="1", env={"SEED": "3"})
-        row = {"id": "old", "name": "old", "project": "p", "owner": "o", "kind": "cell", "state": "finished"}
+        row = {"id": "old", "name": "old", "project": "p", "owner": "anna", "kind": "cell", "state": "finished"}
         row |= {"spec_json": encode(spec), "tags_json": "[]", "created_at": 1.0}
         metrics = encode({"acc": MetricSummary(0.5, 0.1, 0.9)})
         conn.execute(sa.insert(runs), {**row, "priority": 0, "gpu": 0, "metrics_json": metrics, "revision": 1})
