@@ -25,10 +25,13 @@ from gpurun_server.queue.ending import end_attempt
 from gpurun_server.queue.ingest import ingest
 from gpurun_server.queue.ledger import Ledger
 from gpurun_server.settings import DEFAULT_CPU_SLOTS
+from gpurun_server.store.columns import measured
 from gpurun_server.store.database import Database, Writing
 
 #: An agent that finds another one at work waits this long for it to leave, then leaves itself.
 _TAKE_OVER_S = 2.0
+
+_LONG_LOG_BYTES = 2**18
 
 
 class DatabaseLink:
@@ -47,7 +50,16 @@ class DatabaseLink:
                 while self._ingest(writing, ended.run_id, ended.attempt):
                     pass
                 end_attempt(writing, ended.run_id, ended.attempt, ended.end, self._by)
-            return claim(writing, self._ledger, report)
+            orders = claim(writing, self._ledger, report)
+        self._put_in_columns(report)
+        return orders
+
+    def _put_in_columns(self, report: Report) -> None:
+        """A long log takes a while to be read: whoever compares runs later shall not wait for it."""
+        for ended in report.ended:
+            folder = self._home.attempt(ended.run_id, ended.attempt)
+            if folder.events.exists() and folder.events.stat().st_size > _LONG_LOG_BYTES:
+                asyncio.get_running_loop().run_in_executor(None, measured, folder)
 
     async def advance(self, grant: Grant) -> None:
         """Take in what is new of the attempt's log."""

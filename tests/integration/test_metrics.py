@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from servers import JupyterServer
+from servers import JupyterServer, wait_until
 
 from gpurun_jupyter.client import Client
 
@@ -72,3 +72,11 @@ def test_memory_is_sampled(server: JupyterServer) -> None:
     samples = server.http.get(f"runs/{run_id}/samples", params={"points": 100}).json()["samples"]
     assert samples["rss"]["value"][0] > 1e6
     assert len(samples["rss"]["time"]) == len(samples["rss"]["value"])
+
+
+def test_a_long_log_is_put_in_columns_when_the_run_is_over(server: JupyterServer) -> None:
+    code = "from gpurun_jupyter import report\nfor step in range(5000): report.log(step=step, loss=1 / (step + 1))"
+    run_id = server.submit(code)
+    assert server.wait(run_id)["outcome"] == "succeeded"
+    attempt = server.home / "runs" / run_id / "attempts" / "1"
+    wait_until(lambda: any(path.name.startswith("columns") for path in attempt.iterdir()))
