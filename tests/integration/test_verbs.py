@@ -46,6 +46,9 @@ IN_PYTHON = {
     "rerun": "Run.rerun",
     "delete": "Run.delete",
     "files": "Run.download",
+    "sweep": "sweep",
+    "compare": "compare",
+    "models": "models",
 }
 ONLY_TYPED = {"export", "decode", "doctor", "completion"}
 
@@ -89,6 +92,10 @@ class World(NamedTuple):
         run.delete()
         return run.id
 
+    def measured(self) -> None:
+        code = "from gpurun_jupyter import report\nreport.log(acc=0.95)"
+        self.client.submit(code, gpu=0, project="digits", env={"lr": "0.1"}).wait()
+
     def session(self) -> None:
         self.client.submit("x = 1", gpu=0, session="tune").wait()
 
@@ -99,6 +106,8 @@ BEFORE: dict[str, Callable[[World], object]] = {
     "priority": World.on_hold,
     "cancel": World.on_hold,
     "wait": World.named,
+    "compare": World.named,
+    "runs": World.measured,
     "sessions": World.session,
 }
 
@@ -107,6 +116,7 @@ BEFORE: dict[str, Callable[[World], object]] = {
 def world(server: JupyterServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("person")
     (folder / "train.py").write_text("import sys\nprint('trained with', sys.argv[1:])\n")
+    (folder / "lr.gpurun.yaml").write_text("entry: train.py\ngpu: 0\nvalues:\n  lr: [0.1, 0.01]\n")
     (folder / "digits").mkdir()
     (folder / "digits" / "one.csv").write_text("1,2\n")
     (folder / "train.cast").write_bytes(gzip.decompress(RECORDING.read_bytes()))
