@@ -66,7 +66,7 @@ def test_filters_and_their_mistakes(runs: Locator, shared: LabPage) -> None:
     condition, said = runs.get_by_label("Condition"), runs.locator(".gpurun-mistake")
     condition.fill("acc > 0.5")
     expect(rows(runs)).to_have_count(2)
-    expect(runs.locator(".gpurun-count")).to_have_text("2 runs")
+    expect(runs.locator(".gpurun-listcount")).to_have_text("2 runs")
     condition.fill("acc >")
     expect(said).to_contain_text("At character 6 of the condition: expected a value")
     expect(condition).to_have_attribute("aria-invalid", "true")

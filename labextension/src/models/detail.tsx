@@ -35,7 +35,7 @@ export function VersionDetail({ version, changed, registry, commands, trans }: D
         </p>
       )}
       <p className="gpurun-form-trouble" role="status">{trouble}</p>
-      <div className="gpurun-facts">
+      <div className="gpurun-modelfacts">
         <Facts title={trans.__('Metrics')} rows={Object.entries(version.metrics).map(([name, x]) => [name, format.value(x)])} />
         <Facts title={trans.__('Parameters')} rows={Object.entries(version.parameters)} />
         <Files version={full ?? version} registry={registry} trans={trans} />

@@ -48,7 +48,7 @@ function FilterBar({ model, trans, chooseColumns, exportAll, showNews }: FilterB
         <Condition model={model} trans={trans} />
       </div>
       <div className="gpurun-listbar">
-        <span className="gpurun-count" role="status">
+        <span className="gpurun-listcount" role="status">
           {countWords(model, trans)}
         </span>
         {model.news && (
