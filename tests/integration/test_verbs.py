@@ -30,7 +30,6 @@ IN_PYTHON = {
     "runs": "runs",
     "devices": "devices",
     "data": "upload_data",
-    "models": "models",
     "sessions": "sessions",
     "agents": "agents",
     "projects": "projects",
