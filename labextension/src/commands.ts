@@ -82,6 +82,7 @@ function makePage({ app, server, trans }: Parts, readOnly: ReadOnly, id: string)
     app.commands.hasCommand(name) ? () => void app.commands.execute(name, args) : undefined;
   const requests = new RunRequests(server.api, id);
   const page = new MainAreaWidget({ content: new RunContent({ server, requests, trans, command }, readOnly) });
+  page.toolbar.addClass('gpurun-tools');
   addTools(page.toolbar, app.commands, id, trans);
   return page;
 }
