@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from gpurun_jupyter.cli import acting, notebooks, overviews, results, verbs
+from gpurun_jupyter.cli.agent import agent
 from gpurun_jupyter.cli.completion import completion
 from gpurun_jupyter.cli.data import data
 from gpurun_jupyter.cli.decode import decode
@@ -45,6 +46,7 @@ for _verb in (
     overviews.files,
     verbs.devices,
     verbs.sessions,
+    agent,
     overviews.agents,
     overviews.projects,
     overviews.stats,

@@ -17,10 +17,10 @@ from gpurun_jupyter.client.connecting import connected
 from gpurun_jupyter.client.entries import chosen
 from gpurun_jupyter.client.http import UPLOAD_TIMEOUT, Connection, Params
 from gpurun_jupyter.client.options import RunOptions, form_of, spec_of
+from gpurun_jupyter.client.overviews import Overviews
 from gpurun_jupyter.client.runs import Run
 from gpurun_jupyter.client.stream import Accepted
 from gpurun_jupyter.core.data_sets import DataSet
-from gpurun_jupyter.core.devices import Agent
 from gpurun_jupyter.core.lifecycle import Outcome, State
 from gpurun_jupyter.core.runs import Run as RunRecord
 from gpurun_jupyter.core.runs import RunSpec, ShippedDir
@@ -33,7 +33,7 @@ _PAGE = 1000
 _Form = dict[str, str | list[str]]
 
 
-class Client:
+class Client(Overviews):
     """Talks to the Jupyter server at `url`, or to the one that is found: see discovery.py.
 
     Every method blocks, and raises ServerUnreachable, NotAllowed and what its own line says.
@@ -169,10 +169,6 @@ class Client:
         """The run with this id, prefix of an id or name (the newest), or `last`. Raises RunNotFound."""
         return self._run(self._connection.get(f"runs/{quote(ref, safe='')}", RunRecord))
 
-    def devices(self) -> list[Agent]:
-        """The agents that the server knows, each with its devices."""
-        return self._connection.get("devices", dict[str, list[Agent]])["agents"]
-
     def sessions(self) -> list[Session]:
         """Your sessions: named warm kernels with their devices."""
         return self._connection.get("sessions", dict[str, list[Session]])["sessions"]
@@ -184,18 +180,6 @@ class Client:
     def restore(self, run_id: str) -> Run:
         """Take back that the run with this id was deleted. Raises RunNotFound where it is too late."""
         return self._run(self._connection.post(f"runs/{quote(run_id, safe='')}/restore", RunRecord, {}))
-
-    def agents(self) -> list[dict[str, Any]]:
-        """The agents without their devices: id, host, version, health, labels, gpus, cpu_slots."""
-        return self._connection.get("agents", dict[str, list[dict[str, Any]]])["agents"]
-
-    def projects(self) -> list[dict[str, Any]]:
-        """Each project: name, runs, states, outcomes, latest_at; the one with the newest run first."""
-        return self._connection.get("projects", dict[str, list[dict[str, Any]]])["projects"]
-
-    def stats(self) -> dict[str, Any]:
-        """Runs by state and outcome, of the last day too; mean durations by kind; the use of each device."""
-        return self._connection.get("stats", dict[str, Any])
 
     def data(self) -> list[DataSet]:
         """Your data sets, by name."""
@@ -217,10 +201,6 @@ class Client:
             return self._connection.post("data", DataSet, {"name": name, "manifest": digest})
 
         return ship.deliver(self._connection, shipment, act, tell)
-
-    def status(self) -> dict[str, Any]:
-        """Version, state directory, free disk and runs by state."""
-        return self._connection.get("status", dict[str, Any])
 
     def kernel_name(self, kernel_id: str) -> str | None:
         """The kernelspec of a kernel that this server runs; None for any other kernel."""

@@ -21,6 +21,9 @@ _MEANINGS = {
     "id": "an id, a unique prefix of one, a name, or `last`",
     "digest": "the sha256 of the bytes, in hexadecimal",
     "name": "a variable",
+    "agent": "an agent's id",
+    "number": "an attempt, from 1",
+    "earlier": "an attempt before it",
     "path": "a file's place, with slashes",
 }
 _METHODS = ("get", "post", "put", "patch", "delete")

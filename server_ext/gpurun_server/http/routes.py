@@ -5,7 +5,21 @@ from __future__ import annotations
 from tornado import web
 
 from gpurun_jupyter.core.errors import RouteMissing
-from gpurun_server.http import blobs, data, files, live, logs, openapi, outputs, runs, server, sessions, uploads
+from gpurun_server.http import (
+    agents,
+    attempts,
+    blobs,
+    data,
+    files,
+    live,
+    logs,
+    openapi,
+    outputs,
+    runs,
+    server,
+    sessions,
+    uploads,
+)
 from gpurun_server.http.base import GpurunHandler
 
 
@@ -30,6 +44,8 @@ ROUTES = [
     *logs.default_handlers,
     *files.default_handlers,
     *server.default_handlers,
+    *agents.default_handlers,
+    *attempts.default_handlers,
     *sessions.default_handlers,
     *live.default_handlers,
     *openapi.default_handlers,
