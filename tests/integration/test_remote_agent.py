@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from machines import Machine
-from servers import JupyterServer
-
-
-@pytest.fixture(scope="module")
-def far_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
-    """A server that offers nothing itself."""
-    folder = tmp_path_factory.mktemp("far")
-    made = JupyterServer(folder, base_url="/x/y/", options=("--GpurunApp.local_agent=False",)).start()
-    yield made
-    made.close()
+from servers import JupyterServer, wait_until
+from tls import Authority, Relays
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +58,94 @@ def test_a_directory_runs_there(far_server: JupyterServer, machine: Machine) -> 
     assert far_server.http.get(f"runs/{run['id']}/files/out.bin").content == big
     digest = hashlib.sha256(big).hexdigest()
     assert (machine.home / "blobs" / digest[:2] / digest).read_bytes() == big
+
+
+def test_its_verbs(far_server: JupyterServer, machine: Machine) -> None:
+    assert "at work, pid" in machine.gpurun("agent", "status").stdout
+    assert machine.gpurun("agent", "start").stderr.count("is at work") == 1
+    assert machine.gpurun("agent", "logs", "--server", machine.url).stdout != ""
+    again = machine.gpurun("agent", "join", machine.url, "--token", "x", check=False)
+    assert (again.returncode, "`gpurun agent stop` ends it first" in again.stderr) == (2, True)
+    machine.gpurun("agent", "stop")
+    assert machine.agent() is None
+    assert "not at work" in machine.gpurun("agent", "status").stdout
+    machine.gpurun("agent", "start")
+    shown = json.loads(machine.gpurun("agent", "status", "--json").stdout)
+    agent = machine.agent()
+    assert agent is not None
+    assert shown == [{"url": machine.url, "agent": "lab", "labels": ["fast"], "pid": agent.pid}]
+
+
+def test_stop_with_kill_ends_its_runs_too(far_server: JupyterServer, machine: Machine) -> None:
+    run_id = far_server.submit("import time\nprint('up')\ntime.sleep(600)", gpu=0, on="lab")
+    far_server.wait(run_id, "running")
+    machine.gpurun("agent", "stop", "--kill")
+    run = far_server.run(run_id)
+    assert (run["state"], run["outcome"]) == ("finished", "cancelled")
+    machine.gpurun("agent", "start")
+
+
+def test_an_agent_that_is_killed_finds_its_runs_again(far_server: JupyterServer, machine: Machine) -> None:
+    code = "import os, time\nprint('up', flush=True)\nwhile not os.path.exists('go'): time.sleep(0.05)\nprint('down')"
+    run_id = far_server.submit(code, gpu=0, on="lab")
+    wait_until(lambda: far_server.log(run_id) == "up\n", what="for the first line")
+    machine.kill()
+    (machine.home / "runs" / run_id / "attempts" / "1" / "work" / "go").touch()
+    machine.gpurun("agent", "start")
+    run = far_server.wait(run_id)
+    assert (run["outcome"], run["attempt"], far_server.log(run_id)) == ("succeeded", 1, "up\ndown\n")
+
+
+def test_a_retry_finds_the_checkpoint_that_another_machine_left(
+    far_server: JupyterServer, machine: Machine, tmp_path: Path
+) -> None:
+    code = """
+import os, pathlib, time
+kept = pathlib.Path(os.environ["GPURUN_CHECKPOINT_DIR"], "step.txt")
+if kept.exists():
+    print("went on at", kept.read_text())
+else:
+    kept.write_text("41")
+    while not os.path.exists("go"): time.sleep(0.05)
+    os._exit(1)
+"""
+    other = Machine(tmp_path / "other").join(far_server, "--name", "other", "--label", "lab")
+    machine.gpurun("agent", "stop")
+    try:
+        run_id = far_server.submit(code, gpu=0, retries=1, on="lab")
+        far_server.wait(run_id, "running")
+        far_server.submit("while True: pass", gpu=0, on="other", priority=10)  # takes the place there
+        machine.gpurun("agent", "start")
+        (other.home / "runs" / run_id / "attempts" / "1" / "work" / "go").touch()
+        run = far_server.wait(run_id)
+    finally:
+        other.gpurun("agent", "stop", "--kill")
+        other.close()
+    assert (run["outcome"], run["agent"], run["attempt"]) == ("succeeded", "lab", 2)
+    assert far_server.log(run_id) == "went on at 41\n"
+
+
+def test_tls_of_an_own_authority_through_a_proxy(far_server: JupyterServer, tmp_path: Path) -> None:
+    authority, relays = Authority(tmp_path), Relays()
+    url = f"https://127.0.0.1:{relays.tls_end(authority, far_server.port)}/x/y/"
+    machine = Machine(tmp_path / "machine")
+    machine.env["https_proxy"] = f"http://127.0.0.1:{relays.proxy()}"
+    distrusted = machine.gpurun("agent", "join", url, "--token", "x", check=False)
+    assert (distrusted.returncode, "--ca FILE" in distrusted.stderr) == (3, True)
+    try:
+        machine.join(far_server, "--name", "secure", "--ca", str(authority.ca), url=url)
+        run_id = far_server.submit("print('through the tunnel')", gpu=0, on="secure")
+        assert far_server.wait(run_id)["outcome"] == "succeeded"
+        assert far_server.log(run_id) == "through the tunnel\n"
+        assert set(relays.connected) == {url.removeprefix("https://").removesuffix("/x/y/")}
+        assert (machine.home / "server.json").stat().st_mode & 0o777 == 0o600
+    finally:
+        machine.close()
+        relays.close()
+
+
+def test_its_process_needs_neither_jupyter_server_nor_a_database(tmp_path: Path) -> None:
+    code = "import sys, gpurun_jupyter.agent.remote.__main__ as m; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "httpx" in loaded
+    assert not {"jupyter_server", "sqlalchemy", "tornado", "IPython"} & set(loaded)

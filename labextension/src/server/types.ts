@@ -54,6 +54,8 @@ export interface Run {
   waiting: { position: number; why: string; starts_in_s?: number | null } | null;
   deleted?: boolean;
   revision: number;
+  /** How far the server's log is behind the one on another machine, in seconds; 0: in step; null on this machine. */
+  behind_s?: number | null;
 }
 
 export interface DeviceProcess {

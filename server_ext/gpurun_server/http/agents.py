@@ -11,6 +11,7 @@ from gpurun_jupyter.core.grants import Orders, Report
 from gpurun_jupyter.core.remote import Join, Joined, Rung
 from gpurun_server.http.agent_handler import AgentHandler, KeyHandler, allow_unauthenticated
 from gpurun_server.http.base import AUTH_RESOURCE, GpurunHandler, operation
+from gpurun_server.queue.behind import REMOTE
 from gpurun_server.store import agent_keys
 
 _LONGEST_WAIT_S = 60.0
@@ -88,7 +89,7 @@ class SyncHandler(AgentHandler):
         report = self.body(Report)
         if report.agent_id != self.agent_id:
             raise NotHeld(f"This is the key of agent {self.agent_id}, not of {report.agent_id}.")
-        report.boot = f"remote:{report.boot}"  # so that its lease counts even where both machines are one
+        report.boot = f"{REMOTE}{report.boot}"  # so that its lease counts even where both machines are one
         self.answer(await self.parts.remote.sync(report))
 
 

@@ -26,6 +26,8 @@ _HASHED_BYTES = 2**20
 
 def append(path: Path, offset: int, data: bytes) -> int:
     """Append to a file that must be `offset` bytes long; returns its new length. Raises WrongOffset."""
+    if offset and not path.exists():
+        raise WrongOffset("The server has nothing of it yet.", "Begin at its start.", 0)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(fd, "wb", buffering=0) as file:

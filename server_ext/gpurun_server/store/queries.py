@@ -135,7 +135,7 @@ def encode(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def to_run(row: sa.Row[Any], waiting: Waiting | None = None) -> Run:
+def to_run(row: sa.Row[Any], waiting: Waiting | None = None, behind_s: float | None = None) -> Run:
     """The run that a row of `runs` stands for, with its spec where the row has it."""
     return Run(
         id=row.id,
@@ -160,6 +160,7 @@ def to_run(row: sa.Row[Any], waiting: Waiting | None = None) -> Run:
         progress=_progress.decode(row.progress_json) if row.progress_json else None,
         metrics=_metrics.decode(row.metrics_json),
         waiting=waiting,
+        behind_s=behind_s,
         revision=row.revision,
         rerun_of=row.rerun_of,
         deleted=row.deleted_at is not None,

@@ -137,6 +137,7 @@ agents = sa.Table(
     sa.Column("heard_at", sa.Float, nullable=False),
     sa.Column("labels_json", sa.Text, nullable=False),
     sa.Column("devices_json", sa.Text, nullable=False),
+    sa.Column("unsent_json", sa.Text, nullable=False, server_default="[]"),
 )
 
 #: The agents of other machines, each known by the hash of its key.

@@ -10,6 +10,7 @@ down_revision = "0008"
 
 
 def upgrade() -> None:
+    op.add_column("agents", sa.Column("unsent_json", sa.Text(), nullable=False, server_default="[]"))
     op.create_table(
         "agent_keys",
         sa.Column("id", sa.Text(), primary_key=True),
