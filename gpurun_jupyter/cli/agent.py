@@ -140,6 +140,19 @@ def logs(to: Invocation, follow: bool, server: str | None) -> None:
             time.sleep(_LOOK_S)
 
 
+@agent.command()
+@on_server
+@click.pass_obj
+def install(to: Invocation, server: str | None) -> None:
+    """Write a service of yours that starts the agent with the machine: a systemd unit, or a launchd property list."""
+    from gpurun_jupyter.agent.remote import service
+
+    for folder in _chosen(server):
+        path, then = service.install(folder)
+        to.screen.text(path.read_text())
+        to.screen.say(f"written to {path}; have it started: {then}")
+
+
 def _chosen(server: str | None, *, only_one: bool = False) -> list[Path]:
     """The state directories that are meant. Raises InvalidRequest."""
     from gpurun_jupyter.agent.remote import membership

@@ -95,6 +95,35 @@ def test_a_cancel_during_a_cut_takes_effect_when_it_is_over(hosts: Hosts) -> Non
     assert (run["outcome"], run["reason"]) == ("cancelled", "cancelled_by")
 
 
+@pytest.mark.long
+@pytest.mark.timeout(400)
+def test_a_long_cut_in_which_agent_and_server_are_killed(hosts: Hosts) -> None:
+    """The server is away for longer than a lease lasts, and so is the cable."""
+    lines = 3200
+    run_id = hosts.submit(lines)
+    wait_until(lambda: hosts.here(run_id) > 5, what="for the first lines")
+    hosts.cable.cut()
+    since = hosts.over_there(run_id)
+
+    def seconds_later(seconds: int) -> None:
+        wait_until(lambda: hosts.over_there(run_id) >= since + seconds * 20, seconds + 60, "for the run to go on")
+
+    seconds_later(15)
+    hosts.machine.kill()
+    hosts.machine.start()
+    seconds_later(30)
+    hosts.server.kill()
+    seconds_later(100)
+    hosts.server.start()
+    seconds_later(120)
+    assert hosts.server.run(run_id)["state"] in ("running", "lost")
+    hosts.cable.heal()
+    run = hosts.server.wait(run_id, timeout_s=120)
+    assert (run["outcome"], run["attempt"]) == ("succeeded", 1), run
+    assert hosts.server.log(run_id) == "".join(f"line {n}\n" for n in range(lines))
+    assert hosts.starts.read_text() == "started\n"
+
+
 def _lines(log: Path) -> int:
     """How many numbered lines a log holds."""
     if not log.exists():

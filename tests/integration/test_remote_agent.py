@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
+import plistlib
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -15,6 +18,8 @@ import pytest
 from machines import Machine
 from servers import JupyterServer, wait_until
 from tls import Authority, Relays
+
+from gpurun_jupyter.agent.remote import service
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +79,35 @@ def test_its_verbs(far_server: JupyterServer, machine: Machine) -> None:
     agent = machine.agent()
     assert agent is not None
     assert shown == [{"url": machine.url, "agent": "lab", "labels": ["fast"], "pid": agent.pid}]
+
+
+def test_the_service_is_one_that_systemd_and_launchd_take(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    if shutil.which("systemd-analyze") is None and not os.environ.get("CI"):
+        pytest.skip("there is no systemd-analyze")
+    machine.env["HOME"] = str(machine.folder)
+    machine.gpurun("agent", "install")
+    (unit,) = machine.folder.glob(".config/systemd/user/gpurun-agent-*.service")
+    env = os.environ | {"XDG_RUNTIME_DIR": str(machine.folder / "runtime")}
+    analyze = ["systemd-analyze", "verify", "--user", unit]
+    verified = subprocess.run(analyze, env=env, capture_output=True, text=True)
+    assert (verified.returncode, verified.stderr) == (0, "")
+    assert "\nKillMode=process\n" in unit.read_text()
+    monkeypatch.setenv("HOME", str(machine.folder))
+    path, then = service.install(machine.home, "darwin")
+    found = plistlib.loads(path.read_bytes())
+    assert found["ProgramArguments"] == [sys.executable, "-m", "gpurun_jupyter.agent.remote", str(machine.home)]
+    assert str(path) in then
+
+
+def test_a_revoked_agent_leaves_and_says_why(far_server: JupyterServer, tmp_path: Path) -> None:
+    machine = Machine(tmp_path / "machine").join(far_server, "--name", "gone")
+    try:
+        wait_until(lambda: "gone" in far_server.http.get("agents").text, what="for its first report")
+        assert far_server.http.post("agents/gone/revoke").is_success
+        wait_until(lambda: machine.agent() is None, what="for it to leave")
+        assert "This key is revoked" in machine.log()
+    finally:
+        machine.close()
 
 
 def test_stop_with_kill_ends_its_runs_too(far_server: JupyterServer, machine: Machine) -> None:

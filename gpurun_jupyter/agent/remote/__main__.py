@@ -16,6 +16,7 @@ from gpurun_jupyter.agent.agent_lock import lock_within
 from gpurun_jupyter.agent.remote.connection import ServerConnection
 from gpurun_jupyter.agent.remote.link import HttpLink
 from gpurun_jupyter.agent.remote.membership import Membership, read
+from gpurun_jupyter.agent.remote.service import NOT_LET_IN
 from gpurun_jupyter.agent.upgrade import Upgrade
 from gpurun_jupyter.core.errors import NotJoined
 from gpurun_jupyter.core.home import Home, write_json
@@ -40,7 +41,7 @@ def main(path: str) -> int:
         told_to_leave = asyncio.run(_work(home, membership, upgrade))
     except NotJoined as error:
         logging.error("%s says: %s Runs that have begun go on here.", membership.url, error)
-        return 1
+        return NOT_LET_IN
     if upgrade.done() and not told_to_leave:
         logging.info("another gpurun is installed: beginning anew as that one; runs go on")
         os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - the same process, so that nobody misses it
