@@ -36,6 +36,7 @@ class Relays:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self.connected: list[str] = []  # where the proxy was asked to connect to
+        self.arrived_bytes = 0  # at the ends of TLS, headers and all
 
     def tls_end(self, authority: Authority, target: int) -> int:
         """A port where TLS ends, in front of a port of this host."""
@@ -43,7 +44,7 @@ class Relays:
         context.load_cert_chain(authority.certificate, authority.key)
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await _joined(reader, writer, *await asyncio.open_connection("127.0.0.1", target))
+            await _joined(reader, writer, *await asyncio.open_connection("127.0.0.1", target), self._count)
 
         return self._listen(serve, context)
 
@@ -57,9 +58,12 @@ class Relays:
             self.connected.append(f"{host}:{port}")
             onward = await asyncio.open_connection(host, int(port))
             writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            await _joined(reader, writer, *onward)
+            await _joined(reader, writer, *onward, lambda _: None)
 
         return self._listen(serve)
+
+    def _count(self, size: int) -> None:
+        self.arrived_bytes += size
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -77,13 +81,16 @@ async def _joined(
     writer: asyncio.StreamWriter,
     onward_reader: asyncio.StreamReader,
     onward_writer: asyncio.StreamWriter,
+    count: Callable[[int], None],
 ) -> None:
-    await asyncio.gather(_copied(reader, onward_writer), _copied(onward_reader, writer), return_exceptions=True)
+    there, back = _copied(reader, onward_writer, count), _copied(onward_reader, writer, lambda _: None)
+    await asyncio.gather(there, back, return_exceptions=True)
 
 
-async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, count: Callable[[int], None]) -> None:
     try:
         while data := await reader.read(65536):
+            count(len(data))
             writer.write(data)
             await writer.drain()
     finally:
