@@ -18,7 +18,7 @@ from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.grants import Ended, Orders, Report
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
 
-AGENTS, GPUS, RUNS = 200, 8, 600
+AGENTS, GPUS, RUNS = 200, 8, 300
 HEARTBEAT_S, WATCHED_S = 2.0, 20.0
 _SUCCEEDED = End(outcome=Outcome.SUCCEEDED, reason=Reason.COMPLETED)
 
@@ -40,8 +40,7 @@ def figures() -> list[Figure]:
 async def _reports(server: JupyterServer) -> tuple[list[float], int]:
     limits = httpx.Limits(max_connections=AGENTS)
     async with httpx.AsyncClient(base_url=str(server.http.base_url), timeout=60, limits=limits) as http:
-        keys = [_joined(server, number) for number in range(AGENTS)]
-        agents = [PlayedAgent(http, *one) for one in keys]
+        agents = [PlayedAgent(http, *await _joined(server, http, number)) for number in range(AGENTS)]
         for agent in agents:
             await agent.report()
         for _ in range(RUNS):
@@ -50,11 +49,11 @@ async def _reports(server: JupyterServer) -> tuple[list[float], int]:
     return [took for one in found for took in one], sum(agent.claimed for agent in agents)
 
 
-def _joined(server: JupyterServer, number: int) -> tuple[str, str]:
+async def _joined(server: JupyterServer, http: httpx.AsyncClient, number: int) -> tuple[str, str]:
     token = server.http.post("agents/invite").json()["token"]
     headers = {"Authorization": f"Bearer {token}"}
     body = {"host": f"node{number:03}", "version": "1"}
-    answer = httpx.post(f"{server.http.base_url}agents/join", json=body, headers=headers).json()
+    answer = (await http.post("agents/join", json=body, headers=headers)).json()
     return answer["agent_id"], answer["key"]
 
 

@@ -65,6 +65,15 @@ def test_a_directory_runs_there(far_server: JupyterServer, machine: Machine) -> 
     assert (machine.home / "blobs" / digest[:2] / digest).read_bytes() == big
 
 
+def test_kernels_and_frameworks_are_labels(far_server: JupyterServer, machine: Machine) -> None:
+    (found,) = [one for one in far_server.http.get("agents").json()["agents"] if one["id"] == "lab"]
+    assert {"fast", "kernel:python3", "framework:sklearn"} <= set(found["labels"])
+    run_id = far_server.submit("1", gpu=0, on="framework:sklearn")
+    assert far_server.wait(run_id)["agent"] == "lab"
+    refused = far_server.http.post("runs", json={"code": "1", "gpu": 0, "on": "kernel:nobodys"})
+    assert refused.json()["error"]["code"] == "no_such_devices"
+
+
 def test_its_verbs(far_server: JupyterServer, machine: Machine) -> None:
     assert "at work, pid" in machine.gpurun("agent", "status").stdout
     assert machine.gpurun("agent", "start").stderr.count("is at work") == 1
