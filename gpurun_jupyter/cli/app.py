@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from gpurun_jupyter.cli import acting, listing, notebooks, overviews, results, verbs
+from gpurun_jupyter.cli.agent import agent
 from gpurun_jupyter.cli.completion import completion
 from gpurun_jupyter.cli.data import data
 from gpurun_jupyter.cli.decode import decode
@@ -49,6 +50,7 @@ for _verb in (
     overviews.files,
     verbs.devices,
     verbs.sessions,
+    agent,
     overviews.agents,
     overviews.projects,
     overviews.stats,

@@ -50,7 +50,10 @@ class Device(msgspec.Struct, omit_defaults=True):
 
 
 class Agent(msgspec.Struct):
-    """An agent as the API shows it. `heard_s_ago` is the time since its last heartbeat."""
+    """An agent as the API shows it. `heard_s_ago` is the time since its last heartbeat.
+
+    `behind_s`: how far the server's copies of its logs are behind, 0 is in step; None on the server's own machine.
+    """
 
     id: str
     host: str
@@ -58,6 +61,7 @@ class Agent(msgspec.Struct):
     health: Literal["healthy", "stale", "disconnected"]
     heard_s_ago: float
     devices: list[Device]
+    behind_s: float | None = None
 
 
 def health(heard_s_ago: float) -> Literal["healthy", "stale", "disconnected"]:

@@ -290,6 +290,7 @@ class Run(msgspec.Struct, kw_only=True):
     metrics: dict[str, MetricSummary]
     waiting: Waiting | None
     revision: int
+    behind_s: float | None = None  # how far the log here is behind the one on another machine; 0: in step
     rerun_of: str | None = None  # the id of the run that was run again
     deleted: bool = False  # told once to those who watch; lists leave it out
     spec: RunSpec | None = None  # only where one run is asked for

@@ -23,6 +23,7 @@ from gpurun_server.http.base import Parts
 from gpurun_server.queue.deletion import purge
 from gpurun_server.queue.leases import LOOK_S, Judge, Terms, enforce, last_reports
 from gpurun_server.queue.ledger import Ledger
+from gpurun_server.queue.remote import RemoteAgents
 from gpurun_server.store.blobs import Blobs
 from gpurun_server.store.database import Database
 from gpurun_server.stream.hub import Hub
@@ -81,6 +82,7 @@ class GpurunApp(ExtensionApp):
             ledger=ledger,
             blobs=Blobs(home),
             hub=Hub(home, database, ledger),
+            remote=RemoteAgents(home, database),
             threads=ThreadPoolExecutor(4, "gpurun"),
             owner=_owner_of(self.serverapp.identity_provider),
             ensure_agent=self._agent.ensure if self.local_agent else lambda: None,
@@ -94,6 +96,7 @@ class GpurunApp(ExtensionApp):
 
     async def _start_jupyter_server_extension(self, _serverapp: Any) -> None:
         self._parts.hub.start()
+        self._parts.remote.start()
         self._judging = PeriodicCallback(self._judge_leases, LOOK_S * 1000)
         self._judging.start()
         self._purging = PeriodicCallback(self._purge_deleted, _PURGE_MS)
@@ -130,6 +133,7 @@ class GpurunApp(ExtensionApp):
         if self.local_agent:
             self._keeping.stop()
         self._parts.hub.close()
+        self._parts.remote.close()
         self._parts.threads.shutdown()
         self._parts.database.close()
 

@@ -32,6 +32,7 @@ IN_PYTHON = {
     "data": "upload_data",
     "sessions": "sessions",
     "agents": "agents",
+    "agent": "invite",
     "projects": "projects",
     "stats": "stats",
     "logs": "Run.logs",

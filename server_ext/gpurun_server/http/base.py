@@ -16,6 +16,7 @@ from tornado.web import HTTPError
 from gpurun_jupyter.core.errors import GpurunError, InvalidRequest, StorageFull, StorageUnusable
 from gpurun_jupyter.core.home import Home
 from gpurun_server.queue.ledger import Ledger
+from gpurun_server.queue.remote import RemoteAgents
 from gpurun_server.store.blobs import Blobs
 from gpurun_server.store.database import Database, Writing
 from gpurun_server.stream.hub import Hub
@@ -39,6 +40,7 @@ class Parts:
     ledger: Ledger  # for reading, in the event loop
     blobs: Blobs
     hub: Hub
+    remote: RemoteAgents
     threads: Executor
     owner: Callable[[Any], str]
     ensure_agent: Callable[[], None]

@@ -6,6 +6,8 @@ from tornado import web
 
 from gpurun_jupyter.core.errors import RouteMissing
 from gpurun_server.http import (
+    agents,
+    attempts,
     blobs,
     comparing,
     comparison,
@@ -56,6 +58,8 @@ ROUTES = [
     *server.default_handlers,
     *overview.default_handlers,
     *launch.default_handlers,
+    *agents.default_handlers,
+    *attempts.default_handlers,
     *sessions.default_handlers,
     *models.default_handlers,
     *model_files.default_handlers,

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from gpurun_jupyter.core.devices import Agent, health
 from gpurun_jupyter.core.grants import Report
+from gpurun_server.queue.behind import behind_s
 from gpurun_server.queue.ledger import AtWork, Ledger
 from gpurun_server.queue.placement.offers import Offer
 from gpurun_server.store.database import Writing
@@ -16,7 +17,7 @@ from gpurun_server.store.queries import decode_devices, decode_labels, encode
 from gpurun_server.store.tables import agents
 
 _AGENTS = sa.select(agents).order_by(agents.c.host, agents.c.id)
-_VALUES = ("host", "version", "boot", "heard_at", "labels_json", "devices_json")
+_VALUES = ("host", "version", "boot", "heard_at", "labels_json", "devices_json", "unsent_json")
 _HEARD = (
     sa.update(agents).where(agents.c.id == sa.bindparam("agent")).values({name: sa.bindparam(name) for name in _VALUES})
 )
@@ -52,7 +53,7 @@ def _offers(conn: sa.Connection, held: Mapping[tuple[str, str], AtWork]) -> Iter
                 device.run_id, device.run_name, device.run_owner = holder.run_id, holder.name, holder.owner
         silence_s = max(0.0, now - row.heard_at)
         yield Offer(
-            Agent(row.id, row.host, row.version, health(silence_s), silence_s, devices),
+            Agent(row.id, row.host, row.version, health(silence_s), silence_s, devices, behind_s(row)),
             labels=frozenset(decode_labels(row.labels_json)),
             locked=frozenset(device.id for device in devices if device.locked and device.run_id is None),
         )
@@ -67,6 +68,7 @@ def remember(writing: Writing, report: Report) -> None:
         "heard_at": time.time(),
         "labels_json": encode(report.labels),
         "devices_json": encode(report.devices),
+        "unsent_json": encode(report.unsent),
     }
     changed = writing.conn.execute(_HEARD, {"agent": report.agent_id, **values})
     if changed.rowcount == 0:
