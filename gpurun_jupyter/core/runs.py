@@ -25,7 +25,6 @@ _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 #: How much the variables of a run may have in all, in each direction, unless told otherwise.
 VALUES_LIMIT_BYTES = 512 * 2**20
-
 #: The notebook, the client and the command line refuse a directory whose files sum up to more, unless told otherwise.
 SIZE_GUARD_BYTES = 2**30
 

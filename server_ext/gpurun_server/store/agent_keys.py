@@ -61,12 +61,12 @@ def agent_of(conn: sa.Connection, key: str) -> str:
 
 
 def revoke(writing: Writing, agent_id: str, *, by: str) -> None:
-    """Let an agent that this person invited in no more; it is forgotten unless it holds attempts. Raises AgentNotFound."""
+    """Let an agent that this person invited in no more; forgotten unless it holds attempts. Raises AgentNotFound."""
     conn, mine = writing.conn, sa.and_(agent_keys.c.id == agent_id, agent_keys.c.created_by == by)
     changed = conn.execute(sa.update(agent_keys).where(mine, _IN_USE).values(revoked_at=time.time()))
     if changed.rowcount == 0:
         raise AgentNotFound(
-            f"No machine that you invited has joined as {agent_id!r}.", "`gpurun agents` lists those there are."
+            f"No machine of yours has joined as {agent_id!r}.", "`gpurun agents` lists those there are."
         )
     holds = sa.select(attempts.c.run_id).where(attempts.c.agent_id == agent_id, attempts.c.ended_at.is_(None))
     if conn.execute(holds.limit(1)).first() is None:
