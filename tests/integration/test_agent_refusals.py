@@ -105,7 +105,7 @@ def refused(far_server: JupyterServer, anna: PlayedAgent, bert: PlayedAgent) -> 
 def test_a_joining_token_is_good_once(far_server: JupyterServer, refused: Any) -> None:
     token = far_server.http.post("agents/invite").json()["token"]
     with httpx.Client(base_url=str(far_server.http.base_url)) as http:
-        body = {"host": "lab", "version": "1"}
+        body = {"host": "desk", "version": "1"}
         refused(http.post("agents/join", json=body, headers=bearer(token[:-1])), "not_joined")
         refused(http.post("agents/join", json=body), "not_joined")
         assert http.post("agents/join", json=body, headers=bearer(token)).status_code == 201

@@ -28,6 +28,8 @@ def behind_s(agent: Any, key: str | None = None) -> float | None:
     """Whole seconds, for an attempt (`run/attempt`) or for all of an agent; 0 is in step, None on this machine."""
     if not agent.boot.startswith(REMOTE):
         return None
+    if agent.unsent_json == "[]" and time.time() - agent.heard_at <= _NEWS_S:
+        return 0.0
     waiting = [one.since_s for one in _unsent.decode(agent.unsent_json) if key in (None, one.key)]
     seconds = time.time() - agent.heard_at + max(waiting, default=0.0)
     return float(round(seconds)) if seconds > _NEWS_S else 0.0
