@@ -36,7 +36,10 @@ class Machine:
         invitation = server.http.post("agents/invite").json()
         self.url = url or invitation["url"]
         typed = ["agent", "join", self.url, "--token", invitation["token"], "--cpu-slots", "1", *options]
+        known = _agents_of(server)
         self.gpurun(*typed)
+        if "--no-start" not in options:
+            wait_until(lambda: _agents_of(server) - known, what="for the agent's first report")
         return self
 
     @property
@@ -103,3 +106,8 @@ class Machine:
             return str(self.folder) in " ".join(process.cmdline()[3:4]) or checkpoints.startswith(f"{self.folder}/")
         except (psutil.Error, OSError):
             return False
+
+
+def _agents_of(server: JupyterServer) -> set[str]:
+    """The ids of the agents that have been heard."""
+    return {agent["id"] for agent in server.http.get("agents").json()["agents"]}
