@@ -48,7 +48,6 @@ IN_PYTHON = {
     "files": "Run.download",
     "sweep": "sweep",
     "compare": "compare",
-    "models": "models",
 }
 ONLY_TYPED = {"export", "decode", "doctor", "completion"}
 
