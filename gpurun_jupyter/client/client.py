@@ -213,6 +213,13 @@ class Client:
         """The agents without their devices: id, host, version, health, labels, gpus, cpu_slots."""
         return self._connection.get("agents", dict[str, list[dict[str, Any]]])["agents"]
 
+    def notices(self, *, trial: bool = False) -> list[dict[str, Any]]:
+        """Who is told of your runs: service, on, projects, and a problem with a hint. `trial`: each is sent one now."""
+        answer = dict[str, list[dict[str, Any]]]
+        if trial:
+            return self._connection.post("notices/trial", answer, {})["notices"]
+        return self._connection.get("notices", answer)["notices"]
+
     def projects(self) -> list[dict[str, Any]]:
         """Each project: name, runs, states, outcomes, latest_at; the one with the newest run first."""
         return self._connection.get("projects", dict[str, list[dict[str, Any]]])["projects"]

@@ -28,7 +28,7 @@ class Occasion(str, Enum):
         return cls(outcome) if outcome else cls.LOST_AGENT
 
 
-_UNASKED = [Occasion.SUCCEEDED, Occasion.FAILED, Occasion.TIMED_OUT, Occasion.LOST_AGENT]
+_UNASKED = (Occasion.SUCCEEDED, Occasion.FAILED, Occasion.TIMED_OUT, Occasion.LOST_AGENT)
 
 
 class Entry(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

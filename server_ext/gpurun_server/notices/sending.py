@@ -32,18 +32,19 @@ class Target:
             ) from None
         with _Silence():
             service = apprise.Apprise.instantiate(url)
-            self._sender = apprise.Apprise()
         if service is None:
             hint = "https://github.com/caronc/apprise/wiki has the form of each service's URL."
             raise NotSent(f"{_scheme(url)}... is not a URL that apprise knows.", hint)
         self.service = str(service.service_name)
-        self._url = url
-        self._sender.add(service)
+        self._url, self._service = url, service
 
     def send(self, title: str, text: str) -> None:
         """Send; takes seconds where nobody answers. Raises NotSent."""
         with _Silence() as said:
-            sent = self._sender.notify(body=text, title=title, body_format="text")
+            try:
+                sent = self._service.notify(body=text, title=title)
+            except Exception as error:  # noqa: BLE001 - a hundred services, each with code of its own
+                sent, said.last = False, f"{type(error).__name__}: {error}"
         if not sent:
             raise NotSent(f"{self.service} did not take it: {redacted(said.last or 'it gave no reason.', self._url)}")
 

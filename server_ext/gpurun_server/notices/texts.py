@@ -10,14 +10,14 @@ from gpurun_jupyter.core.units import format_elapsed
 
 _LISTED = 10
 _MESSAGE_CHARACTERS = 200
-_WORDS = {"succeeded": "succeeded", "failed": "failed", "cancelled": "was cancelled", "timed_out": "took too long"}
-_LOST = "is out of sight"
+_WORDS = {"succeeded": "succeeded", "failed": "failed", "cancelled": "cancelled", "timed_out": "timed out"}
+_LOST = "out of sight"
 
 
 def title(lines: Sequence[Any]) -> str:
     """What has happened."""
     if len(lines) == 1:
-        return f"Run {lines[0].name} {_word(lines[0])}"
+        return f"Run {lines[0].name}: {_word(lines[0])}"
     counted = Counter(_word(line) for line in lines)
     return f"{len(lines)} runs: {', '.join(f'{number} {word}' for word, number in counted.items())}"
 
@@ -32,7 +32,7 @@ def text(lines: Sequence[Any]) -> str:
 def _line(line: Any) -> str:
     after = f" after {format_elapsed(line.at - line.started_at)}" if line.outcome and line.started_at else ""
     why = next(iter(line.message.splitlines()), "")[:_MESSAGE_CHARACTERS]
-    return f"{line.name} ({line.project}, {line.id}) {_word(line)}{after}{f': {why}' if why else ''}"
+    return f"{line.name} ({line.project}, {line.id}): {_word(line)}{after}{f'. {why}' if why else ''}"
 
 
 def _word(line: Any) -> str:
