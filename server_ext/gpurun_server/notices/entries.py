@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
@@ -53,13 +53,8 @@ class Entry(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:16]
 
 
-def read(settings: Iterable[Any], owner: str) -> list[Entry]:
-    """The entries of a setting; one that names no owners is about `owner`'s runs. Raises InvalidRequest."""
-    entries = [_read(number, setting, owner) for number, setting in enumerate(settings, 1)]
-    return list({entry.digest: entry for entry in entries}.values())
-
-
-def _read(number: int, setting: Any, owner: str) -> Entry:
+def read(number: int, setting: Any, owner: str) -> Entry:
+    """An entry of the setting; one that names no owners is about `owner`'s runs. Raises InvalidRequest."""
     try:
         entry = msgspec.convert(setting, Entry)
     except msgspec.ValidationError as error:

@@ -13,21 +13,16 @@ from gpurun_server.store.database import Database
 
 
 class Notices:
-    """The watches. What is wrong with the setting is said in the log, and keeps the server from nothing else."""
+    """The watches. An entry that is wrong is said in the log, and keeps the server from nothing else."""
 
     def __init__(
         self, database: Database, settings: Iterable[Any], owner: str, log: Logger | LoggerAdapter[Any]
     ) -> None:
         self._database, self._log = database, log
         self.watches: list[Watch] = []
-        self.unusable: list[tuple[Entry | None, GpurunError]] = []  # None: the setting as a whole
-        try:
-            entries = read(settings, owner)
-        except GpurunError as error:
-            self._refuse(None, error)
-        else:
-            for entry in entries:
-                self._add(entry)
+        self.unusable: list[tuple[Entry | None, GpurunError]] = []  # None: it does not even say whom it is about
+        for number, setting in enumerate(settings, 1):
+            self._add(number, setting, owner)
 
     def start(self) -> None:
         """Begin to tell."""
@@ -39,12 +34,12 @@ class Notices:
         for watch in self.watches:
             watch.stop()
 
-    def _add(self, entry: Entry) -> None:
+    def _add(self, number: int, setting: Any, owner: str) -> None:
+        entry = None
         try:
-            self.watches.append(Watch(self._database, entry, self._log))
+            entry = read(number, setting, owner)
+            if entry.digest not in {watch.entry.digest for watch in self.watches}:
+                self.watches.append(Watch(self._database, entry, self._log))
         except GpurunError as error:
-            self._refuse(entry, error)
-
-    def _refuse(self, entry: Entry | None, error: GpurunError) -> None:
-        self.unusable.append((entry, error))
-        self._log.error("gpurun: no notices. %s", error)
+            self.unusable.append((entry, error))
+            self._log.error("gpurun: no notices. %s", error)

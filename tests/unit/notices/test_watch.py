@@ -46,8 +46,9 @@ class Servers:
         self.world, self.watches = world, list[Watch]()
 
     def watch(self, *settings: dict[str, Any], twice: bool = True) -> list[Watch]:
+        entries = [read(number, setting, "anna") for number, setting in enumerate(settings, 1)]
         databases = [self.world.database, self.world.agents_database][: 1 + twice]
-        made = [Watch(one, entry, LOG, **QUICK) for one in databases for entry in read(settings, "anna")]
+        made = [Watch(one, entry, LOG, **QUICK) for one in databases for entry in entries]
         self.watches += made
         for watch in made:
             watch.start()
@@ -198,7 +199,7 @@ def test_a_service_that_hangs_holds_up_nobody(world: World, hook: Webhook, serve
 )
 def test_a_wrong_entry_is_named_without_its_url(setting: Any, says: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        read([setting], "anna")
+        read(1, setting, "anna")
     assert says in str(refused.value)
     assert "secret" not in str(refused.value)
 
