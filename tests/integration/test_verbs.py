@@ -49,7 +49,7 @@ IN_PYTHON = {
     "sweep": "sweep",
     "compare": "compare",
 }
-ONLY_TYPED = {"export", "decode", "doctor", "completion"}
+ONLY_TYPED = {"export", "decode", "doctor", "server", "completion"}
 
 
 def examples() -> list[tuple[str, str]]:
