@@ -59,6 +59,12 @@ def test_a_notebook_elsewhere_runs_its_cells_there(headless: Headless, server: J
         kernel.execute(f"import os\n{where}\n%load_ext gpurun_jupyter")
         ran = kernel.execute("%%gpurun --name elsewhere --out answer\nprint('hello')\nanswer = 42")
         assert not ran.error, ran.error
+        assert "application/vnd.jupyter.widget-view+json" in ran.bundles[0]  # fed by the kernel
+        shown = [*ran.bundles, *ran.updates]
+        assert not any(
+            "application/vnd.gpurun.run+json" in bundle for bundle in shown
+        )  # the page's server has no such run
+        assert "elsewhere" in shown[-1]["text/html"]
         assert "started in a terminal" in kernel.execute("%gpurun server --port 0").failed
         assert "42" in kernel.execute("print(answer)").text
     finally:
