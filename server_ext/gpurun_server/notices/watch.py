@@ -46,21 +46,8 @@ class Watch:
         """Begin nothing more; a notice that is on its way is not waited for."""
         self._ending.set()
 
-    def _watch(self) -> None:
-        while True:
-            if lines := self._news():
-                self._tell(texts.title(lines), texts.text(lines))
-            if self._ending.wait(self._look_s):
-                return
-
-    def _news(self) -> list[Any]:
-        """What is to be told, and by this server."""
-        try:
-            return self._taken()
-        except OUTAGE:
-            return []  # the handlers say so already; nothing is passed over
-
-    def _taken(self) -> list[Any]:
+    def take_news(self) -> list[Any]:
+        """The lines to tell that no other server has taken: they are this one's now."""
         entry = self.entry.digest
         with self._database.read() as conn:
             told, latest = place(conn, entry)
@@ -75,6 +62,19 @@ class Watch:
                     return []
         self._looked = latest if told is not None else 0
         return lines
+
+    def _watch(self) -> None:
+        while True:
+            if lines := self._news():
+                self._tell(texts.title(lines), texts.text(lines))
+            if self._ending.wait(self._look_s):
+                return
+
+    def _news(self) -> list[Any]:
+        try:
+            return self.take_news()
+        except OUTAGE:
+            return []  # the handlers say so already; nothing is passed over
 
     def _tell(self, title: str, text: str) -> None:
         for pause_s in (*self._pauses_s, None):

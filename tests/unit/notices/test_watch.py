@@ -148,7 +148,7 @@ def test_numbers_of_deleted_lines_that_come_again_are_told(world: World, hook: W
     world.clock.advance(UNDO_S + 1)
     assert world.change(purge) == [gone]
     (watch, *_) = servers.watch({"url": hook.url("/a")})
-    wait_until(lambda: watch._taken() == [] and watch._looked == 0, 5, "for the place to be put back")
+    wait_until(lambda: watch.take_news() == [] and watch._looked == 0, 5, "for the place to be put back")
     finished(world, name="new")
     arrives(hook, "/a", ["Run gone: succeeded", "Run new: succeeded"])
 
