@@ -12,7 +12,8 @@ from typing import Any
 from jupyter_server.auth import IdentityProvider, PasswordIdentityProvider
 from jupyter_server.extension.application import ExtensionApp
 from tornado.ioloop import PeriodicCallback
-from traitlets import Bool, Dict, Float, Int, List, Unicode, default
+from traitlets import Any as AnyTrait
+from traitlets import Bool, Float, Int, Unicode, default
 
 from gpurun_jupyter.core.home import Home, default_home
 from gpurun_jupyter.core.processes import boot_id
@@ -52,8 +53,8 @@ class GpurunApp(ExtensionApp):
     )
     spares = Int(1, min=0, help="Kernels that are kept ready, so that a cell starts at once.").tag(config=True)
     session_idle_s = Float(1800.0, help="Seconds after which a session that nobody uses is ended.").tag(config=True)
-    notices = List(
-        Dict(),
+    notices = AnyTrait(  # checked by notices/entries.py: a TraitError would show what is secret
+        [],
         help="""Whom to tell what, by mail, chat or webhook: [{"url": "mailto://...", "on": ["failed", "lost_agent"],
         "projects": ["digits"], "owners": ["anna"]}]. Only `url`, apprise's, is needed; it may hold secrets.
         `on`: succeeded, failed, cancelled, timed_out, lost_agent. Default of `owners`: the server's OS user.""",

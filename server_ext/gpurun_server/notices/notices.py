@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from logging import Logger, LoggerAdapter
 from typing import Any
 
@@ -15,13 +14,11 @@ from gpurun_server.store.database import Database
 class Notices:
     """The watches. An entry that is wrong is said in the log, and keeps the server from nothing else."""
 
-    def __init__(
-        self, database: Database, settings: Iterable[Any], owner: str, log: Logger | LoggerAdapter[Any]
-    ) -> None:
+    def __init__(self, database: Database, settings: Any, owner: str, log: Logger | LoggerAdapter[Any]) -> None:
         self._database, self._log = database, log
         self.watches: list[Watch] = []
         self.unusable: list[tuple[Entry | None, GpurunError]] = []  # None: it does not even say whom it is about
-        for number, setting in enumerate(settings, 1):
+        for number, setting in enumerate(settings if isinstance(settings, list) else [settings], 1):
             self._add(number, setting, owner)
 
     def start(self) -> None:

@@ -51,8 +51,8 @@ class Target:
 
 def redacted(text: str, url: str) -> str:
     """A text without any part of a URL but its scheme."""
-    parts = {part for form in (url, unquote(url)) for part in re.split(r"[/:@?&=,;]+", form.partition("://")[2])}
-    for part in sorted(parts, key=len, reverse=True):
+    parts = re.split(r"[/:@?&=,;]+", url.partition("://")[2])
+    for part in sorted({*parts, *map(unquote, parts)}, key=len, reverse=True):
         if len(part) >= _SHORTEST:
             text = text.replace(part, "***")
     return text

@@ -219,6 +219,14 @@ def test_a_missing_library_and_an_unknown_service_are_named(
     assert "secret" not in unknown
 
 
+def test_one_entry_needs_no_list_and_a_url_is_no_entry(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    assert len(Notices(world.database, {"url": "json://127.0.0.1:9"}, "anna", LOG).watches) == 1
+    assert Notices(world.database, "json://secret", "anna", LOG).watches == []
+    (said,) = said_by_server(caplog)
+    assert "entry 1: Expected `object`, got `str`" in said
+    assert "secret" not in said
+
+
 def test_reasons_are_cleaned_of_every_part_of_the_url() -> None:
     url = "slack://T1JJ3T3L2/A1BRTD4JD/TIia%40jkdn/#general"
-    assert redacted("no T1JJ3T3L2/TIia@jkdn nor TIia%40jkdn", url) == "no ***/***@*** nor ***"
+    assert redacted("no T1JJ3T3L2/TIia@jkdn nor TIia%40jkdn", url) == "no ***/*** nor ***"
