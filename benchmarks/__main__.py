@@ -20,6 +20,7 @@ NAMES = (
     "rounds",
     "listing",
     "search",
+    "scraping",
     "rings",
     "idle",
     "shipping",

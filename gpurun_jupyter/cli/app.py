@@ -11,6 +11,7 @@ from gpurun_jupyter.cli.data import data
 from gpurun_jupyter.cli.decode import decode
 from gpurun_jupyter.cli.doctor import doctor
 from gpurun_jupyter.cli.models import models
+from gpurun_jupyter.cli.server import server
 from gpurun_jupyter.cli.sweeps import sweep
 
 
@@ -58,6 +59,7 @@ for _verb in (
     models,
     decode,
     doctor,
+    server,
     completion,
 ):
     gpurun.add_command(_verb)

@@ -205,6 +205,13 @@ class Client(Overviews):
         """Take back that the run with this id was deleted. Raises RunNotFound where it is too late."""
         return self._run(self._connection.post(f"runs/{quote(run_id, safe='')}/restore", RunRecord, {}))
 
+    def notices(self, *, trial: bool = False) -> list[dict[str, Any]]:
+        """Who is told of your runs: service, on, projects, and a problem with a hint. `trial`: each is sent one now."""
+        answer = dict[str, list[dict[str, Any]]]
+        if trial:
+            return self._connection.post("notices/trial", answer, {})["notices"]
+        return self._connection.get("notices", answer)["notices"]
+
     def data(self) -> list[DataSet]:
         """Your data sets, by name."""
         return self._connection.get("data", dict[str, list[DataSet]])["data"]

@@ -48,9 +48,8 @@ IN_PYTHON = {
     "files": "Run.download",
     "sweep": "sweep",
     "compare": "compare",
-    "models": "models",
 }
-ONLY_TYPED = {"export", "decode", "doctor", "completion"}
+ONLY_TYPED = {"export", "decode", "doctor", "server", "completion"}
 
 
 def examples() -> list[tuple[str, str]]:

@@ -205,6 +205,14 @@ history = sa.Table(
     sa.Column("message", sa.Text, nullable=False, server_default=""),
 )
 
+#: Up to which line of the history each entry of `GpurunApp.notices` was told; `entry` is a digest of it.
+notices = sa.Table(
+    "notices",
+    metadata,
+    sa.Column("entry", sa.Text, primary_key=True),
+    sa.Column("told", sa.Integer, nullable=False),
+)
+
 agents = sa.Table(
     "agents",
     metadata,
