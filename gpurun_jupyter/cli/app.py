@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gpurun_jupyter.cli import acting, listing, notebooks, overviews, results, verbs
+from gpurun_jupyter.cli import acting, listing, notebooks, overviews, results, upkeep, verbs
 from gpurun_jupyter.cli.completion import completion
 from gpurun_jupyter.cli.data import data
 from gpurun_jupyter.cli.decode import decode
@@ -56,6 +56,8 @@ for _verb in (
     models,
     decode,
     doctor,
+    upkeep.import_,
+    upkeep.reindex,
     completion,
 ):
     gpurun.add_command(_verb)

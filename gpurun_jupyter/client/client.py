@@ -234,6 +234,15 @@ class Client:
         """
         return data_sets.upload(self._connection, path, name, tell)
 
+    def import_folder(self, path: Path | str) -> tuple[list[Run], list[str]]:
+        """Show what another tool left in a folder of the server's machine as runs: PROJECT/RUN.csv, .yaml and .pt.
+
+        Returns the new runs, and sentences about files that could not be read. Raises InvalidRequest.
+        """
+        asked = {"path": str(Path(path).expanduser().absolute())}
+        answer = self._connection.post("import", dict[str, list[str]], asked)
+        return [self.get(run_id) for run_id in answer["runs"]], answer["left_out"]
+
     def status(self) -> dict[str, Any]:
         """Version, state directory, free disk and runs by state."""
         return self._connection.get("status", dict[str, Any])
