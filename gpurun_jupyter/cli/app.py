@@ -57,6 +57,7 @@ for _verb in (
     decode,
     doctor,
     upkeep.import_,
+    upkeep.prune,
     upkeep.reindex,
     completion,
 ):

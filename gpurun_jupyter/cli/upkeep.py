@@ -1,9 +1,10 @@
-"""The verbs that look after what is kept: build the database again, take in what other tools wrote."""
+"""The verbs that look after what is kept: build the database again, take in runs of other tools, free what is old."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import click
 
@@ -11,6 +12,7 @@ from gpurun_jupyter.cli import words
 from gpurun_jupyter.cli.screen import Invocation
 from gpurun_jupyter.cli.verbs import as_json
 from gpurun_jupyter.core.home import default_home
+from gpurun_jupyter.core.units import format_size
 
 
 @click.command()
@@ -46,3 +48,26 @@ def import_(to: Invocation, path: str, as_json: bool) -> None:
     for sentence in left_out:
         to.screen.say(sentence)
     to.screen.text("".join(f"{words.state_line(run.record)}\n" for run in found) or "There was nothing new.\n")
+
+
+@click.command()
+@click.option("--older-than", required=True, metavar="30d", help="Only of runs that ended longer ago than this.")
+@click.option("--project", metavar="NAME", help="Only of this project.")
+@click.option("--keep-tagged", is_flag=True, help="Leave runs that have tags as they are.")
+@click.option("--dry-run", is_flag=True, help="Say what would be freed; free nothing.")
+@as_json
+@click.pass_obj
+def prune(to: Invocation, as_json: bool, **terms: Any) -> None:
+    """Free what your old runs printed and left, and stored files that no run, data set or model needs.
+
+    Outcome, configuration, metrics and models stay. What goes: output, workspaces, checkpoints, variables.
+    """
+    freed = to.client.prune(**terms)
+    if as_json:
+        to.screen.json(freed)
+        return
+    verb = "would be freed" if terms["dry_run"] else "freed"
+    to.screen.text(
+        f"{format_size(freed['runs_bytes'] + freed['blobs_bytes'])} {verb}: {format_size(freed['runs_bytes'])} of "
+        f"{len(freed['runs']):,} runs, {format_size(freed['blobs_bytes'])} of {freed['blobs']:,} stored files\n"
+    )

@@ -19,6 +19,7 @@ from gpurun_jupyter.client.listing import Search
 from gpurun_jupyter.client.options import RunOptions, spec_of
 from gpurun_jupyter.client.runs import Run
 from gpurun_jupyter.client.stream import Accepted
+from gpurun_jupyter.client.upkeep import Upkeep
 from gpurun_jupyter.client.uploads import upload
 from gpurun_jupyter.core.data_sets import DataSet
 from gpurun_jupyter.core.devices import Agent
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from gpurun_jupyter.core.launch.file import LaunchFile
 
 
-class Client:
+class Client(Upkeep):
     """Talks to the Jupyter server at `url`, or to the one that is found: see discovery.py.
 
     Every method blocks, and raises ServerUnreachable, NotAllowed and what its own line says.
@@ -233,15 +234,6 @@ class Client:
         Raises InvalidRequest, FileMissing and SecretsFound.
         """
         return data_sets.upload(self._connection, path, name, tell)
-
-    def import_folder(self, path: Path | str) -> tuple[list[Run], list[str]]:
-        """Show what another tool left in a folder of the server's machine as runs: PROJECT/RUN.csv, .yaml and .pt.
-
-        Returns the new runs, and sentences about files that could not be read. Raises InvalidRequest.
-        """
-        asked = {"path": str(Path(path).expanduser().absolute())}
-        answer = self._connection.post("import", dict[str, list[str]], asked)
-        return [self.get(run_id) for run_id in answer["runs"]], answer["left_out"]
 
     def status(self) -> dict[str, Any]:
         """Version, state directory, free disk and runs by state."""

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from servers import TOKEN, JupyterServer, wait_until
 
-from gpurun_jupyter.client import Client
+from gpurun_jupyter.client import Client, plain_files
 from gpurun_jupyter.client.stream import RunsFrame
+from gpurun_jupyter.core.errors import InvalidRequest
 
 QUIET_S = 3.0
 
@@ -130,6 +131,37 @@ def test_a_run_that_is_cancelled_ends(watched: Watched) -> None:
     run = watched.run("unwanted")
     assert watched.server.http.post(f"runs/{run['id']}/cancel", json={}).status_code == 200
     assert watched.server.wait(run["id"])["outcome"] == "cancelled"
+
+
+def test_an_exported_run_is_imported_as_it_was(server: JupyterServer, tmp_path: Path) -> None:
+    code = """
+import pathlib
+from gpurun_jupyter import report
+for step in range(20):
+    report.log(loss=1 / (step + 3), epoch=step // 5, step=step)
+    if step % 5 == 4:
+        report.log(**{"val/acc": step / 20, "time": 2.5}, step=step)
+pathlib.Path("model.pt").write_text("weights")
+report.checkpoint("model.pt", step=19)
+"""
+    with Client(server.url, TOKEN) as client:
+        run = client.submit(code, gpu=0, name="out/1", project="cnn", env={"LR": "0.1"}).wait()
+        assert run.failure() is None
+        files = plain_files.write(run, tmp_path)
+        assert [path.relative_to(tmp_path).as_posix() for path in files] == [
+            f"cnn/out-1{ending}" for ending in (".csv", ".yaml", ".pt")
+        ]
+        with pytest.raises(InvalidRequest, match="already"):
+            plain_files.write(run, tmp_path)
+        (again,), left_out = client.import_folder(tmp_path)
+        assert left_out == []
+        before, after = run.metrics(), again.metrics()
+        for name in ("loss", "epoch", "val/acc", "time"):
+            assert after[name] == before[name]
+        assert again.record.metrics == run.refresh().record.metrics
+        assert again.record.spec.values == {"LR": 0.1}
+        assert again.record.elapsed_s == pytest.approx(run.record.elapsed_s, abs=3)
+        assert "checkpoints/out-1.pt" in [file.path for file in again.files()]
 
 
 def test_a_folder_is_imported_once(server: JupyterServer, tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ IN_PYTHON = {
     "sweep": "sweep",
     "compare": "compare",
     "import": "import_folder",
+    "prune": "prune",
 }
 ONLY_TYPED = {"export", "decode", "doctor", "completion", "reindex"}
 
