@@ -56,7 +56,7 @@ def reindexed(home: Home, url: str | None = None) -> Iterator[str]:
         if is_damaged(database):
             if not alone:
                 raise WrongState("The database is damaged, and a server or an agent has it open.", _LEAVE)
-            yield _put_aside(home)
+            yield _put_aside(Path(str(database.engine.url.database)))
         database.prepare()
         if not alone and not _is_empty(database):
             raise WrongState("A server or an agent is at work here, on a database that holds runs.", _LEAVE)
@@ -135,12 +135,12 @@ def _is_empty(database: Database) -> bool:
         return conn.execute(sa.select(runs.c.seq).limit(1)).first() is None
 
 
-def _put_aside(home: Home) -> str:
+def _put_aside(path: Path) -> str:
     """Give the damaged file another name, with what SQLite keeps beside it."""
-    aside = home.database.with_name(f"gpurun.db.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
+    aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
     for ending in ("", "-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):
-            home.database.with_name(home.database.name + ending).rename(aside.with_name(aside.name + ending))
+            path.with_name(path.name + ending).rename(aside.with_name(aside.name + ending))
     return f"The database is damaged; it is {aside.name} now."
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import subprocess
 from collections.abc import Callable
@@ -50,7 +51,8 @@ def run_before(make_server: Callable[..., JupyterServer], tmp_path: Path) -> Any
         server.wait(run)
     live = server.submit(UNTIL_TOLD.format(str(tmp_path / "go")), gpu=0)
     wait_until(lambda: server.run(live)["metrics"])
-    ids += [live, server.submit("1", gpu=0, hold=True)]
+    held = server.submit("1", gpu=0, hold=True)
+    ids += [live, held, server.submit("print('after')", gpu=0, after=[held])]
     seen = [server.run(run) for run in ids]
     stop(server)
     return server, seen, tmp_path / "go"
@@ -61,18 +63,25 @@ def test_a_lost_database_is_rebuilt_and_a_living_run_is_adopted(run_before: Any)
     lose(server)
     done = reindex(server)
     assert done.returncode == 0, done.stderr
-    assert "4 runs are back, 1 of them at work; 0 were there already." in done.stdout
+    assert "5 runs are back, 1 of them at work; 0 were there already." in done.stdout
+    assert "2 had not begun" in done.stdout
     assert "no models and no data sets" in done.stdout
     again = reindex(server)
-    assert "0 runs are back, 0 of them at work; 4 were there already." in again.stdout
+    assert "0 runs are back, 0 of them at work; 5 were there already." in again.stdout
     server.start()
     found = [server.run(run["id"]) for run in seen]
-    assert [{key: run[key] for key in SAME} for run in found] == [{key: run[key] for key in SAME} for run in seen]
+    assert [{key: run[key] for key in SAME} for run in found[:4]] == [
+        {key: run[key] for key in SAME} for run in seen[:4]
+    ]
+    assert found[4]["state"] == "created"  # nobody knows whether it was cancelled before it began
     for run, before in zip(found, seen, strict=True):
         for moment in ("created_at", "started_at", "finished_at"):
             assert run[moment] == pytest.approx(before[moment], abs=0.5), moment
     answer = server.http.get("runs", params={"where": "acc >= 1 and LR = 0.1"}).json()
     assert [run["id"] for run in answer["runs"]] == [seen[0]["id"]]
+    for run in reversed(seen[3:]):
+        assert server.http.post(f"runs/{run['id']}/start").status_code == 200
+    assert server.wait(seen[4]["id"])["started_at"] > server.run(seen[3]["id"])["finished_at"]
     go.touch()
     ended = server.wait(seen[2]["id"])
     assert (ended["outcome"], ended["metrics"]["acc"]["last"], ended["attempt"]) == ("succeeded", 0.75, 1)
@@ -100,15 +109,28 @@ def test_a_damaged_database_is_put_aside_and_a_runner_that_died_is_told_of(run_b
 
 def test_beside_a_server_at_work_only_an_empty_database_is_filled(make_server: Callable[..., JupyterServer]) -> None:
     server = make_server().start()
-    run = server.submit(CODE, gpu=0)
-    server.wait(run)
+    assert server.http.get("runs").json()["runs"] == []
+    folder = server.home / "runs" / "k3f9x2ab"
+    attempt = folder / "attempts" / "1"
+    attempt.mkdir(parents=True)
+    spec = {"code": "1", "env": {"LR": "0.1"}}
+    record = {"v": 1, "id": folder.name, "name": "old", "project": "default", "owner": getpass.getuser(), "gpu": 0}
+    (folder / "run.json").write_text(json.dumps(record | {"created_at": 1.0, "idempotency_key": None, "spec": spec}))
+    log = [
+        {"kind": "start", "t": 2.0, "v": 1, "attempt": 1, "pid": 7, "devices": []},
+        {"kind": "metric", "t": 3.0, "m": 1.0, "values": {"acc": 0.5}},
+    ]
+    damaged = '{"kind":"metric","t":4\n{"kind":"of a newer runner"}\n'
+    (attempt / "events.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in log) + damaged)
+    (attempt / "exit.json").write_text(json.dumps({"kind": "end", "outcome": "timed_out", "reason": "timeout"}))
+    assert reindex(server).returncode == 0
+    run = server.run(folder.name)
+    assert (run["outcome"], run["reason"], run["started_at"], run["metrics"]["acc"]["last"]) == (
+        "timed_out",
+        "timeout",
+        2.0,
+        0.5,
+    )
     refused = reindex(server)
     assert refused.returncode == 1
     assert "at work here, on a database that holds runs" in refused.stderr
-    stop(server)
-    lose(server)
-    server.start()
-    assert server.http.get("runs").json()["runs"] == []
-    assert reindex(server).returncode == 0
-    assert server.wait(run)["outcome"] == "succeeded"
-    assert json.loads((server.home / "runs" / run / "run.json").read_text())["id"] == run

@@ -79,7 +79,7 @@ class Importer:
         """
         try:
             return self._look(run, whole)
-        except (InvalidRequest, OSError, ValueError) as error:
+        except (InvalidRequest, OSError, ValueError, sa.exc.OperationalError) as error:
             self._tell(f"{run.stem}: {error}")
             return None
 
@@ -133,8 +133,13 @@ class Importer:
             self._write_end(run, known, Outcome.SUCCEEDED)
         else:
             self.open[run] = known
-        with self._database.write() as writing:
-            take_up(writing, self._home, record, by=FILES_AGENT)
+        try:
+            with self._database.write() as writing:
+                take_up(writing, self._home, record, by=FILES_AGENT)
+        except BaseException:
+            self.open.pop(run, None)
+            shutil.rmtree(self._home.run(run_id).path, ignore_errors=True)
+            raise
         return run_id
 
     def _go_on(self, run: PlainRun, known: Open, changes: Sequence[float]) -> str | None:

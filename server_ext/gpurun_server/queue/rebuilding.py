@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import socket
 import time
@@ -12,6 +13,7 @@ import msgspec
 
 from gpurun_jupyter.core.devices import Device
 from gpurun_jupyter.core.environments import Recorded
+from gpurun_jupyter.core.errors import AmbiguousRun, RunNotFound
 from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.grants import Grant, Stop
 from gpurun_jupyter.core.home import AttemptFolder, Home, RunFolder
@@ -22,11 +24,11 @@ from gpurun_server.queue.ending import end_attempt
 from gpurun_server.queue.ingest import ingest
 from gpurun_server.queue.transitions import move, next_revision, record
 from gpurun_server.store.database import Writing
-from gpurun_server.store.queries import by_id, encode
+from gpurun_server.store.queries import by_id, encode, find
 from gpurun_server.store.records import RunRecord
 from gpurun_server.store.statements import insert_into
 from gpurun_server.store.summaries import keep_parameters
-from gpurun_server.store.tables import attempts, runs
+from gpurun_server.store.tables import attempts, predecessors, runs
 
 BY = "reindex"
 
@@ -43,7 +45,10 @@ def take_up(writing: Writing, home: Home, one: RunRecord, *, by: str = BY) -> St
     running, for the agent of this machine to adopt.
     """
     tried = attempts_of(home.run(one.id))
+    before = [] if tried else _predecessors(writing, one)
     _insert(writing, one, State.QUEUED if tried else State.CREATED, by)
+    for after_id in before:
+        writing.conn.execute(insert_into(predecessors), {"run_id": one.id, "after_id": after_id})
     if tried:
         _replay(writing, home, one, tried, by)
     found = by_id(writing.conn, one.id)
@@ -60,6 +65,16 @@ def attempts_of(folder: RunFolder) -> list[int]:
 def _never_began(folder: AttemptFolder) -> bool:
     end = None if folder.events.exists() else _exit_of(folder)
     return end is not None and end.reason is Reason.DEVICES_TAKEN
+
+
+def _predecessors(writing: Writing, one: RunRecord) -> set[str]:
+    """The ids of the runs that it still has to come after. Those were accepted before it, and so are there again."""
+    found = set()
+    for reference in one.spec.after:
+        with contextlib.suppress(RunNotFound, AmbiguousRun):
+            before = find(writing.conn, reference, one.owner)
+            found |= {str(before.id)} if before.state != State.FINISHED.value else set()
+    return found
 
 
 def _insert(writing: Writing, one: RunRecord, state: State, by: str) -> None:
