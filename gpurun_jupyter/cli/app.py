@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gpurun_jupyter.cli import acting, listing, notebooks, overviews, results, verbs
+from gpurun_jupyter.cli import acting, listing, notebooks, overviews, results, upkeep, verbs
 from gpurun_jupyter.cli.agent import agent
 from gpurun_jupyter.cli.completion import completion
 from gpurun_jupyter.cli.data import data
@@ -60,6 +60,9 @@ for _verb in (
     decode,
     doctor,
     server,
+    upkeep.import_,
+    upkeep.prune,
+    upkeep.reindex,
     completion,
 ):
     gpurun.add_command(_verb)

@@ -66,13 +66,21 @@ def notebook(
 @click.command()
 @click.argument("run", type=RUN)
 @click.option("-o", "--output", metavar="FILE", help="Where to write it; default: the run's name in this directory.")
+@click.option("--plain", metavar="DIR", help="Write plain files below DIR instead: PROJECT/RUN.csv, .yaml, .pt.")
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 @click.pass_obj
-def export(to: Invocation, run: str, output: str | None, force: bool) -> None:
-    """Write RUN, a cell, a notebook or a script, as a notebook: code, outputs, parameters."""
-    from gpurun_jupyter.client import notebooks
+def export(to: Invocation, run: str, output: str | None, plain: str | None, force: bool) -> None:
+    """Write RUN, a cell, a notebook or a script, as a notebook: code, outputs, parameters.
+
+    Plain files are its metrics, its parameters and its last checkpoint; `gpurun import DIR` reads them.
+    """
+    from gpurun_jupyter.client import notebooks, plain_files
 
     found = to.client.get(run)
+    if plain is not None:
+        written = plain_files.write(found, Path(plain).expanduser(), force=force)
+        to.screen.text("".join(f"{path}\n" for path in written))
+        return
     path = Path(output or f"{found.name.replace('/', '-')}.ipynb").expanduser()
     if path.exists() and not force:
         raise InvalidRequest(f"There is a file {path} already.", "Name another with -o, or say --force.")

@@ -20,6 +20,7 @@ from gpurun_jupyter.client.options import RunOptions, spec_of
 from gpurun_jupyter.client.overviews import Overviews
 from gpurun_jupyter.client.runs import Run
 from gpurun_jupyter.client.stream import Accepted
+from gpurun_jupyter.client.upkeep import Upkeep
 from gpurun_jupyter.client.uploads import upload
 from gpurun_jupyter.core.data_sets import DataSet
 from gpurun_jupyter.core.origins import Origin
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from gpurun_jupyter.core.launch.file import LaunchFile
 
 
-class Client(Overviews):
+class Client(Overviews, Upkeep):
     """Talks to the Jupyter server at `url`, or to the one that is found: see discovery.py.
 
     Every method blocks, and raises ServerUnreachable, NotAllowed and what its own line says.

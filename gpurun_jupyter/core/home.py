@@ -1,7 +1,7 @@
 """The state directory and the folders in it: the one place that knows file names.
 
 GPURUN_HOME/
-  gpurun.db  agent.json  agent.lock  agent.log  bells/  blobs/ab/ab12...  data/ab12.../  report/
+  gpurun.db  agent.json  agent.lock  agent.log  files.lock  bells/  blobs/ab/ab12...  data/ab12.../  report/
   sessions/  environments/<sha256>.json
   runs/<run id>/run.json
   runs/<run id>/attempts/<n>/grant.json events.jsonl runner.json runner.log stop.json exit.json lock report

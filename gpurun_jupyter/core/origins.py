@@ -35,6 +35,8 @@ def origin_of(spec: RunSpec) -> str | None:
         return _text("notebook", spec.notebook.name)
     if spec.kind == "dir" and spec.dir is not None and origin.directory is not None:
         return _text("entry", origin.directory, spec.dir.entry or "")
+    if spec.files is not None:
+        return _text("files", spec.files)
     return _text("name", spec.project, spec.name) if spec.name is not None else None
 
 

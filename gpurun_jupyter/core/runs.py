@@ -118,17 +118,18 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
     data: list[DataUse] = []
     wait_for_device: bool = False
     origin: Origin | None = None  # which cell or script of the person's it is
+    files: Text | None = None  # another tool's run: the path of its FILES.csv, .yaml and .pt without the ending
     hold: bool = False  # create it, but queue it only when it is started
 
     @property
-    def kind(self) -> Literal["cell", "dir", "notebook"]:
-        """`cell` and `notebook` for what runs in a kernel, `dir` for an entry point that runs as a process."""
-        return "cell" if self.code is not None else "dir" if self.notebook is None else "notebook"
+    def kind(self) -> Literal["cell", "dir", "notebook", "files"]:
+        """`cell` and `notebook` run in a kernel, `dir` is an entry point, `files` only what another tool left."""
+        return "cell" if self.code is not None else "notebook" if self.notebook else "dir" if self.dir else "files"
 
     @property
     def in_kernel(self) -> bool:
         """Whether it runs in a kernel."""
-        return self.kind != "dir"
+        return self.code is not None or self.notebook is not None
 
     @property
     def passing(self) -> Literal["args", "env", "variables"]:
@@ -167,8 +168,7 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
             raise InvalidRequest("A session runs cells, not directories.", "Leave --session out, or send a cell.")
         self._check_variables()
         self._check_values()
-        assert self.timeout_s != 0  # these parse their texts
-        assert self.gpu_mem_bytes != 0
+        assert 0 not in (self.timeout_s, self.gpu_mem_bytes)  # these parse their texts
         bad = [key for key in self.env if not _ENV_NAME.fullmatch(key)]
         if bad or any("\0" in value for value in self.env.values()):
             raise InvalidRequest(
@@ -270,7 +270,7 @@ class Run(msgspec.Struct, kw_only=True):
     name: str
     project: str
     owner: str
-    kind: Literal["cell", "dir", "notebook"]
+    kind: Literal["cell", "dir", "notebook", "files"]
     state: State
     outcome: Outcome | None
     reason: Reason | None

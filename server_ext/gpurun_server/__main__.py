@@ -1,10 +1,12 @@
-"""Programs of the server side: `python -m gpurun_server server|agent|migrate`."""
+"""Programs of the server side: `python -m gpurun_server server|agent|migrate|reindex`."""
 
 from __future__ import annotations
 
 import sys
 
-USAGE = "usage: python -m gpurun_server server [jupyter options] | agent HOME [--cpu-slots N] | migrate URL"
+USAGE = (
+    "usage: python -m gpurun_server server [jupyter options] | agent HOME [--cpu-slots N] | migrate URL | reindex HOME"
+)
 
 
 def main(argv: list[str]) -> int:
@@ -23,6 +25,10 @@ def main(argv: list[str]) -> int:
 
         migrate(rest[0])
         return 0
+    if program == "reindex":
+        from gpurun_server.reindex import main as reindex
+
+        return reindex(rest)
     print(USAGE, file=sys.stderr)
     return 2
 

@@ -13,7 +13,7 @@ from jupyter_server.auth import IdentityProvider, PasswordIdentityProvider
 from jupyter_server.extension.application import ExtensionApp
 from tornado.ioloop import PeriodicCallback
 from traitlets import Any as AnyTrait
-from traitlets import Bool, Float, Int, Unicode, default
+from traitlets import Bool, Float, Int, List, Unicode, default
 
 from gpurun_jupyter.core.home import Home, default_home
 from gpurun_jupyter.core.processes import boot_id
@@ -24,12 +24,14 @@ from gpurun_server.http.base import Parts
 from gpurun_server.http.prometheus import QueueMetrics
 from gpurun_server.notices.notices import Notices
 from gpurun_server.queue.deletion import purge
+from gpurun_server.queue.importing import QUIET_S, Importer
 from gpurun_server.queue.leases import LOOK_S, Judge, Terms, enforce, last_reports
 from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.remote import RemoteAgents
 from gpurun_server.store.blobs import Blobs
 from gpurun_server.store.database import Database
 from gpurun_server.stream.hub import Hub
+from gpurun_server.watching import Watch
 
 _AGENT_CHECK_MS = 5000
 _PURGE_MS = 60_000
@@ -59,6 +61,12 @@ class GpurunApp(ExtensionApp):
         help="""Whom to tell what, by mail, chat or webhook: [{"url": "mailto://...", "on": ["failed", "lost_agent"],
         "projects": ["digits"], "owners": ["anna"]}]. Only `url`, apprise's, is needed; it may hold secrets.
         `on`: succeeded, failed, cancelled, timed_out, lost_agent. Default of `owners`: the server's OS user.""",
+    ).tag(config=True)
+    watched_folders = List(
+        Unicode(), help="Folders in which other tools write PROJECT/RUN.csv, .yaml and .pt: each RUN is shown as a run."
+    ).tag(config=True)
+    watched_quiet_s = Float(
+        QUIET_S, min=0, help="Seconds after which such a run, whose files nobody has written to, has finished."
     ).tag(config=True)
     local_agent = Bool(True, help="Whether this machine's own devices are offered.").tag(config=True)
 
@@ -115,10 +123,20 @@ class GpurunApp(ExtensionApp):
         self._judging.start()
         self._purging = PeriodicCallback(self._purge_deleted, _PURGE_MS)
         self._purging.start()
+        self._watch = self._watch_folders()
         if self.local_agent:
             self._keeping = PeriodicCallback(self._agent.ensure, _AGENT_CHECK_MS)
             self._keeping.start()
             await asyncio.get_running_loop().run_in_executor(self._parts.threads, self._agent.ensure)
+
+    def _watch_folders(self) -> Watch | None:
+        if not self.watched_folders:
+            return None
+        parts, tell = self._parts, self.log.warning
+        importer = Importer(parts.home, parts.database, getpass.getuser(), tell, self.watched_quiet_s)
+        watch = Watch(parts.home, self.watched_folders, importer, parts.threads)
+        watch.start()
+        return watch
 
     async def _judge_leases(self) -> None:
         """Look which agents are silent, and let go of the runs of those that have been for long."""
@@ -144,6 +162,8 @@ class GpurunApp(ExtensionApp):
         """Close connections and files; runs and the local agent go on."""
         self._judging.stop()
         self._purging.stop()
+        if self._watch is not None:
+            await self._watch.close()
         if self.local_agent:
             self._keeping.stop()
         self._metrics.unregister()

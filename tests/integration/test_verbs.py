@@ -48,8 +48,10 @@ IN_PYTHON = {
     "files": "Run.download",
     "sweep": "sweep",
     "compare": "compare",
+    "import": "import_folder",
+    "prune": "prune",
 }
-ONLY_TYPED = {"export", "decode", "doctor", "server", "completion"}
+ONLY_TYPED = {"export", "decode", "doctor", "server", "completion", "reindex"}
 
 
 def examples() -> list[tuple[str, str]]:
@@ -117,6 +119,9 @@ def world(server: JupyterServer, tmp_path_factory: pytest.TempPathFactory) -> It
     (folder / "train.py").write_text("import sys\nprint('trained with', sys.argv[1:])\n")
     (folder / "lr.gpurun.yaml").write_text("entry: train.py\ngpu: 0\nvalues:\n  lr: [0.1, 0.01]\n")
     (folder / "digits").mkdir()
+    (folder / "experiments" / "digits").mkdir(parents=True)
+    (folder / "experiments" / "digits" / "elsewhere.csv").write_text("step,loss\n1,0.5\n")
+    (folder / "backup" / "runs").mkdir(parents=True)
     (folder / "digits" / "one.csv").write_text("1,2\n")
     (folder / "train.cast").write_bytes(gzip.decompress(RECORDING.read_bytes()))
     cell = nbformat.v4.new_code_cell("lr = 1.0", metadata={"tags": ["parameters"]})

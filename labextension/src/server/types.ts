@@ -35,7 +35,7 @@ export interface Run {
   name: string;
   project: string;
   owner: string;
-  kind: 'cell' | 'dir' | 'notebook';
+  kind: 'cell' | 'dir' | 'notebook' | 'files';
   state: State;
   outcome: Outcome | null;
   reason: string | null;

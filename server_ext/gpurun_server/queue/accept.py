@@ -5,13 +5,14 @@ from __future__ import annotations
 import secrets
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import PurePosixPath
+from typing import Any
 
 import sqlalchemy as sa
 
 from gpurun_jupyter.core.errors import WrongState
-from gpurun_jupyter.core.home import Home, write_json
+from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.lifecycle import Outcome, State
 from gpurun_jupyter.core.origins import origin_of
 from gpurun_jupyter.core.runs import RunSpec
@@ -20,6 +21,7 @@ from gpurun_server.queue.placement.offers import Offer
 from gpurun_server.queue.transitions import next_revision, record
 from gpurun_server.store.database import Writing
 from gpurun_server.store.queries import encode, find
+from gpurun_server.store.records import RunRecord, write
 from gpurun_server.store.statements import insert_into
 from gpurun_server.store.summaries import keep_parameters
 from gpurun_server.store.tables import predecessors, runs
@@ -54,7 +56,7 @@ def accept(
     state = State.CREATED if spec.hold else State.QUEUED
     run_id = new_run_id()
     now = time.time()
-    row = {
+    row: dict[str, Any] = {
         "id": run_id,
         "name": spec.name or default_name(writing.conn, spec),
         "project": spec.project,
@@ -80,7 +82,8 @@ def accept(
         writing.conn.execute(insert_into(predecessors), {"run_id": run_id, "after_id": after_id})
     record(writing, run_id, None, state, by=owner, at=now)
     writing.if_undone.append(lambda: shutil.rmtree(home.run(run_id).path, ignore_errors=True))
-    _write_record(home, run_id, row, spec)
+    kept = ("id", "name", "project", "owner", "gpu", "created_at", "idempotency_key", "rerun_of")
+    write(home.run(run_id), RunRecord(spec=spec, **{name: row[name] for name in kept}))
     writing.rings |= {f"run {run_id}", "queue", "work"}
     return run_id
 
@@ -115,10 +118,3 @@ def default_name(conn: sa.Connection, spec: RunSpec) -> str:
     stem = PurePosixPath(file).stem if file else spec.kind
     number = (conn.scalar(_NEWEST) or 0) + 1
     return f"{stem[:90]}-{number}"
-
-
-def _write_record(home: Home, run_id: str, row: Mapping[str, object], spec: RunSpec) -> None:
-    folder = home.run(run_id)
-    folder.path.mkdir(mode=0o700, parents=True)
-    kept = {key: row[key] for key in ("id", "name", "project", "owner", "gpu", "created_at", "idempotency_key")}
-    write_json(folder.record, {"v": 1, **kept, "spec": spec})

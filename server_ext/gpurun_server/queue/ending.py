@@ -24,8 +24,11 @@ _WAITING_FOR = (
 )
 
 
-def end_attempt(writing: Writing, run_id: str, attempt: int, end: End, by: str) -> None:
-    """End an attempt as `end` says. One that has ended already changes nothing: its successor may be at work."""
+def end_attempt(writing: Writing, run_id: str, attempt: int, end: End, by: str, *, at: float | None = None) -> None:
+    """End an attempt as `end` says, `at` another time than now where that is long ago.
+
+    One that has ended already changes nothing: its successor may be at work.
+    """
     run = writing.conn.execute(_AT_WORK, {"run": run_id, "attempt": attempt}).first()
     if run is None:
         return
@@ -37,7 +40,7 @@ def end_attempt(writing: Writing, run_id: str, attempt: int, end: End, by: str) 
         message = f"attempt {attempt} failed: {end.message or end.reason.value}"
         retry(writing, run_id, run.retries_left, by=by, message=message)
     else:
-        finish(writing, run_id, end, by)
+        finish(writing, run_id, end, by, at=at)
 
 
 def retry(writing: Writing, run_id: str, retries_left: int, *, by: str, message: str) -> None:
@@ -45,13 +48,14 @@ def retry(writing: Writing, run_id: str, retries_left: int, *, by: str, message:
     move(writing, run_id, State.QUEUED, by=by, message=message, retries_left=retries_left - 1)
 
 
-def finish(writing: Writing, run_id: str, end: End, by: str) -> None:
+def finish(writing: Writing, run_id: str, end: End, by: str, *, at: float | None = None) -> None:
     """Finish a run, and with it those that were to come after its success if it had none."""
     left = {run_id: end}
     while left:
         run_id, end = left.popitem()
         outcome = Outcome(end.outcome)
-        move(writing, run_id, State.FINISHED, by=by, outcome=outcome, reason=Reason(end.reason), message=end.message)
+        reason, message = Reason(end.reason), end.message
+        move(writing, run_id, State.FINISHED, by=by, outcome=outcome, reason=reason, message=message, at=at)
         waiting = list(writing.conn.scalars(_WAITING_FOR, {"after": run_id}))
         if outcome is not Outcome.SUCCEEDED:
             left |= dict.fromkeys(waiting, _in_vain(run_id))

@@ -6,6 +6,7 @@ holds what it read.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import msgspec
 import sqlalchemy as sa
 
 from gpurun_jupyter.core import events
+from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.lifecycle import State
 from gpurun_jupyter.core.runs import MetricSummary, RunProgress
 from gpurun_jupyter.progress.overall import with_bar
@@ -27,6 +29,7 @@ from gpurun_server.store.summaries import keep_metrics
 from gpurun_server.store.tables import attempts, runs
 
 _CHUNK_BYTES = 4 * 2**20
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 _OUTPUT = b'{"kind":"output"'  # most lines are output, and say nothing to the database
 
 
@@ -71,11 +74,14 @@ class _Digest:
             self.end = event
 
 
-def ingest(writing: Writing, run_id: str, attempt: int, log: Path, by: str, *, ends: bool = True) -> bool:
+def ingest(
+    writing: Writing, run_id: str, attempt: int, log: Path, by: str, *, ends: bool = True, replayed: bool = False
+) -> bool:
     """Take in what is new of an attempt's log, some megabytes at most; returns whether there was anything new.
 
     An attempt that has ended is left as it is. `ends`: the log's end is the attempt's; on another machine it is not,
-    because its files come after it.
+    because its files come after it. `replayed`: the log is an old one, whose own times count, and models are registered
+    only where their files are still there.
     """
     row = writing.conn.execute(_TAKEN_IN, {"run": run_id, "attempt": attempt}).one()
     if row.ended_at is not None:
@@ -87,13 +93,17 @@ def ingest(writing: Writing, run_id: str, attempt: int, log: Path, by: str, *, e
     )
     for line in lines:
         if not line.startswith(_OUTPUT):
-            digest.take(events.decode_line(line))
+            with contextlib.suppress(*(_UNREADABLE if replayed else ())):
+                digest.take(events.decode_line(line))
     if not lines or not _advance(writing.conn, run_id, attempt, row.ingested_offset, offset):
         return False
     if not ends:
         digest.end = None
     keep_metrics(writing.conn, row.seq, digest.changed)
-    _apply(writing, run_id, attempt, State(row.state), digest, by)
+    if replayed:
+        blobs = AttemptFolder(log.parent).home
+        digest.models = [one for one in digest.models if blobs.blob(one[0].manifest).exists()]
+    _apply(writing, run_id, attempt, State(row.state), digest, by, replayed)
     return True
 
 
@@ -108,7 +118,7 @@ def _advance(conn: sa.Connection, run_id: str, attempt: int, before: int, after:
     return swapped.rowcount == 1
 
 
-def _apply(writing: Writing, run_id: str, attempt: int, state: State, digest: _Digest, by: str) -> None:
+def _apply(writing: Writing, run_id: str, attempt: int, state: State, digest: _Digest, by: str, replayed: bool) -> None:
     columns: dict[str, Any] = {}
     if digest.started_at is not None:
         columns["started_at"] = digest.started_at
@@ -117,10 +127,10 @@ def _apply(writing: Writing, run_id: str, attempt: int, state: State, digest: _D
     if digest.changed:
         columns["metrics_json"] = encode(digest.metrics)
     if digest.started_at is not None and state is State.STARTING:
-        move(writing, run_id, State.RUNNING, by=by, **columns)
+        move(writing, run_id, State.RUNNING, by=by, at=digest.started_at if replayed else None, **columns)
     elif columns:
         touch(writing, run_id, **columns)
     for model, lasts in digest.models:
         register_saved(writing, run_id, attempt, model, lasts)
     if digest.end:
-        end_attempt(writing, run_id, attempt, digest.end, by)
+        end_attempt(writing, run_id, attempt, digest.end, by, at=digest.end.t if replayed else None)

@@ -27,10 +27,14 @@ def move(
     outcome: Outcome | None = None,
     reason: Reason | None = None,
     message: str = "",
+    at: float | None = None,
     **columns: Any,
 ) -> None:
-    """Bring a run into another state and write that into its history. Raises WrongState and RunNotFound."""
-    now, conn = time.time(), writing.conn
+    """Bring a run into another state and write that into its history, as of now unless it was at another time.
+
+    Raises WrongState and RunNotFound.
+    """
+    now, conn = at or time.time(), writing.conn
     before = _state_of(writing, run_id)
     _check(run_id, before, after)
     values = {"state": after.value, "revision": next_revision(writing), **_entering(after, now), **columns}

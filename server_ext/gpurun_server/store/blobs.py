@@ -17,6 +17,8 @@ from gpurun_jupyter.core.errors import BlobDamaged, NotShipped, StorageFull, Wro
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.manifests import Entry, Manifest, decode, encode
 
+#: A blob that somebody has sent or asked for in the last so many seconds is not collected.
+FRESH_S = 86400.0
 #: An upload that grew no more for so long is nobody's, seconds.
 _ABANDONED_S = 86400.0
 _READ_BYTES = 2**20
@@ -107,11 +109,14 @@ class Blobs:
 
     def has(self, digest: str, size_bytes: int | None = None) -> bool:
         """Whether the blob is there, and of this size where one is given."""
+        path = f"{self._folder}/{digest[:2]}/{digest}"
         try:
-            found = os.stat(f"{self._folder}/{digest[:2]}/{digest}").st_size  # noqa: PTH116 - asked thousands of times
+            found = os.stat(path)  # noqa: PTH116 - asked thousands of times
+            if found.st_mtime < time.time() - FRESH_S / 2:
+                os.utime(path)  # whoever asks is about to use it: `prune` leaves it alone
         except FileNotFoundError:
             return False
-        return size_bytes is None or found == size_bytes
+        return size_bytes is None or found.st_size == size_bytes
 
     def missing(self, blobs: Mapping[str, int | None]) -> list[str]:
         """Those of the digests, each with its size or None, that are not there."""

@@ -62,6 +62,13 @@ def keep_parameters(conn: sa.Connection, seq: int, spec: RunSpec | str) -> None:
         conn.execute(_KEEP_PARAMETERS, rows)
 
 
+def change_parameters(conn: sa.Connection, run_id: str, spec: RunSpec) -> None:
+    """Those of a run whose spec has changed."""
+    seq = conn.scalar(sa.select(runs.c.seq).where(runs.c.id == run_id)) or 0
+    conn.execute(sa.delete(run_params).where(run_params.c.run == seq))
+    keep_parameters(conn, seq, spec)
+
+
 def parameters_by_run(conn: sa.Connection, ids: Mapping[int, str]) -> dict[str, dict[str, str]]:
     """The parameters of runs, whose ids are given by their numbers; long texts are cut."""
     found: dict[str, dict[str, str]] = {run_id: {} for run_id in ids.values()}

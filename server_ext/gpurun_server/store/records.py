@@ -1,0 +1,34 @@
+"""`run.json`: what is written of a run at acceptance. With the logs, all that a lost database is rebuilt from."""
+
+from __future__ import annotations
+
+import msgspec
+
+from gpurun_jupyter.core.home import RunFolder, write_json
+from gpurun_jupyter.core.runs import RunSpec
+
+
+class RunRecord(msgspec.Struct, kw_only=True):
+    """A run as it was accepted; `created_at` is seconds since the epoch."""
+
+    id: str
+    name: str
+    project: str
+    owner: str
+    gpu: int
+    created_at: float
+    spec: RunSpec
+    idempotency_key: str | None = None
+    rerun_of: str | None = None
+    v: int = 1
+
+
+def write(folder: RunFolder, record: RunRecord) -> None:
+    """Put it into the run's folder, which is made where it is not there yet."""
+    folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_json(folder.record, record)
+
+
+def read(folder: RunFolder) -> RunRecord:
+    """What stands in a run's folder. Raises OSError and msgspec.DecodeError."""
+    return msgspec.json.decode(folder.record.read_bytes(), type=RunRecord)
