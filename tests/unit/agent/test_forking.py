@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from servers import wait_until
 
 from gpurun_jupyter.agent.environment import may_be_forked
 from gpurun_jupyter.agent.kernels.kernelspecs import is_own, own_kernels
@@ -100,7 +101,7 @@ def test_a_process_is_seen_with_what_it_shows_and_so_are_its_forks() -> None:
             assert "LONG" not in one.environ(), "what does not fit whole is left out"
             assert one.environ()["HOME"] == os.environ["HOME"]
             one.kill()
-    assert of_attempt(MARK) == []
+    wait_until(lambda: of_attempt(MARK) == [], what="for the killed to be gone")
 
 
 def test_runners_are_forked_and_leave_an_exit_record(home: Home) -> None:
