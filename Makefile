@@ -13,8 +13,8 @@ LAB_FILES := $(shell find labextension -type f \
 install = $(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[$(1)]' \
 	|| $(BIN)/python -m pip install --quiet -e '.[$(1)]'
 
-# What tests need that is no Python package; both scripts install it where they can.
-with_programs = tests/integration/install_postgres.sh && \
+# What tests need that is no Python package; these scripts install it where they can.
+with_programs = tests/integration/install_postgres.sh && tests/integration/install_for_agents.sh && \
 	CHROMIUM="$$(tests/browser/install_browser.sh)" && export CHROMIUM &&
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)

@@ -14,7 +14,21 @@ from importlib import import_module
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-NAMES = ("output", "claims", "rounds", "listing", "search", "rings", "idle", "shipping", "starting", "view")
+NAMES = (
+    "output",
+    "claims",
+    "rounds",
+    "listing",
+    "search",
+    "scraping",
+    "rings",
+    "idle",
+    "shipping",
+    "starting",
+    "view",
+    "remote",
+    "agents",
+)
 #: These print tables of their own.
 PROGRAMS = tuple(name for name in ("cells", "directory_runs") if (HERE / f"{name}.py").exists())
 

@@ -24,7 +24,15 @@ from lab_pages import LabPage, make_lab  # noqa: E402 - found through the line a
 from servers import JupyterServer, wait_until  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
-CHOSEN = {"sidebar-light-1280", "sidebar-dark-1280", "overview-light-1280"}
+CHOSEN = {
+    "sidebar-light-1280",
+    "sidebar-dark-1280",
+    "overview-light-1280",
+    "runs-light-1280",
+    "compare-dark-1280",
+    "run-light-1280",
+    "models-dark-1280",
+}
 THEMES = ("Light", "Dark")
 SIZES = ((1280, 800), (1920, 1080))
 COLOURS = 256  # of a picture: enough for pages, and a third of the bytes

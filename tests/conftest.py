@@ -28,6 +28,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
     shared.close()
 
 
+@pytest.fixture(scope="session")
+def far_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+    """A server that offers no devices itself, below a base URL: machines join it."""
+    options = ("--GpurunApp.local_agent=False",)
+    shared = JupyterServer(tmp_path_factory.mktemp("far"), base_url="/x/y/", options=options).start()
+    yield shared
+    shared.close()
+
+
 @pytest.fixture
 def make_server(tmp_path: Path) -> Iterator[Callable[..., JupyterServer]]:
     """Makes fresh servers, not started yet."""

@@ -63,17 +63,24 @@ class JupyterServer:
     """A Jupyter server with gpurun in it. `kill` is kill -9; the same object may be started again."""
 
     def __init__(
-        self, folder: Path, *, app: str = "server", base_url: str = "/", options: tuple[str, ...] = ()
+        self,
+        folder: Path,
+        *,
+        app: str = "server",
+        base_url: str = "/",
+        ip: str = "127.0.0.1",
+        options: tuple[str, ...] = (),
     ) -> None:
         self.folder = folder
         self.home = folder / "home"
         self.env = isolated_environment(folder)
         self.port = free_port()
         self.base_url = base_url
-        self.url = f"http://127.0.0.1:{self.port}{base_url}"
+        self.url = f"http://{ip}:{self.port}{base_url}"
         self._command = [str(BIN / "jupyter"), app, "--no-browser", "--allow-root", "--port-retries=0"]
         self._command += [
             f"--port={self.port}",
+            f"--ip={ip}",
             f"--IdentityProvider.token={TOKEN}",
             f"--ServerApp.base_url={base_url}",
         ]

@@ -10,47 +10,30 @@ import contextlib
 import logging
 import signal
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 
 from gpurun_jupyter.agent import launching
 from gpurun_jupyter.agent.devices import Devices
+from gpurun_jupyter.agent.held import Held, until_done
 from gpurun_jupyter.agent.link import Link
+from gpurun_jupyter.agent.pauses import Pauses
 from gpurun_jupyter.agent.processes import gone, kill_attempt
 from gpurun_jupyter.agent.recording import Recorder
 from gpurun_jupyter.agent.warm.session_folder import Order
 from gpurun_jupyter.agent.warm.sessions import Sessions
 from gpurun_jupyter.agent.warm.spares import Starter
 from gpurun_jupyter.core.bells import Bell, listeners
-from gpurun_jupyter.core.events import End
-from gpurun_jupyter.core.grants import Ended, Grant, Orders, Report, SessionName, Stop
-from gpurun_jupyter.core.home import AttemptFolder, Home
+from gpurun_jupyter.core.errors import GpurunError
+from gpurun_jupyter.core.grants import Grant, Orders, Report, SessionName, Stop
+from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.processes import Identity, boot_id
 
 log = logging.getLogger("gpurun.agent")
 
 HEARTBEAT_S = 2.0
-#: Progress reaches the database at most this often for each run, and for the first time so soon: a short run has
-#: ended by then, and is written down in one stroke.
-ADVANCE_S = 1.0
+#: Progress reaches the database for the first time so soon: a short run has ended by then, and is written down in one
+#: stroke.
 FIRST_ADVANCE_S = 0.1
-
-
-@dataclass
-class Held:
-    """An attempt that this agent carries out."""
-
-    grant: Grant
-    folder: AttemptFolder
-    grown: asyncio.Event = field(default_factory=asyncio.Event)
-    moved: asyncio.Event = field(default_factory=asyncio.Event)  # the same, for another who waits
-    stop: Stop | None = None
-    end: End | None = None  # its runner is gone
-
-    def ended(self) -> Ended:
-        """What is reported of its end."""
-        assert self.end is not None
-        return Ended(self.grant.run_id, self.grant.attempt, self.end)
 
 
 class Agent:
@@ -72,6 +55,7 @@ class Agent:
         idle_s: float,
         spares: int = 1,
         session_idle_s: float = 1800.0,
+        labels: Sequence[str] = (),
         outdated: Callable[[], bool] = lambda: False,
     ) -> None:
         self._home = home
@@ -82,12 +66,16 @@ class Agent:
         self._starter = Starter(self._sessions, spares)
         self._recorder = Recorder(home, host, self._devices.driver)
         self._idle_s = idle_s
+        self._labels = list(labels)
         self._outdated = outdated
         self._held: dict[str, Held] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._leaving = False
+        self._ending_all = False  # no new runs, and when the last has ended, it leaves
+        self._pauses = Pauses(link.longest_pause_s)
         self._queue_waits = False
+        self._pause_s = HEARTBEAT_S
 
     @property
     def told_to_leave(self) -> bool:
@@ -99,7 +87,7 @@ class Agent:
         with self._listening(), self._leaving_on_signals():
             self._starter.open()
             busy_at = time.monotonic()
-            while not (self._leaving or self._outdated()) and time.monotonic() - busy_at < self._idle_s:
+            while not self._may_leave() and time.monotonic() - busy_at < self._idle_s:
                 orders = await self._sync()
                 self._queue_waits = orders.waiting > 0
                 for grant in orders.grants:
@@ -109,11 +97,14 @@ class Agent:
                 self._obey(orders)
                 if self._held or self._sessions.there() or orders.waiting or listeners(self._home.bells, "server"):
                     busy_at = time.monotonic()
-                await self._woken()
+                await self._woken(self._pause_s)
         self._recorder.close()
         self._starter.close()
         self._devices.close()
         log.info("leaving; %d runs go on", len(self._held))
+
+    def _may_leave(self) -> bool:
+        return self._leaving or (self._ending_all and not self._held) or self._outdated()
 
     async def _sync(self) -> Orders:
         ended = [held.ended() for held in self._held.values() if held.end is not None]
@@ -125,20 +116,25 @@ class Agent:
             devices=self._devices.read(wanting=self._queue_waits),
             holding=[key for key, held in self._held.items() if held.end is None],
             ended=ended,
+            labels=self._labels,
+            claiming=not self._ending_all,
             sessions=self._sessions.states({name: held.grant.key for name, held in self._busy_sessions().items()}),
         )
         try:
             orders = await self._link.sync(report)
         except OSError as error:
             log.warning("could not report: %s", error)
+            self._pause_s = self._pauses.next_s()
             return Orders(waiting=1)
+        self._pause_s = HEARTBEAT_S
+        self._pauses.over()
         for one in ended:
             del self._held[f"{one.run_id}/{one.attempt}"]
         return orders
 
-    async def _woken(self) -> None:
+    async def _woken(self, within_s: float) -> None:
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), HEARTBEAT_S)
+            await asyncio.wait_for(self._wake.wait(), within_s)
         self._wake.clear()
 
     def _take(self, grant: Grant) -> None:
@@ -179,11 +175,22 @@ class Agent:
             watching.cancel()
         if not held.folder.exit.exists():
             kill_attempt(grant.key)
-        held.end = launching.last_word(held.folder)
+        end = launching.last_word(held.folder)
+        await until_done(held, self._link.deliver, self._link.longest_pause_s)
+        held.end = end
         self._wake.set()
+
+    async def _fetch(self, held: Held) -> None:
+        """Everything that the attempt needs; where that is not to be had, it has failed before it began."""
+        try:
+            await until_done(held, self._link.fetch, self._link.longest_pause_s, unless_stopped=True)
+        except GpurunError as error:
+            launching.give_up(held.folder, held.grant, str(error))
 
     async def _to_its_end(self, held: Held) -> None:
         identity = launching.living_runner(held.folder)
+        if identity is None and launching.may_start(held.folder, held.grant):
+            await self._fetch(held)
         again = True
         while again and identity is None and launching.may_start(held.folder, held.grant):
             log.info("starting %s", held.grant.key)
@@ -194,6 +201,7 @@ class Agent:
             identity = launching.living_runner(held.folder)  # of an earlier agent: it had the lock before ours
         if identity is not None and not held.folder.exit.exists():
             log.info("adopted %s, pid %d", held.grant.key, identity.pid)
+            held.grown.set()  # while nobody looked
             await self._over(held, launching.Child(None, identity))
 
     async def _over(self, held: Held, child: launching.Child) -> None:
@@ -219,14 +227,18 @@ class Agent:
         leaving.cancel()
 
     async def _pass_on(self, held: Held) -> None:
-        pause_s = FIRST_ADVANCE_S
+        pause_s, pauses = min(FIRST_ADVANCE_S, self._link.pace_s), Pauses(self._link.longest_pause_s)
         while True:
             await asyncio.sleep(pause_s)
             await held.grown.wait()
             held.grown.clear()
-            with contextlib.suppress(OSError):
+            try:
                 await self._link.advance(held.grant)
-            pause_s = ADVANCE_S
+                pauses.over()
+                pause_s = self._link.pace_s
+            except OSError:
+                held.grown.set()
+                pause_s = pauses.next_s()
 
     def _rung(self, bell: Bell) -> None:
         for ring in bell.read():
@@ -255,11 +267,18 @@ class Agent:
             self._leaving = True
             self._wake.set()
 
+        def end_all() -> None:
+            self._ending_all = True
+            for held in self._held.values():
+                self._stop(Stop(held.grant.run_id, held.grant.attempt, by="who stopped the agent", kill=True))
+            self._wake.set()
+
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, leave)
+        handlers = {signal.SIGTERM: leave, signal.SIGINT: leave, signal.SIGQUIT: end_all}
+        for number, handler in handlers.items():
+            loop.add_signal_handler(number, handler)
         try:
             yield
         finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in handlers:
                 loop.remove_signal_handler(number)

@@ -77,6 +77,12 @@ def prepare(folder: AttemptFolder, grant: Grant) -> None:
     write_json(folder.grant, grant)
 
 
+def give_up(folder: AttemptFolder, grant: Grant, why: str) -> None:
+    """Leave word that the attempt has failed before it could begin."""
+    prepare(folder, grant)
+    write_json(folder.exit, End(outcome=Outcome.FAILED, reason=Reason.START_FAILED, message=why))
+
+
 def start_runner(folder: AttemptFolder) -> Child:
     """Start the runner of a prepared attempt, detached: it outlives this process and its terminal."""
     with folder.runner_log.open("ab") as own_words:

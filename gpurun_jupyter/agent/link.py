@@ -8,10 +8,22 @@ from gpurun_jupyter.core.grants import Grant, Orders, Report
 
 
 class Link(Protocol):
-    """What an agent says to a server. Each method may raise OSError: the agent goes on and tries again."""
+    """What an agent says to a server. Each method may raise OSError: the agent goes on and tries again.
+
+    `pace_s`: seconds between two calls of `advance` for one attempt. `longest_pause_s`: between two tries.
+    """
+
+    pace_s: float
+    longest_pause_s: float
 
     async def sync(self, report: Report) -> Orders:
         """Report the devices, the attempts held and those that have ended; be told what to start and what to end."""
 
+    async def fetch(self, grant: Grant) -> None:
+        """See to it that all that the attempt needs lies in this agent's home. Raises GpurunError where it cannot."""
+
     async def advance(self, grant: Grant) -> None:
         """Say that the attempt's log has grown."""
+
+    async def deliver(self, grant: Grant) -> None:
+        """Hand over what the attempt left, once its runner is gone."""

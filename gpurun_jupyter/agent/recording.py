@@ -19,9 +19,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from gpurun_jupyter.agent.kernels.kernelspecs import python_of
 from gpurun_jupyter.core.environments import Interpreter, Recorded, RecordedDevice
-from gpurun_jupyter.core.errors import GpurunError
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder, Home, write_json
 
@@ -41,6 +39,15 @@ for found in importlib.metadata.distributions():
         packages.setdefault(name, found.version)
 folders = {path: os.stat(path).st_mtime_ns for path in sys.path if path.endswith("-packages") and os.path.isdir(path)}
 print(json.dumps([platform.python_version(), packages, folders]))
+"""
+
+#: Runs in a process of its own: this one shall not keep Jupyter's libraries in memory.
+_PYTHON_OF = """
+import contextlib, sys
+from gpurun_jupyter.agent.kernels.kernelspecs import python_of
+from gpurun_jupyter.core.errors import GpurunError
+with contextlib.suppress(GpurunError):
+    print(python_of(sys.argv[1]))
 """
 
 
@@ -80,16 +87,18 @@ class Recorder:
         for task in (*self._tasks, *self._asking.values()):
             task.cancel()
 
-    def _python_for(self, grant: Grant) -> str | None:
+    async def _python_for(self, grant: Grant) -> str | None:
         """The run's interpreter; None where it is not Python."""
         kernel = grant.spec.kernel
         if kernel is None:
             return sys.executable
         if kernel not in self._pythons:
             try:
-                self._pythons[kernel] = python_of(kernel)
-            except GpurunError:
-                self._pythons[kernel] = None
+                found = await _printed(sys.executable, _PYTHON_OF, kernel)
+            except (OSError, asyncio.TimeoutError) as error:
+                log.warning("kernel %s: which Python it has could not be found: %r", kernel, error)
+                return None
+            self._pythons[kernel] = found.decode().strip() or None
         return self._pythons[kernel]
 
     def _write(self, folder: AttemptFolder, grant: Grant, known: _Known | None) -> None:
@@ -109,7 +118,7 @@ class Recorder:
 
     async def _look_and_write(self, folder: AttemptFolder, grant: Grant) -> None:
         await asyncio.sleep(PAUSE_S)
-        python = self._python_for(grant)
+        python = await self._python_for(grant)
         self._write(folder, grant, None if python is None else await self._look(python))
 
     async def _look(self, python: str) -> _Known | None:
@@ -127,7 +136,7 @@ class Recorder:
     async def _ask(self, python: str) -> _Known | None:
         """What the interpreter says of itself; None where it does not answer."""
         try:
-            version, packages, folders = json.loads(await _printed(python))
+            version, packages, folders = json.loads(await _printed(python, _LIST))
         except (OSError, ValueError, asyncio.TimeoutError) as error:
             log.warning("%s does not say what is installed: %r", python, error)
             return None
@@ -146,9 +155,9 @@ class Recorder:
             beside.replace(place)
 
 
-async def _printed(python: str) -> bytes:
+async def _printed(python: str, code: str, *arguments: str) -> bytes:
     process = await asyncio.create_subprocess_exec(
-        python, "-c", _LIST, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
+        python, "-c", code, *arguments, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
     )
     try:
         printed, _ = await asyncio.wait_for(process.communicate(), _LONGEST_S)

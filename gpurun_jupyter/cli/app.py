@@ -5,11 +5,13 @@ from __future__ import annotations
 import click
 
 from gpurun_jupyter.cli import acting, listing, notebooks, overviews, results, upkeep, verbs
+from gpurun_jupyter.cli.agent import agent
 from gpurun_jupyter.cli.completion import completion
 from gpurun_jupyter.cli.data import data
 from gpurun_jupyter.cli.decode import decode
 from gpurun_jupyter.cli.doctor import doctor
 from gpurun_jupyter.cli.models import models
+from gpurun_jupyter.cli.server import server
 from gpurun_jupyter.cli.sweeps import sweep
 
 
@@ -49,6 +51,7 @@ for _verb in (
     overviews.files,
     verbs.devices,
     verbs.sessions,
+    agent,
     overviews.agents,
     overviews.projects,
     overviews.stats,
@@ -56,6 +59,7 @@ for _verb in (
     models,
     decode,
     doctor,
+    server,
     upkeep.import_,
     upkeep.prune,
     upkeep.reindex,

@@ -14,7 +14,7 @@ import click
 
 from gpurun_jupyter.cli.screen import Invocation, Table
 from gpurun_jupyter.cli.verbs import as_json
-from gpurun_jupyter.core.errors import GpurunError
+from gpurun_jupyter.core.errors import GpurunError, RouteMissing
 from gpurun_jupyter.core.units import format_size
 
 if TYPE_CHECKING:
@@ -36,11 +36,12 @@ class Finding(NamedTuple):
 
 
 @click.command()
+@click.option("--notices", "trial", is_flag=True, help="Send a trial to whoever is told of your runs.")
 @as_json
 @click.pass_obj
-def doctor(to: Invocation, as_json: bool) -> None:
-    """Look at server, agents, GPUs, kernels, versions, disk and proxies; exits with 1 if something is wrong."""
-    found = list(_findings(to))
+def doctor(to: Invocation, trial: bool, as_json: bool) -> None:
+    """Look at server, agents, GPUs, kernels, versions, disk, proxies, notices; exits with 1 if something is wrong."""
+    found = list(_findings(to, trial))
     if as_json:
         to.screen.json([finding._asdict() for finding in found])
     else:
@@ -50,7 +51,7 @@ def doctor(to: Invocation, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _findings(to: Invocation) -> Iterator[Finding]:
+def _findings(to: Invocation, trial: bool) -> Iterator[Finding]:
     yield from _here()
     try:
         client = to.client
@@ -63,6 +64,7 @@ def _findings(to: Invocation) -> Iterator[Finding]:
     yield _disk(int(status["disk_free_bytes"]))
     yield from _proxies(client.url)
     yield from _agents(client)
+    yield from _notices(client, trial)
 
 
 def _here() -> Iterator[Finding]:
@@ -128,6 +130,23 @@ def _agents(client: Client) -> Iterator[Finding]:
     if found and not any(device.kind != "cpu" for agent in found for device in agent.devices):
         remedy = "On a machine that has one, `nvidia-smi` must work for the user of the Jupyter server."
         yield Finding("note", "GPUs", "no agent has one: runs get CPU slots.", remedy)
+
+
+def _notices(client: Client, trial: bool) -> Iterator[Finding]:
+    try:
+        found = client.notices(trial=trial)
+    except RouteMissing:
+        return  # an older server; the versions say so
+    if not found:
+        remedy = "Set GpurunApp.notices where the server runs: docs/watching.md."
+        yield Finding("wrong" if trial else "fine", "notices", "nobody is told of your runs.", remedy if trial else "")
+    for one in found:
+        if one["problem"]:
+            yield Finding("wrong", "notices", one["problem"], one["hint"])
+        else:
+            of = f" of {', '.join(one['projects'])}" if one["projects"] else ""
+            done = "took a trial; it is told of" if trial else "is told of"
+            yield Finding("fine", "notices", f"{one['service']} {done} {', '.join(one['on'])}{of}")
 
 
 def _version_of(distribution: str) -> str | None:

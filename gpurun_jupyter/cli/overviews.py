@@ -85,7 +85,14 @@ def agents(to: Invocation, as_json: bool) -> None:
         to.screen.json(found)
         return
     rows = [
-        (one["host"], one["health"], words.ago(0.0, one["heard_s_ago"]), one["version"], _offered(one)) for one in found
+        (
+            one["id"],
+            words.health_of(one["health"], one["behind_s"]),
+            words.ago(0.0, one["heard_s_ago"]),
+            one["version"],
+            _offered(one),
+        )
+        for one in found
     ]
     to.screen.tables([Table("AGENTS", ("machine", "health", "heard", "version", "offers"), rows, "no agent yet")])
 

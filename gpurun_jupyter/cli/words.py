@@ -38,7 +38,7 @@ def how(run: Run, now: float | None = None) -> str:
         return _how_it_ended(run)
     if run.state is State.QUEUED and run.waiting:
         return f"queued, {ordinal(run.waiting.position)} · {run.waiting.why}"
-    parts = [f"{run.state.value}{_where(run)}", elapsed(run, now), left(run)]
+    parts = [f"{run.state.value}{_where(run)}", elapsed(run, now), left(run), behind(run)]
     return " · ".join(part for part in parts if part)
 
 
@@ -54,6 +54,11 @@ def left(run: Run) -> str:
     """`about 3:10 left`, where the run says how far it is."""
     seconds = run.progress.left_s if run.progress else None
     return "" if seconds is None else f"about {format_elapsed(seconds)} left"
+
+
+def behind(run: Run) -> str:
+    """`behind by 0:12`, where what is shown is not what the run on another machine has come to."""
+    return f"behind by {format_elapsed(run.behind_s)}" if run.behind_s else ""
 
 
 def percent(run: Run) -> str:
@@ -102,6 +107,13 @@ def health(agent: Agent) -> str:
     if agent.health == "healthy":
         return ""
     return f"{agent.health}, last heard {ago(0.0, agent.heard_s_ago)}"
+
+
+def health_of(health: str, behind_s: float | None) -> str:
+    """`healthy`, and of an agent elsewhere whether what is shown of its runs is what they have come to."""
+    if behind_s is None:
+        return health
+    return f"{health}, behind by {format_elapsed(behind_s)}" if behind_s else f"{health}, in step"
 
 
 def _how_it_ended(run: Run) -> str:

@@ -17,12 +17,12 @@ from gpurun_jupyter.client.git import Question
 from gpurun_jupyter.client.http import UPLOAD_TIMEOUT, Connection, Params
 from gpurun_jupyter.client.listing import Search
 from gpurun_jupyter.client.options import RunOptions, spec_of
+from gpurun_jupyter.client.overviews import Overviews
 from gpurun_jupyter.client.runs import Run
 from gpurun_jupyter.client.stream import Accepted
 from gpurun_jupyter.client.upkeep import Upkeep
 from gpurun_jupyter.client.uploads import upload
 from gpurun_jupyter.core.data_sets import DataSet
-from gpurun_jupyter.core.devices import Agent
 from gpurun_jupyter.core.origins import Origin
 from gpurun_jupyter.core.runs import Run as RunRecord
 from gpurun_jupyter.core.runs import RunSpec, ShippedDir
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from gpurun_jupyter.core.launch.file import LaunchFile
 
 
-class Client(Upkeep):
+class Client(Overviews, Upkeep):
     """Talks to the Jupyter server at `url`, or to the one that is found: see discovery.py.
 
     Every method blocks, and raises ServerUnreachable, NotAllowed and what its own line says.
@@ -194,10 +194,6 @@ class Client(Upkeep):
         """The run with this id, prefix of an id or name (the newest), or `last`. Raises RunNotFound."""
         return self._run(self._connection.get(f"runs/{quote(ref, safe='')}", RunRecord))
 
-    def devices(self) -> list[Agent]:
-        """The agents that the server knows, each with its devices."""
-        return self._connection.get("devices", dict[str, list[Agent]])["agents"]
-
     def sessions(self) -> list[Session]:
         """Your sessions: named warm kernels with their devices."""
         return self._connection.get("sessions", dict[str, list[Session]])["sessions"]
@@ -210,17 +206,12 @@ class Client(Upkeep):
         """Take back that the run with this id was deleted. Raises RunNotFound where it is too late."""
         return self._run(self._connection.post(f"runs/{quote(run_id, safe='')}/restore", RunRecord, {}))
 
-    def agents(self) -> list[dict[str, Any]]:
-        """The agents without their devices: id, host, version, health, labels, gpus, cpu_slots."""
-        return self._connection.get("agents", dict[str, list[dict[str, Any]]])["agents"]
-
-    def projects(self) -> list[dict[str, Any]]:
-        """Each project: name, runs, states, outcomes, latest_at; the one with the newest run first."""
-        return self._connection.get("projects", dict[str, list[dict[str, Any]]])["projects"]
-
-    def stats(self) -> dict[str, Any]:
-        """Runs by state and outcome, of the last day too; mean durations by kind; the use of each device."""
-        return self._connection.get("stats", dict[str, Any])
+    def notices(self, *, trial: bool = False) -> list[dict[str, Any]]:
+        """Who is told of your runs: service, on, projects, and a problem with a hint. `trial`: each is sent one now."""
+        answer = dict[str, list[dict[str, Any]]]
+        if trial:
+            return self._connection.post("notices/trial", answer, {})["notices"]
+        return self._connection.get("notices", answer)["notices"]
 
     def data(self) -> list[DataSet]:
         """Your data sets, by name."""
@@ -234,10 +225,6 @@ class Client(Upkeep):
         Raises InvalidRequest, FileMissing and SecretsFound.
         """
         return data_sets.upload(self._connection, path, name, tell)
-
-    def status(self) -> dict[str, Any]:
-        """Version, state directory, free disk and runs by state."""
-        return self._connection.get("status", dict[str, Any])
 
     def kernel_name(self, kernel_id: str) -> str | None:
         """The kernelspec of a kernel that this server runs; None for any other kernel."""

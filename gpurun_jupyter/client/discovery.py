@@ -46,6 +46,17 @@ def running(token: str | None, env: Mapping[str, str] = os.environ) -> Iterator[
         yield Address(_reachable(str(record["url"])), token or str(record.get("token") or ""))
 
 
+def of_this_kernel(env: Mapping[str, str] = os.environ) -> Address | None:
+    """The server that started this kernel, if it is on this machine."""
+    from jupyter_core.paths import jupyter_runtime_dir
+
+    parent = env.get("JPY_PARENT_PID")
+    for record in _records(Path(jupyter_runtime_dir()), parent):
+        if str(record.get("pid")) == parent:
+            return Address(_reachable(str(record["url"])), str(record.get("token") or ""))
+    return None
+
+
 def _from_address_bar(url: str) -> Address:
     """Take what `jupyter lab` prints or a browser shows: a page's path and `?token=` are cut off."""
     parts = urlsplit(url.strip())

@@ -11,7 +11,7 @@ HEALTHY_S = 10.0
 STALE_S = 60.0
 
 
-class DeviceProcess(msgspec.Struct, omit_defaults=True):
+class DeviceProcess(msgspec.Struct, omit_defaults=True, gc=False):
     """A process that uses a GPU. `ours` means that a run of gpurun started it."""
 
     pid: int
@@ -20,8 +20,11 @@ class DeviceProcess(msgspec.Struct, omit_defaults=True):
     ours: bool = False
 
 
-class Device(msgspec.Struct, omit_defaults=True):
-    """A GPU, MIG slice or CPU slot of an agent. `util` is percent, `temperature` degrees Celsius, `power` watts."""
+class Device(msgspec.Struct, omit_defaults=True, gc=False):
+    """A GPU, MIG slice or CPU slot of an agent. `util` is percent, `temperature` degrees Celsius, `power` watts.
+
+    The garbage collector need not look at these: a claim looks at thousands, and they hold nothing in a circle.
+    """
 
     id: str  # a GPU's UUID; cpu0, cpu1, ... for CPU slots
     kind: Literal["gpu", "mig", "cpu"]
@@ -50,7 +53,10 @@ class Device(msgspec.Struct, omit_defaults=True):
 
 
 class Agent(msgspec.Struct):
-    """An agent as the API shows it. `heard_s_ago` is the time since its last heartbeat."""
+    """An agent as the API shows it. `heard_s_ago` is the time since its last heartbeat.
+
+    `behind_s`: how far the server's copies of its logs are behind, 0 is in step; None on the server's own machine.
+    """
 
     id: str
     host: str
@@ -58,6 +64,7 @@ class Agent(msgspec.Struct):
     health: Literal["healthy", "stale", "disconnected"]
     heard_s_ago: float
     devices: list[Device]
+    behind_s: float | None = None
 
 
 def health(heard_s_ago: float) -> Literal["healthy", "stale", "disconnected"]:

@@ -183,6 +183,38 @@ class StorageUnusable(GpurunError):
     status = 503
 
 
+class NotJoined(GpurunError):
+    """Raised when a machine's key or joining token is not, or no longer, one of this server's."""
+
+    code = "not_joined"
+    status = 401
+
+
+class AgentNotFound(GpurunError):
+    """Raised when no agent that has joined has this id."""
+
+    code = "agent_not_found"
+    status = 404
+
+
+class NotHeld(GpurunError):
+    """Raised when an agent speaks of an attempt that it does not hold, or no longer."""
+
+    code = "not_held"
+    status = 409
+
+
+class WrongOffset(GpurunError):
+    """Raised when bytes do not continue what the server has; `offset` is where they would."""
+
+    code = "wrong_offset"
+    status = 409
+
+    def __init__(self, message: str, hint: str = "", offset: int = 0) -> None:
+        super().__init__(message, hint)
+        self.offset = offset
+
+
 class RunFailed(GpurunError):
     """Raised where a result was wanted of a run that did not succeed; `traceback` holds the remote one."""
 

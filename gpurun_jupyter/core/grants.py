@@ -70,6 +70,14 @@ class Ended(msgspec.Struct):
     end: End
 
 
+class Unsent(msgspec.Struct):
+    """What the server has not got of an attempt's log (`run/attempt`): how many bytes, and since when, in seconds."""
+
+    key: str
+    bytes: int
+    since_s: float
+
+
 class Report(msgspec.Struct, kw_only=True):
     """An agent's heartbeat: who it is, its devices as they are now, the attempts it holds (`run/attempt`).
 
@@ -86,6 +94,7 @@ class Report(msgspec.Struct, kw_only=True):
     labels: list[str] = []
     claiming: bool = True
     sessions: list[SessionState] = []
+    unsent: list[Unsent] = []
 
 
 class Orders(msgspec.Struct):

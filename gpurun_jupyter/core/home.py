@@ -126,9 +126,14 @@ class AttemptFolder:
 
 
 def write_json(path: Path, value: Any) -> None:
+    """Write a value as a file; see `write_whole`."""
+    write_whole(path, msgspec.json.encode(value))
+
+
+def write_whole(path: Path, data: bytes) -> None:
     """Write beside and rename, so that a reader sees the old content or the new, never a part."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     with beside.open("wb") as file:
         os.fchmod(file.fileno(), 0o600)
-        file.write(msgspec.json.encode(value))
+        file.write(data)
     beside.replace(path)

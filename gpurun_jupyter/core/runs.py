@@ -25,7 +25,6 @@ _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 #: How much the variables of a run may have in all, in each direction, unless told otherwise.
 VALUES_LIMIT_BYTES = 512 * 2**20
-
 #: The notebook, the client and the command line refuse a directory whose files sum up to more, unless told otherwise.
 SIZE_GUARD_BYTES = 2**30
 
@@ -290,6 +289,7 @@ class Run(msgspec.Struct, kw_only=True):
     metrics: dict[str, MetricSummary]
     waiting: Waiting | None
     revision: int
+    behind_s: float | None = None  # how far the log here is behind the one on another machine; 0: in step
     rerun_of: str | None = None  # the id of the run that was run again
     deleted: bool = False  # told once to those who watch; lists leave it out
     spec: RunSpec | None = None  # only where one run is asked for

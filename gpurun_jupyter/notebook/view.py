@@ -6,8 +6,9 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from gpurun_jupyter.core.events import AnyEvent, Clear, Display, Error, Output, Result
-from gpurun_jupyter.notebook.bundle import WIDGET_MIME, run_bundle, summary
+from gpurun_jupyter.notebook.bundle import RUN_MIME, WIDGET_MIME, run_bundle, summary
 from gpurun_jupyter.notebook.displays import CellDisplays, drawable
+from gpurun_jupyter.notebook.elsewhere import is_elsewhere
 from gpurun_jupyter.notebook.feed import WidgetFeed, in_a_thread
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class NotebookView:
         self._publisher = shell.display_pub
         self._published: int | None = 0 if waits else None
         self._display_id = f"gpurun-{run.id}-{uuid.uuid4().hex[:8]}"
+        self._elsewhere = is_elsewhere(run.id)
         self._feed = WidgetFeed(run.record, _widget_of(run))
         self._displays = CellDisplays(shell.display_pub, self._display_id)
         self._publish(update=False, with_widget=True)
@@ -76,6 +78,8 @@ class NotebookView:
     def _publish(self, update: bool, with_widget: bool) -> None:
         feed = self._feed
         data, metadata = run_bundle(feed.record, feed.tail, self._published, feed.facts.checkpoint), {}
+        if self._elsewhere:
+            del data[RUN_MIME]  # the page would look for it on its own server, and prefer that to the widget
         if with_widget and feed.widget is not None:
             of_widget, metadata = feed.widget._repr_mimebundle_()
             data[WIDGET_MIME] = of_widget[WIDGET_MIME]

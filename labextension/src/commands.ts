@@ -8,6 +8,7 @@ import { RunContent, RunPage } from './pages/runpage';
 import type { ReadOnly } from './pages/readonly';
 import type { TabName } from './pages/tab';
 import { addTools } from './pages/tools';
+import { addMachine } from './sidebar/addmachine';
 import type { PanelModel } from './sidebar/panelmodel';
 import { RunRequests } from './server/requests';
 import type { IRunServer } from './server/server';
@@ -18,6 +19,7 @@ export const Commands = {
   stopRun: 'gpurun:stop-run',
   copyId: 'gpurun:copy-run-id',
   showPanel: 'gpurun:show-panel',
+  addMachine: 'gpurun:add-machine',
   rerun: 'gpurun:rerun-run',
   deleteRun: 'gpurun:delete-run',
   compare: 'gpurun:compare-with-previous',
@@ -82,6 +84,7 @@ function makePage({ app, server, trans }: Parts, readOnly: ReadOnly, id: string)
     app.commands.hasCommand(name) ? () => void app.commands.execute(name, args) : undefined;
   const requests = new RunRequests(server.api, id);
   const page = new MainAreaWidget({ content: new RunContent({ server, requests, trans, command }, readOnly) });
+  page.toolbar.addClass('gpurun-tools');
   addTools(page.toolbar, app.commands, id, trans);
   return page;
 }
@@ -107,7 +110,13 @@ export function addPanelCommands({ app, server, trans, palette }: Parts, model: 
     isEnabled: args => !!runOf(app, args),
     execute: args => Clipboard.copyToSystem(runOf(app, args) ?? '')
   });
+  app.commands.addCommand(Commands.addMachine, {
+    label: trans.__('Add a Machine…'),
+    caption: trans.__('Show the line that lets another machine offer its devices'),
+    execute: () => addMachine(server.api, trans)
+  });
   palette?.addItem({ command: Commands.showPanel, category: trans.__('GPU runs') });
+  palette?.addItem({ command: Commands.addMachine, category: trans.__('GPU runs') });
   const items = [
     { command: Commands.openRun, selector: RUN_ROW },
     { command: Commands.stopRun, selector: `${RUN_ROW}[data-live="true"]` },

@@ -86,3 +86,9 @@ test('a finished run says how it ended', () => {
   assert.equal(said({ ...OVER, outcome: 'timed_out' }), 'timed out after 0:48');
   assert.equal(said({ state: 'finished', outcome: 'cancelled' }), 'cancelled before it started');
 });
+
+test('a run on another machine says how far what is shown is behind', () => {
+  const running: Partial<Run> = { ...PLACED, state: 'running' };
+  assert.equal(said({ ...running, behind_s: 12 }), 'running on lab-a100:gpu1 · 1:42 · behind by 0:12');
+  assert.equal(said({ ...running, behind_s: 0 }), 'running on lab-a100:gpu1 · 1:42');
+});

@@ -1,22 +1,21 @@
-"""Programs of the server side: `python -m gpurun_server serve|agent|migrate|reindex`."""
+"""Programs of the server side: `python -m gpurun_server server|agent|migrate|reindex`."""
 
 from __future__ import annotations
 
 import sys
 
 USAGE = (
-    "usage: python -m gpurun_server serve [jupyter options] | agent HOME [--cpu-slots N] | migrate URL | reindex HOME"
+    "usage: python -m gpurun_server server [jupyter options] | agent HOME [--cpu-slots N] | migrate URL | reindex HOME"
 )
 
 
 def main(argv: list[str]) -> int:
     """Run the program named first in `argv`; returns the exit code."""
     program, *rest = argv or [""]
-    if program == "serve":
-        from gpurun_server.app import GpurunApp
+    if program == "server":
+        from gpurun_server.headless import main as server
 
-        GpurunApp.launch_instance(rest)
-        return 0
+        return server(rest)
     if program == "agent":
         from gpurun_server.local_agent import main as agent
 

@@ -12,6 +12,7 @@ from typing import Any
 from jupyter_server.auth import IdentityProvider, PasswordIdentityProvider
 from jupyter_server.extension.application import ExtensionApp
 from tornado.ioloop import PeriodicCallback
+from traitlets import Any as AnyTrait
 from traitlets import Bool, Float, Int, List, Unicode, default
 
 from gpurun_jupyter.core.home import Home, default_home
@@ -20,10 +21,13 @@ from gpurun_server import settings
 from gpurun_server.agent_process import AgentProcess
 from gpurun_server.http import routes
 from gpurun_server.http.base import Parts
+from gpurun_server.http.prometheus import QueueMetrics
+from gpurun_server.notices.notices import Notices
 from gpurun_server.queue.deletion import purge
 from gpurun_server.queue.importing import QUIET_S, Importer
 from gpurun_server.queue.leases import LOOK_S, Judge, Terms, enforce, last_reports
 from gpurun_server.queue.ledger import Ledger
+from gpurun_server.queue.remote import RemoteAgents
 from gpurun_server.store.blobs import Blobs
 from gpurun_server.store.database import Database
 from gpurun_server.stream.hub import Hub
@@ -52,6 +56,12 @@ class GpurunApp(ExtensionApp):
     )
     spares = Int(1, min=0, help="Kernels that are kept ready, so that a cell starts at once.").tag(config=True)
     session_idle_s = Float(1800.0, help="Seconds after which a session that nobody uses is ended.").tag(config=True)
+    notices = AnyTrait(  # checked by notices/entries.py: a TraitError would show what is secret
+        [],
+        help="""Whom to tell what, by mail, chat or webhook: [{"url": "mailto://...", "on": ["failed", "lost_agent"],
+        "projects": ["digits"], "owners": ["anna"]}]. Only `url`, apprise's, is needed; it may hold secrets.
+        `on`: succeeded, failed, cancelled, timed_out, lost_agent. Default of `owners`: the server's OS user.""",
+    ).tag(config=True)
     watched_folders = List(
         Unicode(), help="Folders in which other tools write PROJECT/RUN.csv, .yaml and .pt: each RUN is shown as a run."
     ).tag(config=True)
@@ -89,6 +99,8 @@ class GpurunApp(ExtensionApp):
             ledger=ledger,
             blobs=Blobs(home),
             hub=Hub(home, database, ledger),
+            remote=RemoteAgents(home, database),
+            notices=Notices(database, self.notices, getpass.getuser(), self.log),
             threads=ThreadPoolExecutor(4, "gpurun"),
             owner=_owner_of(self.serverapp.identity_provider),
             ensure_agent=self._agent.ensure if self.local_agent else lambda: None,
@@ -102,6 +114,11 @@ class GpurunApp(ExtensionApp):
 
     async def _start_jupyter_server_extension(self, _serverapp: Any) -> None:
         self._parts.hub.start()
+        self._parts.remote.start()
+        self._metrics = QueueMetrics(self._parts.database)
+        if not self._metrics.register():
+            self.log.info("/metrics tells of another gpurun in this process")
+        self._parts.notices.start()
         self._judging = PeriodicCallback(self._judge_leases, LOOK_S * 1000)
         self._judging.start()
         self._purging = PeriodicCallback(self._purge_deleted, _PURGE_MS)
@@ -149,7 +166,10 @@ class GpurunApp(ExtensionApp):
             await self._watch.close()
         if self.local_agent:
             self._keeping.stop()
+        self._metrics.unregister()
+        self._parts.notices.stop()
         self._parts.hub.close()
+        self._parts.remote.close()
         self._parts.threads.shutdown()
         self._parts.database.close()
 

@@ -4,38 +4,37 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import fcntl
 import logging
 import os
 import socket
 import sys
-import time
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from gpurun_jupyter.agent.agent import Agent
+from gpurun_jupyter.agent.agent_lock import lock_within
 from gpurun_jupyter.agent.upgrade import Upgrade
 from gpurun_jupyter.core.grants import Grant, Orders, Report
 from gpurun_jupyter.core.home import Home, write_json
 from gpurun_server import __version__
 from gpurun_server.agent_process import AgentRecord
-from gpurun_server.queue.claims import claim
-from gpurun_server.queue.ending import end_attempt
 from gpurun_server.queue.ingest import ingest
 from gpurun_server.queue.ledger import Ledger
+from gpurun_server.queue.syncing import sync
 from gpurun_server.settings import DEFAULT_CPU_SLOTS
-from gpurun_server.store.columns import measured
-from gpurun_server.store.database import Database, Writing
+from gpurun_server.store.columns import put_in_columns
+from gpurun_server.store.database import Database
 
 #: An agent that finds another one at work waits this long for it to leave, then leaves itself.
 _TAKE_OVER_S = 2.0
 
-_LONG_LOG_BYTES = 2**18
-
 
 class DatabaseLink:
     """The link of the agent on the server's own machine."""
+
+    pace_s = 1.0
+    longest_pause_s = 2.0
 
     def __init__(self, database: Database, home: Home, agent_id: str) -> None:
         self._database = database
@@ -46,28 +45,23 @@ class DatabaseLink:
     async def sync(self, report: Report) -> Orders:
         """Take in what has ended, and claim, in one transaction."""
         with _as_os_error(), self._database.write() as writing:
-            for ended in report.ended:
-                while self._ingest(writing, ended.run_id, ended.attempt):
-                    pass
-                end_attempt(writing, ended.run_id, ended.attempt, ended.end, self._by)
-            orders = claim(writing, self._ledger, report)
-        self._put_in_columns(report)
-        return orders
-
-    def _put_in_columns(self, report: Report) -> None:
-        """A long log takes a while to be read: whoever compares runs later shall not wait for it."""
+            orders = sync(writing, self._home, self._ledger, report)
         for ended in report.ended:
             folder = self._home.attempt(ended.run_id, ended.attempt)
-            if folder.events.exists() and folder.events.stat().st_size > _LONG_LOG_BYTES:
-                asyncio.get_running_loop().run_in_executor(None, measured, folder)
+            asyncio.get_running_loop().run_in_executor(None, put_in_columns, folder)
+        return orders
+
+    async def fetch(self, grant: Grant) -> None:
+        """Nothing: the blobs lie in the same home."""
 
     async def advance(self, grant: Grant) -> None:
         """Take in what is new of the attempt's log."""
+        log = self._home.attempt(grant.run_id, grant.attempt).events
         with _as_os_error(), self._database.write() as writing:
-            self._ingest(writing, grant.run_id, grant.attempt)
+            ingest(writing, grant.run_id, grant.attempt, log, self._by)
 
-    def _ingest(self, writing: Writing, run_id: str, attempt: int) -> bool:
-        return ingest(writing, run_id, attempt, self._home.attempt(run_id, attempt).events, self._by)
+    async def deliver(self, grant: Grant) -> None:
+        """Nothing: the folders are the server's."""
 
 
 class _as_os_error:  # noqa: N801 - reads as a statement where it is used
@@ -92,8 +86,7 @@ def main(argv: list[str]) -> int:
     options = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     home = Home(options.home)
-    lock = os.open(home.agent_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    if not _lock_within(lock, _TAKE_OVER_S):
+    if not lock_within(home.agent_lock, _TAKE_OVER_S):
         logging.info("another agent is at work here")
         return 0
     write_json(home.agent_record, AgentRecord.of_this_process())
@@ -131,15 +124,3 @@ def _agent(home: Home, database: Database, options: argparse.Namespace, upgrade:
         session_idle_s=options.session_idle,
         outdated=upgrade.done,
     )
-
-
-def _lock_within(fd: int, seconds: float) -> bool:
-    give_up = time.monotonic() + seconds
-    while True:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            if time.monotonic() > give_up:
-                return False
-            time.sleep(0.1)  # flock has no timeout of its own

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from accessibility import check
 from lab_pages import LabPage, make_lab
+from machines import Machine
 from playwright.sync_api import Browser, Locator, expect
 from servers import wait_until
 
@@ -186,6 +187,23 @@ def test_a_dropped_zip_and_a_folder_of_the_file_browser_become_runs(there: LabPa
     accept.click()
     expect(page.locator(".gpurun-run", has_text="work")).to_have_attribute("data-state", "succeeded", timeout=20_000)
     assert "two is here" in lab.log("work")
+
+
+def test_a_machine_joins_by_the_line_that_is_shown(there: LabPage, tmp_path: Path) -> None:
+    there.page.locator(".gpurun-add-machine").click()
+    dialog = there.page.locator(".jp-Dialog")
+    line = dialog.locator(".gpurun-join-line").inner_text()
+    assert line.startswith(f"gpurun agent join {there.lab.url} --token ")
+    check(there.page, ".jp-Dialog")
+    there.screenshot("joining")
+    dialog.get_by_role("button", name="Close").click()
+    machine = Machine(tmp_path / "machine")
+    machine.url = there.lab.url
+    try:
+        machine.gpurun(*line.split()[1:], "--name", "second", "--cpu-slots", "1")
+        expect(there.page.locator(".gpurun-agent[data-agent=second]")).to_be_visible(timeout=10_000)
+    finally:
+        machine.close()
 
 
 def test_the_search_finds_what_the_page_does_not_hold(there: LabPage) -> None:

@@ -95,19 +95,19 @@ def test_a_file_and_a_folder_travel_once_and_come_back_as_they_were(
 def test_what_a_run_left_and_the_best_of_several(client: Client, tmp_path: Path) -> None:
     worse, best = train(client, tmp_path, 0.8, "best"), train(client, tmp_path, 0.9, "best")
     train(client, tmp_path, 0.99, "elsewhere")
-    named = client.models.register("model.pt", "digits", run=worse, description="by hand")
+    named = client.models.register("model.pt", "of-runs", run=worse, description="by hand")
     assert (named.run_id, named.metrics["acc"], named.parameters) == (worse, 0.8, {"lr": "0.1"})
     assert named.spec is not None
     assert named.spec["dir"]["entry"] == "train.py"
-    found = client.models.register("model.pt", "digits", best="acc", project="best")
+    found = client.models.register("model.pt", "of-runs", best="acc", project="best")
     assert (found.version, found.run_id) == (2, best)
-    assert client.models.register("model.pt", "digits", best="loss", mode="min", project="best").version == 2
-    assert client.models.register("model.pt", "digits", best="loss", mode="max", project="best").run_id == worse
-    client.models.download("digits", tmp_path / "got.pt", 2)
+    assert client.models.register("model.pt", "of-runs", best="loss", mode="min", project="best").version == 2
+    assert client.models.register("model.pt", "of-runs", best="loss", mode="max", project="best").run_id == worse
+    client.models.download("of-runs", tmp_path / "got.pt", 2)
     assert (tmp_path / "got.pt").read_text() == "weights 0.9"
     assert client.models.register(".", "all-of-it", run=best).file_count == 2
 
-    compared = client.models.compare("digits", 1, 2)
+    compared = client.models.compare("of-runs", 1, 2)
     assert ("acc", 0.8, 0.9) in [(row.name, row.a, row.b) for row in compared.metrics]
     assert [row.name for row in compared.files] == ["model.pt"]
     assert compared.parameters == []

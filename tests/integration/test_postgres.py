@@ -14,8 +14,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
-from servers import JupyterServer, wait_until
+from receivers import Webhook
+from servers import TOKEN, JupyterServer, wait_until
 
 NUMBERED = "import time\nfor n in range(100):\n    print(n, flush=True)\n    time.sleep(0.05)"
 
@@ -80,9 +82,18 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="module")
-def server(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+def hook() -> Iterator[Webhook]:
+    made = Webhook()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def server(cluster: Cluster, hook: Webhook, tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
     server = JupyterServer(tmp_path_factory.mktemp("postgres"))
     server.env["GPURUN_DB"] = cluster.url
+    entry = {"url": hook.url("/"), "projects": ["noticed"]}
+    (server.folder / "config" / "jupyter_server_config.py").write_text(f"c.GpurunApp.notices = {entry!r}\n")
     yield server.start()
     server.close()
 
@@ -117,6 +128,13 @@ def test_runs_are_found_by_conditions_and_sorted(server: JupyterServer) -> None:
     assert found(where="LR = 0.1", sort="-acc") == [2, 0]
     assert found(where="LR ~ AUT or acc.max < 0.3", sort="LR") == [0, 1]
     assert found(where="not acc > 0.3 and acc >= 0") == [0]
+
+
+def test_metrics_and_notices_read_the_history(server: JupyterServer, hook: Webhook) -> None:
+    server.wait(server.submit("1 / 0", name="bad", project="noticed"))
+    wait_until(lambda: hook.titles("/") == ["Run bad: failed"], 15, "for the notice")
+    url, headers = f"{server.url}metrics", {"Authorization": f"token {TOKEN}"}
+    assert 'gpurun_runs_finished_total{outcome="failed"} 1.0' in httpx.get(url, headers=headers).text
 
 
 def test_one_submission_sent_many_times_at_once_is_one_run(server: JupyterServer) -> None:

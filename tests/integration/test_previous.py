@@ -105,8 +105,8 @@ def test_the_environment_is_written_down(server: JupyterServer, pair: tuple[str,
     assert environment["python"] == platform.python_version()
     assert environment["packages"]["ipykernel"] == importlib.metadata.version("ipykernel")
     assert environment["devices"][0]["label"] in ("cpu0", "cpu1")
+    kept = set((server.home / "environments").iterdir())
     again = finished(server, code="1")
     later = wait_until(lambda: recorded(server, again), 20, "for the agent to write it down")
     assert later["packages"] == environment["packages"]
-    kept = list((server.home / "environments").iterdir())
-    assert len(kept) == 1  # however many runs
+    assert set((server.home / "environments").iterdir()) == kept  # one for each environment, however many runs

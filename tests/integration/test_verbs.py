@@ -30,9 +30,9 @@ IN_PYTHON = {
     "runs": "runs",
     "devices": "devices",
     "data": "upload_data",
-    "models": "models",
     "sessions": "sessions",
     "agents": "agents",
+    "agent": "invite",
     "projects": "projects",
     "stats": "stats",
     "logs": "Run.logs",
@@ -51,7 +51,7 @@ IN_PYTHON = {
     "import": "import_folder",
     "prune": "prune",
 }
-ONLY_TYPED = {"export", "decode", "doctor", "completion", "reindex"}
+ONLY_TYPED = {"export", "decode", "doctor", "server", "completion", "reindex"}
 
 
 def examples() -> list[tuple[str, str]]:

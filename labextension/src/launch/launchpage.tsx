@@ -154,6 +154,7 @@ export type LaunchPage = MainAreaWidget<LaunchContent>;
 export function makeLaunchPage(options: LaunchPageOptions, actions: FileActions): LaunchPage {
   const { trans } = options;
   const page = new MainAreaWidget({ content: new LaunchContent(options) });
+  page.toolbar.addClass('gpurun-tools');
   const button = (label: string, icon: typeof saveIcon, onClick: () => void) => new ToolbarButton({ label, icon, onClick });
   page.toolbar.addItem('open', button(trans.__('Open…'), folderIcon, actions.openFile));
   page.toolbar.addItem('save', button(trans.__('Save…'), saveIcon, actions.saveFile));

@@ -62,6 +62,11 @@ export function timeLeft(run: Run, trans: Translate): string {
   return left === null || left === undefined ? '' : trans.__('about %1 left', format.elapsed(left));
 }
 
+/** `behind by 0:12`, where what is shown is not what the run on another machine has come to. */
+export function behindWords(run: Run, trans: Translate): string {
+  return run.behind_s ? trans.__('behind by %1', format.elapsed(run.behind_s)) : '';
+}
+
 /** The sentence behind the run's name. */
 export function stateSentence(run: Run, now: number, trans: Translate): string {
   const where = place(run);
@@ -74,9 +79,18 @@ export function stateSentence(run: Run, now: number, trans: Translate): string {
     case 'starting':
       return where ? trans.__('starting on %1', where) : trans.__('starting');
     case 'running':
-      return dots(where ? trans.__('running on %1', where) : trans.__('running'), clock, timeLeft(run, trans));
+      return dots(
+        where ? trans.__('running on %1', where) : trans.__('running'),
+        clock,
+        timeLeft(run, trans),
+        behindWords(run, trans)
+      );
     case 'stopping':
-      return dots(where ? trans.__('interrupted, stopping on %1', where) : trans.__('interrupted, stopping'), clock);
+      return dots(
+        where ? trans.__('interrupted, stopping on %1', where) : trans.__('interrupted, stopping'),
+        clock,
+        behindWords(run, trans)
+      );
     case 'lost':
       return dots(trans.__('out of sight: %1 is not heard of; the run may go on there', where || '?'), clock);
     default:

@@ -55,6 +55,8 @@ export interface Run {
   deleted?: boolean;
   rerun_of?: string | null;
   revision: number;
+  /** How far the server's log is behind the one on another machine, in seconds; 0: in step; null on this machine. */
+  behind_s?: number | null;
 }
 
 /** The server at a glance; `owner` is whose runs those are that this page submits. */

@@ -13,6 +13,8 @@ export interface DevicesListProps {
   loaded: boolean;
   trans: Translate;
   onOpen: (runId: string) => void;
+  /** Let another machine join; without it there is no button. */
+  onAdd?: () => void;
 }
 
 export function DevicesList(props: DevicesListProps): JSX.Element {
@@ -26,6 +28,11 @@ export function DevicesList(props: DevicesListProps): JSX.Element {
         <AgentDevices key={agent.id} agent={agent} {...props} />
       ))}
       {counted(agents)[0]?.kind === 'cpu' && <NoGpu trans={trans} />}
+      {props.onAdd && (
+        <button type="button" className="gpurun-add-machine" onClick={props.onAdd}>
+          {trans.__('Add a machine…')}
+        </button>
+      )}
     </div>
   );
 }

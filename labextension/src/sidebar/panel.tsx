@@ -39,6 +39,7 @@ export interface Buttons {
   onSettings?: () => void;
   onMore?: () => void;
   onInsert?: () => void;
+  onAddMachine?: () => void;
 }
 
 export class RunsPanel extends SidePanel implements ISidebar {
@@ -119,7 +120,15 @@ export class RunsPanel extends SidePanel implements ISidebar {
       name: 'devices',
       label: trans.__('Devices'),
       head: this.live(() => <span className="gpurun-count">{busyWords(model.agents, trans)}</span>),
-      body: this.live(() => <DevicesList agents={model.agents} loaded={model.loaded.devices} trans={trans} onOpen={openRun} />)
+      body: this.live(() => (
+        <DevicesList
+          agents={model.agents}
+          loaded={model.loaded.devices}
+          trans={trans}
+          onOpen={openRun}
+          onAdd={buttons().onAddMachine}
+        />
+      ))
     });
     this.addSection({
       name: 'queue',

@@ -72,6 +72,7 @@ function buttons(app: JupyterFrontEnd, notebooks: INotebookTracker | null): Butt
     app.commands.hasCommand(command) ? () => void app.commands.execute(command, args) : undefined;
   return {
     onNew: offered('gpurun:open-launch'),
+    onAddMachine: offered(Commands.addMachine),
     onMore: offered('gpurun:open-runs'),
     onSettings: offered('settingeditor:open', { query: 'GPU Runs' }),
     onInsert: notebooks ? () => void insertFirstCells(app, notebooks) : undefined

@@ -15,15 +15,15 @@ from tornado.web import HTTPError
 
 from gpurun_jupyter.core.errors import GpurunError, InvalidRequest, StorageFull, StorageUnusable
 from gpurun_jupyter.core.home import Home
+from gpurun_server.notices.notices import Notices
 from gpurun_server.queue.ledger import Ledger
+from gpurun_server.queue.remote import RemoteAgents
 from gpurun_server.store.blobs import Blobs
-from gpurun_server.store.database import Database, Writing
+from gpurun_server.store.database import OUTAGE, Database, Writing
 from gpurun_server.stream.hub import Hub
 
 AUTH_RESOURCE = "gpurun"
 
-#: What SQLAlchemy raises where the database cannot be reached, is shutting down, or is locked for too long.
-_OUTAGE = (sa.exc.OperationalError, sa.exc.InterfaceError)
 #: What SQLite and PostgreSQL say of a full disk.
 _FULL = ("disk is full", "No space left on device")
 
@@ -39,6 +39,8 @@ class Parts:
     ledger: Ledger  # for reading, in the event loop
     blobs: Blobs
     hub: Hub
+    remote: RemoteAgents
+    notices: Notices
     threads: Executor
     owner: Callable[[Any], str]
     ensure_agent: Callable[[], None]
@@ -145,7 +147,7 @@ class GpurunHandler(APIHandler):
 
     def log_exception(self, kind: Any, error: Any, traceback: Any) -> None:
         """As tornado's, but a refusal of ours is no news for the server's log, and an outage is one line."""
-        if isinstance(error, _OUTAGE):
+        if isinstance(error, OUTAGE):
             self.log.warning("%s: %s", self.request.path, _ours(error))
         elif not isinstance(error, GpurunError):
             super().log_exception(kind, error, traceback)
@@ -167,7 +169,7 @@ def checked(convert: Callable[[], T]) -> T:
 
 def _ours(error: BaseException | None) -> BaseException | None:
     """The error as it is told: a database that cannot be reached is not a fault of this server."""
-    if not isinstance(error, _OUTAGE):
+    if not isinstance(error, OUTAGE):
         return error
     cause = str(error.orig).strip().partition("\n")[0]
     if any(words in cause for words in _FULL):

@@ -23,6 +23,9 @@ _MEANINGS = {
     "name": "a variable, or a model",
     "version": "a number, an alias, or `latest`",
     "alias": "an alias, such as `release`",
+    "agent": "an agent's id",
+    "number": "an attempt, from 1",
+    "earlier": "an attempt before it",
     "path": "a file's place, with slashes",
 }
 _METHODS = ("get", "post", "put", "patch", "delete")

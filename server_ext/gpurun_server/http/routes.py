@@ -6,6 +6,8 @@ from tornado import web
 
 from gpurun_jupyter.core.errors import RouteMissing
 from gpurun_server.http import (
+    agents,
+    attempts,
     blobs,
     comparing,
     comparison,
@@ -18,6 +20,7 @@ from gpurun_server.http import (
     metrics,
     model_files,
     models,
+    notices,
     openapi,
     outputs,
     overview,
@@ -59,7 +62,10 @@ ROUTES = [
     *files.default_handlers,
     *server.default_handlers,
     *overview.default_handlers,
+    *notices.default_handlers,
     *launch.default_handlers,
+    *agents.default_handlers,
+    *attempts.default_handlers,
     *sessions.default_handlers,
     *models.default_handlers,
     *model_files.default_handlers,

@@ -43,6 +43,7 @@ class AgentSummary(msgspec.Struct):
     version: str
     health: Literal["healthy", "stale", "disconnected"]
     heard_s_ago: float
+    behind_s: float | None
     labels: list[str]
     gpus: int
     cpu_slots: int
@@ -135,6 +136,7 @@ def _summary(offer: Offer) -> AgentSummary:
         version=agent.version,
         health=agent.health,
         heard_s_ago=agent.heard_s_ago,
+        behind_s=agent.behind_s,
         labels=sorted(offer.labels),
         gpus=len(agent.devices) - slots,
         cpu_slots=slots,

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 
+import msgspec
 import sqlalchemy as sa
 
-from gpurun_jupyter.core.devices import Agent, health
+from gpurun_jupyter.core.devices import Agent, Device, health
 from gpurun_jupyter.core.grants import Report
+from gpurun_server.queue.behind import behind_s
 from gpurun_server.queue.ledger import AtWork, Ledger
 from gpurun_server.queue.placement.offers import Offer
 from gpurun_server.store.database import Writing
@@ -16,7 +19,7 @@ from gpurun_server.store.queries import decode_devices, decode_labels, encode
 from gpurun_server.store.tables import agents
 
 _AGENTS = sa.select(agents).order_by(agents.c.host, agents.c.id)
-_VALUES = ("host", "version", "boot", "heard_at", "labels_json", "devices_json")
+_VALUES = ("host", "version", "boot", "heard_at", "labels_json", "devices_json", "unsent_json")
 _HEARD = (
     sa.update(agents).where(agents.c.id == sa.bindparam("agent")).values({name: sa.bindparam(name) for name in _VALUES})
 )
@@ -46,16 +49,25 @@ def offers(conn: sa.Connection, at_work: Iterable[AtWork] = ()) -> list[Offer]:
 def _offers(conn: sa.Connection, held: Mapping[tuple[str, str], AtWork]) -> Iterator[Offer]:
     now = time.time()
     for row in conn.execute(_AGENTS):
-        devices = decode_devices(row.devices_json)
-        for device in devices:
-            if holder := held.get((row.id, device.id)):
-                device.run_id, device.run_name, device.run_owner = holder.run_id, holder.name, holder.owner
+        devices = [_with(held.get((row.id, device.id)), device) for device in _devices_in(row.devices_json)]
         silence_s = max(0.0, now - row.heard_at)
         yield Offer(
-            Agent(row.id, row.host, row.version, health(silence_s), silence_s, devices),
+            Agent(row.id, row.host, row.version, health(silence_s), silence_s, devices, behind_s(row)),
             labels=frozenset(decode_labels(row.labels_json)),
             locked=frozenset(device.id for device in devices if device.locked and device.run_id is None),
         )
+
+
+@lru_cache(maxsize=512)
+def _devices_in(text: str) -> tuple[Device, ...]:
+    """Not to be changed: with many agents most claims find most of them as they were."""
+    return tuple(decode_devices(text))
+
+
+def _with(holder: AtWork | None, device: Device) -> Device:
+    if holder is None:
+        return device
+    return msgspec.structs.replace(device, run_id=holder.run_id, run_name=holder.name, run_owner=holder.owner)
 
 
 def remember(writing: Writing, report: Report) -> None:
@@ -67,6 +79,7 @@ def remember(writing: Writing, report: Report) -> None:
         "heard_at": time.time(),
         "labels_json": encode(report.labels),
         "devices_json": encode(report.devices),
+        "unsent_json": encode(report.unsent),
     }
     changed = writing.conn.execute(_HEARD, {"agent": report.agent_id, **values})
     if changed.rowcount == 0:

@@ -74,11 +74,14 @@ class _Digest:
             self.end = event
 
 
-def ingest(writing: Writing, run_id: str, attempt: int, log: Path, by: str, *, replayed: bool = False) -> bool:
+def ingest(
+    writing: Writing, run_id: str, attempt: int, log: Path, by: str, *, ends: bool = True, replayed: bool = False
+) -> bool:
     """Take in what is new of an attempt's log, some megabytes at most; returns whether there was anything new.
 
-    An attempt that has ended is left as it is. `replayed`: the log is an old one, whose own times count, and models are
-    registered only where their files are still there.
+    An attempt that has ended is left as it is. `ends`: the log's end is the attempt's; on another machine it is not,
+    because its files come after it. `replayed`: the log is an old one, whose own times count, and models are registered
+    only where their files are still there.
     """
     row = writing.conn.execute(_TAKEN_IN, {"run": run_id, "attempt": attempt}).one()
     if row.ended_at is not None:
@@ -94,6 +97,8 @@ def ingest(writing: Writing, run_id: str, attempt: int, log: Path, by: str, *, r
                 digest.take(events.decode_line(line))
     if not lines or not _advance(writing.conn, run_id, attempt, row.ingested_offset, offset):
         return False
+    if not ends:
+        digest.end = None
     keep_metrics(writing.conn, row.seq, digest.changed)
     if replayed:
         blobs = AttemptFolder(log.parent).home

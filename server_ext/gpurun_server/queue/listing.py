@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from gpurun_jupyter.core.lifecycle import State
 from gpurun_jupyter.core.runs import Run, Waiting
 from gpurun_server.queue.agents import offers
+from gpurun_server.queue.behind import behind_by_run
 from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.placement.waiting import outlooks
 from gpurun_server.queue.sessions import all_sessions, why_waiting
@@ -48,7 +49,8 @@ def shown(conn: sa.Connection, ledger: Ledger, rows: Iterable[sa.Row[Any]], owne
     rows = list(rows)
     queued = {row.id for row in rows if row.state == State.QUEUED.value}
     waiting = _waiting(conn, ledger, queued, owner) if queued else {}
-    return [queries.to_run(row, waiting.get(row.id)) for row in rows]
+    behind = behind_by_run(conn, rows)
+    return [queries.to_run(row, waiting.get(row.id), behind.get(row.id)) for row in rows]
 
 
 def _waiting(conn: sa.Connection, ledger: Ledger, queued: set[str], owner: str) -> dict[str, Waiting]:

@@ -25,6 +25,7 @@ from gpurun_server.store.logs import read_lines
 FORMAT_VERSION = 1
 
 _CHUNK_BYTES = 2**20
+_LONG_LOG_BYTES = 2**18
 _MOST_BLOCKS = 64
 _LENGTH = struct.Struct("<Q")
 _METRIC, _SAMPLE = b'{"kind":"metric"', b'{"kind":"sample"'
@@ -143,6 +144,13 @@ def measured(folder: AttemptFolder) -> Measured:
             else:
                 _write(folder.columns, found.block(0))
     return found
+
+
+def put_in_columns(folder: AttemptFolder) -> None:
+    """Do so now if the log is long and takes a while to be read: who compares runs later shall not wait for it."""
+    with contextlib.suppress(FileNotFoundError):  # one that found its devices taken left none
+        if folder.events.stat().st_size > _LONG_LOG_BYTES:
+            measured(folder)
 
 
 def thinned(values: array[float], most: int | None) -> Sequence[int]:

@@ -18,7 +18,10 @@ from gpurun_jupyter.core.errors import StorageUnusable
 from gpurun_jupyter.core.home import Home
 
 #: The newest migration; a test holds it equal to what Alembic says.
-SCHEMA = "0008"
+SCHEMA = "0010"
+
+#: What SQLAlchemy raises where the database cannot be reached, is shutting down, or is locked for too long.
+OUTAGE = (sa.exc.OperationalError, sa.exc.InterfaceError)
 
 #: A writer waits this long for another's transaction before SQLite gives up.
 BUSY_TIMEOUT_MS = 30_000

@@ -157,7 +157,7 @@ def encode(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def to_run(row: sa.Row[Any], waiting: Waiting | None = None) -> Run:
+def to_run(row: sa.Row[Any], waiting: Waiting | None = None, behind_s: float | None = None) -> Run:
     """The run that a row of `runs` stands for, with its spec where the row has it."""
     return Run(
         id=row.id,
@@ -182,6 +182,7 @@ def to_run(row: sa.Row[Any], waiting: Waiting | None = None) -> Run:
         progress=_progress.decode(row.progress_json) if row.progress_json else None,
         metrics=metrics_in(row),
         waiting=waiting,
+        behind_s=behind_s,
         revision=row.revision,
         rerun_of=row.rerun_of,
         deleted=row.deleted_at is not None,

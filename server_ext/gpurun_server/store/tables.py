@@ -205,6 +205,14 @@ history = sa.Table(
     sa.Column("message", sa.Text, nullable=False, server_default=""),
 )
 
+#: Up to which line of the history each entry of `GpurunApp.notices` was told; `entry` is a digest of it.
+notices = sa.Table(
+    "notices",
+    metadata,
+    sa.Column("entry", sa.Text, primary_key=True),
+    sa.Column("told", sa.Integer, nullable=False),
+)
+
 agents = sa.Table(
     "agents",
     metadata,
@@ -215,6 +223,29 @@ agents = sa.Table(
     sa.Column("heard_at", sa.Float, nullable=False),
     sa.Column("labels_json", sa.Text, nullable=False),
     sa.Column("devices_json", sa.Text, nullable=False),
+    sa.Column("unsent_json", sa.Text, nullable=False, server_default="[]"),
+)
+
+#: The agents of other machines, each known by the hash of its key.
+agent_keys = sa.Table(
+    "agent_keys",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("key_hash", sa.Text, nullable=False, unique=True),
+    sa.Column("created_by", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("revoked_at", sa.Float),
+)
+
+#: Each lets one machine join, once.
+join_tokens = sa.Table(
+    "join_tokens",
+    metadata,
+    sa.Column("token_hash", sa.Text, primary_key=True),
+    sa.Column("created_by", sa.Text, nullable=False),
+    sa.Column("expires_at", sa.Float, nullable=False),
+    sa.Column("used_at", sa.Float),
 )
 
 #: One row: the number of the latest change of a run, and of a model. Taking the next number orders the writers.

@@ -55,6 +55,7 @@ class Unwatch(msgspec.Struct, forbid_unknown_fields=True):
 class _WatchedRun:
     tail: Tail
     revision: int = -1
+    behind_s: float | None = None
     log_rung: bool = True
     row_rung: bool = True
 
@@ -239,9 +240,9 @@ class LiveConnection:
         if run.state is State.FINISHED and (lines := watched.tail.read()):
             watched.row_rung = watched.log_rung = True
             return [events_frame(run_id, watched.tail.cursor, lines)]
-        if run.revision == watched.revision and run.waiting is None:
+        if (run.revision, run.behind_s) == (watched.revision, watched.behind_s) and run.waiting is None:
             return []
-        watched.revision = run.revision
+        watched.revision, watched.behind_s = run.revision, run.behind_s
         return [run_frame(run)]
 
     def _of_runs(self, conn: sa.Connection) -> list[bytes]:

@@ -1,0 +1,79 @@
+"""`python -m gpurun_jupyter.agent.remote FOLDER`: be the agent that works for the server of this state directory."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import os
+import socket
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from gpurun_jupyter.agent.agent import Agent
+from gpurun_jupyter.agent.agent_lock import lock_within
+from gpurun_jupyter.agent.remote.abilities import abilities
+from gpurun_jupyter.agent.remote.connection import ServerConnection
+from gpurun_jupyter.agent.remote.link import HttpLink
+from gpurun_jupyter.agent.remote.membership import Membership, read
+from gpurun_jupyter.agent.remote.service import NOT_LET_IN
+from gpurun_jupyter.agent.upgrade import Upgrade
+from gpurun_jupyter.core.errors import NotJoined
+from gpurun_jupyter.core.home import Home, write_json
+from gpurun_jupyter.core.processes import Identity
+
+#: An agent that finds another one at work waits this long for it to leave, then leaves itself.
+_TAKE_OVER_S = 2.0
+
+
+def main(path: str) -> int:
+    """Be the agent until it is told to leave; returns the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    home, membership = Home(Path(path)), read(Path(path))
+    home.create()
+    if not lock_within(home.agent_lock, _TAKE_OVER_S):
+        logging.info("another agent is at work here")
+        return 0
+    write_json(home.agent_record, Identity.of(os.getpid()))
+    upgrade = Upgrade()
+    try:
+        told_to_leave = asyncio.run(_work(home, membership, upgrade))
+    except NotJoined as error:
+        logging.error("%s says: %s Runs that have begun go on here.", membership.url, error)
+        return NOT_LET_IN
+    if upgrade.done() and not told_to_leave:
+        logging.info("another gpurun is installed: beginning anew as that one; runs go on")
+        os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - the same process, so that nobody misses it
+    home.agent_record.unlink(missing_ok=True)
+    return 0
+
+
+async def _work(home: Home, membership: Membership, upgrade: Upgrade) -> bool:
+    """Whether it was told to leave."""
+    connection = ServerConnection(membership)
+    link = HttpLink(connection, home)
+    agent = Agent(
+        home,
+        link,
+        agent_id=membership.agent_id,
+        host=socket.gethostname(),
+        version=metadata.version("gpurun-jupyter"),
+        cpu_slots=os.cpu_count() or 1 if membership.cpu_slots is None else membership.cpu_slots,
+        idle_s=math.inf,
+        spares=membership.spares,
+        labels=[*membership.labels, *abilities()],
+        outdated=upgrade.done,
+    )
+    listening = asyncio.create_task(link.listening())
+    try:
+        await agent.run()
+    finally:
+        listening.cancel()
+        await connection.close()
+    return agent.told_to_leave
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

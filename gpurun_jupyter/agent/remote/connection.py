@@ -1,0 +1,143 @@
+"""An agent's HTTP requests to its server: what fails on the way is an OSError, what the server refuses is its error."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import ssl
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import httpx
+import msgspec
+
+from gpurun_jupyter.agent.remote.membership import Membership
+from gpurun_jupyter.core.errors import GpurunError, NotJoined, WrongOffset, from_code
+from gpurun_jupyter.core.grants import Grant
+from gpurun_jupyter.core.remote import OFFSET_HEADER, TOKEN_HEADER
+
+API = "gpurun/api/v1/"
+
+#: A dead connection is noticed after about so long, whatever a request waits for.
+_SILENT_S = 10
+_TIMEOUT = httpx.Timeout(10.0, connect=5.0)
+#: The server looks through all of a big file before it answers.
+LONG = httpx.Timeout(30.0, read=600.0)
+_PAYS_FROM_BYTES = 512
+_PAYS = 0.9
+_TRIED_BYTES = 2**16
+
+T = TypeVar("T")
+
+
+class ServerConnection:
+    """A few kept-alive connections to one server. Lives in an event loop."""
+
+    def __init__(self, membership: Membership) -> None:
+        transport = httpx.AsyncHTTPTransport(
+            verify=tls(membership.url, membership.ca),
+            proxy=proxy_for(membership.url),
+            socket_options=_socket_options(),
+            limits=httpx.Limits(max_connections=16, max_keepalive_connections=8, keepalive_expiry=60.0),
+        )
+        self._http = httpx.AsyncClient(
+            base_url=membership.url + API,
+            headers={"Authorization": f"Bearer {membership.key}", "Accept-Encoding": "identity"},
+            timeout=_TIMEOUT,
+            transport=transport,
+        )
+        self.sent_bytes = 0  # of bodies
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._http.aclose()
+
+    async def ask(self, method: str, path: str, kind: type[T], body: Any = None, **more: Any) -> T:
+        """Send JSON and decode the answer. Raises OSError and GpurunError."""
+        content = b"" if body is None else msgspec.json.encode(body)
+        response = await self.send(method, path, content, **more)
+        try:
+            return msgspec.json.decode(response.content, type=kind)
+        except msgspec.DecodeError as error:
+            raise ConnectionError(f"the answer to {path} makes no sense: {error}") from error
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        content: bytes = b"",
+        *,
+        grant: Grant | None = None,
+        pack: bool = False,
+        **more: Any,
+    ) -> httpx.Response:
+        """Send bytes, packed where that pays, for an attempt where one is given. Raises OSError and GpurunError."""
+        headers = {**more.pop("headers", {}), **({TOKEN_HEADER: grant.token} if grant else {})}
+        if pack and (packed := packed_where_it_pays(content)) is not None:
+            content, headers["Content-Encoding"] = packed, "gzip"
+        try:
+            response = await self._http.request(method, path, content=content, headers=headers, **more)
+        except (httpx.TransportError, ssl.SSLError) as error:
+            raise ConnectionError(f"{type(error).__name__} {error}".strip()) from error
+        self.sent_bytes += len(content)
+        if not response.is_success:
+            raise refusal(response)
+        return response
+
+
+def of_attempt(grant: Grant, rest: str) -> str:
+    """The path of a route of an attempt."""
+    return f"agents/attempts/{grant.run_id}/{grant.attempt}/{rest}"
+
+
+def packed_where_it_pays(content: bytes) -> bytes | None:
+    """The bytes packed; None where they would hardly become fewer, judged by their beginning."""
+    if len(content) < _PAYS_FROM_BYTES:
+        return None
+    tried = content[:_TRIED_BYTES]
+    if len(gzip.compress(tried, 1)) > _PAYS * len(tried):
+        return None
+    return gzip.compress(content, 1)
+
+
+def tls(url: str, ca: str | None) -> ssl.SSLContext | bool:
+    """What certificates to trust: those of this machine or of SSL_CERT_FILE, and of `ca`. Raises OSError."""
+    if not url.startswith("https:"):
+        return False  # reading the certificates takes memory and time
+    trusted = ssl.create_default_context()
+    if ca is not None:
+        trusted.load_verify_locations(ca)
+    return trusted
+
+
+def proxy_for(url: str) -> str | None:
+    """The proxy that the environment names for this address."""
+    parts = urlsplit(url)
+    if proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return None
+    proxies = getproxies()
+    found = proxies.get(parts.scheme) or proxies.get("all")
+    return found if found is None or "://" in found else f"http://{found}"
+
+
+def refusal(response: httpx.Response) -> Exception:
+    """The server's own refusals; what a proxy, or a server in trouble, says instead is like a broken connection."""
+    try:
+        said = msgspec.json.decode(response.content, type=dict[str, dict[str, str]])["error"]
+        error: GpurunError = from_code(said["code"], said["message"], said.get("hint", ""))
+    except (msgspec.DecodeError, KeyError):
+        return ConnectionError(f"the server answered with status {response.status_code}")
+    if isinstance(error, WrongOffset):
+        error.offset = int(response.headers.get(OFFSET_HEADER, 0))
+    ours = response.status_code < 500 and (response.status_code not in (401, 403) or isinstance(error, NotJoined))
+    return error if ours else ConnectionError(f"the server answered: {error}")
+
+
+def _socket_options() -> list[tuple[int, int, int]]:
+    """Let the system find out that the other side is gone, on the systems that can."""
+    wanted = {"TCP_KEEPIDLE": 4, "TCP_KEEPINTVL": 2, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 1000 * _SILENT_S}
+    found = [
+        (socket.IPPROTO_TCP, getattr(socket, name), value) for name, value in wanted.items() if hasattr(socket, name)
+    ]
+    return [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1), (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), *found]

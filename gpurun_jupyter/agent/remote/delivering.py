@@ -1,0 +1,135 @@
+"""What an attempt left, sent to the server: only what it has not got, each file from where it stopped before."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from gpurun_jupyter.agent.remote.connection import LONG, ServerConnection, of_attempt
+from gpurun_jupyter.core.errors import WrongDigest, WrongOffset
+from gpurun_jupyter.core.grants import Grant
+from gpurun_jupyter.core.home import AttemptFolder
+from gpurun_jupyter.core.remote import MOST_FILES, PIECE_BYTES, SMALL_BYTES, Have, LeftFile, LeftFiles
+
+log = logging.getLogger("gpurun.agent")
+
+#: Files that change while they are sent are tried so often.
+_TRIES = 3
+
+
+async def deliver_files(connection: ServerConnection, folder: AttemptFolder, grant: Grant) -> None:
+    """Send the files and have them placed. Raises OSError and NotHeld."""
+    for _ in range(_TRIES):
+        try:
+            files = await asyncio.to_thread(lambda: list(left_by(folder)))
+            if files:
+                await Delivery(connection, folder, grant).send(files)
+            return
+        except (WrongDigest, FileNotFoundError) as error:
+            log.warning("files of %s change while they are sent: %s", grant.key, error)
+    log.warning("files of %s do not come to rest, and were not sent", grant.key)
+
+
+def left_by(folder: AttemptFolder) -> Iterator[LeftFile]:
+    """What is sent: plain files of the workspace, checkpoints, values of variables; not what links show."""
+    found = [*_below(folder.outputs), *_below(folder.checkpoints), *_below(folder.work)]
+    if len(found) > MOST_FILES:
+        log.warning("%s left %d files; %d of them are sent", folder.path, len(found), MOST_FILES)
+    if folder.outputs_answer.exists():
+        found.insert(0, folder.outputs_answer)
+    for path in found[:MOST_FILES]:
+        status = path.stat()
+        yield LeftFile(
+            path=path.relative_to(folder.path).as_posix(),
+            size=status.st_size,
+            digest=_sha256(path),
+            modified_at=status.st_mtime,
+            executable=bool(status.st_mode & 0o100),
+        )
+
+
+@dataclass
+class Delivery:
+    """The files of one attempt on their way."""
+
+    connection: ServerConnection
+    folder: AttemptFolder
+    grant: Grant
+
+    async def send(self, files: list[LeftFile]) -> None:
+        """Send them and have them placed. Raises WrongDigest where one has changed meanwhile."""
+        have = await self._tell("files/missing", files)
+        open_ = {file.digest: file for file in files if have.get(file.digest, 0) < file.size or not file.size}
+        small = [file for file in open_.values() if file.size <= SMALL_BYTES]
+        for batch in _batches(small):
+            await self._send_small(batch)
+        for file in open_.values():
+            if file.size > SMALL_BYTES:
+                await self._send_big(file, have.get(file.digest, 0))
+        await self._tell("files/place", files)
+
+    async def _tell(self, route: str, files: list[LeftFile]) -> dict[str, int]:
+        body = msgspec.json.encode(LeftFiles(files))
+        path = of_attempt(self.grant, route)
+        answer = await self.connection.send("POST", path, body, grant=self.grant, pack=True, timeout=LONG)
+        return msgspec.json.decode(answer.content, type=Have).have
+
+    async def _send_small(self, files: list[LeftFile]) -> None:
+        contents = {file.digest: (self.folder.path / file.path).read_bytes() for file in files}
+        line = msgspec.json.encode({digest: len(content) for digest, content in contents.items()})
+        body = b"\n".join([line, b"".join(contents.values())])
+        await self.connection.send("POST", of_attempt(self.grant, "files/small"), body, grant=self.grant, pack=True)
+
+    async def _send_big(self, file: LeftFile, offset: int) -> None:
+        path = of_attempt(self.grant, f"files/{file.digest}")
+        with (self.folder.path / file.path).open("rb") as content:
+            while offset < file.size:
+                content.seek(offset)
+                data = await asyncio.to_thread(content.read, min(PIECE_BYTES, file.size - offset))
+                if not data:
+                    raise WrongDigest(f"{file.path} has become shorter.")
+                offset = await self._append(f"{path}?offset={offset}", offset, data)
+
+    async def _append(self, path: str, offset: int, data: bytes) -> int:
+        try:
+            await self.connection.send("PUT", path, data, grant=self.grant, pack=True, timeout=LONG)
+        except WrongOffset as error:  # an answer was lost
+            return error.offset
+        return offset + len(data)
+
+
+def _below(root: Path) -> Iterator[Path]:
+    for directory, names, files in os.walk(root):
+        names.sort()
+        for name in sorted(files):
+            path = Path(directory, name)
+            if path.is_file() and not path.is_symlink():
+                yield path
+
+
+def _batches(files: list[LeftFile]) -> Iterator[list[LeftFile]]:
+    batch: list[LeftFile] = []
+    total = 0
+    for file in files:
+        if batch and total + file.size > PIECE_BYTES:
+            yield batch
+            batch, total = [], 0
+        batch.append(file)
+        total += file.size
+    if batch:
+        yield batch
+
+
+def _sha256(path: Path) -> str:
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(2**20):
+            found.update(piece)
+    return found.hexdigest()

@@ -1,0 +1,86 @@
+"""What an agent on another machine and its server say to each other beside reports and orders."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from gpurun_jupyter.core.manifests import Digest
+
+#: The header that carries the token of an attempt.
+TOKEN_HEADER = "X-Gpurun-Token"  # noqa: S105 - its name
+#: The header of a refusal that says where the server's copy ends.
+OFFSET_HEADER = "X-Gpurun-Offset"
+#: A file travels in pieces of so many bytes, so that a cut costs at most one.
+PIECE_BYTES = 8 * 2**20
+#: Files up to this size travel many in one request, of at most `PIECE_BYTES`.
+SMALL_BYTES = 2**18
+#: So many files of a run are kept, as lists show no more.
+MOST_FILES = 10_000
+
+Size = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Join(msgspec.Struct):
+    """A machine that wants to join: its host name, what it wants to be called, its gpurun's version."""
+
+    host: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+    version: str
+    name: Annotated[str, msgspec.Meta(max_length=100)] = ""
+
+
+class Joined(msgspec.Struct):
+    """The answer: the agent's id, and the key that it shows from now on."""
+
+    agent_id: str
+    key: str
+
+
+class Rung(msgspec.Struct):
+    """How often the doorbell has rung; only whether it differs means something."""
+
+    rung: int
+
+
+class Wanted(msgspec.Struct):
+    """Blobs that are asked for."""
+
+    digests: list[Digest]
+
+
+class LeftFile(msgspec.Struct, frozen=True):
+    """A file that an attempt left, by its path below the attempt's folder; times are seconds since the epoch."""
+
+    path: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+    size: Size
+    digest: Digest
+    modified_at: float
+    executable: bool = False
+
+
+class LeftFiles(msgspec.Struct):
+    """The files that an attempt left."""
+
+    files: Annotated[list[LeftFile], msgspec.Meta(max_length=MOST_FILES)]
+
+
+class Have(msgspec.Struct):
+    """How many bytes of each of these files the server has, by digest."""
+
+    have: dict[str, int]
+
+
+class CheckpointFile(msgspec.Struct, frozen=True):
+    """A file of a checkpoint."""
+
+    path: str
+    size: int
+    modified_at: float
+
+
+class EarlierCheckpoints(msgspec.Struct):
+    """What the newest earlier attempt that had checkpoints left; `attempt` is None where there was none."""
+
+    attempt: int | None = None
+    files: list[CheckpointFile] = []

@@ -1,0 +1,103 @@
+"""What an agent of another machine asks for: it shows its key, and Jupyter's own sign-in and cookies do not count."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+from jupyter_server.auth.decorator import allow_unauthenticated
+from tornado.web import HTTPError
+
+from gpurun_jupyter.core.errors import GpurunError, InvalidRequest, NotJoined, WrongOffset
+from gpurun_jupyter.core.remote import OFFSET_HEADER, PIECE_BYTES, TOKEN_HEADER
+from gpurun_server.http.base import GpurunHandler
+from gpurun_server.queue.syncing import check_held
+from gpurun_server.store.agent_keys import agent_of
+
+__all__ = ["AgentHandler", "AttemptHandler", "KeyHandler", "allow_unauthenticated"]
+
+
+class KeyHandler(GpurunHandler):
+    """A handler that authenticates by itself, by what follows `Bearer`."""
+
+    _track_activity = False  # an agent is nobody at a screen
+
+    @property
+    def bearer(self) -> str:
+        """What was shown. Raises NotJoined where nothing was."""
+        kind, _, secret = self.request.headers.get("Authorization", "").partition(" ")
+        if kind.lower() != "bearer" or not secret:
+            raise NotJoined("This is for machines that have joined.", "`gpurun agent invite` lets one join.")
+        return secret.strip()
+
+    async def prepare(self) -> None:
+        """Let nobody in who comes by another name of this host; who comes is asked by the handler."""
+        self.current_user = self._jupyter_current_user = None
+        if not self.check_host():
+            raise HTTPError(403)
+
+    def check_xsrf_cookie(self) -> None:
+        """Nothing: no cookie lets anybody in here."""
+
+    def log_exception(self, kind: Any, error: Any, traceback: Any) -> None:
+        """A refusal is a line in the server's log."""
+        if isinstance(error, GpurunError):
+            self.log.warning("refused %s %s from %s: %s", self.request.method, self.request.path, self.who, error)
+        else:
+            super().log_exception(kind, error, traceback)
+
+    @property
+    def who(self) -> str:
+        """Who asks, for the log."""
+        return str(self.request.remote_ip)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """As ever; where the offset was wrong, with the right one."""
+        error = kwargs.get("exc_info", (None, None))[1]
+        if isinstance(error, WrongOffset):
+            self.set_header(OFFSET_HEADER, str(error.offset))
+        super().write_error(status_code, **kwargs)
+
+
+class AgentHandler(KeyHandler):
+    """A handler for agents with a key."""
+
+    agent_id = ""
+
+    async def prepare(self) -> None:
+        """Find out which agent asks. Raises NotJoined."""
+        await super().prepare()
+        with self.parts.database.read() as conn:
+            self.agent_id = agent_of(conn, self.bearer)
+
+    @property
+    def who(self) -> str:
+        """The agent, or where it comes from."""
+        return f"agent {self.agent_id}" if self.agent_id else super().who
+
+
+class AttemptHandler(AgentHandler):
+    """A handler for what the agent that holds an attempt may do with it; it shows the attempt's token, too."""
+
+    async def prepare(self) -> None:
+        """Raises NotHeld."""
+        await super().prepare()
+        run_id, number = self.path_kwargs["id"], int(self.path_kwargs["number"])
+        token = self.request.headers.get(TOKEN_HEADER, "")
+        with self.parts.database.read() as conn:
+            check_held(conn, self.agent_id, run_id, number, token)
+        self.run_id, self.number = run_id, number
+        self.folder = self.parts.home.attempt(run_id, number)
+
+    def bytes_received(self, most: int = 2 * PIECE_BYTES) -> bytes:
+        """The body, unpacked. Raises InvalidRequest for one that is bigger than it may be."""
+        if self.request.headers.get("Content-Encoding") != "gzip":
+            return bytes(self.request.body)
+        unpacker = zlib.decompressobj(wbits=31)
+        try:
+            data = unpacker.decompress(self.request.body, most)
+        except zlib.error as error:
+            raise InvalidRequest(f"The body is no gzip: {error}.") from error
+        if not unpacker.eof:
+            raise InvalidRequest("The body is cut short or unpacks to too much.", "Send smaller pieces.")
+        return data

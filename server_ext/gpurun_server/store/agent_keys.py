@@ -1,0 +1,88 @@
+"""Who may speak as an agent of another machine: one-time tokens to join with, and a key for each that has joined.
+
+Only hashes are kept: a copy of the database lets nobody in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import time
+from itertools import chain, count
+
+import sqlalchemy as sa
+
+from gpurun_jupyter.core.errors import AgentNotFound, NotJoined
+from gpurun_jupyter.core.remote import Join, Joined
+from gpurun_server.store.database import Writing
+from gpurun_server.store.tables import agent_keys, agents, attempts, join_tokens
+
+#: How long a machine may take to join, in seconds.
+INVITATION_S = 3600.0
+
+_ASK_AGAIN = "`gpurun agent invite` on the server's side gives a line that lets one machine join."
+_OF_KEY = sa.select(agent_keys.c.id).where(
+    agent_keys.c.key_hash == sa.bindparam("hash"), agent_keys.c.revoked_at.is_(None)
+)
+_NOT_A_NAME = re.compile(r"[^\w.-]+")
+
+
+def invite(writing: Writing, by: str) -> tuple[str, float]:
+    """A token that lets one machine join, and when it expires, in seconds since the epoch."""
+    token, expires_at = secrets.token_urlsafe(24), time.time() + INVITATION_S
+    writing.conn.execute(sa.delete(join_tokens).where(join_tokens.c.expires_at < time.time()))
+    row = {"token_hash": _hash(token), "created_by": by, "expires_at": expires_at}
+    writing.conn.execute(sa.insert(join_tokens), row)
+    return token, expires_at
+
+
+def join(writing: Writing, token: str, who: Join) -> Joined:
+    """Give a machine an id and a key. Raises NotJoined for a token that is used, expired or forged."""
+    conn, now = writing.conn, time.time()
+    good = sa.and_(join_tokens.c.token_hash == _hash(token), join_tokens.c.used_at.is_(None))
+    row = conn.execute(sa.select(join_tokens).where(good, join_tokens.c.expires_at > now)).first()
+    if row is None:
+        raise NotJoined("This token to join with is used, expired or none of this server's.", _ASK_AGAIN)
+    conn.execute(sa.update(join_tokens).where(good).values(used_at=now))
+    key, agent_id = secrets.token_urlsafe(32), _free_id(conn, _NOT_A_NAME.sub("-", who.name or who.host).strip("-"))
+    conn.execute(sa.delete(agent_keys).where(agent_keys.c.id == agent_id))  # revoked: _free_id has looked
+    values = {"id": agent_id, "host": who.host, "key_hash": _hash(key), "created_by": row.created_by}
+    conn.execute(sa.insert(agent_keys), {**values, "created_at": now})
+    return Joined(agent_id, key)
+
+
+def agent_of(conn: sa.Connection, key: str) -> str:
+    """The id of the agent with this key. Raises NotJoined."""
+    agent_id = conn.scalar(_OF_KEY, {"hash": _hash(key)})
+    if agent_id is None:
+        raise NotJoined("This key is revoked, or none of this server's.", _ASK_AGAIN)
+    return str(agent_id)
+
+
+def revoke(writing: Writing, agent_id: str, *, by: str) -> None:
+    """Let an agent that this person invited in no more; forgotten unless it holds attempts. Raises AgentNotFound."""
+    conn, mine = writing.conn, sa.and_(agent_keys.c.id == agent_id, agent_keys.c.created_by == by)
+    changed = conn.execute(sa.update(agent_keys).where(mine, _IN_USE).values(revoked_at=time.time()))
+    if changed.rowcount == 0:
+        raise AgentNotFound(
+            f"No machine of yours has joined as {agent_id!r}.", "`gpurun agents` lists those there are."
+        )
+    holds = sa.select(attempts.c.run_id).where(attempts.c.agent_id == agent_id, attempts.c.ended_at.is_(None))
+    if conn.execute(holds.limit(1)).first() is None:
+        conn.execute(sa.delete(agents).where(agents.c.id == agent_id))
+    writing.rings.add("agents")
+
+
+_IN_USE = agent_keys.c.revoked_at.is_(None)
+
+
+def _free_id(conn: sa.Connection, name: str) -> str:
+    """The name, with a number where somebody is called so already."""
+    taken = {*conn.scalars(sa.select(agents.c.id)), *conn.scalars(sa.select(agent_keys.c.id).where(_IN_USE))}
+    name = name or "agent"
+    return next(one for one in chain([name], (f"{name}-{n}" for n in count(2))) if one not in taken)
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,171 @@
+"""What an attempt on another machine sends: its log, byte by byte in order, and the files that it left.
+
+A file arrives in `incoming/` under its sha256 and gets its place when it is whole. Nothing is ever written outside the
+attempt's own folders, and no byte twice.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+
+from gpurun_jupyter.core.errors import InvalidRequest, WrongDigest, WrongOffset
+from gpurun_jupyter.core.home import AttemptFolder
+from gpurun_jupyter.core.remote import CheckpointFile, EarlierCheckpoints, LeftFile
+
+_FOLDERS = ("work", "checkpoints", "outputs")
+_FILES = ("outputs.json",)
+_HASHED_BYTES = 2**20
+
+
+def append(path: Path, offset: int, data: bytes) -> int:
+    """Append to a file that must be `offset` bytes long; returns its new length. Raises WrongOffset."""
+    if offset and not path.exists():
+        raise WrongOffset("The server has nothing of it yet.", "Begin at its start.", 0)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(fd, "wb", buffering=0) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # a request that was given up may still be at work
+        there = os.fstat(file.fileno()).st_size
+        if there != offset:
+            raise WrongOffset(f"The server has {there} bytes of it, not {offset}.", "Go on from there.", there)
+        view = memoryview(data)
+        while view:
+            view = view[file.write(view) :]
+        return offset + len(data)
+
+
+class Arrivals:
+    """The files of one attempt as they arrive; `blobs` are those that the server has anyway."""
+
+    def __init__(self, folder: AttemptFolder, blobs: Path) -> None:
+        self._folder = folder
+        self._blobs = blobs
+        self._incoming = folder.path / "incoming"
+
+    def have(self, files: Iterable[LeftFile]) -> dict[str, int]:
+        """How many bytes there are of each, by digest. Raises InvalidRequest for a path that leads elsewhere."""
+        return {file.digest: self._have(file) for file in files}
+
+    def append(self, digest: str, offset: int, data: bytes) -> int:
+        """Add bytes to a file. Raises WrongOffset."""
+        return append(self._incoming / digest, offset, data)
+
+    def replace(self, digest: str, data: bytes) -> None:
+        """Take in a file whole, whatever there was of it."""
+        (self._incoming / digest).unlink(missing_ok=True)
+        self.append(digest, 0, data)
+
+    def place(self, files: list[LeftFile]) -> None:
+        """Give files their places. Raises WrongDigest and InvalidRequest; then none is placed."""
+        places = [(file, self._place_of(file)) for file in files]
+        open_ = [(file, place) for file, place in places if not _is_there(file, place)]
+        uses = Counter(file.digest for file, _ in open_)
+        for digest in uses:
+            self._check(digest)
+        for file, place in open_:
+            uses[file.digest] -= 1
+            self._put(file, place, last=not uses[file.digest])
+        for file in files:
+            (self._incoming / file.digest).unlink(missing_ok=True)
+
+    def _put(self, file: LeftFile, place: Path, *, last: bool) -> None:
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        source, beside = self._source_of(file.digest), place.with_name(f".{file.digest}")
+        if last and source.parent == self._incoming:
+            source.rename(beside)
+        else:
+            shutil.copyfile(source, beside)
+        beside.chmod(0o700 if file.executable else 0o600)
+        os.utime(beside, (file.modified_at, file.modified_at))
+        beside.replace(place)
+
+    def _have(self, file: LeftFile) -> int:
+        if _is_there(file, self._place_of(file)):
+            return file.size
+        kept_bytes = _size(self._blob(file.digest), 0)
+        return file.size if kept_bytes == file.size else _size(self._incoming / file.digest, 0)
+
+    def _source_of(self, digest: str) -> Path:
+        arrived = self._incoming / digest
+        return arrived if arrived.exists() else self._blob(digest)
+
+    def _check(self, digest: str) -> None:
+        source = self._source_of(digest)
+        try:
+            found = _sha256(source)
+        except FileNotFoundError as error:
+            raise InvalidRequest(f"The file {digest} has not been sent.", "Send it, then place it.") from error
+        if found != digest:
+            (self._incoming / digest).unlink(missing_ok=True)
+            raise WrongDigest(f"The bytes announced as {digest} have the sha256 {found}.", "Send the file again.")
+
+    def _blob(self, digest: str) -> Path:
+        return self._blobs / digest[:2] / digest
+
+    def _place_of(self, file: LeftFile) -> Path:
+        """Raises InvalidRequest for what is not within the folders of the attempt."""
+        path = PurePosixPath(file.path)
+        inside = (path.parts[0] in _FOLDERS and len(path.parts) > 1) or file.path in _FILES
+        place = self._folder.path / path
+        root = self._folder.path.resolve()
+        if not inside or ".." in path.parts or "\0" in file.path or not place.parent.resolve().is_relative_to(root):
+            raise InvalidRequest(f"The path {file.path!r} leads out of what an attempt leaves.", "Send its own files.")
+        return place
+
+
+def earlier_checkpoints(folder: AttemptFolder) -> EarlierCheckpoints:
+    """Those of the newest attempt before this one that left any."""
+    number = int(folder.path.name)
+    for earlier in range(number - 1, 0, -1):
+        root = AttemptFolder(folder.path.with_name(str(earlier))).checkpoints
+        if files := [_checkpoint(root, path) for path in sorted(root.rglob("*")) if _is_plain(path)]:
+            return EarlierCheckpoints(earlier, files)
+    return EarlierCheckpoints()
+
+
+def checkpoint_of(folder: AttemptFolder, earlier: int, path: str) -> Path:
+    """A file of an earlier attempt's checkpoints. Raises InvalidRequest for one that is not there."""
+    root = AttemptFolder(folder.path.with_name(str(earlier))).checkpoints
+    place = root / path
+    if earlier >= int(folder.path.name) or not _is_plain(place) or not place.resolve().is_relative_to(root.resolve()):
+        raise InvalidRequest(f"Attempt {earlier} left no checkpoint {path!r}.")
+    return place
+
+
+def _checkpoint(root: Path, path: Path) -> CheckpointFile:
+    status = path.stat()
+    return CheckpointFile(path.relative_to(root).as_posix(), status.st_size, status.st_mtime)
+
+
+def _is_plain(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
+
+
+def _is_there(file: LeftFile, place: Path) -> bool:
+    """Whether it has been placed before; a file that was placed keeps its time."""
+    with suppress(OSError):
+        status = place.lstat()
+        return status.st_size == file.size and abs(status.st_mtime - file.modified_at) < 1e-5
+    return False
+
+
+def _size(path: Path, otherwise: int) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return otherwise
+
+
+def _sha256(path: Path) -> str:
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(_HASHED_BYTES):
+            found.update(piece)
+    return found.hexdigest()

@@ -1,0 +1,226 @@
+"""What agents are refused: nothing has changed afterwards, and the server's log has a line about each."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import sqlite3
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from servers import JupyterServer
+
+from gpurun_jupyter.core.devices import Device
+from gpurun_jupyter.core.events import End, Output, encode_line
+from gpurun_jupyter.core.grants import Ended, Grant, Orders, Report
+from gpurun_jupyter.core.lifecycle import Outcome, Reason
+
+LINE = encode_line(Output(stream="stdout", text="hello\n"))
+FOREIGN_PATHS = (
+    "../../../../gpurun.db",
+    "/etc/passwd",
+    "work/../../2/work/x",
+    "events.jsonl",
+    "grant.json",
+    "work",
+    "./work/x/../..",
+)
+
+
+class PlayedAgent:
+    """An agent that says over HTTP what it is told to say."""
+
+    def __init__(self, server: JupyterServer, name: str) -> None:
+        self.server = server
+        token = server.http.post("agents/invite").json()["token"]
+        self.http = httpx.Client(base_url=str(server.http.base_url), timeout=30)
+        joined = self.http.post("agents/join", json={"host": name, "version": "1"}, headers=bearer(token)).json()
+        self.id, self.key = joined["agent_id"], joined["key"]
+        self.http.headers["Authorization"] = f"Bearer {self.key}"
+        self.grant: Grant | None = None
+
+    def sync(self, agent_id: str = "", **fields: Any) -> httpx.Response:
+        report = Report(
+            agent_id=agent_id or self.id,
+            host=self.id,
+            version="1",
+            boot="b",
+            devices=[Device("cpu0", "cpu", 0)],
+            holding=[],
+            **fields,
+        )
+        return self.http.post("agents/sync", content=msgspec.json.encode(report))
+
+    def take(self) -> Grant:
+        """Have a run on this agent, granted."""
+        assert self.sync().is_success  # the server knows its devices
+        self.server.submit("1", gpu=0, on=self.id)
+        self.grant = msgspec.json.decode(self.sync().content, type=Orders).grants[0]
+        return self.grant
+
+    def ask(self, method: str, route: str, *, token: str | None = None, **more: Any) -> httpx.Response:
+        assert self.grant is not None
+        headers = {"X-Gpurun-Token": self.grant.token if token is None else token, **more.pop("headers", {})}
+        path = f"agents/attempts/{self.grant.run_id}/{self.grant.attempt}/{route}"
+        return self.http.request(method, path, headers=headers, **more)
+
+
+def bearer(secret: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {secret}"}
+
+
+@pytest.fixture(scope="module")
+def anna(far_server: JupyterServer) -> Iterator[PlayedAgent]:
+    agent = PlayedAgent(far_server, "anna")
+    agent.take()
+    yield agent
+    agent.http.close()
+
+
+@pytest.fixture(scope="module")
+def bert(far_server: JupyterServer) -> Iterator[PlayedAgent]:
+    agent = PlayedAgent(far_server, "bert")
+    agent.take()
+    yield agent
+    agent.http.close()
+
+
+@pytest.fixture
+def refused(far_server: JupyterServer, anna: PlayedAgent, bert: PlayedAgent) -> Callable[[httpx.Response, str], None]:
+    """Checks a refusal: its code, that no file and no attempt has changed, and that the server's log has a line."""
+    before, said = _state(far_server), len(_log(far_server))
+
+    def check(answer: httpx.Response, code: str) -> None:
+        assert answer.status_code in (400, 401, 404, 409, 422), answer.text
+        assert answer.json()["error"]["code"] == code
+        assert _state(far_server) == before
+        assert "refused" in _log(far_server)[said:]
+
+    return check
+
+
+def test_a_joining_token_is_good_once(far_server: JupyterServer, refused: Any) -> None:
+    token = far_server.http.post("agents/invite").json()["token"]
+    with httpx.Client(base_url=str(far_server.http.base_url)) as http:
+        body = {"host": "desk", "version": "1"}
+        refused(http.post("agents/join", json=body, headers=bearer(token[:-1])), "not_joined")
+        refused(http.post("agents/join", json=body), "not_joined")
+        assert http.post("agents/join", json=body, headers=bearer(token)).status_code == 201
+        again = http.post("agents/join", json=body, headers=bearer(token))
+        assert (again.status_code, again.json()["error"]["code"]) == (401, "not_joined")
+
+
+def test_an_expired_token_lets_nobody_join(far_server: JupyterServer, refused: Any) -> None:
+    token = far_server.http.post("agents/invite").json()["token"]
+    with sqlite3.connect(far_server.home / "gpurun.db") as database:
+        database.execute("UPDATE join_tokens SET expires_at = 1")
+    answer = httpx.post(
+        f"{far_server.http.base_url}agents/join", json={"host": "h", "version": "1"}, headers=bearer(token)
+    )
+    refused(answer, "not_joined")
+
+
+def test_secrets_are_kept_as_hashes(far_server: JupyterServer, anna: PlayedAgent) -> None:
+    token = far_server.http.post("agents/invite").json()["token"]
+    with sqlite3.connect(far_server.home / "gpurun.db") as database:
+        dump = "\n".join(database.iterdump())
+    assert anna.key not in dump
+    assert token not in dump
+    assert hashlib.sha256(token.encode()).hexdigest() in dump
+
+
+def test_jupyters_own_token_is_no_key(far_server: JupyterServer, refused: Any) -> None:
+    refused(far_server.http.post("agents/sync", json={}), "not_joined")
+    with httpx.Client(base_url=str(far_server.http.base_url)) as http:
+        refused(http.get("agents/work", headers=bearer("forged")), "not_joined")
+
+
+def test_a_revoked_key(far_server: JupyterServer) -> None:
+    carla = PlayedAgent(far_server, "carla")
+    assert carla.sync().status_code == 200
+    assert "carla" in [one["id"] for one in far_server.http.get("agents").json()["agents"]]
+    assert far_server.http.post("agents/carla/revoke").json() == {"revoked": "carla"}
+    assert carla.sync().json()["error"]["code"] == "not_joined"
+    assert "carla" not in [one["id"] for one in far_server.http.get("agents").json()["agents"]]
+    assert far_server.http.post("agents/carla/revoke").json()["error"]["code"] == "agent_not_found"
+    carla.http.close()
+
+
+def test_the_name_of_another(refused: Any, anna: PlayedAgent) -> None:
+    refused(anna.sync("bert"), "not_held")
+
+
+def test_the_end_of_anothers_attempt(refused: Any, anna: PlayedAgent, bert: PlayedAgent) -> None:
+    assert bert.grant is not None
+    end = End(outcome=Outcome.SUCCEEDED, reason=Reason.COMPLETED)
+    refused(anna.sync(ended=[Ended(bert.grant.run_id, bert.grant.attempt, end)]), "not_held")
+
+
+def test_anothers_attempt(refused: Any, anna: PlayedAgent, bert: PlayedAgent) -> None:
+    own, others = anna.grant, bert.grant
+    try:
+        anna.grant = others
+        refused(anna.ask("POST", "log?offset=0", content=LINE), "not_held")
+        refused(anna.ask("POST", "files/place", json={"files": []}), "not_held")
+        refused(anna.ask("GET", "checkpoints"), "not_held")
+    finally:
+        anna.grant = own
+    refused(anna.ask("POST", "log?offset=0", content=LINE, token="forged"), "not_held")
+
+
+def test_a_wrong_offset_says_the_right_one(refused: Any, anna: PlayedAgent, far_server: JupyterServer) -> None:
+    answer = anna.ask("POST", "log?offset=7", content=LINE)
+    refused(answer, "wrong_offset")
+    assert answer.headers["X-Gpurun-Offset"] == "0"
+    assert anna.ask(
+        "POST", "log?offset=0", content=gzip.compress(LINE), headers={"Content-Encoding": "gzip"}
+    ).is_success
+    again = anna.ask("POST", "log?offset=0", content=LINE)
+    assert (again.status_code, again.headers["X-Gpurun-Offset"]) == (409, str(len(LINE)))
+    assert anna.grant is not None
+    assert (far_server.home / "runs" / anna.grant.run_id / "attempts" / "1" / "events.jsonl").read_bytes() == LINE
+
+
+@pytest.mark.parametrize("path", FOREIGN_PATHS)
+def test_a_path_that_leads_elsewhere(refused: Any, anna: PlayedAgent, path: str) -> None:
+    file = {"path": path, "size": 1, "digest": hashlib.sha256(b"x").hexdigest(), "modified_at": 1.0}
+    refused(anna.ask("POST", "files/missing", json={"files": [file]}), "invalid_request")
+    refused(anna.ask("POST", "files/place", json={"files": [file]}), "invalid_request")
+
+
+def test_bytes_with_another_sha256_get_no_place(anna: PlayedAgent, far_server: JupyterServer) -> None:
+    digest = hashlib.sha256(b"weights").hexdigest()
+    assert anna.ask("PUT", f"files/{digest}?offset=0", content=b"trojans").is_success
+    file = {"path": "work/model.pt", "size": 7, "digest": digest, "modified_at": 1.0}
+    answer = anna.ask("POST", "files/place", json={"files": [file]})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "wrong_digest")
+    assert anna.ask("POST", "files/missing", json={"files": [file]}).json() == {"have": {digest: 0}}
+    assert anna.grant is not None
+    assert not (far_server.home / "runs" / anna.grant.run_id / "attempts" / "1" / "work").exists()
+
+
+def test_a_blob_that_the_run_does_not_need(refused: Any, anna: PlayedAgent, far_server: JupyterServer) -> None:
+    digest = hashlib.sha256(b"secret of somebody").hexdigest()
+    far_server.http.put(f"blobs/{digest}", content=b"secret of somebody")
+    refused(anna.ask("GET", f"blobs/{digest}"), "not_held")
+    refused(anna.ask("POST", "blobs", json={"digests": [digest]}), "not_held")
+
+
+def test_a_bomb_is_not_unpacked(refused: Any, anna: PlayedAgent) -> None:
+    bomb = gzip.compress(bytes(64 * 2**20))
+    refused(anna.ask("POST", "log?offset=0", content=bomb, headers={"Content-Encoding": "gzip"}), "invalid_request")
+
+
+def _state(server: JupyterServer) -> dict[str, Any]:
+    """The files of all runs, and where each attempt is."""
+    files = {str(path): path.stat().st_size for path in (server.home / "runs").rglob("*") if path.is_file()}
+    with sqlite3.connect(server.home / "gpurun.db") as database:
+        rows = database.execute("SELECT run_id, number, agent_id, ended_at FROM attempts").fetchall()
+    return {"files": files, "attempts": sorted(rows)}
+
+
+def _log(server: JupyterServer) -> str:
+    return (server.folder / "server.log").read_text()

@@ -1,0 +1,132 @@
+"""Two hosts and a cable that is cut: runs go on, nothing is lost or doubled, and a cancel arrives when it can."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cable import Cable
+from machines import Machine
+from servers import JupyterServer, wait_until
+
+#: Numbered lines, 20 a second; each start of an attempt leaves a line, too.
+CODE = """
+import time
+open({starts!r}, "a").write("started\\n")
+for n in range({lines}):
+    print("line", n, flush=True)
+    time.sleep(0.05)
+"""
+CUT_S = 5.0
+
+
+class Hosts:
+    """The server's host and the machine's."""
+
+    def __init__(self, folder: Path) -> None:
+        self.cable = Cable().lay()
+        options = ("--GpurunApp.local_agent=False",)
+        self.server = JupyterServer(folder / "server", ip=self.cable.here, options=options).start()
+        self.machine = Machine(folder / "machine", before=self.cable.inside).join(self.server, "--name", "far")
+        self.starts = folder / "starts.txt"
+
+    def submit(self, lines: int) -> str:
+        self.starts.unlink(missing_ok=True)
+        return self.server.submit(CODE.format(starts=str(self.starts), lines=lines), gpu=0)
+
+    def here(self, run_id: str) -> int:
+        """How many lines the server has."""
+        return _lines(self.server.home / "runs" / run_id / "attempts" / "1" / "events.jsonl")
+
+    def over_there(self, run_id: str) -> int:
+        """How many lines the machine has."""
+        return _lines(self.machine.home / "runs" / run_id / "attempts" / "1" / "events.jsonl")
+
+    def close(self) -> None:
+        self.cable.heal()
+        self.machine.close()
+        self.server.close()
+        self.cable.remove()
+
+
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
+    able = os.geteuid() == 0 and shutil.which("ip") is not None
+    if not able and not os.environ.get("CI"):
+        pytest.skip("a second host needs root and iproute2")
+    made = Hosts(tmp_path_factory.mktemp("hosts"))
+    yield made
+    made.close()
+
+
+def test_a_run_survives_a_cut_and_no_line_is_lost_or_doubled(hosts: Hosts) -> None:
+    lines = 160
+    run_id = hosts.submit(lines)
+    wait_until(lambda: hosts.here(run_id) > 5, what="for the first lines")
+    hosts.cable.cut()
+    before, since = hosts.here(run_id), hosts.over_there(run_id)
+    wait_until(lambda: hosts.over_there(run_id) >= since + CUT_S * 20, what="for lines during the cut")
+    assert hosts.here(run_id) <= before + 2  # what was on its way
+    wait_until(lambda: hosts.server.run(run_id)["behind_s"], what="for the server to know that it is behind")
+    hosts.cable.heal()
+    run = hosts.server.wait(run_id)
+    assert run["outcome"] == "succeeded", run
+    assert hosts.server.log(run_id) == "".join(f"line {n}\n" for n in range(lines))
+    assert hosts.starts.read_text() == "started\n"
+    assert run["attempt"] == 1
+    history = hosts.server.http.get(f"runs/{run_id}/history").json()["history"]
+    assert [change["after"] for change in history][-3:] == ["starting", "running", "finished"]
+    assert hosts.server.http.get("agents").json()["agents"][0]["behind_s"] == 0
+
+
+def test_a_cancel_during_a_cut_takes_effect_when_it_is_over(hosts: Hosts) -> None:
+    run_id = hosts.submit(100_000)
+    wait_until(lambda: hosts.here(run_id) > 5, what="for the first lines")
+    hosts.cable.cut()
+    assert hosts.server.http.post(f"runs/{run_id}/cancel").json()["state"] == "stopping"
+    since = hosts.over_there(run_id)
+    wait_until(lambda: hosts.over_there(run_id) > since + 20, what="for the run, which knows nothing of it")
+    hosts.cable.heal()
+    run = hosts.server.wait(run_id)
+    assert (run["outcome"], run["reason"]) == ("cancelled", "cancelled_by")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+def test_a_long_cut_in_which_agent_and_server_are_killed(hosts: Hosts) -> None:
+    """The server is away for longer than a lease lasts, and so is the cable."""
+    lines = 3200
+    run_id = hosts.submit(lines)
+    wait_until(lambda: hosts.here(run_id) > 5, what="for the first lines")
+    hosts.cable.cut()
+    since = hosts.over_there(run_id)
+
+    def seconds_later(seconds: int) -> None:
+        wait_until(lambda: hosts.over_there(run_id) >= since + seconds * 20, seconds + 60, "for the run to go on")
+
+    seconds_later(15)
+    hosts.machine.kill()
+    hosts.machine.start()
+    seconds_later(30)
+    hosts.server.kill()
+    seconds_later(100)
+    hosts.server.start()
+    seconds_later(120)
+    assert hosts.server.run(run_id)["state"] in ("running", "lost")
+    hosts.cable.heal()
+    run = hosts.server.wait(run_id, timeout_s=120)
+    assert (run["outcome"], run["attempt"]) == ("succeeded", 1), run
+    assert hosts.server.log(run_id) == "".join(f"line {n}\n" for n in range(lines))
+    assert hosts.starts.read_text() == "started\n"
+
+
+def _lines(log: Path) -> int:
+    """How many numbered lines a log holds."""
+    if not log.exists():
+        return 0
+    events = [json.loads(line) for line in log.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+    return sum(event["text"].count("\n") for event in events if event["kind"] == "output")

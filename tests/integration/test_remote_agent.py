@@ -1,0 +1,194 @@
+"""An agent of another machine: it joins, takes runs, sends what they print and leave. Real processes."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import plistlib
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from machines import Machine
+from servers import JupyterServer, wait_until
+from tls import Authority, Relays
+
+from gpurun_jupyter.agent.remote import service
+
+
+@pytest.fixture(scope="module")
+def machine(far_server: JupyterServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    made = Machine(tmp_path_factory.mktemp("machine")).join(far_server, "--name", "lab", "--label", "fast")
+    yield made
+    made.close()
+
+
+def test_a_cell_runs_there_and_everything_comes_back(far_server: JupyterServer, machine: Machine) -> None:
+    code = (
+        "print('hello from', __import__('os').environ['GPURUN_RUN_ID'])\nopen('model.pt', 'w').write('weights')\ny = 42"
+    )
+    run_id = far_server.submit(code, gpu=0, outputs=["y"], on="fast")
+    run = far_server.wait(run_id)
+    assert (run["outcome"], run["agent"]) == ("succeeded", "lab"), run
+    assert far_server.log(run_id) == f"hello from {run_id}\n"
+    assert far_server.http.get(f"runs/{run_id}/files/model.pt").text == "weights"
+    assert far_server.http.get(f"runs/{run_id}/outputs/y").json() == 42
+    here = far_server.home / "runs" / run_id / "attempts" / "1"
+    there = machine.home / "runs" / run_id / "attempts" / "1"
+    assert (here / "events.jsonl").read_bytes() == (there / "events.jsonl").read_bytes()
+    assert not (here / "incoming").exists() or not list((here / "incoming").iterdir())
+
+
+def test_a_directory_runs_there(far_server: JupyterServer, machine: Machine) -> None:
+    content = io.BytesIO()
+    big = bytes(range(256)) * 2000  # more than a small file
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr(
+            "train.py", "import big\nprint(big.size())\nopen('out.bin','wb').write(open('big.bin','rb').read())"
+        )
+        archive.writestr("big.py", "def size(): return len(open('big.bin','rb').read())")
+        archive.writestr("big.bin", big)
+    form = {"entry": "train.py", "gpu": "0"}
+    answer = far_server.http.post("runs/zip", data=form, files={"file": ("a.zip", content.getvalue())})
+    assert answer.status_code == 201, answer.text
+    run = far_server.wait(answer.json()["id"])
+    assert run["outcome"] == "succeeded", far_server.log(run["id"])
+    assert far_server.log(run["id"]) == f"{len(big)}\n"
+    assert far_server.http.get(f"runs/{run['id']}/files/out.bin").content == big
+    digest = hashlib.sha256(big).hexdigest()
+    assert (machine.home / "blobs" / digest[:2] / digest).read_bytes() == big
+
+
+def test_kernels_and_frameworks_are_labels(far_server: JupyterServer, machine: Machine) -> None:
+    (found,) = [one for one in far_server.http.get("agents").json()["agents"] if one["id"] == "lab"]
+    assert {"fast", "kernel:python3", "framework:sklearn"} <= set(found["labels"])
+    run_id = far_server.submit("1", gpu=0, on="framework:sklearn")
+    assert far_server.wait(run_id)["agent"] == "lab"
+    refused = far_server.http.post("runs", json={"code": "1", "gpu": 0, "on": "kernel:nobodys"})
+    assert refused.json()["error"]["code"] == "no_such_devices"
+
+
+def test_its_verbs(far_server: JupyterServer, machine: Machine) -> None:
+    assert "at work, pid" in machine.gpurun("agent", "status").stdout
+    assert machine.gpurun("agent", "start").stderr.count("is at work") == 1
+    assert machine.gpurun("agent", "logs", "--server", machine.url).stdout != ""
+    again = machine.gpurun("agent", "join", machine.url, "--token", "x", check=False)
+    assert (again.returncode, "`gpurun agent stop` ends it first" in again.stderr) == (2, True)
+    machine.gpurun("agent", "stop")
+    assert machine.agent() is None
+    assert "not at work" in machine.gpurun("agent", "status").stdout
+    machine.gpurun("agent", "start")
+    shown = json.loads(machine.gpurun("agent", "status", "--json").stdout)
+    agent = machine.agent()
+    assert agent is not None
+    assert shown == [{"url": machine.url, "agent": "lab", "labels": ["fast"], "pid": agent.pid}]
+
+
+def test_the_service_is_one_that_systemd_and_launchd_take(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    if shutil.which("systemd-analyze") is None and not os.environ.get("CI"):
+        pytest.skip("there is no systemd-analyze")
+    machine.env["HOME"] = str(machine.folder)
+    machine.gpurun("agent", "install")
+    (unit,) = machine.folder.glob(".config/systemd/user/gpurun-agent-*.service")
+    env = os.environ | {"XDG_RUNTIME_DIR": str(machine.folder / "runtime")}
+    analyze = ["systemd-analyze", "verify", "--user", unit]
+    verified = subprocess.run(analyze, env=env, capture_output=True, text=True)
+    assert (verified.returncode, verified.stderr) == (0, "")
+    assert "\nKillMode=process\n" in unit.read_text()
+    monkeypatch.setenv("HOME", str(machine.folder))
+    path, then = service.install(machine.home, "darwin")
+    found = plistlib.loads(path.read_bytes())
+    assert found["ProgramArguments"] == [sys.executable, "-m", "gpurun_jupyter.agent.remote", str(machine.home)]
+    assert str(path) in then
+
+
+def test_a_revoked_agent_leaves_and_says_why(far_server: JupyterServer, tmp_path: Path) -> None:
+    machine = Machine(tmp_path / "machine").join(far_server, "--name", "gone")
+    try:
+        wait_until(lambda: "gone" in far_server.http.get("agents").text, what="for its first report")
+        assert far_server.http.post("agents/gone/revoke").is_success
+        wait_until(lambda: machine.agent() is None, what="for it to leave")
+        assert "This key is revoked" in machine.log()
+    finally:
+        machine.close()
+
+
+def test_stop_with_kill_ends_its_runs_too(far_server: JupyterServer, machine: Machine) -> None:
+    run_id = far_server.submit("import time\nprint('up')\ntime.sleep(600)", gpu=0, on="lab")
+    far_server.wait(run_id, "running")
+    machine.gpurun("agent", "stop", "--kill")
+    run = far_server.run(run_id)
+    assert (run["state"], run["outcome"]) == ("finished", "cancelled")
+    machine.gpurun("agent", "start")
+
+
+def test_an_agent_that_is_killed_finds_its_runs_again(far_server: JupyterServer, machine: Machine) -> None:
+    code = "import os, time\nprint('up', flush=True)\nwhile not os.path.exists('go'): time.sleep(0.05)\nprint('down')"
+    run_id = far_server.submit(code, gpu=0, on="lab")
+    wait_until(lambda: far_server.log(run_id) == "up\n", what="for the first line")
+    machine.kill()
+    (machine.home / "runs" / run_id / "attempts" / "1" / "work" / "go").touch()
+    machine.gpurun("agent", "start")
+    run = far_server.wait(run_id)
+    assert (run["outcome"], run["attempt"], far_server.log(run_id)) == ("succeeded", 1, "up\ndown\n")
+
+
+def test_a_retry_finds_the_checkpoint_that_another_machine_left(
+    far_server: JupyterServer, machine: Machine, tmp_path: Path
+) -> None:
+    code = """
+import os, pathlib, time
+kept = pathlib.Path(os.environ["GPURUN_CHECKPOINT_DIR"], "step.txt")
+if kept.exists():
+    print("went on at", kept.read_text())
+else:
+    kept.write_text("41")
+    while not os.path.exists("go"): time.sleep(0.05)
+    os._exit(1)
+"""
+    other = Machine(tmp_path / "other").join(far_server, "--name", "other", "--label", "lab")
+    machine.gpurun("agent", "stop")
+    try:
+        run_id = far_server.submit(code, gpu=0, retries=1, on="lab")
+        far_server.wait(run_id, "running")
+        far_server.submit("while True: pass", gpu=0, on="other", priority=10)  # takes the place there
+        machine.gpurun("agent", "start")
+        (other.home / "runs" / run_id / "attempts" / "1" / "work" / "go").touch()
+        run = far_server.wait(run_id)
+    finally:
+        other.gpurun("agent", "stop", "--kill")
+        other.close()
+    assert (run["outcome"], run["agent"], run["attempt"]) == ("succeeded", "lab", 2)
+    assert far_server.log(run_id) == "went on at 41\n"
+
+
+def test_tls_of_an_own_authority_through_a_proxy(far_server: JupyterServer, tmp_path: Path) -> None:
+    authority, relays = Authority(tmp_path), Relays()
+    url = f"https://127.0.0.1:{relays.tls_end(authority, far_server.port)}/x/y/"
+    machine = Machine(tmp_path / "machine")
+    machine.env["https_proxy"] = f"http://127.0.0.1:{relays.proxy()}"
+    distrusted = machine.gpurun("agent", "join", url, "--token", "x", check=False)
+    assert (distrusted.returncode, "--ca FILE" in distrusted.stderr) == (3, True)
+    try:
+        machine.join(far_server, "--name", "secure", "--ca", str(authority.ca), url=url)
+        run_id = far_server.submit("print('through the tunnel')", gpu=0, on="secure")
+        assert far_server.wait(run_id)["outcome"] == "succeeded"
+        assert far_server.log(run_id) == "through the tunnel\n"
+        assert set(relays.connected) == {url.removeprefix("https://").removesuffix("/x/y/")}
+        assert (machine.home / "server.json").stat().st_mode & 0o777 == 0o600
+    finally:
+        machine.close()
+        relays.close()
+
+
+def test_its_process_needs_neither_jupyter_server_nor_a_database(tmp_path: Path) -> None:
+    code = "import sys, gpurun_jupyter.agent.remote.__main__ as m; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "httpx" in loaded
+    assert not {"jupyter_server", "sqlalchemy", "tornado", "IPython"} & set(loaded)
