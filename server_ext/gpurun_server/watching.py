@@ -10,8 +10,6 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 
-from watchfiles import awatch
-
 from gpurun_jupyter.core.home import Home
 from gpurun_server.queue.importing import Importer
 from gpurun_server.store.plain_files import ENDINGS, PlainRun, runs_below, runs_in
@@ -65,6 +63,8 @@ class Watch:
             log.warning("the folder %s, which is to be watched, is not there", folder)
         if not folders:
             return
+        from watchfiles import awatch
+
         await self._look([run for folder in folders for run in runs_below(folder)])
         watched = awatch(
             *folders, stop_event=self._stop, rust_timeout=LOOK_MS, yield_on_timeout=True, ignore_permission_denied=True
