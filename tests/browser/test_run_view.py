@@ -40,7 +40,7 @@ class Counting:
         assert self.page.line_count() == log.count("\n")
 
 
-@pytest.fixture(scope="module", params=["/", "/x/y/"])
+@pytest.fixture(scope="module", params=["/x/y/", pytest.param("/", marks=pytest.mark.long)])
 def lab_at(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[JupyterServer]:
     """JupyterLab at the root of its address and below it."""
     server = make_lab(tmp_path_factory.mktemp("lab"), base_url=request.param).start()

@@ -6,7 +6,7 @@ import io
 import random
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import psutil
 import pytest
@@ -97,6 +97,13 @@ def assert_cancelled_log(server: JupyterServer, run: dict) -> None:
     assert [events[0]["kind"], events[-1]["kind"]] == ["start", "end"]
     assert events[-1]["outcome"] == "cancelled"
     assert "never" not in server.log(run["id"])
+
+
+def test_a_kill_before_there_is_a_kernel_is_not_lost(make_server: Callable[..., JupyterServer]) -> None:
+    server = make_server().start()  # nothing is warm yet: the kernel has to be started
+    run_id = server.submit("import time; time.sleep(60)")
+    server.http.post(f"runs/{run_id}/cancel", json={"kill": True})
+    assert server.wait(run_id, timeout_s=30)["outcome"] == "cancelled"
 
 
 def test_a_session_survives_a_cancel_in_the_first_moments(server: JupyterServer, session: str) -> None:

@@ -57,20 +57,20 @@ def test_a_notebook_elsewhere_runs_its_cells_there(headless: Headless, server: J
     try:
         where = f"os.environ |= {{'GPURUN_URL': {headless.url!r}, 'GPURUN_TOKEN': {headless.token!r}}}"
         kernel.execute(f"import os\n{where}\n%load_ext gpurun_jupyter")
-        ran = kernel.execute("%%gpurun --name elsewhere --out answer\nprint('hello')\nanswer = 42")
+        ran = kernel.execute("%%gpurun --name on-another-server --out answer\nprint('hello')\nanswer = 42")
         assert not ran.error, ran.error
         assert "application/vnd.jupyter.widget-view+json" in ran.bundles[0]  # fed by the kernel
         shown = [*ran.bundles, *ran.updates]
         assert not any(
             "application/vnd.gpurun.run+json" in bundle for bundle in shown
         )  # the page's server has no such run
-        assert "elsewhere" in shown[-1]["text/html"]
+        assert "on-another-server" in shown[-1]["text/html"]
         assert "started in a terminal" in kernel.execute("%gpurun server --port 0").failed
         assert "42" in kernel.execute("print(answer)").text
     finally:
         kernel.close()
-    assert headless.run("elsewhere")["outcome"] == "succeeded"
-    assert server.http.get("runs/elsewhere").status_code == 404
+    assert headless.run("on-another-server")["outcome"] == "succeeded"
+    assert server.http.get("runs/on-another-server").status_code == 404
 
 
 def test_started_anew_it_is_reached_as_before_and_ends_with_its_process(headless: Headless) -> None:
@@ -78,7 +78,7 @@ def test_started_anew_it_is_reached_as_before_and_ends_with_its_process(headless
     with pytest.raises(httpx.TransportError):
         headless.http.get("status")
     headless.start()
-    assert headless.run("elsewhere")["name"] == "elsewhere"
+    assert headless.run("on-another-server")["name"] == "on-another-server"
     wait_until(lambda: headless.said().count("export GPURUN_URL") == 2, 5)
 
 

@@ -48,6 +48,7 @@ IN_PYTHON = {
     "files": "Run.download",
     "sweep": "sweep",
     "compare": "compare",
+    "models": "models",
     "import": "import_folder",
     "prune": "prune",
 }

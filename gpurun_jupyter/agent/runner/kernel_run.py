@@ -62,7 +62,8 @@ class KernelRun:
             await self._kernel.interrupt()
 
     def kill(self) -> None:
-        """Kill the kernel: that of a session may carry the mark of an attempt before."""
+        """Kill the kernel, or never start it: that of a session may carry the mark of an attempt before."""
+        self._unwanted.set()
         self._kernel.kill()
 
     async def _start(self) -> None:
