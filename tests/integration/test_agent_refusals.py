@@ -26,7 +26,7 @@ FOREIGN_PATHS = (
     "events.jsonl",
     "grant.json",
     "work",
-    "./work/x/../..",
+    "./outputs/x/../..",
 )
 
 
