@@ -91,7 +91,7 @@ def _newest(client: Client, among: str, asked: dict[str, float], beside: str) ->
     }
     found = []
     for measure, act in acts.items():
-        assert act().count(b'"revision"') == 100
+        assert act().count(b'"revision"') >= 100  # the live connection tells of the queue too
         taken = times_ms(act, ROUNDS)
         found.append(Figure(measure, median(taken), "ms", beside=f"{spread(taken, 'ms')}; {beside}", **asked))
         beside = ""

@@ -28,10 +28,10 @@ _LENGTH_S = 900.0
 
 
 def database_in(folder: Path, count: int = filled.FINISHED) -> tuple[Home, Database]:
-    """A state directory whose database holds so many experiments."""
+    """A state directory whose database holds so many experiments of one person, who may see them all."""
     home, database = filled.database_in(folder, 0)
     chance = random.Random(7)
-    filled.add(database, "finished", count, vary=lambda row: _experiment(row, chance))
+    filled.add(database, "finished", count, owners=1, vary=lambda row: _experiment(row, chance))
     return home, database
 
 

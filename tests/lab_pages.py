@@ -39,6 +39,15 @@ READY = """() => {
     && widget.content?.widgets?.length > 0;
 }"""
 
+#: Whether JupyterLab has opened what it had open. (An `evaluate` that waits for its promise fails when the promise is
+#: collected meanwhile, as it may be while the page loads.)
+RESTORED = """() => {
+  if (window.jupyterapp?.restored && window.labIsRestored === undefined) {
+    window.labIsRestored = false;
+    void jupyterapp.restored.then(() => { window.labIsRestored = true; });
+  }
+  return window.labIsRestored;
+}"""
 
 #: Every line of a view's output. Only those in sight are in the page, so it has to be scrolled through.
 ALL_LINES = """async view => {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from accessibility import check
-from lab_pages import LabPage, make_lab
+from lab_pages import RESTORED, LabPage, make_lab
 from playwright.sync_api import Browser, Locator, Response, expect
 from servers import TOKEN, JupyterServer
 
@@ -39,7 +39,7 @@ def shared(lab: JupyterServer, browser: Browser) -> Iterator[LabPage]:
     page = LabPage(context.new_page(), lab, "runs")
     page.page.goto(f"{lab.url}lab/workspaces/runs?reset&token={TOKEN}", wait_until="domcontentloaded")
     page.page.wait_for_function("window.jupyterapp?.commands.hasCommand('gpurun:open-runs')", timeout=60_000)
-    page.page.evaluate("jupyterapp.started.then(() => jupyterapp.restored)")
+    page.page.wait_for_function(RESTORED)
     yield page
     page.screenshot("last")
     context.close()

@@ -15,11 +15,13 @@ from gpurun_jupyter.core.lifecycle import Outcome, State
 from gpurun_jupyter.core.units import parse_duration_s
 from gpurun_server.store.search.conditions import Comparison, Condition, Either, Every, Not, Token, refuse
 from gpurun_server.store.search.moments import moment
-from gpurun_server.store.search.names import COLUMNS, Column, Metric, Parameter, UnknownName, resolve
+from gpurun_server.store.search.names import COLUMNS, Column, Metric, Parameter, Subject, UnknownName, resolve
 from gpurun_server.store.summaries import LONGEST, number_of
 from gpurun_server.store.tables import run_metrics, run_params, runs
 
 Clause = sa.ColumnElement[bool]
+#: The numbers (`seq`) of runs.
+Numbers = sa.Select[Any]
 
 _COMPARED: dict[str, Callable[[Any, Any], Clause]] = {
     "=": operator.eq,
@@ -47,6 +49,20 @@ def clause_of(conn: sa.Connection, owner: str, condition: Condition) -> Clause:
     return _compared(conn, owner, condition)
 
 
+def values_of(conn: sa.Connection, owner: str, condition: Condition) -> list[Numbers]:
+    """Runs with each of the values asked for, where a condition asks for values of metrics and parameters alone.
+
+    It is fulfilled by the runs that are in all of them; empty where it asks for something else. Raises InvalidRequest.
+    """
+    parts = condition.parts if isinstance(condition, Every) else (condition,)
+    found = []
+    for part in parts:
+        if not isinstance(part, Comparison) or isinstance(subject := _subject(conn, owner, part), Column):
+            return []
+        found.append(_having(conn, part, subject))
+    return found
+
+
 def contains(conn: sa.Connection, column: sa.ColumnElement[str], text: str) -> Clause:
     """Whether a text is in a column, in whatever case: SQLite's LIKE is PostgreSQL's ILIKE."""
     pattern = f"%{_OF_PATTERNS.sub('/', text)}%"
@@ -60,18 +76,24 @@ def any_text_contains(conn: sa.Connection, text: str) -> Clause:
 
 
 def _compared(conn: sa.Connection, owner: str, one: Comparison) -> Clause:
+    subject = _subject(conn, owner, one)
+    if isinstance(subject, Column):
+        return _BY_KIND[subject.kind](conn, one, subject)
+    return runs.c.seq.in_(_having(conn, one, subject))
+
+
+def _subject(conn: sa.Connection, owner: str, one: Comparison) -> Subject:
     try:
-        subject = resolve(conn, owner, one.name.text)
+        return resolve(conn, owner, one.name.text)
     except UnknownName as unknown:
         raise refuse(one.name, str(unknown), unknown.known) from None
-    if isinstance(subject, Metric):
-        column = run_metrics.c[subject.side]
-        fits = sa.and_(run_metrics.c.name == subject.name, _numbers(one, column, _number))
-        return runs.c.seq.in_(sa.select(run_metrics.c.run).where(fits))
-    if isinstance(subject, Parameter):
-        fits = sa.and_(run_params.c.name == subject.name, _parameter(conn, one))
-        return runs.c.seq.in_(sa.select(run_params.c.run).where(fits))
-    return _BY_KIND[subject.kind](conn, one, subject)
+
+
+def _having(conn: sa.Connection, one: Comparison, subject: Metric | Parameter) -> Numbers:
+    """The runs whose metric or parameter compares so."""
+    table = run_metrics if isinstance(subject, Metric) else run_params
+    fits = _numbers(one, table.c[subject.side], _number) if isinstance(subject, Metric) else _parameter(conn, one)
+    return sa.select(table.c.run).where(table.c.name == subject.name, fits)
 
 
 def _opposite(clause: Clause) -> Clause:

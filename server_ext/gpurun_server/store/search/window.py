@@ -15,13 +15,12 @@ import sqlalchemy as sa
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_server.store.queries import LISTED, Filters, is_everybody
 from gpurun_server.store.search.conditions import parse
-from gpurun_server.store.search.criteria import Clause, any_text_contains, clause_of
+from gpurun_server.store.search.criteria import Clause, Numbers, any_text_contains, clause_of, values_of
 from gpurun_server.store.search.moments import moment
 from gpurun_server.store.search.names import Column, Metric, Parameter, UnknownName, resolve
 from gpurun_server.store.tables import run_metrics, run_params, runs
 
 Row = sa.Row[Any]
-_Numbers = sa.Select[Any]
 
 #: Deleted runs are few, and gone after ten minutes: looking them up by their index spares a look at every row.
 _DELETED = sa.select(runs.c.seq).where(runs.c.deleted_at.is_not(None))
@@ -86,6 +85,8 @@ def window(conn: sa.Connection, owner: str, filters: Filters, offset: int, limit
 def total(conn: sa.Connection, owner: str, filters: Filters) -> int:
     """How many runs fulfil the filters. Raises InvalidRequest."""
     found = criteria(conn, owner, filters)
+    if len(found) == 1 and filters.where and (values := values_of(conn, owner, parse(filters.where))):
+        return conn.scalar(sa.select(sa.func.count()).select_from(_in_all(values).subquery())) or 0
     if found:
         return conn.scalar(sa.select(sa.func.count()).select_from(_matching(found).subquery())) or 0
     every, deleted = (
@@ -114,8 +115,14 @@ def read(conn: sa.Connection, found: Sequence[int]) -> Sequence[Row]:
     return [rows[number] for number in found if number in rows]
 
 
-def _matching(found: list[Clause]) -> _Numbers:
+def _matching(found: list[Clause]) -> Numbers:
     return sa.select(runs.c.seq).where(kept(runs.c.seq), *found)
+
+
+def _in_all(values: list[Numbers]) -> Numbers:
+    """The runs that are in all of these, told by the index of values alone: their rows are not looked at."""
+    number = values[0].selected_columns.run
+    return values[0].where(kept(number), *(number.in_(others) for others in values[1:]))
 
 
 def _directed(value: sa.ColumnElement[Any], order: Order) -> sa.ColumnElement[Any]:
@@ -136,7 +143,7 @@ def _by_value(conn: sa.Connection, order: Order, found: list[Clause], offset: in
     return [*first, *conn.scalars(rest)]
 
 
-def _having(order: Order, found: list[Clause]) -> _Numbers:
+def _having(order: Order, found: list[Clause]) -> Numbers:
     assert isinstance(order.subject, Metric | Parameter)
     table = run_metrics if isinstance(order.subject, Metric) else run_params
     by = [table.c[order.subject.side]] if isinstance(order.subject, Metric) else [table.c.number, table.c.text]
