@@ -11,7 +11,7 @@ from gpurun_jupyter.core.errors import WrongState
 from gpurun_jupyter.core.lifecycle import State
 from gpurun_server.queue.transitions import touch
 from gpurun_server.store.database import Writing
-from gpurun_server.store.queries import find
+from gpurun_server.store.queries import find, owned_by
 from gpurun_server.store.tables import runs
 
 #: As in RunSpec.
@@ -49,7 +49,7 @@ def _waiting_run(conn: sa.Connection, reference: str, owner: str) -> str:
 
 
 def _queue_of(conn: sa.Connection, owner: str) -> list[Place]:
-    waits = sa.and_(runs.c.owner == owner, runs.c.state == State.QUEUED.value, runs.c.deleted_at.is_(None))
+    waits = sa.and_(owned_by(owner), runs.c.state == State.QUEUED.value, runs.c.deleted_at.is_(None))
     query = sa.select(runs.c.id, runs.c.priority, runs.c.seq).where(waits)
     return [Place(*row) for row in conn.execute(query.order_by(runs.c.priority.desc(), runs.c.seq))]
 

@@ -22,7 +22,7 @@ from gpurun_server.queue.placement.waiting import outlooks
 from gpurun_server.queue.sessions import all_sessions
 from gpurun_server.queue.situation import holders, waiting_runs
 from gpurun_server.store.database import Writing
-from gpurun_server.store.queries import encode
+from gpurun_server.store.queries import encode, owned_by
 from gpurun_server.store.tables import runs
 
 #: The tag that the runs of a sweep have in common, with the sweep's name behind it.
@@ -71,7 +71,7 @@ def accept_sweep(
 
 def ahead_of(conn: sa.Connection, owner: str, priority: int) -> int:
     """The priority with which a run starts before all others of its owner that wait."""
-    mine = sa.select(sa.func.max(runs.c.priority)).where(runs.c.owner == owner, runs.c.state == "queued")
+    mine = sa.select(sa.func.max(runs.c.priority)).where(owned_by(owner), runs.c.state == "queued")
     highest = conn.scalar(mine)
     return priority if highest is None else min(_HIGHEST, max(priority, highest + 1))
 
@@ -113,7 +113,7 @@ def free_name(conn: sa.Connection, owner: str, name: str) -> str:
     if len(name) > LONGEST_NAME or "/" in name:
         raise InvalidRequest(f"The name of a sweep has at most {LONGEST_NAME} characters and no slash.", "Shorten it.")
     number, free = 1, name
-    while conn.scalar(sa.select(runs.c.seq).where(runs.c.name == f"{free}/1", runs.c.owner == owner).limit(1)):
+    while conn.scalar(sa.select(runs.c.seq).where(runs.c.name == f"{free}/1", owned_by(owner)).limit(1)):
         number += 1
         free = f"{name}-{number}"
     return free

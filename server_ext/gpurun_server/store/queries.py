@@ -55,6 +55,11 @@ def kept_of(owner: str) -> sa.ColumnElement[bool]:
     return sa.and_(KEPT, runs.c.owner == owner)
 
 
+def owned_by(owner: str) -> sa.ColumnElement[bool]:
+    """The same of any run, beside what finds few runs: SQLite would else go through all that the owner ever had."""
+    return runs.c.owner.concat("") == owner
+
+
 def is_everybody(conn: sa.Connection, owner: str) -> bool:
     """Whether all runs are this owner's, as nearly always: then a list need not look whose each is."""
     first, last = (conn.scalar(sa.select(end(runs.c.owner))) for end in (sa.func.min, sa.func.max))
@@ -63,6 +68,11 @@ def is_everybody(conn: sa.Connection, owner: str) -> bool:
 
 def _newest(owner: str) -> sa.Select[Any]:
     return sa.select(runs).where(kept_of(owner)).order_by(runs.c.seq.desc()).limit(1)
+
+
+def _named(name: str, owner: str) -> sa.Select[Any]:
+    among = sa.select(runs).where(KEPT, owned_by(owner), runs.c.name == name)
+    return among.order_by(runs.c.seq.desc()).limit(1)
 
 
 def find(conn: sa.Connection, reference: str, owner: str) -> sa.Row[Any]:
@@ -75,7 +85,7 @@ def find(conn: sa.Connection, reference: str, owner: str) -> sa.Row[Any]:
     else:
         row = conn.execute(one_run, {KEY: reference}).first()
         row = row if row and row.owner == owner else None  # nobody learns that there is such a run
-        row = row or conn.execute(_newest(owner).where(runs.c.name == reference)).first()
+        row = row or conn.execute(_named(reference, owner)).first()
         row = row or _by_prefix(conn, reference, owner)
     if row is None or row.deleted_at is not None:
         raise RunNotFound(f"There is no run {reference!r}.", "`%gpurun runs` lists those there are.")
@@ -88,7 +98,8 @@ def by_id(conn: sa.Connection, run_id: str) -> sa.Row[Any] | None:
 
 
 def _by_prefix(conn: sa.Connection, prefix: str, owner: str) -> sa.Row[Any] | None:
-    fits = sa.and_(kept_of(owner), runs.c.id.startswith(prefix, autoescape=True))
+    among = runs.c.id.between(prefix, f"{prefix}zzzzzzzz")  # by the index of ids, which LIKE does not use
+    fits = sa.and_(KEPT, owned_by(owner), among, runs.c.id.startswith(prefix, autoescape=True))
     found = conn.execute(sa.select(runs).where(fits).limit(6)).all()
     if len(found) > 1:
         names = ", ".join(f"{row.id} ({row.name})" for row in found[:5])
@@ -99,12 +110,12 @@ def _by_prefix(conn: sa.Connection, prefix: str, owner: str) -> sa.Row[Any] | No
 def unfinished(conn: sa.Connection, owner: str) -> list[sa.Row[Any]]:
     """Runs of an owner that are at work, and those at the front of the queue."""
     states = [state.value for state in sorted(ACTIVE)]
-    at_work = sa.select(*LISTED).where(kept_of(owner), runs.c.state.in_(states))
+    at_work = sa.select(*LISTED).where(KEPT, owned_by(owner), runs.c.state.in_(states))
     return [*conn.execute(at_work.order_by(runs.c.seq.desc())), *conn.execute(_queue_front(owner))]
 
 
 def _queue_front(owner: str) -> sa.Select[Any]:
-    mine = sa.select(*LISTED).where(kept_of(owner), runs.c.state == State.QUEUED.value)
+    mine = sa.select(*LISTED).where(KEPT, owned_by(owner), runs.c.state == State.QUEUED.value)
     return mine.order_by(runs.c.priority.desc(), runs.c.seq).limit(_QUEUE_SHOWN)
 
 
@@ -112,7 +123,7 @@ def changed_since(
     conn: sa.Connection, owner: str, revision: int, *, with_queue: bool, limit: int = 1000
 ) -> list[sa.Row[Any]]:
     """Runs of an owner that changed after `revision`, in the changes' order; with some of the queue that did not."""
-    mine = sa.select(*LISTED).where(runs.c.owner == owner)
+    mine = sa.select(*LISTED).where(owned_by(owner))
     changed = mine.where(runs.c.revision > revision).order_by(runs.c.revision).limit(limit)
     rows = list(conn.execute(changed))
     if with_queue:
