@@ -20,6 +20,7 @@ NAMES = (
     "rounds",
     "listing",
     "search",
+    "comparing",
     "scraping",
     "rings",
     "idle",
