@@ -111,6 +111,15 @@ def test_only_what_jupyter_shows_is_collected(server: JupyterServer, folder: Pat
     assert server.http.post("launch", json={"yaml": text, "path": f"{folder.name}/x.yaml"}).status_code == 400
 
 
+@pytest.mark.parametrize(("old", "new", "line"), [("train.py", "trian.py", 1), ("dir: .", "dir: nowhere", 2)])
+def test_a_missing_file_is_told_at_the_line_that_names_it(
+    server: JupyterServer, folder: Path, old: str, new: str, line: int
+) -> None:
+    (problem,) = check(server, FILE.replace(old, new), f"{folder.name}/x.yaml")["problems"]
+    assert problem["line"] == line
+    assert new.removeprefix("dir: ") in problem["message"]
+
+
 @pytest.mark.parametrize("text", ['entry: "a\\0b"\n', f"dir: {'x' * 5000}\nentry: a\n", 'notebook: "\\0"\n'])
 def test_paths_that_no_file_has_are_problems(server: JupyterServer, text: str) -> None:
     (problem,) = check(server, text)["problems"]

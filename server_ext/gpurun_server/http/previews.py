@@ -65,9 +65,7 @@ def previewed(
     """What a launch file would do, given what it ships; `name` is that of the runs where it says none."""
     if checked.file is None or gathered is None:
         return Preview(checked.problems)
-    problems = (
-        [checked.refused(gathered, "files_of", "dir", "entry", "notebook")] if isinstance(gathered, GpurunError) else []
-    )
+    problems = [_not_gathered(checked, gathered)] if isinstance(gathered, GpurunError) else []
     problems += _missing(conn, checked, owner)
     if isinstance(gathered, GpurunError) or problems:
         return Preview(problems)
@@ -86,6 +84,13 @@ def previewed(
         Combination(one.name or "", one.values, _command(one), start) for one, start in zip(specs, starts, strict=True)
     ]
     return Preview([], len(found), sweep, found, _to_ship(gathered.shipment))
+
+
+def _not_gathered(checked: Checked, error: GpurunError) -> Problem:
+    """At the option whose value the error names, else at the first of those that say what to ship."""
+    options = ("files_of", "dir", "entry", "notebook")
+    named = [option for option in options if repr(getattr(checked.file, option)) in error.message]
+    return checked.refused(error, *named, *options)
 
 
 def _missing(conn: sa.Connection, checked: Checked, owner: str) -> list[Problem]:
