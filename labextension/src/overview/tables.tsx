@@ -54,12 +54,11 @@ export function WaitingCard({ queue, trans, onOpen }: CardProps & { queue: reado
     cells: [
       run.waiting?.position ?? '–',
       <RunLink key="run" id={run.id} name={run.name} onOpen={onOpen} />,
-      run.owner,
       run.state === 'created' ? trans.__('on hold: start it when you like') : (run.waiting?.why ?? ''),
       run.waiting?.starts_in_s ? trans.__('in about %1', format.about(run.waiting.starts_in_s, trans)) : trans.__('not known')
     ]
   }));
-  const heads = [trans.__('Place'), trans.__('Run'), trans.__('Owner'), trans.__('Why it waits'), trans.__('Starts')];
+  const heads = [trans.__('Place'), trans.__('Run'), trans.__('Why it waits'), trans.__('Starts')];
   return (
     <Card title={trans.__('What waits')} wide>
       {rows.length ? <Table heads={heads} rows={rows} /> : <p className="gpurun-note">{trans.__('Nothing waits.')}</p>}
