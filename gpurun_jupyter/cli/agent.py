@@ -9,10 +9,11 @@ from typing import Any
 
 import click
 
-from gpurun_jupyter.cli.screen import Invocation, Table
+from gpurun_jupyter.cli.screen import Invocation, Screen, Table
 from gpurun_jupyter.cli.verbs import as_json
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.home import Home, default_home
+from gpurun_jupyter.core.services import Service
 
 _LOOK_S = 0.1
 _LINES = 20
@@ -145,12 +146,17 @@ def logs(to: Invocation, follow: bool, server: str | None) -> None:
 @click.pass_obj
 def install(to: Invocation, server: str | None) -> None:
     """Write a service of yours that starts the agent with the machine: a systemd unit, or a launchd property list."""
-    from gpurun_jupyter.agent.remote import service
+    from gpurun_jupyter.agent.remote.service import service_of
 
     for folder in _chosen(server):
-        path, then = service.install(folder)
-        to.screen.text(path.read_text())
-        to.screen.say(f"written to {path}; have it started: {then}")
+        installed(to.screen, service_of(folder))
+
+
+def installed(screen: Screen, service: Service) -> None:
+    """Write a service, show it, say what to type next."""
+    path, then = service.install()
+    screen.text(path.read_text())
+    screen.say(f"written to {path}; have it started: {then}")
 
 
 def _chosen(server: str | None, *, only_one: bool = False) -> list[Path]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import systemd
 from notebooks import ServerKernel
 from servers import BIN, JupyterServer, wait_until
 
@@ -50,6 +51,17 @@ def test_it_says_how_it_is_reached_and_keeps_its_token_to_itself(headless: Headl
     for page in ("lab", "tree", "terminals/1"):
         assert httpx.get(f"{headless.url}{page}", **asked).status_code == 404
     assert "gpurun_runs_finished_total" in httpx.get(f"{headless.url}metrics", **asked).text
+
+
+def test_it_is_installed_as_a_service(headless: Headless) -> None:
+    command = [BIN / "gpurun", "server", "--install", "--port", "9000", "--ServerApp.root_dir=/data/50% $HOME"]
+    env = headless.env | {"HOME": str(headless.folder)}
+    said = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    unit = headless.folder / ".config/systemd/user/gpurun-server.service"
+    systemd.check(unit)
+    assert "systemctl --user enable --now gpurun-server" in said.stdout + said.stderr
+    assert f'Environment="GPURUN_HOME={headless.home}"' in unit.read_text()
+    assert '"server" "--port" "9000" "--ServerApp.root_dir=/data/50%% $$HOME"\n' in unit.read_text()
 
 
 def test_a_notebook_elsewhere_runs_its_cells_there(headless: Headless, server: JupyterServer) -> None:
