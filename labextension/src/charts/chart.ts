@@ -13,7 +13,7 @@ import { english, Translate } from '../look/words';
 import { align, extent, isLike, Series, smooth } from './align';
 import { describeChart } from './describe';
 import { Legend } from './legend';
-import { plotLook } from './look';
+import { BYTES, plotLook, SECONDS, WHOLE } from './look';
 import { curveColour, curveDashes, themeColour, watchTheme } from './palette';
 
 export type { Series } from './align';
@@ -35,6 +35,7 @@ export interface ChartOptions {
 
 const HEIGHT = 200;
 const GHOST_DASHES = [5, 4];
+const FEW_STEPS = 4; // of an epoch, perhaps, between which there may be ticks
 const NEAR = 24; // pixels from the cursor in which a curve is the one that is meant
 
 export class Chart extends Widget {
@@ -191,7 +192,14 @@ export class Chart extends Widget {
 
   private plotOptions(): uPlot.Options {
     const { sync, upTo } = this.options;
-    const look = plotLook({ x: x => this.xText(x), y: this.options.format ?? format.value, log: this.logScale, upTo });
+    const look = plotLook({
+      x: x => this.xText(x),
+      y: this.options.format ?? format.value,
+      xTicks: this.axis === 'time' ? SECONDS : this.whole[1] - this.whole[0] > FEW_STEPS ? WHOLE : undefined,
+      yTicks: this.options.format === format.size ? BYTES : undefined,
+      log: this.logScale,
+      upTo
+    });
     return {
       ...look,
       width: this.width,

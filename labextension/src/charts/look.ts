@@ -4,17 +4,33 @@ import { themeColour } from './palette';
 
 const FADED = 0.25; // curves beside the one that is pointed at
 
+/** What may lie between the ticks of an axis: whole steps, times as people count them, bytes as they are written. */
+export const WHOLE = Array.from({ length: 16 }, (_, power) => [1, 2, 5].map(one => one * 10 ** power)).flat();
+export const BYTES = Array.from({ length: 40 }, (_, power) => 2 ** (power + 10));
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+export const SECONDS = [
+  ...[0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30],
+  ...[1, 2, 5, 10, 15, 30].map(minutes => minutes * MINUTE),
+  ...[1, 2, 3, 6, 12].map(hours => hours * HOUR),
+  ...[1, 2, 5, 10, 20, 50, 100].map(days => days * DAY)
+];
+
 export interface LookOptions {
   /** How a value is written at each axis. */
   x: (value: number) => string;
   y: (value: number) => string;
+  /** What may lie between two ticks of each axis; by default 1, 2, 2.5 or 5 times a power of ten. */
+  xTicks?: number[];
+  yTicks?: number[];
   log: boolean;
   /** The y axis begins at 0 and reaches at least to this. */
   upTo?: number;
 }
 
 /** The part of a plot's options that is about its look. */
-export function plotLook({ x, y, log, upTo }: LookOptions) {
+export function plotLook({ x, y, xTicks, yTicks, log, upTo }: LookOptions) {
   const lines = { stroke: () => themeColour('--jp-border-color2'), width: 1 };
   const axis: uPlot.Axis = {
     stroke: () => themeColour('--jp-ui-font-color2'),
@@ -31,8 +47,8 @@ export function plotLook({ x, y, log, upTo }: LookOptions) {
     padding: [8, 12, 0, 0] as uPlot.Padding,
     scales: { x: { time: false }, y: { distr: log ? 3 : 1, ...(upTo !== undefined && !log ? { range } : {}) } as uPlot.Scale },
     axes: [
-      { ...axis, size: 24, values: written(x) },
-      { ...axis, size: 52, values: written(y) }
+      { ...axis, size: 24, values: written(x), incrs: xTicks },
+      { ...axis, size: 52, values: written(y), incrs: log ? undefined : yTicks }
     ],
     focus: { alpha: FADED }
   };
