@@ -10,7 +10,7 @@ import contextlib
 import logging
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from gpurun_jupyter.agent import launching
 from gpurun_jupyter.agent.devices import Devices
@@ -40,7 +40,7 @@ class Agent:
     """One agent on one state directory. `idle_s`: it ends itself after so long without runs, queue and servers.
 
     `spares` kernels are kept ready for cells; a session that is idle for `session_idle_s` is ended. It ends itself also
-    when it is `outdated`.
+    when it is `outdated`. `labels` tells what runs may ask for beside devices, as it is at the moment.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Agent:
         idle_s: float,
         spares: int = 1,
         session_idle_s: float = 1800.0,
-        labels: Sequence[str] = (),
+        labels: Callable[[], list[str]] = list,
         outdated: Callable[[], bool] = lambda: False,
     ) -> None:
         self._home = home
@@ -66,7 +66,7 @@ class Agent:
         self._starter = Starter(self._sessions, spares)
         self._recorder = Recorder(home, host, self._devices.driver)
         self._idle_s = idle_s
-        self._labels = list(labels)
+        self._labels = labels
         self._outdated = outdated
         self._held: dict[str, Held] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -116,7 +116,7 @@ class Agent:
             devices=self._devices.read(wanting=self._queue_waits),
             holding=[key for key, held in self._held.items() if held.end is None],
             ended=ended,
-            labels=self._labels,
+            labels=self._labels(),
             claiming=not self._ending_all,
             sessions=self._sessions.states({name: held.grant.key for name, held in self._busy_sessions().items()}),
         )

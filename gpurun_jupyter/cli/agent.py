@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from gpurun_jupyter.cli.screen import Invocation, Table
 from gpurun_jupyter.cli.verbs import as_json
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.home import Home, default_home
+from gpurun_jupyter.core.labels import MODEL, checked
 
 _LOOK_S = 0.1
 _LINES = 20
@@ -52,6 +55,7 @@ def revoke(to: Invocation, agent_id: str) -> None:
 @click.option("--token", required=True, metavar="T", help="What `gpurun agent invite` gave.")
 @click.option("--name", metavar="NAME", default="", help="What to call this machine; default: its host name.")
 @click.option("--label", "labels", multiple=True, metavar="L", help="A word to find it by (--on); may be repeated.")
+@click.option("--model", "models", multiple=True, metavar="NAME", help="A model that it keeps (--on model:NAME).")
 @click.option("--ca", metavar="FILE", type=Path, help="Certificates to trust, of an authority of your own.")
 @click.option(
     "--cpu-slots", type=click.IntRange(0), metavar="N", help="Runs without a GPU at once; default: a core each."
@@ -67,13 +71,54 @@ def join(to: Invocation, /, url: str, token: str, name: str, ca: Path | None, no
     if process.living(folder) is not None:
         raise InvalidRequest(f"An agent for {url} is at work here.", "`gpurun agent stop` ends it first.")
     joined = joining.join(joining.Asked(url, token, name, authority))
-    offer["labels"] = list(offer["labels"])
+    offer["labels"] = checked([*offer["labels"], *_as_labels(offer.pop("models"))])
     membership.write(
         folder, membership.Membership(url=url, key=joined.key, agent_id=joined.agent_id, ca=authority, **offer)
     )
     to.screen.say(f"This machine has joined {url} as {joined.agent_id}.")
     if not no_start:
         _start(to, folder)
+
+
+@agent.command()
+@click.argument("labels", nargs=-1, metavar="[LABEL]...")
+@click.option("--model", "models", multiple=True, metavar="NAME", help="A model that it keeps from now on.")
+@click.option("--remove", multiple=True, metavar="L", help="A label to take away; may be repeated.")
+@on_server
+@as_json
+@click.pass_obj
+def labels(
+    to: Invocation,
+    /,
+    labels: tuple[str, ...],
+    models: tuple[str, ...],
+    remove: tuple[str, ...],
+    server: str | None,
+    as_json: bool,
+) -> None:
+    """Give this machine LABELs, or take some away; without any, list them. Its agent tells them within seconds.
+
+    Kernels and frameworks that are installed here are labels by themselves: kernel:ir, framework:torch.
+    """
+    from gpurun_jupyter.agent.remote import membership
+
+    found: dict[str, list[str]] = {}
+    for folder in _chosen(server):
+        one = membership.read(folder)
+        kept = [label for label in [*one.labels, *labels, *_as_labels(models)] if label not in remove]
+        given = checked(kept)
+        if given != one.labels:
+            membership.write(folder, msgspec.structs.replace(one, labels=given))
+        found[one.url] = given
+    if as_json:
+        to.screen.json([{"url": url, "labels": given} for url, given in found.items()])
+        return
+    for url, given in found.items():
+        to.screen.text(f"{url} {', '.join(given) or 'none'}\n")
+
+
+def _as_labels(models: Iterable[str]) -> list[str]:
+    return [f"{MODEL}:{name}" for name in models]
 
 
 @agent.command()

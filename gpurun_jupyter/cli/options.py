@@ -50,6 +50,10 @@ def _lists(_: click.Context, parameter: click.Parameter, pairs: tuple[str, ...])
     return {name: value_of(text) for name, text in _variables(_, parameter, pairs).items()}
 
 
+def _together(_: click.Context, __: click.Parameter, names: tuple[str, ...]) -> str | None:
+    return ",".join(names) or None
+
+
 def value_of(text: str) -> Any:
     """What a parameter is meant to be: JSON or a Python literal, else the text itself."""
     for read in (json.loads, ast.literal_eval):
@@ -76,8 +80,14 @@ _OPTIONS = (
         help="Memory wanted on each GPU; runs that say so may share one.",
     ),
     click.option("--device", metavar="HOST:INDEX", help="Pin it to a device, by place or by id."),
-    click.option("--on", metavar="NAME", help="The agent to run on, or a label of agents."),
-    click.option("--kernel", metavar="NAME", help="Kernelspec: the environment or language of a cell."),
+    click.option(
+        "--on",
+        callback=_together,
+        multiple=True,
+        metavar="NAME",
+        help="The agent to run on, or what it has to have: a label, framework:torch, model:NAME; all of several.",
+    ),
+    click.option("--kernel", metavar="NAME", help="Kernelspec, of machines that have it: environment or language."),
     click.option("--session", metavar="NAME", help="A named warm kernel that keeps variables and devices."),
     click.option("--name", metavar="NAME", help="What to call the run."),
     click.option("--project", metavar="NAME", help="The project that it belongs to."),

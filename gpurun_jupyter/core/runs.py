@@ -17,6 +17,8 @@ from gpurun_jupyter.core.origins import Origin
 from gpurun_jupyter.core.units import parse_duration_s, parse_size_bytes
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f/\\]+$")]
+#: What a machine has to be called or to have; models' names may have a slash.
+On = Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\\]+$")]
 #: A text that every database and encoding takes.
 Text = Annotated[str, msgspec.Meta(max_length=10_000, pattern=r"^[^\x00\ud800-\udfff]*$")]
 #: The name of a run; those of a sweep are NAME/1, NAME/2.
@@ -98,7 +100,7 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
     gpu: Annotated[int, msgspec.Meta(ge=0, le=1024)] | None = None  # None: one where any agent has one, else a CPU slot
     gpu_mem: Annotated[int, msgspec.Meta(ge=1)] | str | None = None  # on each GPU, bytes or "10G"; None: all of it
     device: Name | None = None  # pin: HOST:INDEX or a device's id
-    on: Name | None = None  # an agent, or a label of agents
+    on: On | None = None  # an agent, or labels that it has to have, with commas between
     kernel: Name | None = None  # kernelspec; None: the agent's own Python
     session: Name | None = None  # a named warm kernel that keeps its variables and devices
     name: RunName | None = None

@@ -16,6 +16,7 @@ from traitlets import Any as AnyTrait
 from traitlets import Bool, Float, Int, List, Unicode, default
 
 from gpurun_jupyter.core.home import Home, default_home
+from gpurun_jupyter.core.labels import checked
 from gpurun_jupyter.core.processes import boot_id
 from gpurun_server import settings
 from gpurun_server.agent_process import AgentProcess
@@ -68,6 +69,9 @@ class GpurunApp(ExtensionApp):
     watched_quiet_s = Float(
         QUIET_S, min=0, help="Seconds after which such a run, whose files nobody has written to, has finished."
     ).tag(config=True)
+    labels = List(
+        Unicode(), help="What runs may ask this machine for with --on: words, or `model:NAME` for models that it keeps."
+    ).tag(config=True)
     local_agent = Bool(True, help="Whether this machine's own devices are offered.").tag(config=True)
 
     @default("home")
@@ -90,7 +94,12 @@ class GpurunApp(ExtensionApp):
         database.prepare()
         self._judge, self._terms = Judge(), Terms()
         self._agent = AgentProcess(
-            home, database.url, cpu_slots=self.cpu_slots, spares=self.spares, session_idle_s=self.session_idle_s
+            home,
+            database.url,
+            cpu_slots=self.cpu_slots,
+            spares=self.spares,
+            session_idle_s=self.session_idle_s,
+            labels=checked(self.labels),
         )
         ledger = Ledger()
         self._parts = Parts(

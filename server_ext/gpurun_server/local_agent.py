@@ -12,6 +12,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from gpurun_jupyter.agent.abilities import Abilities
 from gpurun_jupyter.agent.agent import Agent
 from gpurun_jupyter.agent.agent_lock import lock_within
 from gpurun_jupyter.agent.upgrade import Upgrade
@@ -83,6 +84,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--spares", type=int, default=1, help="kernels kept ready for cells")
     parser.add_argument("--session-idle", type=float, default=1800.0, help="seconds after which an idle session ends")
     parser.add_argument("--idle", type=float, default=60.0, help="seconds after which an agent without work leaves")
+    parser.add_argument("--label", action="append", default=[], help="what runs may ask for with --on; repeatable")
     options = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     home = Home(options.home)
@@ -122,5 +124,6 @@ def _agent(home: Home, database: Database, options: argparse.Namespace, upgrade:
         idle_s=options.idle,
         spares=options.spares,
         session_idle_s=options.session_idle,
+        labels=Abilities(lambda: options.label),
         outdated=upgrade.done,
     )
