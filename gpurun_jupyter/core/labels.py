@@ -9,8 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import Annotated
+
+import msgspec
 
 from gpurun_jupyter.core.errors import InvalidRequest
+
+#: What a machine has to be called or to have, several with commas; models' names may have a slash.
+On = Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\\]+$")]
 
 KERNEL = "kernel"
 MODEL = "model"

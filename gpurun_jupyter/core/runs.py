@@ -11,14 +11,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.core.labels import On
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
 from gpurun_jupyter.core.manifests import Digest
 from gpurun_jupyter.core.origins import Origin
 from gpurun_jupyter.core.units import parse_duration_s, parse_size_bytes
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f/\\]+$")]
-#: What a machine has to be called or to have; models' names may have a slash.
-On = Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\\]+$")]
 #: A text that every database and encoding takes.
 Text = Annotated[str, msgspec.Meta(max_length=10_000, pattern=r"^[^\x00\ud800-\udfff]*$")]
 #: The name of a run; those of a sweep are NAME/1, NAME/2.
@@ -181,8 +180,7 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
         names = [*self.inputs, *self.outputs]
         if names and not self.in_kernel:
             raise InvalidRequest("Only cells have variables; an entry point has arguments and files.", "Send a cell.")
-        bad = [name for name in names if not name.isidentifier() or iskeyword(name)]
-        if bad:
+        if bad := [name for name in names if not is_variable(name)]:
             raise InvalidRequest(f"{bad[0]!r} cannot be the name of a variable.", "Name Python variables.")
         if len(set(self.outputs)) < len(self.outputs):
             raise InvalidRequest("An output is named twice.", "Name each once.")

@@ -69,6 +69,13 @@ class GpurunApp(ExtensionApp):
     watched_quiet_s = Float(
         QUIET_S, min=0, help="Seconds after which such a run, whose files nobody has written to, has finished."
     ).tag(config=True)
+    lease_s = Float(60.0, min=1, help="Seconds of an agent's silence after which its runs are called lost.").tag(
+        config=True
+    )
+    retry_after_lost_s = Float(
+        600.0, min=1, help="Seconds of silence after which a lost run is tried again elsewhere, if it has retries left."
+    ).tag(config=True)
+    lost_after_s = Float(86_400.0, min=1, help="Seconds of silence after which a lost run has failed.").tag(config=True)
     labels = List(
         Unicode(), help="What runs may ask this machine for with --on: words, or `model:NAME` for models that it keeps."
     ).tag(config=True)
@@ -92,7 +99,7 @@ class GpurunApp(ExtensionApp):
         home.create()
         database = Database(home, self.database_url or None)
         database.prepare()
-        self._judge, self._terms = Judge(), Terms()
+        self._judge, self._terms = Judge(), Terms(self.lease_s, self.retry_after_lost_s, self.lost_after_s)
         self._agent = AgentProcess(
             home,
             database.url,

@@ -11,6 +11,7 @@ from gpurun_jupyter.agent.pauses import Pauses
 from gpurun_jupyter.agent.remote.connection import ServerConnection, of_attempt
 from gpurun_jupyter.agent.remote.delivering import deliver_files
 from gpurun_jupyter.agent.remote.fetching import Fetching
+from gpurun_jupyter.agent.remote.keeping import CheckpointShipping
 from gpurun_jupyter.core.bells import ring
 from gpurun_jupyter.core.errors import GpurunError, NotHeld, NotJoined, WrongOffset
 from gpurun_jupyter.core.grants import Grant, Orders, Report, Unsent
@@ -31,6 +32,7 @@ class HttpLink:
         self._connection = connection
         self._home = home
         self._logs: dict[str, LogShipping] = {}
+        self._checkpoints: dict[str, CheckpointShipping] = {}
         self._fetching = Fetching(connection, home)
 
     async def sync(self, report: Report) -> Orders:
@@ -44,6 +46,7 @@ class HttpLink:
             raise ConnectionError(f"the report was refused: {error}") from error
         for ended in report.ended:
             self._logs.pop(f"{ended.run_id}/{ended.attempt}", None)
+            self._checkpoints.pop(f"{ended.run_id}/{ended.attempt}", None)
         return orders
 
     async def fetch(self, grant: Grant) -> None:
@@ -52,12 +55,14 @@ class HttpLink:
         await self._fetching.fetch(grant)
 
     async def advance(self, grant: Grant) -> None:
-        """Send what is new of the log."""
+        """Send what is new of the log; checkpoints that it announces follow on their own way."""
+        self._checkpoints_of(grant).grown()
         with contextlib.suppress(NotHeld):  # it is over for the server, who says so in its next orders
             await self._log_of(grant).send()
 
     async def deliver(self, grant: Grant) -> None:
         """The rest of the log, then the files. An attempt that is over for the server leaves nothing there."""
+        await self._checkpoints_of(grant).close()
         with contextlib.suppress(NotHeld):
             await self._log_of(grant).send()
             await deliver_files(self._connection, self._home.attempt(grant.run_id, grant.attempt), grant)
@@ -81,6 +86,12 @@ class HttpLink:
         if grant.key not in self._logs:
             self._logs[grant.key] = LogShipping(self._connection, self._home, grant)
         return self._logs[grant.key]
+
+    def _checkpoints_of(self, grant: Grant) -> CheckpointShipping:
+        if grant.key not in self._checkpoints:
+            folder = self._home.attempt(grant.run_id, grant.attempt)
+            self._checkpoints[grant.key] = CheckpointShipping(self._connection, folder, grant)
+        return self._checkpoints[grant.key]
 
 
 class LogShipping:
