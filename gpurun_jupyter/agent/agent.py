@@ -73,7 +73,7 @@ class Agent:
         self._wake = asyncio.Event()
         self._leaving = False
         self._ending_all = False  # no new runs, and when the last has ended, it leaves
-        self._pauses = Pauses(link.longest_pause_s)
+        self._pauses = self._new_pauses()
         self._queue_waits = False
         self._pause_s = HEARTBEAT_S
 
@@ -176,14 +176,14 @@ class Agent:
         if not held.folder.exit.exists():
             kill_attempt(grant.key)
         end = launching.last_word(held.folder)
-        await until_done(held, self._link.deliver, self._link.longest_pause_s)
+        await until_done(held, self._link.deliver, self._new_pauses())
         held.end = end
         self._wake.set()
 
     async def _fetch(self, held: Held) -> None:
         """Everything that the attempt needs; where that is not to be had, it has failed before it began."""
         try:
-            await until_done(held, self._link.fetch, self._link.longest_pause_s, unless_stopped=True)
+            await until_done(held, self._link.fetch, self._new_pauses(), unless_stopped=True)
         except GpurunError as error:
             launching.give_up(held.folder, held.grant, str(error))
 
@@ -227,9 +227,9 @@ class Agent:
         leaving.cancel()
 
     async def _pass_on(self, held: Held) -> None:
-        pause_s, pauses = min(FIRST_ADVANCE_S, self._link.pace_s), Pauses(self._link.longest_pause_s)
+        pause_s, pauses = min(FIRST_ADVANCE_S, self._link.pace_s), self._new_pauses()
         while True:
-            await asyncio.sleep(pause_s)
+            await self._link.hurry.wait(pause_s)
             await held.grown.wait()
             held.grown.clear()
             try:
@@ -240,10 +240,16 @@ class Agent:
                 held.grown.set()
                 pause_s = pauses.next_s()
 
+    def _new_pauses(self) -> Pauses:
+        return Pauses(self._link.longest_pause_s, self._link.hurry)
+
     def _rung(self, bell: Bell) -> None:
         for ring in bell.read():
             kind, _, run_id = ring.partition(" ")
             if kind == "work":
+                self._wake.set()
+            elif kind == "sync":
+                self._link.asked(run_id)
                 self._wake.set()
             elif kind == "log":
                 for held in self._held.values():

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
+from gpurun_jupyter.cli.options import duration
 from gpurun_jupyter.cli.screen import Invocation, Table
 from gpurun_jupyter.cli.verbs import as_json
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.home import Home, default_home
 from gpurun_jupyter.core.labels import MODEL, checked
+from gpurun_jupyter.core.units import format_size
+
+if TYPE_CHECKING:
+    from gpurun_jupyter.agent.remote.standing import Standing
 
 _LOOK_S = 0.1
+_NO_SERVER = 3
 _LINES = 20
 
 on_server = click.option("--server", metavar="URL", help="Which of several servers that this machine has joined.")
@@ -183,6 +189,41 @@ def logs(to: Invocation, follow: bool, server: str | None) -> None:
         while follow:
             to.screen.text(log.read())
             time.sleep(_LOOK_S)
+
+
+@agent.command()
+@click.argument("run", required=False)
+@click.option("--timeout", callback=duration, default="30s", metavar="10m", help="Wait so long; 30s by default.")
+@on_server
+@as_json
+@click.pass_obj
+def sync(to: Invocation, run: str | None, timeout: float, server: str | None, as_json: bool) -> int:
+    """Have the agent reach its server now, and wait until that has everything: of RUN, or of all runs here.
+
+    Exits with 0 if it has, 1 if something is behind still, 3 if it could not be reached.
+    """
+    from gpurun_jupyter.agent.remote import standing
+
+    found = {_url(folder): standing.ask(folder, run, timeout) for folder in _chosen(server)}
+    if as_json:
+        to.screen.json([{"url": url, "synced": one.synced, **msgspec.to_builtins(one)} for url, one in found.items()])
+    for url, one in () if as_json else found.items():
+        to.screen.text("".join(f"{line}\n" for line in _how_it_stands(url, one)))
+    return max(_NO_SERVER if one.trouble else int(not one.synced) for one in found.values())
+
+
+def _how_it_stands(url: str, standing: Standing) -> Iterator[str]:
+    if standing.synced:
+        yield f"{url} has everything."
+        return
+    yield (
+        f"{url} could not be reached: {standing.trouble}" if standing.trouble else f"{url} has not got everything yet:"
+    )
+    for one in standing.behind:
+        log = f"{format_size(one.log_bytes)} of its log" if one.log_bytes else ""
+        kept = f"checkpoint {', '.join(one.checkpoints)}" if one.checkpoints else ""
+        left = "what it left at its end" if one.files else ""
+        yield f"  {one.name} ({one.run}, attempt {one.attempt}): {', '.join(filter(None, (log, kept, left)))}"
 
 
 @agent.command()

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from gpurun_jupyter.agent.abilities import Abilities
 from gpurun_jupyter.agent.agent import Agent
 from gpurun_jupyter.agent.agent_lock import lock_within
+from gpurun_jupyter.agent.pauses import Hurry
 from gpurun_jupyter.agent.upgrade import Upgrade
 from gpurun_jupyter.core.grants import Grant, Orders, Report
 from gpurun_jupyter.core.home import Home, write_json
@@ -42,6 +43,10 @@ class DatabaseLink:
         self._home = home
         self._by = f"agent {agent_id}"
         self._ledger = Ledger()
+        self.hurry = Hurry()
+
+    def asked(self, word: str) -> None:
+        """Nobody asks here: nothing travels."""
 
     async def sync(self, report: Report) -> Orders:
         """Take in what has ended, and claim, in one transaction."""

@@ -104,10 +104,13 @@ def test_its_verbs(far_server: JupyterServer, machine: Machine) -> None:
     assert "at work, pid" in machine.gpurun("agent", "status").stdout
     assert machine.gpurun("agent", "start").stderr.count("is at work") == 1
     assert machine.gpurun("agent", "logs", "--server", machine.url).stdout != ""
+    assert machine.gpurun("agent", "sync").stdout == f"{machine.url} has everything.\n"
+    assert machine.gpurun("agent", "sync", "nobodys", check=False).returncode == 2
     again = machine.gpurun("agent", "join", machine.url, "--token", "x", check=False)
     assert (again.returncode, "`gpurun agent stop` ends it first" in again.stderr) == (2, True)
     machine.gpurun("agent", "stop")
     assert machine.agent() is None
+    assert "`gpurun agent start` starts it" in machine.gpurun("agent", "sync", check=False).stderr
     assert "not at work" in machine.gpurun("agent", "status").stdout
     machine.gpurun("agent", "start")
     shown = json.loads(machine.gpurun("agent", "status", "--json").stdout)

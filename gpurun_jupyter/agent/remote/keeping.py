@@ -13,7 +13,7 @@ import os
 import shutil
 from pathlib import Path
 
-from gpurun_jupyter.agent.pauses import Pauses
+from gpurun_jupyter.agent.pauses import Hurry, Pauses
 from gpurun_jupyter.agent.remote.connection import ServerConnection
 from gpurun_jupyter.agent.remote.delivering import Delivery, checkpoints_in, files_below, left_file
 from gpurun_jupyter.core.errors import GpurunError, InvalidRequest, NotHeld
@@ -34,7 +34,8 @@ _LONGEST_PAUSE_S = 5.0
 class CheckpointShipping:
     """The checkpoints of one attempt; begins to work when it is told that the log has `grown`."""
 
-    def __init__(self, connection: ServerConnection, folder: AttemptFolder, grant: Grant) -> None:
+    def __init__(self, connection: ServerConnection, folder: AttemptFolder, grant: Grant, hurry: Hurry) -> None:
+        self._hurry = hurry
         self._connection = connection
         self._folder = folder
         self._grant = grant
@@ -65,7 +66,7 @@ class CheckpointShipping:
         await asyncio.to_thread(shutil.rmtree, self._sending, ignore_errors=True)
 
     async def _work(self) -> None:
-        pauses = Pauses(_LONGEST_PAUSE_S)
+        pauses = Pauses(_LONGEST_PAUSE_S, self._hurry)
         while True:
             try:
                 await self._send_next()
@@ -80,7 +81,7 @@ class CheckpointShipping:
                 await asyncio.to_thread(shutil.rmtree, self._sending, ignore_errors=True)
             except OSError as error:
                 log.info("a checkpoint of %s waits: %s", self._grant.key, error)
-                await asyncio.sleep(pauses.next_s())
+                await pauses.pause()
 
     async def _send_next(self) -> None:
         self._grown.clear()
