@@ -10,7 +10,7 @@ import contextlib
 import logging
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from gpurun_jupyter.agent import launching
 from gpurun_jupyter.agent.devices import Devices
@@ -40,7 +40,7 @@ class Agent:
     """One agent on one state directory. `idle_s`: it ends itself after so long without runs, queue and servers.
 
     `spares` kernels are kept ready for cells; a session that is idle for `session_idle_s` is ended. It ends itself also
-    when it is `outdated`.
+    when it is `outdated`. `labels` tells what runs may ask for beside devices, as it is at the moment.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Agent:
         idle_s: float,
         spares: int = 1,
         session_idle_s: float = 1800.0,
-        labels: Sequence[str] = (),
+        labels: Callable[[], list[str]] = list,
         outdated: Callable[[], bool] = lambda: False,
     ) -> None:
         self._home = home
@@ -66,14 +66,14 @@ class Agent:
         self._starter = Starter(self._sessions, spares)
         self._recorder = Recorder(home, host, self._devices.driver)
         self._idle_s = idle_s
-        self._labels = list(labels)
+        self._labels = labels
         self._outdated = outdated
         self._held: dict[str, Held] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._leaving = False
         self._ending_all = False  # no new runs, and when the last has ended, it leaves
-        self._pauses = Pauses(link.longest_pause_s)
+        self._pauses = self._new_pauses()
         self._queue_waits = False
         self._pause_s = HEARTBEAT_S
 
@@ -116,7 +116,7 @@ class Agent:
             devices=self._devices.read(wanting=self._queue_waits),
             holding=[key for key, held in self._held.items() if held.end is None],
             ended=ended,
-            labels=self._labels,
+            labels=self._labels(),
             claiming=not self._ending_all,
             sessions=self._sessions.states({name: held.grant.key for name, held in self._busy_sessions().items()}),
         )
@@ -176,14 +176,14 @@ class Agent:
         if not held.folder.exit.exists():
             kill_attempt(grant.key)
         end = launching.last_word(held.folder)
-        await until_done(held, self._link.deliver, self._link.longest_pause_s)
+        await until_done(held, self._link.deliver, self._new_pauses())
         held.end = end
         self._wake.set()
 
     async def _fetch(self, held: Held) -> None:
         """Everything that the attempt needs; where that is not to be had, it has failed before it began."""
         try:
-            await until_done(held, self._link.fetch, self._link.longest_pause_s, unless_stopped=True)
+            await until_done(held, self._link.fetch, self._new_pauses(), unless_stopped=True)
         except GpurunError as error:
             launching.give_up(held.folder, held.grant, str(error))
 
@@ -227,9 +227,9 @@ class Agent:
         leaving.cancel()
 
     async def _pass_on(self, held: Held) -> None:
-        pause_s, pauses = min(FIRST_ADVANCE_S, self._link.pace_s), Pauses(self._link.longest_pause_s)
+        pause_s, pauses = min(FIRST_ADVANCE_S, self._link.pace_s), self._new_pauses()
         while True:
-            await asyncio.sleep(pause_s)
+            await self._link.hurry.wait(pause_s)
             await held.grown.wait()
             held.grown.clear()
             try:
@@ -240,10 +240,16 @@ class Agent:
                 held.grown.set()
                 pause_s = pauses.next_s()
 
+    def _new_pauses(self) -> Pauses:
+        return Pauses(self._link.longest_pause_s, self._link.hurry)
+
     def _rung(self, bell: Bell) -> None:
         for ring in bell.read():
             kind, _, run_id = ring.partition(" ")
             if kind == "work":
+                self._wake.set()
+            elif kind == "sync":
+                self._link.asked(run_id)
                 self._wake.set()
             elif kind == "log":
                 for held in self._held.values():

@@ -33,14 +33,13 @@ class Held:
 
 
 async def until_done(
-    held: Held, act: Callable[[Grant], Awaitable[None]], longest_pause_s: float, *, unless_stopped: bool = False
+    held: Held, act: Callable[[Grant], Awaitable[None]], pauses: Pauses, *, unless_stopped: bool = False
 ) -> None:
     """Do it again and again until it works; `unless_stopped`: or the attempt is to end. Raises GpurunError."""
-    pauses = Pauses(longest_pause_s)
     while not (unless_stopped and held.stop is not None):
         try:
             return await act(held.grant)
         except OSError as error:
             log.warning("%s: %s", held.grant.key, error)
-        await asyncio.sleep(pauses.next_s())
+        await pauses.pause()
     return None

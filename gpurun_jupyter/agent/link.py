@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from gpurun_jupyter.agent.pauses import Hurry
 from gpurun_jupyter.core.grants import Grant, Orders, Report
 
 
 class Link(Protocol):
     """What an agent says to a server. Each method may raise OSError: the agent goes on and tries again.
 
-    `pace_s`: seconds between two calls of `advance` for one attempt. `longest_pause_s`: between two tries.
+    `pace_s`: seconds between two calls of `advance` for one attempt. `longest_pause_s`: between two tries, which
+    `hurry` calls off.
     """
 
     pace_s: float
     longest_pause_s: float
+    hurry: Hurry
+
+    def asked(self, word: str) -> None:
+        """Somebody on this machine is in a hurry; after the next try who says this word is told what came of it."""
 
     async def sync(self, report: Report) -> Orders:
         """Report the devices, the attempts held and those that have ended; be told what to start and what to end."""

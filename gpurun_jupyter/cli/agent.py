@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
+from gpurun_jupyter.cli.options import duration
 from gpurun_jupyter.cli.screen import Invocation, Screen, Table
 from gpurun_jupyter.cli.verbs import as_json
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.home import Home, default_home
+from gpurun_jupyter.core.labels import MODEL, checked
 from gpurun_jupyter.core.services import Service
+from gpurun_jupyter.core.units import format_size
+
+if TYPE_CHECKING:
+    from gpurun_jupyter.agent.remote.standing import Standing
 
 _LOOK_S = 0.1
+_NO_SERVER = 3
 _LINES = 20
 
 on_server = click.option("--server", metavar="URL", help="Which of several servers that this machine has joined.")
@@ -53,6 +62,7 @@ def revoke(to: Invocation, agent_id: str) -> None:
 @click.option("--token", required=True, metavar="T", help="What `gpurun agent invite` gave.")
 @click.option("--name", metavar="NAME", default="", help="What to call this machine; default: its host name.")
 @click.option("--label", "labels", multiple=True, metavar="L", help="A word to find it by (--on); may be repeated.")
+@click.option("--model", "models", multiple=True, metavar="NAME", help="A model that it keeps (--on model:NAME).")
 @click.option("--ca", metavar="FILE", type=Path, help="Certificates to trust, of an authority of your own.")
 @click.option(
     "--cpu-slots", type=click.IntRange(0), metavar="N", help="Runs without a GPU at once; default: a core each."
@@ -68,13 +78,54 @@ def join(to: Invocation, /, url: str, token: str, name: str, ca: Path | None, no
     if process.living(folder) is not None:
         raise InvalidRequest(f"An agent for {url} is at work here.", "`gpurun agent stop` ends it first.")
     joined = joining.join(joining.Asked(url, token, name, authority))
-    offer["labels"] = list(offer["labels"])
+    offer["labels"] = checked([*offer["labels"], *_as_labels(offer.pop("models"))])
     membership.write(
         folder, membership.Membership(url=url, key=joined.key, agent_id=joined.agent_id, ca=authority, **offer)
     )
     to.screen.say(f"This machine has joined {url} as {joined.agent_id}.")
     if not no_start:
         _start(to, folder)
+
+
+@agent.command()
+@click.argument("labels", nargs=-1, metavar="[LABEL]...")
+@click.option("--model", "models", multiple=True, metavar="NAME", help="A model that it keeps from now on.")
+@click.option("--remove", multiple=True, metavar="L", help="A label to take away; may be repeated.")
+@on_server
+@as_json
+@click.pass_obj
+def labels(
+    to: Invocation,
+    /,
+    labels: tuple[str, ...],
+    models: tuple[str, ...],
+    remove: tuple[str, ...],
+    server: str | None,
+    as_json: bool,
+) -> None:
+    """Give this machine LABELs, or take some away; without any, list them. Its agent tells them within seconds.
+
+    Kernels and frameworks that are installed here are labels by themselves: kernel:ir, framework:torch.
+    """
+    from gpurun_jupyter.agent.remote import membership
+
+    found: dict[str, list[str]] = {}
+    for folder in _chosen(server):
+        one = membership.read(folder)
+        kept = [label for label in [*one.labels, *labels, *_as_labels(models)] if label not in remove]
+        given = checked(kept)
+        if given != one.labels:
+            membership.write(folder, msgspec.structs.replace(one, labels=given))
+        found[one.url] = given
+    if as_json:
+        to.screen.json([{"url": url, "labels": given} for url, given in found.items()])
+        return
+    for url, given in found.items():
+        to.screen.text(f"{url} {', '.join(given) or 'none'}\n")
+
+
+def _as_labels(models: Iterable[str]) -> list[str]:
+    return [f"{MODEL}:{name}" for name in models]
 
 
 @agent.command()
@@ -139,6 +190,41 @@ def logs(to: Invocation, follow: bool, server: str | None) -> None:
         while follow:
             to.screen.text(log.read())
             time.sleep(_LOOK_S)
+
+
+@agent.command()
+@click.argument("run", required=False)
+@click.option("--timeout", callback=duration, default="30s", metavar="10m", help="Wait so long; 30s by default.")
+@on_server
+@as_json
+@click.pass_obj
+def sync(to: Invocation, run: str | None, timeout: float, server: str | None, as_json: bool) -> int:
+    """Have the agent reach its server now, and wait until that has everything: of RUN, or of all runs here.
+
+    Exits with 0 if it has, 1 if something is behind still, 3 if it could not be reached.
+    """
+    from gpurun_jupyter.agent.remote import standing
+
+    found = {_url(folder): standing.ask(folder, run, timeout) for folder in _chosen(server)}
+    if as_json:
+        to.screen.json([{"url": url, "synced": one.synced, **msgspec.to_builtins(one)} for url, one in found.items()])
+    for url, one in () if as_json else found.items():
+        to.screen.text("".join(f"{line}\n" for line in _how_it_stands(url, one)))
+    return max(_NO_SERVER if one.trouble else int(not one.synced) for one in found.values())
+
+
+def _how_it_stands(url: str, standing: Standing) -> Iterator[str]:
+    if standing.synced:
+        yield f"{url} has everything."
+        return
+    yield (
+        f"{url} could not be reached: {standing.trouble}" if standing.trouble else f"{url} has not got everything yet:"
+    )
+    for one in standing.behind:
+        log = f"{format_size(one.log_bytes)} of its log" if one.log_bytes else ""
+        kept = f"checkpoint {', '.join(one.checkpoints)}" if one.checkpoints else ""
+        left = "what it left at its end" if one.files else ""
+        yield f"  {one.name} ({one.run}, attempt {one.attempt}): {', '.join(filter(None, (log, kept, left)))}"
 
 
 @agent.command()

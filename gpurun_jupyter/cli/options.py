@@ -24,7 +24,8 @@ _SINGLE = [
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def _duration(_: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
+def duration(_: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
+    """The callback of an option that is a duration."""
     try:
         return None if text is None else parse_duration_s(text)
     except InvalidRequest as error:
@@ -48,6 +49,10 @@ def _variables(_: click.Context, parameter: click.Parameter, pairs: tuple[str, .
 
 def _lists(_: click.Context, parameter: click.Parameter, pairs: tuple[str, ...]) -> dict[str, Any]:
     return {name: value_of(text) for name, text in _variables(_, parameter, pairs).items()}
+
+
+def _together(_: click.Context, __: click.Parameter, names: tuple[str, ...]) -> str | None:
+    return ",".join(names) or None
 
 
 def value_of(text: str) -> Any:
@@ -76,14 +81,20 @@ _OPTIONS = (
         help="Memory wanted on each GPU; runs that say so may share one.",
     ),
     click.option("--device", metavar="HOST:INDEX", help="Pin it to a device, by place or by id."),
-    click.option("--on", metavar="NAME", help="The agent to run on, or a label of agents."),
-    click.option("--kernel", metavar="NAME", help="Kernelspec: the environment or language of a cell."),
+    click.option(
+        "--on",
+        callback=_together,
+        multiple=True,
+        metavar="NAME",
+        help="The agent to run on, or what it has to have: a label, framework:torch, model:NAME; all of several.",
+    ),
+    click.option("--kernel", metavar="NAME", help="Kernelspec, of machines that have it: environment or language."),
     click.option("--session", metavar="NAME", help="A named warm kernel that keeps variables and devices."),
     click.option("--name", metavar="NAME", help="What to call the run."),
     click.option("--project", metavar="NAME", help="The project that it belongs to."),
     click.option("--tag", "tags", multiple=True, metavar="TAG", help="A word to find it by; may be repeated."),
     click.option("--priority", type=int, metavar="N", help="Higher starts earlier; 0 by default."),
-    click.option("--timeout", callback=_duration, metavar="2h", help="End it after this long: 90s, 30m, 2h, 1d."),
+    click.option("--timeout", callback=duration, metavar="2h", help="End it after this long: 90s, 30m, 2h, 1d."),
     click.option(
         "--env",
         callback=_variables,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from gpurun_jupyter.cli.screen import Invocation
 from gpurun_jupyter.core.devices import Agent, Device
+from gpurun_jupyter.core.labels import asked
 from gpurun_jupyter.core.runs import DataUse
 from gpurun_jupyter.core.units import format_size
 
@@ -25,7 +26,7 @@ def show_plan(to: Invocation, what: str, shipment: Shipment | None, options: Map
     lines = [("runs", what), *_shipped(to, shipment)]
     lines += [("data", line) for line in _data(to, options.get("data", ()))]
     gpu = _gpus(options, agents)
-    lines += [("wants", _wants(gpu, options)), ("starts", where(agents, gpu, options))]
+    lines += [("wants", _wants(gpu, options)), ("starts", where(agents, gpu, options, _labels(to)))]
     table = "".join(f"{title:8}{text}\n" for title, text in lines)
     to.screen.text(f"A dry run: nothing is submitted.\n{table}")
 
@@ -76,6 +77,10 @@ def _left_out(left_out: Iterable[LeftOut]) -> Iterator[str]:
         yield f"{', '.join(sorted(names)[:_NAMES_SHOWN])}{more}: {why}"
 
 
+def _labels(to: Invocation) -> dict[str, list[str]]:
+    return {agent["id"]: agent["labels"] for agent in to.client.agents()}
+
+
 def _gpus(options: Mapping[str, Any], agents: list[Agent]) -> int:
     """GPUs wanted: as said, else one where any machine has one."""
     said = options.get("gpu")
@@ -86,24 +91,31 @@ def _wants(gpu: int, options: Mapping[str, Any]) -> str:
     memory = options.get("gpu_mem")
     what = f"{gpu} GPU{'' if gpu == 1 else 's'}" if gpu else "a CPU slot"
     each = f" with {format_size(memory)}{' each' if gpu > 1 else ''}" if memory and gpu else ""
-    return f"{what}{each}" + "".join(f", {word} {options[word]}" for word in ("device", "on") if word in options)
+    return f"{what}{each}" + "".join(
+        f", {word} {options[word]}" for word in ("device", "on", "kernel") if options.get(word)
+    )
 
 
-def where(agents: list[Agent], gpu: int, options: Mapping[str, Any]) -> str:
-    """Where and when a run would start, as far as the machines' devices tell; labels are the server's to know."""
-    if (on := options.get("on")) and not any(on in (agent.host, agent.id) for agent in agents):
-        return f"on an agent that is labelled {on!r}, if there is one"
+def where(
+    agents: list[Agent], gpu: int, options: Mapping[str, Any], labels: Mapping[str, Collection[str]] | None = None
+) -> str:
+    """Where and when a run would start, as far as the machines' devices tell, and their labels, by agent id."""
+    labels = labels or {}
+    needs = asked(options.get("on"), options.get("kernel"))
+    agents = [agent for agent in agents if {agent.host, agent.id, *labels.get(agent.id, ())}.issuperset(needs)]
+    if needs and not agents:
+        return f"nowhere yet: no machine has {' and '.join(map(repr, needs))}; the queue says who has what"
     if options.get("hold"):
         return "when it is told to, by `gpurun start`"
     if after := options.get("after"):
         return f"after {', '.join(after)} succeeded"
-    asked = [(agent, _fitting(agent, gpu, options)) for agent in agents if agent.health == "healthy"]
-    able = [(agent, devices) for agent, devices in asked if len(devices) >= max(gpu, 1)]
+    fitting = [(agent, _fitting(agent, gpu, options)) for agent in agents if agent.health == "healthy"]
+    able = [(agent, devices) for agent, devices in fitting if len(devices) >= max(gpu, 1)]
     for agent, devices in able:
         free = [device for device in devices if _is_free(device)]
         if len(free) >= max(gpu, 1):
-            labels = ", ".join(device.label for device in free[: max(gpu, 1)])
-            return f"at once on {agent.host}, where {labels} is free, unless runs before it in the queue want that"
+            places = ", ".join(device.label for device in free[: max(gpu, 1)])
+            return f"at once on {agent.host}, where {places} is free, unless runs before it in the queue want that"
     if able:
         names = ", ".join(agent.host for agent, _ in able)
         return f"on {names}, when enough devices there are free; `gpurun status` shows what holds them"
@@ -112,9 +124,7 @@ def where(agents: list[Agent], gpu: int, options: Mapping[str, Any]) -> str:
 
 def _fitting(agent: Agent, gpu: int, options: Mapping[str, Any]) -> list[Device]:
     """The agent's devices of the kind that is wanted."""
-    on, pin, memory = options.get("on"), options.get("device"), options.get("gpu_mem") or 0
-    if on and on not in (agent.host, agent.id):
-        return []
+    pin, memory = options.get("device"), options.get("gpu_mem") or 0
     return [
         device
         for device in agent.devices

@@ -19,9 +19,10 @@ class RunOptions(TypedDict, total=False):
 
     gpu: GPUs wanted; by default one where any agent has one, else a CPU slot; 0 is a CPU slot.
     gpu_mem: memory wanted on each GPU, bytes or text such as "10G"; runs that say so may share a GPU.
-    device: pin to a device, HOST:INDEX or its id; on: an agent or a label of agents.
+    device: pin to a device, HOST:INDEX or its id; on: an agent, or labels that it has to have, with commas between.
+    "framework:torch" and "model:NAME" are such labels.
     session: a named warm kernel that keeps its variables and devices between runs.
-    kernel: kernelspec, for code; by default the agent's own Python.
+    kernel: kernelspec, for code; by default the agent's own Python. Only agents that have it take the run.
     outputs: variables of the cell that `run.result()` gives, also in another kernel, days later.
     pickle: let variables that no safe format takes be pickled, in both directions.
     values_limit: how much the variables may have in all, bytes or text such as "2G"; 512 MB by default.

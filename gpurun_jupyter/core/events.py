@@ -120,11 +120,15 @@ class Sample(Event, tag="sample"):
 
 
 class Checkpoint(Event, tag="checkpoint"):
-    """A checkpoint was kept: its name in the checkpoint directory, the step and values that belong to it."""
+    """A checkpoint was kept: its name in the checkpoint directory, the step and values that belong to it.
+
+    `modified_ns` is when it was last changed, in nanoseconds since the epoch: is that still so, it is this one.
+    """
 
     path: str
     step: float | None = None
     values: dict[str, float] = {}
+    modified_ns: int | None = None
 
 
 class Artifact(Event, tag="artifact"):

@@ -60,9 +60,15 @@ class LeftFile(msgspec.Struct, frozen=True):
 
 
 class LeftFiles(msgspec.Struct):
-    """The files that an attempt left."""
+    """The files that an attempt left.
+
+    `checkpoints` are those, by name, of which all files are among these, with the time of each: they get their places
+    whole or not at all. `kept` are the names of all that the attempt has now; others of its are taken away.
+    """
 
     files: Annotated[list[LeftFile], msgspec.Meta(max_length=MOST_FILES)]
+    checkpoints: dict[str, float] = {}
+    kept: list[str] | None = None
 
 
 class Have(msgspec.Struct):
@@ -84,3 +90,4 @@ class EarlierCheckpoints(msgspec.Struct):
 
     attempt: int | None = None
     files: list[CheckpointFile] = []
+    folders: dict[str, float] = {}  # the checkpoints that are folders, with the time of each

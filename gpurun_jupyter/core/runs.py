@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.core.labels import On
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
 from gpurun_jupyter.core.manifests import Digest
 from gpurun_jupyter.core.origins import Origin
@@ -98,7 +99,7 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
     gpu: Annotated[int, msgspec.Meta(ge=0, le=1024)] | None = None  # None: one where any agent has one, else a CPU slot
     gpu_mem: Annotated[int, msgspec.Meta(ge=1)] | str | None = None  # on each GPU, bytes or "10G"; None: all of it
     device: Name | None = None  # pin: HOST:INDEX or a device's id
-    on: Name | None = None  # an agent, or a label of agents
+    on: On | None = None  # an agent, or labels that it has to have, with commas between
     kernel: Name | None = None  # kernelspec; None: the agent's own Python
     session: Name | None = None  # a named warm kernel that keeps its variables and devices
     name: RunName | None = None
@@ -179,8 +180,7 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
         names = [*self.inputs, *self.outputs]
         if names and not self.in_kernel:
             raise InvalidRequest("Only cells have variables; an entry point has arguments and files.", "Send a cell.")
-        bad = [name for name in names if not name.isidentifier() or iskeyword(name)]
-        if bad:
+        if bad := [name for name in names if not is_variable(name)]:
             raise InvalidRequest(f"{bad[0]!r} cannot be the name of a variable.", "Name Python variables.")
         if len(set(self.outputs)) < len(self.outputs):
             raise InvalidRequest("An output is named twice.", "Name each once.")

@@ -38,7 +38,7 @@ def checkpoint(path: Any, step: Any = None, **values: Any) -> str:
     at = None if step is None else finite_number(step, "step")
     numbers = {clean_name(name): number(value, name) for name, value in values.items()}
     kept = _keep(source)
-    _tell(source.name, at, numbers)
+    _tell(kept, at, numbers)
     return str(kept)
 
 
@@ -71,7 +71,7 @@ def _keep(source: Path) -> Path:
         _copy(source, part)
         at_ns = _later_than_all(directory)
         os.utime(part, ns=(at_ns, at_ns))
-        _put(part, kept)
+        put(part, kept)
     finally:
         remove(part)
     return kept
@@ -89,7 +89,8 @@ def _copy(source: Path, part: Path) -> None:
             _sync(path)
 
 
-def _put(part: Path, kept: Path) -> None:
+def put(part: Path, kept: Path) -> None:
+    """Give a complete copy its name, in place of what has it."""
     if not (part.is_dir() or kept.is_dir()):
         part.replace(kept)
         return
@@ -123,12 +124,15 @@ def _sync(path: Path) -> None:
         os.close(fd)
 
 
-def _tell(name: str, step: float | None, numbers: dict[str, float]) -> None:
+def _tell(kept: Path, step: float | None, numbers: dict[str, float]) -> None:
     if not pipe.inside_run():
         at = "" if step is None else f" at step {step:g}"
-        say(f"checkpoint {name}{at}" + "".join(f" {key}={value:.6g}" for key, value in numbers.items()), sys.stdout)
+        values = "".join(f" {key}={value:.6g}" for key, value in numbers.items())
+        say(f"checkpoint {kept.name}{at}{values}", sys.stdout)
         return
-    event: dict[str, Any] = {"kind": "checkpoint", "path": clean_name(name), "step": step, "values": {}}
+    event: dict[str, Any] = {"kind": "checkpoint", "path": clean_name(kept.name), "step": step, "values": {}}
+    with contextlib.suppress(OSError):
+        event["modified_ns"] = kept.stat().st_mtime_ns
     for key, value in numbers.items():
         longer = {**event, "values": {**event["values"], key: value}}
         if math.isfinite(value) and len(pipe.encode(longer)) <= pipe.MAX_LINE_BYTES:

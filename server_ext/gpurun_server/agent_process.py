@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import msgspec
 from packaging.version import Version
@@ -39,11 +40,21 @@ class AgentRecord(Identity, frozen=True):
 class AgentProcess:
     """Starts the local agent of a state directory where none runs."""
 
-    def __init__(self, home: Home, database_url: str, *, cpu_slots: int, spares: int, session_idle_s: float) -> None:
+    def __init__(
+        self,
+        home: Home,
+        database_url: str,
+        *,
+        cpu_slots: int,
+        spares: int,
+        session_idle_s: float,
+        labels: Sequence[str],
+    ) -> None:
         self._home = home
         self._command = [sys.executable, "-m", "gpurun_server", "agent", str(home.path)]
         self._command += ["--database", database_url, "--cpu-slots", str(cpu_slots)]
         self._command += ["--spares", str(spares), "--session-idle", str(session_idle_s)]
+        self._command += [word for label in labels for word in ("--label", label)]
         self._child: subprocess.Popen[bytes] | None = None
 
     def ensure(self) -> None:

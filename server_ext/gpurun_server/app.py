@@ -16,6 +16,7 @@ from traitlets import Any as AnyTrait
 from traitlets import Bool, Float, Int, List, Unicode, default
 
 from gpurun_jupyter.core.home import Home, default_home
+from gpurun_jupyter.core.labels import checked
 from gpurun_jupyter.core.processes import boot_id
 from gpurun_server import settings
 from gpurun_server.agent_process import AgentProcess
@@ -68,6 +69,16 @@ class GpurunApp(ExtensionApp):
     watched_quiet_s = Float(
         QUIET_S, min=0, help="Seconds after which such a run, whose files nobody has written to, has finished."
     ).tag(config=True)
+    lease_s = Float(60.0, min=1, help="Seconds of an agent's silence after which its runs are called lost.").tag(
+        config=True
+    )
+    retry_after_lost_s = Float(
+        600.0, min=1, help="Seconds of silence after which a lost run is tried again elsewhere, if it has retries left."
+    ).tag(config=True)
+    lost_after_s = Float(86_400.0, min=1, help="Seconds of silence after which a lost run has failed.").tag(config=True)
+    labels = List(
+        Unicode(), help="What runs may ask this machine for with --on: words, or `model:NAME` for models that it keeps."
+    ).tag(config=True)
     local_agent = Bool(True, help="Whether this machine's own devices are offered.").tag(config=True)
 
     @default("home")
@@ -88,9 +99,14 @@ class GpurunApp(ExtensionApp):
         home.create()
         database = Database(home, self.database_url or None)
         database.prepare()
-        self._judge, self._terms = Judge(), Terms()
+        self._judge, self._terms = Judge(), Terms(self.lease_s, self.retry_after_lost_s, self.lost_after_s)
         self._agent = AgentProcess(
-            home, database.url, cpu_slots=self.cpu_slots, spares=self.spares, session_idle_s=self.session_idle_s
+            home,
+            database.url,
+            cpu_slots=self.cpu_slots,
+            spares=self.spares,
+            session_idle_s=self.session_idle_s,
+            labels=checked(self.labels),
         )
         ledger = Ledger()
         self._parts = Parts(

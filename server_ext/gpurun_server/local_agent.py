@@ -12,8 +12,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from gpurun_jupyter.agent.abilities import Abilities
 from gpurun_jupyter.agent.agent import Agent
 from gpurun_jupyter.agent.agent_lock import lock_within
+from gpurun_jupyter.agent.pauses import Hurry
 from gpurun_jupyter.agent.upgrade import Upgrade
 from gpurun_jupyter.core.grants import Grant, Orders, Report
 from gpurun_jupyter.core.home import Home, write_json
@@ -41,6 +43,10 @@ class DatabaseLink:
         self._home = home
         self._by = f"agent {agent_id}"
         self._ledger = Ledger()
+        self.hurry = Hurry()
+
+    def asked(self, word: str) -> None:
+        """Nobody asks here: nothing travels."""
 
     async def sync(self, report: Report) -> Orders:
         """Take in what has ended, and claim, in one transaction."""
@@ -83,6 +89,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--spares", type=int, default=1, help="kernels kept ready for cells")
     parser.add_argument("--session-idle", type=float, default=1800.0, help="seconds after which an idle session ends")
     parser.add_argument("--idle", type=float, default=60.0, help="seconds after which an agent without work leaves")
+    parser.add_argument("--label", action="append", default=[], help="what runs may ask for with --on; repeatable")
     options = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     home = Home(options.home)
@@ -122,5 +129,6 @@ def _agent(home: Home, database: Database, options: argparse.Namespace, upgrade:
         idle_s=options.idle,
         spares=options.spares,
         session_idle_s=options.session_idle,
+        labels=Abilities(lambda: options.label),
         outdated=upgrade.done,
     )

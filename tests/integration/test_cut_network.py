@@ -96,6 +96,29 @@ def test_a_cancel_during_a_cut_takes_effect_when_it_is_over(hosts: Hosts) -> Non
 
 
 @pytest.mark.long
+def test_sync_says_what_is_behind_and_brings_it(hosts: Hosts) -> None:
+    run_id = hosts.submit(100_000)
+    wait_until(lambda: hosts.here(run_id) > 5, what="for the first lines")
+    assert "has everything" in hosts.machine.gpurun("agent", "sync").stdout
+    hosts.server.kill()
+    since = hosts.over_there(run_id)
+    wait_until(lambda: hosts.over_there(run_id) > since + 20, what="for lines that the server has not")
+    told = hosts.machine.gpurun("agent", "sync", run_id[:6], "--json", check=False)
+    (standing,) = json.loads(told.stdout)
+    assert (told.returncode, standing["synced"], standing["trouble"] != "") == (3, False, True)
+    assert [(one["run"], one["log_bytes"] > 100) for one in standing["attempts"]] == [(run_id, True)]
+    assert "of its log" in hosts.machine.gpurun("agent", "sync", check=False).stdout
+    hosts.server.start()
+    printed = hosts.over_there(run_id)
+    hosts.machine.gpurun("agent", "sync", run_id)
+    assert hosts.here(run_id) >= printed
+    assert hosts.machine.gpurun("agent", "sync", "nobodys", check=False).returncode == 2
+    hosts.server.http.post(f"runs/{run_id}/cancel", json={"kill": True})
+    hosts.server.wait(run_id)
+    assert hosts.machine.gpurun("agent", "sync", run_id, "--json").returncode == 0
+
+
+@pytest.mark.long
 @pytest.mark.timeout(400)
 def test_a_long_cut_in_which_agent_and_server_are_killed(hosts: Hosts) -> None:
     """The server is away for longer than a lease lasts, and so is the cable."""

@@ -69,18 +69,47 @@ def test_kernels_and_frameworks_are_labels(far_server: JupyterServer, machine: M
     assert {"fast", "kernel:python3", "framework:sklearn"} <= set(found["labels"])
     run_id = far_server.submit("1", gpu=0, on="framework:sklearn")
     assert far_server.wait(run_id)["agent"] == "lab"
-    refused = far_server.http.post("runs", json={"code": "1", "gpu": 0, "on": "kernel:nobodys"})
+    refused = far_server.http.post("runs", json={"code": "1", "gpu": 0, "on": "nobodys"})
     assert refused.json()["error"]["code"] == "no_such_devices"
+
+
+def test_a_run_waits_until_a_kernel_is_installed_and_the_machine_says_so(
+    far_server: JupyterServer, machine: Machine
+) -> None:
+    answer = far_server.http.post("runs", json={"code": "echo $((40 + 2))", "gpu": 0, "kernel": "shell"})
+    assert answer.json()["waiting"]["why"] == "waits for a machine with the kernel 'shell': lab has python3 only"
+    folder = machine.folder / "data" / "kernels" / "shell"
+    folder.mkdir(parents=True)
+    argv = [sys.executable, "-m", "bash_kernel", "-f", "{connection_file}"]
+    (folder / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "Bash", "language": "bash"}))
+    run_id = answer.json()["id"]
+    assert far_server.wait(run_id)["outcome"] == "succeeded"
+    assert far_server.log(run_id) == "42\n"
+
+
+def test_labels_and_models_are_given_while_the_agent_is_at_work(far_server: JupyterServer, machine: Machine) -> None:
+    answer = far_server.http.post("runs", json={"code": "1", "gpu": 0, "on": "framework:sklearn,model:org/llama"})
+    assert answer.json()["waiting"]["why"] == "waits for a machine with the model 'org/llama': lab has no model"
+    assert "org/llama" in machine.gpurun("agent", "labels", "quiet", "--model", "org/llama").stdout
+    assert far_server.wait(answer.json()["id"])["agent"] == "lab"
+    left = machine.gpurun("agent", "labels", "--remove", "quiet", "--remove", "model:org/llama", "--json").stdout
+    assert json.loads(left) == [{"url": machine.url, "labels": ["fast"]}]
+    wait_until(lambda: "quiet" not in far_server.http.get("agents").text, what="for the agent to say so")
+    refused = machine.gpurun("agent", "labels", "a,b", check=False)
+    assert (refused.returncode, "cannot be a label" in refused.stderr) == (2, True)
 
 
 def test_its_verbs(far_server: JupyterServer, machine: Machine) -> None:
     assert "at work, pid" in machine.gpurun("agent", "status").stdout
     assert machine.gpurun("agent", "start").stderr.count("is at work") == 1
     assert machine.gpurun("agent", "logs", "--server", machine.url).stdout != ""
+    assert machine.gpurun("agent", "sync").stdout == f"{machine.url} has everything.\n"
+    assert machine.gpurun("agent", "sync", "nobodys", check=False).returncode == 2
     again = machine.gpurun("agent", "join", machine.url, "--token", "x", check=False)
     assert (again.returncode, "`gpurun agent stop` ends it first" in again.stderr) == (2, True)
     machine.gpurun("agent", "stop")
     assert machine.agent() is None
+    assert "`gpurun agent start` starts it" in machine.gpurun("agent", "sync", check=False).stderr
     assert "not at work" in machine.gpurun("agent", "status").stdout
     machine.gpurun("agent", "start")
     shown = json.loads(machine.gpurun("agent", "status", "--json").stdout)

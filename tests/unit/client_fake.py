@@ -121,7 +121,7 @@ class FakeServer:
             return _json({"data": []}) if method == "GET" else _json(DATA_SET, 201)
         if path == "runs":
             return _json({"runs": [self.end], "next": None})
-        if path == "devices":
+        if path in ("devices", "agents"):
             return _json({"agents": []})
         if path == "status":
             return _json({"version": "1"})

@@ -11,12 +11,12 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+from gpurun_jupyter.agent.abilities import Abilities
 from gpurun_jupyter.agent.agent import Agent
 from gpurun_jupyter.agent.agent_lock import lock_within
-from gpurun_jupyter.agent.remote.abilities import abilities
 from gpurun_jupyter.agent.remote.connection import ServerConnection
 from gpurun_jupyter.agent.remote.link import HttpLink
-from gpurun_jupyter.agent.remote.membership import Membership, read
+from gpurun_jupyter.agent.remote.membership import Membership, labels_in, read
 from gpurun_jupyter.agent.remote.service import NOT_LET_IN
 from gpurun_jupyter.agent.upgrade import Upgrade
 from gpurun_jupyter.core.errors import NotJoined
@@ -63,7 +63,7 @@ async def _work(home: Home, membership: Membership, upgrade: Upgrade) -> bool:
         cpu_slots=os.cpu_count() or 1 if membership.cpu_slots is None else membership.cpu_slots,
         idle_s=math.inf,
         spares=membership.spares,
-        labels=[*membership.labels, *abilities()],
+        labels=Abilities(lambda: labels_in(home.path)),
         outdated=upgrade.done,
     )
     listening = asyncio.create_task(link.listening())

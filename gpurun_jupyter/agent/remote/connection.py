@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import socket
 import ssl
@@ -74,7 +75,7 @@ class ServerConnection:
     ) -> httpx.Response:
         """Send bytes, packed where that pays, for an attempt where one is given. Raises OSError and GpurunError."""
         headers = {**more.pop("headers", {}), **({TOKEN_HEADER: grant.token} if grant else {})}
-        if pack and (packed := packed_where_it_pays(content)) is not None:
+        if pack and (packed := await _packed(content)) is not None:
             content, headers["Content-Encoding"] = packed, "gzip"
         try:
             response = await self._http.request(method, path, content=content, headers=headers, **more)
@@ -99,6 +100,13 @@ def packed_where_it_pays(content: bytes) -> bytes | None:
     if len(gzip.compress(tried, 1)) > _PAYS * len(tried):
         return None
     return gzip.compress(content, 1)
+
+
+async def _packed(content: bytes) -> bytes | None:
+    """The same without holding up the agent: a big piece takes a while."""
+    if len(content) <= _TRIED_BYTES:
+        return packed_where_it_pays(content)
+    return await asyncio.to_thread(packed_where_it_pays, content)
 
 
 def tls(url: str, ca: str | None) -> ssl.SSLContext | bool:

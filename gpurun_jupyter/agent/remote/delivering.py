@@ -17,6 +17,7 @@ from gpurun_jupyter.core.errors import WrongDigest, WrongOffset
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.remote import MOST_FILES, PIECE_BYTES, SMALL_BYTES, Have, LeftFile, LeftFiles
+from gpurun_jupyter.report.checkpoints import OLD, PART
 
 log = logging.getLogger("gpurun.agent")
 
@@ -28,44 +29,72 @@ async def deliver_files(connection: ServerConnection, folder: AttemptFolder, gra
     """Send the files and have them placed. Raises OSError and NotHeld."""
     for _ in range(_TRIES):
         try:
-            files = await asyncio.to_thread(lambda: list(left_by(folder)))
-            if files:
-                await Delivery(connection, folder, grant).send(files)
+            left = await asyncio.to_thread(left_by, folder)
+            if left.files:
+                await Delivery(connection, folder.path, grant).send(left)
             return
         except (WrongDigest, FileNotFoundError) as error:
             log.warning("files of %s change while they are sent: %s", grant.key, error)
     log.warning("files of %s do not come to rest, and were not sent", grant.key)
 
 
-def left_by(folder: AttemptFolder) -> Iterator[LeftFile]:
-    """What is sent: plain files of the workspace, checkpoints, values of variables; not what links show."""
-    found = [*_below(folder.outputs), *_below(folder.checkpoints), *_below(folder.work)]
+def left_by(folder: AttemptFolder) -> LeftFiles:
+    """What is sent: plain files of the workspace, checkpoints, values of variables; not what links show.
+
+    Raises FileNotFoundError and WrongDigest for files that change meanwhile.
+    """
+    kept = [path for path in files_below(folder.checkpoints) if not _is_part(folder.checkpoints, path)]
+    found = [*files_below(folder.outputs), *kept, *files_below(folder.work)]
     if len(found) > MOST_FILES:
         log.warning("%s left %d files; %d of them are sent", folder.path, len(found), MOST_FILES)
     if folder.outputs_answer.exists():
         found.insert(0, folder.outputs_answer)
-    for path in found[:MOST_FILES]:
-        status = path.stat()
-        yield LeftFile(
-            path=path.relative_to(folder.path).as_posix(),
-            size=status.st_size,
-            digest=_sha256(path),
-            modified_at=status.st_mtime,
-            executable=bool(status.st_mode & 0o100),
-        )
+    files = [left_file(folder.path, path) for path in found[:MOST_FILES]]
+    names = checkpoints_in(folder)
+    whole = {} if len(found) > MOST_FILES else {name: (folder.checkpoints / name).stat().st_mtime for name in names}
+    return LeftFiles(files, whole, names if whole else None)
+
+
+def left_file(root: Path, path: Path) -> LeftFile:
+    """A file as it is told of. Raises FileNotFoundError, and WrongDigest where it changes while it is read."""
+    status = path.stat()
+    digest = _sha256(path)
+    after = path.stat()
+    if (status.st_mtime_ns, status.st_size) != (after.st_mtime_ns, after.st_size):
+        raise WrongDigest(f"{path} changes while it is read.")
+    return LeftFile(
+        path=path.relative_to(root).as_posix(),
+        size=status.st_size,
+        digest=digest,
+        modified_at=status.st_mtime,
+        executable=bool(status.st_mode & 0o100),
+    )
+
+
+def checkpoints_in(folder: AttemptFolder) -> list[str]:
+    """The names of the checkpoints that are complete, or are being replaced at this moment."""
+    if not folder.checkpoints.is_dir():
+        return []
+    there = {path.name.removeprefix(OLD) for path in folder.checkpoints.iterdir()}
+    return sorted(name for name in there if not name.startswith(PART) and (folder.checkpoints / name).exists())
+
+
+def _is_part(checkpoints: Path, path: Path) -> bool:
+    return path.relative_to(checkpoints).parts[0].startswith(PART)
 
 
 @dataclass
 class Delivery:
-    """The files of one attempt on their way."""
+    """The files of one attempt on their way; their paths begin at `root`."""
 
     connection: ServerConnection
-    folder: AttemptFolder
+    root: Path
     grant: Grant
 
-    async def send(self, files: list[LeftFile]) -> None:
+    async def send(self, left: LeftFiles) -> None:
         """Send them and have them placed. Raises WrongDigest where one has changed meanwhile."""
-        have = await self._tell("files/missing", files)
+        files = left.files
+        have = await self._tell("files/missing", left)
         open_ = {file.digest: file for file in files if have.get(file.digest, 0) < file.size or not file.size}
         small = [file for file in open_.values() if file.size <= SMALL_BYTES]
         for batch in _batches(small):
@@ -73,23 +102,23 @@ class Delivery:
         for file in open_.values():
             if file.size > SMALL_BYTES:
                 await self._send_big(file, have.get(file.digest, 0))
-        await self._tell("files/place", files)
+        await self._tell("files/place", left)
 
-    async def _tell(self, route: str, files: list[LeftFile]) -> dict[str, int]:
-        body = msgspec.json.encode(LeftFiles(files))
+    async def _tell(self, route: str, left: LeftFiles) -> dict[str, int]:
+        body = msgspec.json.encode(left)
         path = of_attempt(self.grant, route)
         answer = await self.connection.send("POST", path, body, grant=self.grant, pack=True, timeout=LONG)
         return msgspec.json.decode(answer.content, type=Have).have
 
     async def _send_small(self, files: list[LeftFile]) -> None:
-        contents = {file.digest: (self.folder.path / file.path).read_bytes() for file in files}
+        contents = {file.digest: (self.root / file.path).read_bytes() for file in files}
         line = msgspec.json.encode({digest: len(content) for digest, content in contents.items()})
         body = b"\n".join([line, b"".join(contents.values())])
         await self.connection.send("POST", of_attempt(self.grant, "files/small"), body, grant=self.grant, pack=True)
 
     async def _send_big(self, file: LeftFile, offset: int) -> None:
         path = of_attempt(self.grant, f"files/{file.digest}")
-        with (self.folder.path / file.path).open("rb") as content:
+        with (self.root / file.path).open("rb") as content:
             while offset < file.size:
                 content.seek(offset)
                 data = await asyncio.to_thread(content.read, min(PIECE_BYTES, file.size - offset))
@@ -105,7 +134,8 @@ class Delivery:
         return offset + len(data)
 
 
-def _below(root: Path) -> Iterator[Path]:
+def files_below(root: Path) -> Iterator[Path]:
+    """The plain files of a folder, in order."""
     for directory, names, files in os.walk(root):
         names.sort()
         for name in sorted(files):

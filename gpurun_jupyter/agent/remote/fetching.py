@@ -99,6 +99,9 @@ class Fetching:
             place = beside / file.path
             await self._fetch_file(grant, f"checkpoints/{found.attempt}/{quote(file.path)}", place)
             os.utime(place, (file.modified_at, file.modified_at))
+        for name, modified_at in found.folders.items():
+            (beside / name).mkdir(parents=True, exist_ok=True)
+            os.utime(beside / name, (modified_at, modified_at))  # the newest is found by its time
         beside.rename(there)
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from pathlib import Path
 
-from gpurun_jupyter.agent.pauses import Pauses
+from gpurun_jupyter.agent.pauses import Hurry, Pauses
 from gpurun_jupyter.agent.remote.connection import ServerConnection, of_attempt
 from gpurun_jupyter.agent.remote.delivering import deliver_files
 from gpurun_jupyter.agent.remote.fetching import Fetching
+from gpurun_jupyter.agent.remote.keeping import CheckpointShipping
+from gpurun_jupyter.agent.remote.standing import AttemptStanding, Standing
 from gpurun_jupyter.core.bells import ring
 from gpurun_jupyter.core.errors import GpurunError, NotHeld, NotJoined, WrongOffset
 from gpurun_jupyter.core.grants import Grant, Orders, Report, Unsent
-from gpurun_jupyter.core.home import Home
+from gpurun_jupyter.core.home import Home, write_json
 from gpurun_jupyter.core.remote import Rung
 
 _LOG_PIECE_BYTES = 2**20
@@ -31,10 +34,25 @@ class HttpLink:
         self._connection = connection
         self._home = home
         self._logs: dict[str, LogShipping] = {}
+        self._checkpoints: dict[str, CheckpointShipping] = {}
         self._fetching = Fetching(connection, home)
+        self._delivering: set[str] = set()
+        self._asked = ("", 0.0)  # the word of who asked for a try last, and since when
+        self._due: str | None = None  # the word of who has not been answered yet
+        self.hurry = Hurry()
 
     async def sync(self, report: Report) -> Orders:
         """Report. Raises OSError, and NotJoined where the key is revoked."""
+        asked, self._due = self._due, None
+        try:
+            orders = await self._sync(report)
+        except OSError as error:
+            self._tell(asked, str(error))
+            raise
+        self._tell(asked, "")
+        return orders
+
+    async def _sync(self, report: Report) -> Orders:
         report.unsent = [log.unsent() for key, log in self._logs.items() if key in report.holding and log.behind()]
         try:
             orders = await self._connection.ask("POST", "agents/sync", Orders, report)
@@ -44,6 +62,7 @@ class HttpLink:
             raise ConnectionError(f"the report was refused: {error}") from error
         for ended in report.ended:
             self._logs.pop(f"{ended.run_id}/{ended.attempt}", None)
+            self._checkpoints.pop(f"{ended.run_id}/{ended.attempt}", None)
         return orders
 
     async def fetch(self, grant: Grant) -> None:
@@ -52,35 +71,65 @@ class HttpLink:
         await self._fetching.fetch(grant)
 
     async def advance(self, grant: Grant) -> None:
-        """Send what is new of the log."""
+        """Send what is new of the log; checkpoints that it announces follow on their own way."""
+        self._checkpoints_of(grant).grown()
         with contextlib.suppress(NotHeld):  # it is over for the server, who says so in its next orders
             await self._log_of(grant).send()
 
     async def deliver(self, grant: Grant) -> None:
         """The rest of the log, then the files. An attempt that is over for the server leaves nothing there."""
+        self._delivering.add(grant.key)
+        await self._checkpoints_of(grant).close()
         with contextlib.suppress(NotHeld):
             await self._log_of(grant).send()
             await deliver_files(self._connection, self._home.attempt(grant.run_id, grant.attempt), grant)
+        self._delivering.discard(grant.key)
 
     async def listening(self) -> None:
         """Pass the server's doorbell on to this machine's. Ends when it is cancelled."""
-        seen, pauses = 0, Pauses(self.longest_pause_s)
+        seen, pauses = 0, Pauses(self.longest_pause_s, self.hurry)
         while True:
             try:
                 path = f"agents/work?wait={_WAIT_S:g}&seen={seen}"
                 answer = await self._connection.ask("GET", path, Rung, timeout=_WAIT_S + 10)
             except (OSError, GpurunError):
-                await asyncio.sleep(pauses.next_s())
+                await pauses.pause()
                 continue
             pauses.over()
             if answer.rung != seen:
                 seen = answer.rung
                 ring(self._home.bells, "work")
 
+    def asked(self, word: str) -> None:
+        """Somebody on this machine wants all that waits to be tried now; the next report that begins answers."""
+        if self._asked[0] != word:
+            self._asked = (word, time.monotonic())
+        self._due = word
+        self.hurry.up()
+
+    def _tell(self, word: str | None, trouble: str) -> None:
+        """Answer who had asked when the try began."""
+        if word is not None:
+            attempts = [self._standing(log, self._asked[1]) for log in self._logs.values()]
+            write_json(self._home.standing, Standing(word, trouble, attempts))
+
+    def _standing(self, log: LogShipping, since: float) -> AttemptStanding:
+        grant = log.grant
+        checkpoints = self._checkpoints[grant.key].behind() if grant.key in self._checkpoints else []
+        return AttemptStanding(
+            *(grant.run_id, grant.name, grant.attempt, log.behind(since), checkpoints, grant.key in self._delivering)
+        )
+
     def _log_of(self, grant: Grant) -> LogShipping:
         if grant.key not in self._logs:
             self._logs[grant.key] = LogShipping(self._connection, self._home, grant)
         return self._logs[grant.key]
+
+    def _checkpoints_of(self, grant: Grant) -> CheckpointShipping:
+        if grant.key not in self._checkpoints:
+            folder = self._home.attempt(grant.run_id, grant.attempt)
+            self._checkpoints[grant.key] = CheckpointShipping(self._connection, folder, grant, self.hurry)
+        return self._checkpoints[grant.key]
 
 
 class LogShipping:
@@ -88,7 +137,7 @@ class LogShipping:
 
     def __init__(self, connection: ServerConnection, home: Home, grant: Grant) -> None:
         self._connection = connection
-        self._grant = grant
+        self.grant = grant
         self._path = home.attempt(grant.run_id, grant.attempt).events
         self._one_at_a_time = asyncio.Lock()
         self._sent_all_at = time.monotonic()
@@ -103,18 +152,19 @@ class LogShipping:
                 self.known_bytes = await self._append(self.known_bytes, data)
             self._sent_all_at = time.monotonic()
 
-    def behind(self) -> int:
-        """How many bytes the server has not got."""
-        return max(0, _size(self._path) - (self.known_bytes or 0))
+    def behind(self, since: float = math.inf) -> int:
+        """How many bytes the server has not got; of those that were there at that time, by time.monotonic."""
+        sent = self.known_bytes is not None and self._sent_all_at > since
+        return 0 if sent else max(0, _size(self._path) - (self.known_bytes or 0))
 
     def unsent(self) -> Unsent:
         """The same for the report."""
-        return Unsent(self._grant.key, self.behind(), round(time.monotonic() - self._sent_all_at, 1))
+        return Unsent(self.grant.key, self.behind(), round(time.monotonic() - self._sent_all_at, 1))
 
     async def _append(self, offset: int, data: bytes) -> int:
         try:
-            path = of_attempt(self._grant, f"log?offset={offset}")
-            await self._connection.send("POST", path, data, grant=self._grant, pack=True)
+            path = of_attempt(self.grant, f"log?offset={offset}")
+            await self._connection.send("POST", path, data, grant=self.grant, pack=True)
         except WrongOffset as error:  # an answer was lost, or the server has had some from an agent before this one
             return error.offset
         return offset + len(data)

@@ -59,6 +59,14 @@ def read(folder: Path) -> Membership:
         ) from error
 
 
+def labels_in(folder: Path) -> list[str]:
+    """The labels that somebody gave this machine; they may be changed while the agent is at work."""
+    try:
+        return read(folder).labels
+    except InvalidRequest:
+        return []
+
+
 def all_folders(home: Home) -> Iterator[Path]:
     """The state directories of all servers that this machine has joined."""
     for record in sorted(home.path.glob(f"agents/*/{_RECORD}")):

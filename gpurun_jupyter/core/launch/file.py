@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.core.labels import On
 from gpurun_jupyter.core.runs import DataUse, Name, RunName, RunSpec, ShippedDir, ShippedNotebook
 
 
@@ -66,7 +67,13 @@ class LaunchFile(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True,
     device: Annotated[
         Name | None, Meta(description="Pin it to a device, HOST:INDEX or an id.", examples=["lab:gpu1"])
     ] = None
-    on: Annotated[Name | None, Meta(description="The agent to run on, or a label of agents.")] = None
+    on: Annotated[
+        On | None,
+        Meta(
+            description="The agent to run on, or labels that it has to have, with commas between.",
+            examples=["a100,framework:torch"],
+        ),
+    ] = None
     kernel: Annotated[Name | None, Meta(description="Kernelspec: the environment or the language.")] = None
     session: Annotated[
         Name | None, Meta(description="A named warm kernel that keeps variables and devices between runs.")

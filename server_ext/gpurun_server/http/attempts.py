@@ -25,7 +25,8 @@ from gpurun_jupyter.core.remote import (
 from gpurun_server.http.agent_handler import AttemptHandler, allow_unauthenticated
 from gpurun_server.http.base import checked, operation
 from gpurun_server.queue.needs import Needs
-from gpurun_server.store.arriving import Arrivals, append, checkpoint_of, earlier_checkpoints
+from gpurun_server.store.arriving import Arrivals, append
+from gpurun_server.store.checkpoints import checkpoint_of, earlier_checkpoints
 
 _BYTES = "application/octet-stream"
 
@@ -142,7 +143,7 @@ class MissingHandler(_AttemptHandler):
     async def post(self, **_: str) -> None:
         """Ask."""
         files, arrivals = self._files(), self.arrivals
-        self.answer(Have(await self.in_thread(lambda: arrivals.have(files.files))))
+        self.answer(Have(await self.in_thread(lambda: arrivals.have(files))))
 
     def _files(self) -> LeftFiles:
         return checked(lambda: msgspec.json.decode(self.bytes_received(), type=LeftFiles))
@@ -156,7 +157,7 @@ class PlaceHandler(MissingHandler):
     async def post(self, **_: str) -> None:
         """Place."""
         files, arrivals = self._files(), self.arrivals
-        await self.in_thread(lambda: arrivals.place(files.files))
+        await self.in_thread(lambda: arrivals.place(files))
         self.answer(Have({file.digest: file.size for file in files.files}))
 
 

@@ -5,41 +5,63 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gpurun_jupyter.core.errors import NoSuchDevices
+from gpurun_jupyter.core.labels import asked
 from gpurun_jupyter.core.runs import RunSpec
 from gpurun_jupyter.core.units import format_size
+from gpurun_server.queue.placement.lacking import is_ability, nobody_has_all
 from gpurun_server.queue.placement.offers import Offer, Shape, capable
 
 
 def gpus_wanted(spec: RunSpec, offers: Sequence[Offer]) -> int:
-    """The number of GPUs, 0 for a CPU slot. Raises NoSuchDevices for what no agent could ever give."""
-    gpu = spec.gpu if spec.gpu is not None else int(bool(capable(_shape(spec, 1), offers)))
+    """The number of GPUs, 0 for a CPU slot. Raises NoSuchDevices for what no agent could ever give.
+
+    A kernel, framework or model that nobody has is none of that: it may be installed, and the run says that it waits.
+    """
+    needs = _needs(spec, offers)
+    able = [offer for offer in offers if offer.has(needs)]
+    gpu = spec.gpu if spec.gpu is not None else int(bool(capable(_shape(spec, 1), able)))
     if not offers and gpu == 0:
         return 0  # the local agent is on its way, or will be: it always has a CPU slot
-    if not spec.wait_for_device and not capable(_shape(spec, gpu), offers):
-        raise NoSuchDevices(_nobody_has(spec, gpu, offers), _instead(spec, gpu, offers))
+    if not spec.wait_for_device and not capable(_shape(spec, gpu), able):
+        why = _nobody_has(spec, gpu, able) if able or not needs else _nobody_is(needs, offers)
+        raise NoSuchDevices(why, _instead(spec, gpu, able))
     return gpu
 
 
+def _needs(spec: RunSpec, offers: Sequence[Offer]) -> tuple[str, ...]:
+    """What counts of the run's needs now: not a kernel, framework or model that nobody has."""
+    needs = asked(spec.on, spec.kernel)
+    return tuple(need for need in needs if not is_ability(need)) if nobody_has_all(needs, offers) else needs
+
+
 def _shape(spec: RunSpec, gpu: int) -> Shape:
-    return Shape(gpu, spec.gpu_mem_bytes if gpu else None, spec.device, spec.on)
+    """The devices alone."""
+    return Shape(gpu, spec.gpu_mem_bytes if gpu else None, spec.device)
 
 
-def _nobody_has(spec: RunSpec, gpu: int, offers: Sequence[Offer]) -> str:
-    there = ", ".join(f"{offer.agent.host} has {_count(_most(offer, spec))}" for offer in offers) or "there is no agent"
-    if spec.on is not None and not any(offer.is_called(spec.on) for offer in offers):
-        return f"No agent is called or labelled {spec.on!r} ({there})."
-    if spec.device is not None and not capable(Shape(0, None, spec.device), offers):
+def _nobody_is(needs: Sequence[str], offers: Sequence[Offer]) -> str:
+    there = ", ".join(offer.agent.host for offer in offers) or "no agent"
+    unknown = [need for need in needs if not any(offer.is_called(need) for offer in offers)]
+    named = repr(unknown[0]) if unknown else f"{' and '.join(map(repr, needs))} at the same time"
+    return f"No agent is called or labelled {named} (there is {there})."
+
+
+def _nobody_has(spec: RunSpec, gpu: int, able: Sequence[Offer]) -> str:
+    there = ", ".join(f"{offer.agent.host} has {_count(_most(offer, spec))}" for offer in able) or "there is no agent"
+    if spec.device is not None and not capable(Shape(0, None, spec.device), able):
         return f"No agent has a device {spec.device!r} of that kind ({there})."
     memory = f" with {format_size(spec.gpu_mem_bytes)}" if spec.gpu_mem_bytes and gpu else ""
-    return f"No agent has {_count(gpu)}{memory} on one machine ({there})."
+    whose = "No agent" if not asked(spec.on, spec.kernel) else "No agent that the run may go to"
+    wanted = f"{_count(gpu)}{memory} on one machine" if gpu else "a CPU slot"
+    return f"{whose} has {wanted} ({there})."
 
 
-def _instead(spec: RunSpec, gpu: int, offers: Sequence[Offer]) -> str:
-    most = max((_most(offer, spec) for offer in offers), default=0)
+def _instead(spec: RunSpec, gpu: int, able: Sequence[Offer]) -> str:
+    most = max((_most(offer, spec) for offer in able), default=0)
     if most and most < gpu:
         first = f"Use --gpu {most}"
-    elif spec.gpu_mem or spec.device or spec.on:
-        first = "Ask for less, or leave --gpu-mem, --device or --on out"
+    elif spec.gpu_mem or spec.device or spec.on or spec.kernel:
+        first = "Ask for less, or leave --gpu-mem, --device, --on or --kernel out"
     else:
         first = "Use --gpu 0 to run on a CPU slot"
     return f"{first}, or --wait-for-device to wait until a machine that has them joins."

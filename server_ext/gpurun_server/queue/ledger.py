@@ -128,7 +128,7 @@ class Ledger:
         self.successors.discard(run_id)
 
 
-_alike = attrgetter("priority", "owner", "gpu", "memory_bytes", "pin", "on", "limit_s", "session")
+_alike = attrgetter("priority", "owner", "gpu", "memory_bytes", "pin", "on", "kernel", "limit_s", "session")
 _age = attrgetter("seq")
 
 _OF_RUNS = ("id", "state", "gpu", "priority", "seq", "owner", "name", "session", "reserved_on", "spec_json")
@@ -155,6 +155,7 @@ def _wanted(row: Any, spec: RunSpec) -> Wanted:
         on=spec.on,
         limit_s=None if spec.timeout_s is None else spec.timeout_s + STOPPING_S,
         session=row.session,
+        kernel=spec.kernel,
     )
 
 

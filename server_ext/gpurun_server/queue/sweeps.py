@@ -105,6 +105,7 @@ def _supposed(spec: RunSpec, everybody: Sequence[Offer], owner: str, seq: int) -
         limit_s=None if spec.timeout_s is None else spec.timeout_s + STOPPING_S,
         after=tuple(spec.after),
         session=spec.session,
+        kernel=spec.kernel,
     )
 
 

@@ -11,13 +11,14 @@ import hashlib
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from gpurun_jupyter.core.errors import InvalidRequest, WrongDigest, WrongOffset
 from gpurun_jupyter.core.home import AttemptFolder
-from gpurun_jupyter.core.remote import CheckpointFile, EarlierCheckpoints, LeftFile
+from gpurun_jupyter.core.remote import LeftFile, LeftFiles
+from gpurun_jupyter.report.checkpoints import put
+from gpurun_server.store.checkpoints import ArrivingCheckpoints
 
 _FOLDERS = ("work", "checkpoints", "outputs")
 _FILES = ("outputs.json",)
@@ -49,9 +50,10 @@ class Arrivals:
         self._blobs = blobs
         self._incoming = folder.path / "incoming"
 
-    def have(self, files: Iterable[LeftFile]) -> dict[str, int]:
+    def have(self, left: LeftFiles) -> dict[str, int]:
         """How many bytes there are of each, by digest. Raises InvalidRequest for a path that leads elsewhere."""
-        return {file.digest: self._have(file) for file in files}
+        ArrivingCheckpoints(self._folder, left).inherit()
+        return {file.digest: self._have(file) for file in left.files}
 
     def append(self, digest: str, offset: int, data: bytes) -> int:
         """Add bytes to a file. Raises WrongOffset."""
@@ -62,17 +64,23 @@ class Arrivals:
         (self._incoming / digest).unlink(missing_ok=True)
         self.append(digest, 0, data)
 
-    def place(self, files: list[LeftFile]) -> None:
+    def place(self, left: LeftFiles) -> None:
         """Give files their places. Raises WrongDigest and InvalidRequest; then none is placed."""
-        places = [(file, self._place_of(file)) for file in files]
+        checkpoints = ArrivingCheckpoints(self._folder, left)
+        checkpoints.inherit()
+        places = [(file, self._place_of(file)) for file in left.files]
         open_ = [(file, place) for file, place in places if not _is_there(file, place)]
         uses = Counter(file.digest for file, _ in open_)
         for digest in uses:
             self._check(digest)
-        for file, place in open_:
+        for file, place in places:
+            if _is_there(file, place):
+                checkpoints.take_over(file, place)
+                continue
             uses[file.digest] -= 1
-            self._put(file, place, last=not uses[file.digest])
-        for file in files:
+            self._put(file, checkpoints.apart(file) or place, last=not uses[file.digest])
+        checkpoints.put_all()
+        for file in left.files:
             (self._incoming / file.digest).unlink(missing_ok=True)
 
     def _put(self, file: LeftFile, place: Path, *, last: bool) -> None:
@@ -84,7 +92,7 @@ class Arrivals:
             shutil.copyfile(source, beside)
         beside.chmod(0o700 if file.executable else 0o600)
         os.utime(beside, (file.modified_at, file.modified_at))
-        beside.replace(place)
+        put(beside, place)
 
     def _have(self, file: LeftFile) -> int:
         if _is_there(file, self._place_of(file)):
@@ -118,34 +126,6 @@ class Arrivals:
         if not inside or ".." in path.parts or "\0" in file.path or not place.parent.resolve().is_relative_to(root):
             raise InvalidRequest(f"The path {file.path!r} leads out of what an attempt leaves.", "Send its own files.")
         return place
-
-
-def earlier_checkpoints(folder: AttemptFolder) -> EarlierCheckpoints:
-    """Those of the newest attempt before this one that left any."""
-    number = int(folder.path.name)
-    for earlier in range(number - 1, 0, -1):
-        root = AttemptFolder(folder.path.with_name(str(earlier))).checkpoints
-        if files := [_checkpoint(root, path) for path in sorted(root.rglob("*")) if _is_plain(path)]:
-            return EarlierCheckpoints(earlier, files)
-    return EarlierCheckpoints()
-
-
-def checkpoint_of(folder: AttemptFolder, earlier: int, path: str) -> Path:
-    """A file of an earlier attempt's checkpoints. Raises InvalidRequest for one that is not there."""
-    root = AttemptFolder(folder.path.with_name(str(earlier))).checkpoints
-    place = root / path
-    if earlier >= int(folder.path.name) or not _is_plain(place) or not place.resolve().is_relative_to(root.resolve()):
-        raise InvalidRequest(f"Attempt {earlier} left no checkpoint {path!r}.")
-    return place
-
-
-def _checkpoint(root: Path, path: Path) -> CheckpointFile:
-    status = path.stat()
-    return CheckpointFile(path.relative_to(root).as_posix(), status.st_size, status.st_mtime)
-
-
-def _is_plain(path: Path) -> bool:
-    return path.is_file() and not path.is_symlink()
 
 
 def _is_there(file: LeftFile, place: Path) -> bool:

@@ -90,7 +90,9 @@ DESK = Agent("a2", "desk", "1", "healthy", 1.0, BUSY)
         (4, {}, "nowhere"),
         (0, {}, "at once on lab, where cpu0 is free"),
         (1, {"on": "desk"}, "on desk, when enough"),
-        (1, {"on": "fast"}, "labelled 'fast'"),
+        (1, {"on": "fast"}, "nowhere yet: no machine has 'fast'"),
+        (1, {"on": "a100,lab", "kernel": "R"}, "at once on lab, where gpu1"),
+        (1, {"on": "desk", "kernel": "r"}, "no machine has 'desk' and 'kernel:r'"),
         (1, {"device": "lab:gpu0"}, "on lab, when enough"),
         (1, {"device": "lab:2"}, "at once on lab, where gpu2"),
         (1, {"gpu_mem": 80 * 2**30}, "nowhere"),
@@ -99,4 +101,4 @@ DESK = Agent("a2", "desk", "1", "healthy", 1.0, BUSY)
     ],
 )
 def test_where_it_would_start(gpus: int, options: dict[str, Any], words: str) -> None:
-    assert words in where([LAB, DESK], gpus, options)
+    assert words in where([LAB, DESK], gpus, options, {"a1": ["a100", "kernel:r"]})

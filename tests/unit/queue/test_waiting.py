@@ -152,6 +152,60 @@ def test_a_run_that_nobody_can_serve_says_what_is_missing(wanted: Wanted, senten
     assert one(wanted, []).why == "no agent is connected; it starts when one is"
 
 
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        (
+            {"kernel": "R-4.3"},
+            "the kernel 'r-4.3': box-a and box-b have python3 only, box-c has ir and r-4.2; did ",
+        ),
+        (
+            {"on": "framework:tensorflow"},
+            "the framework 'tensorflow': box-a has torch only, box-b and box-c have no fram",
+        ),
+        ({"on": "model:llama"}, "the model 'llama': box-a, box-b and box-c have no model"),
+        (
+            {"on": "framework:torch", "kernel": "ir"},
+            "the framework 'torch' and the kernel 'ir': box-a lacks the kernel 'ir', box-b lacks the framework 'torch' "
+            "and the kernel 'ir', box-c lacks the framework 'torch'",
+        ),
+        (
+            {"on": "framework:jax,model:llama"},
+            "the framework 'jax' and the model 'llama': box-a lacks the framework 'jax' and the model 'llama', ",
+        ),
+    ],
+)
+def test_a_kernel_a_framework_or_a_model_that_nobody_has(asked: dict[str, str], sentence: str) -> None:
+    labels = [{"kernel:python3", "framework:torch", "x"}, {"kernel:python3"}, {"kernel:ir", "kernel:r-4.2"}]
+    offers = [offer(f"box-{host}", 1, labels=frozenset(own)) for host, own in zip("abc", labels, strict=True)]
+    told = one(Wanted("r", 1, 0, 1, **asked), offers)
+    assert told.why.startswith(f"waits for a machine with {sentence}")
+    assert told.starts_in_s is None
+    assert not plan([Wanted("r", 1, 0, 1, **asked)], offers, {}).placements
+
+
+def test_who_has_the_kernel_but_not_the_devices_or_is_out_of_sight_is_said() -> None:
+    far = offer("far", 1, "disconnected", labels=frozenset({"kernel:ir"}))
+    busy = offer("lab", 1, labels=frozenset({"kernel:python3"}))
+    assert one(Wanted("r", 1, 0, 1, kernel="ir"), [busy, far]).why == (
+        "waits for 1 GPU: far has it, but has not been heard for 1 s"
+    )
+    assert one(Wanted("r", 2, 0, 1, kernel="python3"), [busy]).why == (
+        "waits for 2 GPUs on one machine with the kernel 'python3': no agent that is here has them; it starts when one "
+        "that does joins"
+    )
+
+
+def test_a_run_goes_where_all_is_that_it_asks_for() -> None:
+    offers = [
+        offer("a", 1, labels=frozenset({"kernel:ir", "framework:torch"})),
+        offer("b", 1, labels=frozenset({"kernel:ir", "big"})),
+        offer("c", 1, labels=frozenset({"kernel:ir", "framework:torch", "big"})),
+    ]
+    queue = [Wanted("r", 1, 0, 1, on="big,framework:torch", kernel="ir"), Wanted("s", 1, 0, 2, kernel="IR", on="b")]
+    assert {made.run_id: made.agent_id for made in plan(queue, offers, {}).placements} == {"r": "c", "s": "b"}
+
+
 def test_only_those_asked_for_are_told() -> None:
     queue = [Wanted(f"r{seq}", 1, 0, seq) for seq in range(5)]
     assert outlooks(queue, [offer("lab", 1)], {}, only={"r3"})["r3"].position == 4

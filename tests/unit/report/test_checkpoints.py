@@ -28,7 +28,7 @@ def test_a_file_is_copied_and_told(kept, reader) -> None:
     Path("ck.pt").write_text("overwritten in place")
     assert (kept / "ck.pt").read_text() == "3"
     assert report.last_checkpoint() == str(kept / "ck.pt")
-    assert reader.events() == [Checkpoint(path="ck.pt", step=3, values={"acc": 0.5})]
+    assert reader.events() == [_told(kept, step=3, values={"acc": 0.5})]
 
 
 def test_a_directory_replaces_one_of_its_name(kept) -> None:
@@ -69,7 +69,7 @@ def test_what_is_saved_right_there_is_only_told(kept, reader) -> None:
     (kept / "ck.pt").write_text("3")
     assert report.checkpoint(kept / "ck.pt") == str(kept / "ck.pt")
     assert names(kept) == ["ck.pt"]
-    assert reader.events() == [Checkpoint(path="ck.pt")]
+    assert reader.events() == [_told(kept)]
 
 
 def test_a_copy_that_fails_leaves_what_was_there(kept, monkeypatch) -> None:
@@ -124,3 +124,7 @@ def test_outside_a_run(tmp_path, monkeypatch, capsys) -> None:
     assert capsys.readouterr().out == "checkpoint ck.pt at step 3 acc=0.9\n"
     assert report.last_checkpoint() is None
     assert names(tmp_path) == ["ck.pt"]
+
+
+def _told(kept: Path, **more) -> Checkpoint:
+    return Checkpoint(path="ck.pt", modified_ns=(kept / "ck.pt").stat().st_mtime_ns, **more)

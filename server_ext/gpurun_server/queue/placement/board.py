@@ -40,7 +40,7 @@ class Board:
         self.rooms: list[Room] = []
         self.shares: dict[str, float] = defaultdict(float)
         self.claimer: int | None = None
-        self._pools: dict[tuple[str | None, str | None], Pool] = {}
+        self._pools: dict[tuple[tuple[str, ...], str | None], Pool] = {}
         self._pinned: dict[str, dict[int, list[Cell]]] | None = None
         self._finders: dict[Shape, _Finder] = {}
         self._changed: list[int] = []
@@ -120,15 +120,15 @@ class Board:
         return [(one.in_s, one.missing, number, one) for number, one in found if one]
 
     def pool(self, shape: Shape) -> Pool:
-        """The devices that the run's `on` and `pin` allow."""
-        key = (shape.on, shape.pin)
+        """The devices of those that have what the run needs, as far as its `pin` allows."""
+        key = (shape.needs, shape.pin)
         if key not in self._pools:
             self._pools[key] = self._new_pool(*key)
         return self._pools[key]
 
-    def _new_pool(self, on: str | None, pin: str | None) -> Pool:
+    def _new_pool(self, needs: tuple[str, ...], pin: str | None) -> Pool:
         pool: Pool = {n: room.cells for n, room in enumerate(self.rooms)} if pin is None else self._pins().get(pin, {})
-        return {n: cells for n, cells in pool.items() if self.rooms[n].offer.is_called(on)}
+        return {n: cells for n, cells in pool.items() if self.rooms[n].offer.has(needs)}
 
     def _is_open(self, room: Room) -> bool:
         least = self._least_bytes

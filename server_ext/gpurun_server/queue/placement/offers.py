@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 
 from gpurun_jupyter.core.devices import Agent, Device
+from gpurun_jupyter.core.labels import asked
 
 #: The name that stands for every agent where a run says `--on`.
 ANY_AGENT = "agents"
@@ -20,8 +21,14 @@ class Shape(NamedTuple):
     gpu: int  # 0: one CPU slot
     memory_bytes: int | None = None  # on each GPU; None: the run wants its GPUs for itself
     pin: str | None = None  # a device id, or host:gpu0, host:0
-    on: str | None = None  # an agent's id, host or label
+    on: str | None = None  # an agent's id, host or label; several with commas
     limit_s: float | None = None  # it is ended after that long
+    kernel: str | None = None  # a kernelspec
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What the agent has to be called or to have, all of it."""
+        return asked(self.on, self.kernel)
 
     @property
     def size(self) -> int:
@@ -50,11 +57,14 @@ class Wanted(msgspec.Struct, frozen=True, gc=False):
     after: tuple[str, ...] = ()  # names of the runs that have to finish first and have not
     expected_s: float | None = None  # how long it will take, by experience; only for forecasts
     session: str | None = None  # the warm kernel, of its owner, that it wants to run in
+    kernel: str | None = None
 
     @property
     def shape(self) -> Shape:
         """What decides where it fits."""
-        return Shape(self.gpu, None if self.gpu == 0 else self.memory_bytes, self.pin, self.on, self.limit_s)
+        return Shape(
+            self.gpu, None if self.gpu == 0 else self.memory_bytes, self.pin, self.on, self.limit_s, self.kernel
+        )
 
 
 class Holder(msgspec.Struct, frozen=True, gc=False):
@@ -86,9 +96,13 @@ class Offer:
         """Whether its devices count at all."""
         return self.claiming and self.agent.health != "disconnected"
 
-    def is_called(self, name: str | None) -> bool:
+    def is_called(self, name: str) -> bool:
         """Whether `--on name` means this agent."""
-        return name in (None, ANY_AGENT, self.agent.id, self.agent.host) or name in self.labels
+        return name in (ANY_AGENT, self.agent.id, self.agent.host) or name in self.labels
+
+    def has(self, needs: Iterable[str]) -> bool:
+        """Whether it is called so, or has it, in each case."""
+        return all(map(self.is_called, needs))
 
     def barred(self, device: Device) -> bool:
         """Whether nobody may use the device now, because somebody who is not in our queue does."""
@@ -103,7 +117,8 @@ def names_of(agent: Agent, device: Device) -> set[str]:
 
 def capable(shape: Shape, offers: Iterable[Offer]) -> list[Offer]:
     """The agents that could serve such a run if all their devices were free; connected or not."""
-    return [offer for offer in offers if offer.is_called(shape.on) and _suited(shape, offer.agent) >= shape.size]
+    needs = shape.needs
+    return [offer for offer in offers if offer.has(needs) and _suited(shape, offer.agent) >= shape.size]
 
 
 def _suited(shape: Shape, agent: Agent) -> int:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from gpurun_server.queue.placement.offers import Shape, Wanted
 
-_alike = attrgetter("priority", "owner", "gpu", "memory_bytes", "pin", "on", "limit_s", "after")
+_alike = attrgetter("priority", "owner", "gpu", "memory_bytes", "pin", "on", "kernel", "limit_s", "after")
 _age = attrgetter("seq")
 _DIGITS = 6  # of a share: sums of parts that are added in another order shall not differ
 

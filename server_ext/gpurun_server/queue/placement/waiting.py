@@ -10,6 +10,7 @@ from gpurun_jupyter.core.runs import Waiting
 from gpurun_server.queue.placement.blockers import Blockers, InTheWay, about, listed, what
 from gpurun_server.queue.placement.board import Board
 from gpurun_server.queue.placement.forecast import Forecast, forecast
+from gpurun_server.queue.placement.lacking import lacking, with_kernel
 from gpurun_server.queue.placement.offers import Held, Offer, Shape, Wanted, capable
 from gpurun_server.queue.placement.order import ranked
 
@@ -36,7 +37,7 @@ def outlooks(
     return told
 
 
-_asked = attrgetter("gpu", "memory_bytes", "pin", "on")
+_asked = attrgetter("gpu", "memory_bytes", "pin", "on", "kernel")
 
 
 class _Kind(NamedTuple):
@@ -128,9 +129,12 @@ def why_nobody(shape: Shape, offers: Sequence[Offer]) -> str | None:
     them = "them" if shape.size > 1 else "it"
     if able:
         return f"waits for {what(shape)}: {able[0].agent.host} has {them}, but {_out_of_reach(able[0])}"
-    if shape.on is not None and not any(offer.is_called(shape.on) for offer in offers):
-        return f"waits for {what(shape)}: no agent is called or labelled «{shape.on}»; it starts when one joins"
-    return f"waits for {what(shape)}: no agent that is here has {them}; it starts when one that does joins"
+    if short := lacking(shape.needs, offers):
+        return short
+    if unknown := next((need for need in shape.needs if not any(offer.is_called(need) for offer in offers)), None):
+        return f"waits for {what(shape)}: no agent is called or labelled «{unknown}»; it starts when one joins"
+    wanted = f"{what(shape)}{with_kernel(shape)}"
+    return f"waits for {wanted}: no agent that is here has {them}; it starts when one that does joins"
 
 
 def _out_of_reach(offer: Offer) -> str:

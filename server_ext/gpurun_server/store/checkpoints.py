@@ -1,0 +1,122 @@
+"""Checkpoints of attempts on other machines: each gets its name when all of it is here; the next attempt asks for them.
+
+Whatever is killed in between leaves at most what `report.checkpoint` itself leaves, and who reads it passes that over.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+
+from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.core.home import AttemptFolder
+from gpurun_jupyter.core.remote import CheckpointFile, EarlierCheckpoints, LeftFile, LeftFiles
+from gpurun_jupyter.report.checkpoints import OLD, PART, put, remove
+
+
+class ArrivingCheckpoints:
+    """The checkpoints among files that get their places: a folder is laid out apart, and takes its name in one."""
+
+    def __init__(self, folder: AttemptFolder, left: LeftFiles) -> None:
+        self._root = folder.checkpoints
+        self._folder = folder
+        self._left = left
+        paths = {file.path for file in left.files}
+        self._folders = {_checked(name) for name in left.checkpoints if f"{self._root.name}/{name}" not in paths}
+        for name in self._folders:
+            remove(self._apart(name))
+
+    def inherit(self) -> None:
+        """Begin where the agent began: with what the attempt before left, of which nothing needs to travel then."""
+        earlier = _newest_before(self._folder) if self._left.checkpoints and not self._root.exists() else None
+        if earlier is None:
+            return
+        beside = self._root.with_name(f".inherited-{secrets.token_hex(4)}")
+        ignored = shutil.ignore_patterns(f"{PART}*")
+        shutil.copytree(earlier, beside, symlinks=True, ignore=ignored, copy_function=os.link)  # nobody writes in them
+        with suppress(OSError):  # another request was faster
+            beside.rename(self._root)
+        remove(beside)
+
+    def apart(self, file: LeftFile) -> Path | None:
+        """Where a file of a folder waits for the rest of it; None for other files."""
+        parts = PurePosixPath(file.path).parts
+        if parts[0] != self._root.name or parts[1] not in self._folders:
+            return None
+        return self._apart(parts[1]).joinpath(*parts[2:])
+
+    def take_over(self, file: LeftFile, place: Path) -> None:
+        """A file of a folder that is as it was in the one before."""
+        if (target := self.apart(file)) is not None:
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.link(place, target)
+
+    def put_all(self) -> None:
+        """Everything is there: give the folders their names, and take away what the attempt does not keep any more."""
+        for name in self._folders:
+            part = self._apart(name)
+            part.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.utime(part, (self._left.checkpoints[name],) * 2)
+            put(part, self._root / name)
+        if self._left.kept is None or not self._root.is_dir():
+            return
+        for there in list(self._root.iterdir()):
+            if there.name not in self._left.kept and not there.name.startswith((PART, OLD)):
+                remove(there)
+
+    def _apart(self, name: str) -> Path:
+        return self._root / f"{PART}arrived.{name}"
+
+
+def earlier_checkpoints(folder: AttemptFolder) -> EarlierCheckpoints:
+    """Those of the newest attempt before this one that left any."""
+    root = _newest_before(folder)
+    if root is None:
+        return EarlierCheckpoints()
+    folders = {path.name: path.stat().st_mtime for path in root.iterdir() if path.is_dir() and not path.is_symlink()}
+    files = [_checkpoint(root, path) for path in _plain_below(root)]
+    return EarlierCheckpoints(
+        int(root.parent.name), files, {name: at for name, at in folders.items() if not name.startswith(PART)}
+    )
+
+
+def checkpoint_of(folder: AttemptFolder, earlier: int, path: str) -> Path:
+    """A file of an earlier attempt's checkpoints. Raises InvalidRequest for one that is not there."""
+    root = AttemptFolder(folder.path.with_name(str(earlier))).checkpoints
+    place = root / path
+    if earlier >= int(folder.path.name) or not _is_plain(place) or not place.resolve().is_relative_to(root.resolve()):
+        raise InvalidRequest(f"Attempt {earlier} left no checkpoint {path!r}.")
+    return place
+
+
+def _newest_before(folder: AttemptFolder) -> Path | None:
+    for earlier in range(int(folder.path.name) - 1, 0, -1):
+        root = AttemptFolder(folder.path.with_name(str(earlier))).checkpoints
+        if any(_plain_below(root)):
+            return root
+    return None
+
+
+def _plain_below(root: Path) -> Iterator[Path]:
+    for path in sorted(root.rglob("*")):
+        if _is_plain(path) and not path.relative_to(root).parts[0].startswith(PART):
+            yield path
+
+
+def _checked(name: str) -> str:
+    if PurePosixPath(name).parts != (name,) or name == ".." or "\0" in name or name.startswith((PART, OLD)):
+        raise InvalidRequest(f"{name!r} cannot be the name of a checkpoint.", "Name a file or folder.")
+    return name
+
+
+def _checkpoint(root: Path, path: Path) -> CheckpointFile:
+    status = path.stat()
+    return CheckpointFile(path.relative_to(root).as_posix(), status.st_size, status.st_mtime)
+
+
+def _is_plain(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()

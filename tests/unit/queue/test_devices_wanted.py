@@ -1,0 +1,48 @@
+"""What is refused at once, and what may wait: a kernel may be installed at any time, a name is known or it is not."""
+
+from __future__ import annotations
+
+import pytest
+from placements import gpu, offer, slot
+
+from gpurun_jupyter.core.errors import NoSuchDevices
+from gpurun_jupyter.core.runs import RunSpec
+from gpurun_server.queue.devices_wanted import gpus_wanted
+
+LAB = offer("lab", [gpu(0), slot(0)], labels=frozenset({"kernel:python3", "a100"}))
+DESK = offer("desk", [slot(0)], labels=frozenset({"kernel:python3", "kernel:ir", "framework:torch"}))
+
+
+@pytest.mark.parametrize(
+    ("asked", "gpus"),
+    [
+        ({}, 1),
+        ({"kernel": "python3"}, 1),
+        ({"kernel": "ir"}, 0),  # who has it has no GPU
+        ({"on": "framework:torch"}, 0),
+        ({"kernel": "julia"}, 1),  # nobody has it: it waits for whoever gets it
+        ({"on": "framework:jax,a100"}, 1),
+        ({"on": "model:org/llama", "gpu": 0}, 0),
+        ({"on": "a100,framework:torch"}, 1),  # nobody has both
+    ],
+)
+def test_how_many_gpus(asked: dict[str, str], gpus: int) -> None:
+    assert gpus_wanted(RunSpec(code="1", **asked), [LAB, DESK]) == gpus
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ({"on": "labb"}, "No agent is called or labelled 'labb' (there is lab, desk)."),
+        (
+            {"on": "desk,a100"},
+            "No agent is called or labelled 'desk' and 'a100' at the same time (there is lab, desk).",
+        ),
+        ({"kernel": "ir", "gpu": 1}, "No agent that the run may go to has 1 GPU on one machine (desk has no GPUs)."),
+        ({"gpu": 2}, "No agent has 2 GPUs on one machine (lab has 1 GPU, desk has no GPUs)."),
+    ],
+)
+def test_refused(asked: dict[str, object], why: str) -> None:
+    with pytest.raises(NoSuchDevices) as refused:
+        gpus_wanted(RunSpec(code="1", **asked), [LAB, DESK])
+    assert str(refused.value).startswith(why)
