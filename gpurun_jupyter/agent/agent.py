@@ -34,6 +34,8 @@ HEARTBEAT_S = 2.0
 #: Progress reaches the database for the first time so soon: a short run has ended by then, and is written down in one
 #: stroke.
 FIRST_ADVANCE_S = 0.1
+#: The end of an attempt waits so long until it is written down in which environment it ran, where that is not known.
+RECORDING_S = 5.0
 
 
 class Agent:
@@ -176,6 +178,8 @@ class Agent:
         if not held.folder.exit.exists():
             kill_attempt(grant.key)
         end = launching.last_word(held.folder)
+        if held.recording is not None and self._link.takes_copies:
+            await asyncio.wait([held.recording], timeout=RECORDING_S)
         await until_done(held, self._link.deliver, self._link.longest_pause_s)
         held.end = end
         self._wake.set()
@@ -195,7 +199,7 @@ class Agent:
         while again and identity is None and launching.may_start(held.folder, held.grant):
             log.info("starting %s", held.grant.key)
             child = await self._starter.start(held.folder, held.grant)
-            self._recorder.record(held.folder, held.grant)
+            held.recording = self._recorder.record(held.folder, held.grant)
             await self._over(held, child)
             again = child.waited  # it may have ended just as it got its attempt
             identity = launching.living_runner(held.folder)  # of an earlier agent: it had the lock before ours

@@ -24,6 +24,7 @@ class Held:
     grown: asyncio.Event = field(default_factory=asyncio.Event)
     moved: asyncio.Event = field(default_factory=asyncio.Event)  # the same, for another who waits
     stop: Stop | None = None
+    recording: asyncio.Task[None] | None = None  # in which environment it runs
     end: End | None = None  # its runner is gone
 
     def ended(self) -> Ended:

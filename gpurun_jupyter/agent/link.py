@@ -11,10 +11,12 @@ class Link(Protocol):
     """What an agent says to a server. Each method may raise OSError: the agent goes on and tries again.
 
     `pace_s`: seconds between two calls of `advance` for one attempt. `longest_pause_s`: between two tries.
+    `takes_copies`: what an attempt has left by the time of `deliver` is all that the server will ever see of it.
     """
 
     pace_s: float
     longest_pause_s: float
+    takes_copies: bool
 
     async def sync(self, report: Report) -> Orders:
         """Report the devices, the attempts held and those that have ended; be told what to start and what to end."""

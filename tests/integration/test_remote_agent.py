@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,11 +21,9 @@ from tls import Authority, Relays
 from gpurun_jupyter.agent.remote import service
 
 
-@pytest.fixture(scope="module")
-def machine(far_server: JupyterServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    made = Machine(tmp_path_factory.mktemp("machine")).join(far_server, "--name", "lab", "--label", "fast")
-    yield made
-    made.close()
+@pytest.fixture
+def machine(far_machine: Machine) -> Machine:
+    return far_machine
 
 
 def test_a_cell_runs_there_and_everything_comes_back(far_server: JupyterServer, machine: Machine) -> None:

@@ -15,7 +15,7 @@ import msgspec
 from gpurun_jupyter.agent.remote.connection import LONG, ServerConnection, of_attempt
 from gpurun_jupyter.core.errors import WrongDigest, WrongOffset
 from gpurun_jupyter.core.grants import Grant
-from gpurun_jupyter.core.home import AttemptFolder
+from gpurun_jupyter.core.home import AttemptFolder, Home
 from gpurun_jupyter.core.remote import MOST_FILES, PIECE_BYTES, SMALL_BYTES, Have, LeftFile, LeftFiles
 
 log = logging.getLogger("gpurun.agent")
@@ -30,7 +30,7 @@ async def deliver_files(connection: ServerConnection, folder: AttemptFolder, gra
         try:
             files = await asyncio.to_thread(lambda: list(left_by(folder)))
             if files:
-                await Delivery(connection, folder, grant).send(files)
+                await Delivery(connection, folder.path, grant).send(files)
             return
         except (WrongDigest, FileNotFoundError) as error:
             log.warning("files of %s change while they are sent: %s", grant.key, error)
@@ -55,12 +55,19 @@ def left_by(folder: AttemptFolder) -> Iterator[LeftFile]:
         )
 
 
+def as_blob(home: Home, digest: str) -> LeftFile:
+    """A blob of this home, to become one of the server's."""
+    path = home.blob(digest)
+    status = path.stat()
+    return LeftFile(path.relative_to(home.path).as_posix(), status.st_size, digest, status.st_mtime)
+
+
 @dataclass
 class Delivery:
-    """The files of one attempt on their way."""
+    """Files of one attempt on their way; their paths are those below `root`."""
 
     connection: ServerConnection
-    folder: AttemptFolder
+    root: Path
     grant: Grant
 
     async def send(self, files: list[LeftFile]) -> None:
@@ -82,14 +89,14 @@ class Delivery:
         return msgspec.json.decode(answer.content, type=Have).have
 
     async def _send_small(self, files: list[LeftFile]) -> None:
-        contents = {file.digest: (self.folder.path / file.path).read_bytes() for file in files}
+        contents = {file.digest: (self.root / file.path).read_bytes() for file in files}
         line = msgspec.json.encode({digest: len(content) for digest, content in contents.items()})
         body = b"\n".join([line, b"".join(contents.values())])
         await self.connection.send("POST", of_attempt(self.grant, "files/small"), body, grant=self.grant, pack=True)
 
     async def _send_big(self, file: LeftFile, offset: int) -> None:
         path = of_attempt(self.grant, f"files/{file.digest}")
-        with (self.folder.path / file.path).open("rb") as content:
+        with (self.root / file.path).open("rb") as content:
             while offset < file.size:
                 content.seek(offset)
                 data = await asyncio.to_thread(content.read, min(PIECE_BYTES, file.size - offset))

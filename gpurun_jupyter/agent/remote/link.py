@@ -10,7 +10,9 @@ from pathlib import Path
 from gpurun_jupyter.agent.pauses import Pauses
 from gpurun_jupyter.agent.remote.connection import ServerConnection, of_attempt
 from gpurun_jupyter.agent.remote.delivering import deliver_files
+from gpurun_jupyter.agent.remote.describing import Describing
 from gpurun_jupyter.agent.remote.fetching import Fetching
+from gpurun_jupyter.agent.remote.models import ModelShipping
 from gpurun_jupyter.core.bells import ring
 from gpurun_jupyter.core.errors import GpurunError, NotHeld, NotJoined, WrongOffset
 from gpurun_jupyter.core.grants import Grant, Orders, Report, Unsent
@@ -26,12 +28,14 @@ class HttpLink:
 
     pace_s = 0.02
     longest_pause_s = 5.0
+    takes_copies = True
 
     def __init__(self, connection: ServerConnection, home: Home) -> None:
         self._connection = connection
         self._home = home
         self._logs: dict[str, LogShipping] = {}
         self._fetching = Fetching(connection, home)
+        self._describing = Describing(connection, home)
 
     async def sync(self, report: Report) -> Orders:
         """Report. Raises OSError, and NotJoined where the key is revoked."""
@@ -43,7 +47,7 @@ class HttpLink:
         except GpurunError as error:
             raise ConnectionError(f"the report was refused: {error}") from error
         for ended in report.ended:
-            self._logs.pop(f"{ended.run_id}/{ended.attempt}", None)
+            self._forget(f"{ended.run_id}/{ended.attempt}")
         return orders
 
     async def fetch(self, grant: Grant) -> None:
@@ -52,14 +56,20 @@ class HttpLink:
         await self._fetching.fetch(grant)
 
     async def advance(self, grant: Grant) -> None:
-        """Send what is new of the log."""
+        """Send what is new of the log; models follow in their own time."""
+        log = self._log_of(grant)
         with contextlib.suppress(NotHeld):  # it is over for the server, who says so in its next orders
-            await self._log_of(grant).send()
+            await log.send()
+            log.models.soon()
+            await self._describing.describe(grant)
 
     async def deliver(self, grant: Grant) -> None:
         """The rest of the log, then the files. An attempt that is over for the server leaves nothing there."""
+        log = self._log_of(grant)
         with contextlib.suppress(NotHeld):
-            await self._log_of(grant).send()
+            await log.send()
+            await log.models.send()
+            await self._describing.describe(grant)
             await deliver_files(self._connection, self._home.attempt(grant.run_id, grant.attempt), grant)
 
     async def listening(self) -> None:
@@ -77,6 +87,11 @@ class HttpLink:
                 seen = answer.rung
                 ring(self._home.bells, "work")
 
+    def _forget(self, key: str) -> None:
+        self._describing.forget(key)
+        if (log := self._logs.pop(key, None)) is not None:
+            log.models.close()
+
     def _log_of(self, grant: Grant) -> LogShipping:
         if grant.key not in self._logs:
             self._logs[grant.key] = LogShipping(self._connection, self._home, grant)
@@ -93,6 +108,7 @@ class LogShipping:
         self._one_at_a_time = asyncio.Lock()
         self._sent_all_at = time.monotonic()
         self.known_bytes: int | None = None
+        self.models = ModelShipping(connection, home, grant)
 
     async def send(self) -> None:
         """Send what is new, in order. Raises OSError and NotHeld."""
@@ -101,6 +117,7 @@ class LogShipping:
                 self.known_bytes = await self._append(0, b"")
             while data := _read(self._path, self.known_bytes):
                 self.known_bytes = await self._append(self.known_bytes, data)
+                self.models.look_at(data)
             self._sent_all_at = time.monotonic()
 
     def behind(self) -> int:
