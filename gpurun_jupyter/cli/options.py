@@ -24,7 +24,8 @@ _SINGLE = [
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def _duration(_: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
+def duration(_: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
+    """The callback of an option that is a duration."""
     try:
         return None if text is None else parse_duration_s(text)
     except InvalidRequest as error:
@@ -83,7 +84,7 @@ _OPTIONS = (
     click.option("--project", metavar="NAME", help="The project that it belongs to."),
     click.option("--tag", "tags", multiple=True, metavar="TAG", help="A word to find it by; may be repeated."),
     click.option("--priority", type=int, metavar="N", help="Higher starts earlier; 0 by default."),
-    click.option("--timeout", callback=_duration, metavar="2h", help="End it after this long: 90s, 30m, 2h, 1d."),
+    click.option("--timeout", callback=duration, metavar="2h", help="End it after this long: 90s, 30m, 2h, 1d."),
     click.option(
         "--env",
         callback=_variables,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gpurun_jupyter.agent.pauses import Pauses
 from gpurun_jupyter.agent.remote.connection import ServerConnection, of_attempt
+from gpurun_jupyter.agent.remote.contact import ContactFile
 from gpurun_jupyter.agent.remote.delivering import deliver_files
 from gpurun_jupyter.agent.remote.describing import Describing
 from gpurun_jupyter.agent.remote.fetching import Fetching
@@ -36,6 +37,7 @@ class HttpLink:
         self._logs: dict[str, LogShipping] = {}
         self._fetching = Fetching(connection, home)
         self._describing = Describing(connection, home)
+        self._contact = ContactFile(home)
 
     async def sync(self, report: Report) -> Orders:
         """Report. Raises OSError, and NotJoined where the key is revoked."""
@@ -45,7 +47,12 @@ class HttpLink:
         except NotJoined:
             raise
         except GpurunError as error:
+            self._contact.keep(report.devices, f"it refused the report: {error}")
             raise ConnectionError(f"the report was refused: {error}") from error
+        except OSError as error:
+            self._contact.keep(report.devices, str(error))
+            raise
+        self._contact.keep(report.devices)
         for ended in report.ended:
             self._forget(f"{ended.run_id}/{ended.attempt}")
         return orders
@@ -58,7 +65,7 @@ class HttpLink:
     async def advance(self, grant: Grant) -> None:
         """Send what is new of the log; models follow in their own time."""
         log = self._log_of(grant)
-        with contextlib.suppress(NotHeld):  # it is over for the server, who says so in its next orders
+        with contextlib.suppress(NotHeld, NotJoined):  # it is over for the server: the next report is told so
             await log.send()
             log.models.soon()
             await self._describing.describe(grant)
@@ -66,7 +73,7 @@ class HttpLink:
     async def deliver(self, grant: Grant) -> None:
         """The rest of the log, then the files. An attempt that is over for the server leaves nothing there."""
         log = self._log_of(grant)
-        with contextlib.suppress(NotHeld):
+        with contextlib.suppress(NotHeld, NotJoined):
             await log.send()
             await log.models.send()
             await self._describing.describe(grant)

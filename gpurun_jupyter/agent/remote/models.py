@@ -12,7 +12,7 @@ import msgspec
 
 from gpurun_jupyter.agent.remote.connection import LONG, ServerConnection, of_attempt
 from gpurun_jupyter.agent.remote.delivering import Delivery, as_blob
-from gpurun_jupyter.core.errors import GpurunError, NotHeld
+from gpurun_jupyter.core.errors import GpurunError, NotHeld, NotJoined
 from gpurun_jupyter.core.events import Model, decode_line
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import Home
@@ -70,7 +70,7 @@ class ModelShipping:
                 raise
 
     async def _try_to_send(self) -> None:
-        with contextlib.suppress(NotHeld):
+        with contextlib.suppress(NotHeld, NotJoined):
             try:
                 await self.send()
             except OSError as error:
@@ -85,7 +85,7 @@ class ModelShipping:
                 await delivery.send(files[first : first + MOST_FILES])
             path = of_attempt(self._grant, f"models?offset={offset}")
             await self._connection.send("POST", path, grant=self._grant, timeout=LONG)
-        except NotHeld:
+        except (NotHeld, NotJoined):
             raise
         except (GpurunError, FileNotFoundError) as error:
             log.warning("%s: the model %s was not registered: %s", self._grant.key, model.name, error)
