@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from machines import Machine
 from nvml.machine import machine, nvml_library  # noqa: F401 - fixtures
 from servers import JupyterServer
 
@@ -35,6 +36,15 @@ def far_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServ
     shared = JupyterServer(tmp_path_factory.mktemp("far"), base_url="/x/y/", options=options).start()
     yield shared
     shared.close()
+
+
+@pytest.fixture(scope="session")
+def far_machine(far_server: JupyterServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """A machine that has joined it, called `lab` and labelled `fast`; tests leave its agent at work."""
+    options = ("--name", "lab", "--label", "fast", "--cpu-slots", "3")
+    made = Machine(tmp_path_factory.mktemp("lab")).join(far_server, *options)
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ class Machine:
         self.folder = folder
         self.before = before
         self.env = isolated_environment(folder)
-        self.url = ""
+        self.url = self.said = ""
 
     def gpurun(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Type a command on this machine."""
@@ -37,7 +37,7 @@ class Machine:
         self.url = url or invitation["url"]
         typed = ["agent", "join", self.url, "--token", invitation["token"], "--cpu-slots", "1", *options]
         known = _agents_of(server)
-        self.gpurun(*typed)
+        self.said = self.gpurun(*typed).stderr
         if "--no-start" not in options:
             wait_until(lambda: _agents_of(server) - known, what="for the agent's first report")
         return self

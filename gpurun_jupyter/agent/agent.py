@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 
 from gpurun_jupyter.agent import launching
 from gpurun_jupyter.agent.devices import Devices
-from gpurun_jupyter.agent.held import Held, until_done
+from gpurun_jupyter.agent.held import Held, cancelled_by, unless_stopped, until_done
 from gpurun_jupyter.agent.link import Link
 from gpurun_jupyter.agent.pauses import Pauses
 from gpurun_jupyter.agent.processes import gone, kill_attempt
@@ -23,9 +23,11 @@ from gpurun_jupyter.agent.warm.session_folder import Order
 from gpurun_jupyter.agent.warm.sessions import Sessions
 from gpurun_jupyter.agent.warm.spares import Starter
 from gpurun_jupyter.core.bells import Bell, listeners
-from gpurun_jupyter.core.errors import GpurunError
+from gpurun_jupyter.core.errors import GpurunError, Revoked
+from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.grants import Grant, Orders, Report, SessionName, Stop
 from gpurun_jupyter.core.home import Home
+from gpurun_jupyter.core.lifecycle import Outcome, Reason
 from gpurun_jupyter.core.processes import Identity, boot_id
 
 log = logging.getLogger("gpurun.agent")
@@ -34,6 +36,10 @@ HEARTBEAT_S = 2.0
 #: Progress reaches the database for the first time so soon: a short run has ended by then, and is written down in one
 #: stroke.
 FIRST_ADVANCE_S = 0.1
+#: How long the runs of an agent whose key was revoked may take to end, seconds.
+ENDING_S = 60.0
+#: The end of an attempt waits so long until it is written down in which environment it ran, where that is not known.
+RECORDING_S = 5.0
 
 
 class Agent:
@@ -88,14 +94,14 @@ class Agent:
             self._starter.open()
             busy_at = time.monotonic()
             while not self._may_leave() and time.monotonic() - busy_at < self._idle_s:
-                orders = await self._sync()
+                try:
+                    orders = await self._sync()
+                except Revoked:
+                    await self._end_for_good()
+                    raise
                 self._queue_waits = orders.waiting > 0
-                for grant in orders.grants:
-                    self._take(grant)
-                for stop in orders.stops:
-                    self._stop(stop)
-                self._obey(orders)
-                if self._held or self._sessions.there() or orders.waiting or listeners(self._home.bells, "server"):
+                self._carry_on(orders)
+                if self._at_work() or orders.waiting or listeners(self._home.bells, "server"):
                     busy_at = time.monotonic()
                 await self._woken(self._pause_s)
         self._recorder.close()
@@ -104,7 +110,27 @@ class Agent:
         log.info("leaving; %d runs go on", len(self._held))
 
     def _may_leave(self) -> bool:
-        return self._leaving or (self._ending_all and not self._held) or self._outdated()
+        return self._leaving or (self._ending_all and not self._at_work()) or self._outdated()
+
+    def _at_work(self) -> bool:
+        return bool(self._held) or self._sessions.there()
+
+    def _end_all(self, by: str) -> None:
+        """Take no more runs, and have those that are there killed, and sessions ended."""
+        self._ending_all = True
+        self._sessions.end_all()
+        for held in self._held.values():
+            self._stop(Stop(held.grant.run_id, held.grant.attempt, by=by, kill=True))
+        self._wake.set()
+
+    async def _end_for_good(self) -> None:
+        """The server will never hear of these runs again, and nobody could stop them from there."""
+        self._end_all("the server, which has revoked this machine")
+        give_up = time.monotonic() + ENDING_S
+        while time.monotonic() < give_up and (
+            self._sessions.there() or any(held.end is None for held in self._held.values())
+        ):
+            await self._woken(HEARTBEAT_S)
 
     async def _sync(self) -> Orders:
         ended = [held.ended() for held in self._held.values() if held.end is not None]
@@ -132,6 +158,18 @@ class Agent:
             del self._held[f"{one.run_id}/{one.attempt}"]
         return orders
 
+    def _carry_on(self, orders: Orders) -> None:
+        """Do as ordered. A run that comes with the wish to restart its session begins after that."""
+        begun = [grant for grant in orders.grants if self._home.attempt(grant.run_id, grant.attempt).grant.exists()]
+        for grant in begun:
+            self._take(grant)
+        self._obey(orders)
+        for grant in orders.grants:
+            if grant not in begun:
+                self._take(grant)
+        for stop in orders.stops:
+            self._stop(stop)
+
     async def _woken(self, within_s: float) -> None:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._wake.wait(), within_s)
@@ -148,6 +186,7 @@ class Agent:
         held = self._held.get(f"{stop.run_id}/{stop.attempt}")
         if held is not None and held.end is None and held.stop != stop:
             held.stop = stop
+            held.stopping.set()
             launching.ask_to_stop(held.folder, stop)
 
     def _obey(self, orders: Orders) -> None:
@@ -176,16 +215,20 @@ class Agent:
         if not held.folder.exit.exists():
             kill_attempt(grant.key)
         end = launching.last_word(held.folder)
+        if held.recording is not None and self._link.takes_copies:
+            await asyncio.wait([held.recording], timeout=RECORDING_S)
         await until_done(held, self._link.deliver, self._new_pauses())
         held.end = end
         self._wake.set()
 
     async def _fetch(self, held: Held) -> None:
-        """Everything that the attempt needs; where that is not to be had, it has failed before it began."""
+        """Everything that the attempt needs; where that is not to be had, it is over before it began."""
         try:
-            await until_done(held, self._link.fetch, self._new_pauses(), unless_stopped=True)
+            if not await unless_stopped(held, until_done(held, self._link.fetch, self._new_pauses())):
+                launching.give_up(held.folder, held.grant, cancelled_by(held))
         except GpurunError as error:
-            launching.give_up(held.folder, held.grant, str(error))
+            failed = End(outcome=Outcome.FAILED, reason=Reason.START_FAILED, message=str(error))
+            launching.give_up(held.folder, held.grant, failed)
 
     async def _to_its_end(self, held: Held) -> None:
         identity = launching.living_runner(held.folder)
@@ -195,7 +238,7 @@ class Agent:
         while again and identity is None and launching.may_start(held.folder, held.grant):
             log.info("starting %s", held.grant.key)
             child = await self._starter.start(held.folder, held.grant)
-            self._recorder.record(held.folder, held.grant)
+            held.recording = self._recorder.record(held.folder, held.grant)
             await self._over(held, child)
             again = child.waited  # it may have ended just as it got its attempt
             identity = launching.living_runner(held.folder)  # of an earlier agent: it had the lock before ours
@@ -274,10 +317,7 @@ class Agent:
             self._wake.set()
 
         def end_all() -> None:
-            self._ending_all = True
-            for held in self._held.values():
-                self._stop(Stop(held.grant.run_id, held.grant.attempt, by="who stopped the agent", kill=True))
-            self._wake.set()
+            self._end_all("who stopped the agent")
 
         loop = asyncio.get_running_loop()
         handlers = {signal.SIGTERM: leave, signal.SIGINT: leave, signal.SIGQUIT: end_all}

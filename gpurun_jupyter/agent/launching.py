@@ -77,10 +77,10 @@ def prepare(folder: AttemptFolder, grant: Grant) -> None:
     write_json(folder.grant, grant)
 
 
-def give_up(folder: AttemptFolder, grant: Grant, why: str) -> None:
-    """Leave word that the attempt has failed before it could begin."""
+def give_up(folder: AttemptFolder, grant: Grant, end: End) -> None:
+    """Leave word that the attempt is over before it could begin."""
     prepare(folder, grant)
-    write_json(folder.exit, End(outcome=Outcome.FAILED, reason=Reason.START_FAILED, message=why))
+    write_json(folder.exit, end)
 
 
 def start_runner(folder: AttemptFolder) -> Child:

@@ -13,6 +13,7 @@ class Link(Protocol):
 
     `pace_s`: seconds between two calls of `advance` for one attempt. `longest_pause_s`: between two tries, which
     `hurry` calls off.
+    `takes_copies`: what an attempt has left by the time of `deliver` is all that the server will ever see of it.
     """
 
     pace_s: float
@@ -21,6 +22,8 @@ class Link(Protocol):
 
     def asked(self, word: str) -> None:
         """Somebody on this machine is in a hurry; after the next try who says this word is told what came of it."""
+
+    takes_copies: bool
 
     async def sync(self, report: Report) -> Orders:
         """Report the devices, the attempts held and those that have ended; be told what to start and what to end."""

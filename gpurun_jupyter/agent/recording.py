@@ -25,7 +25,7 @@ from gpurun_jupyter.core.home import AttemptFolder, Home, write_json
 
 log = logging.getLogger("gpurun.agent")
 
-#: So long after a run was started it is written down, so as not to slow the start down. Seconds.
+#: So long after a run was started its interpreter is asked, so as not to slow the start down. Seconds.
 PAUSE_S = 0.5
 _LONGEST_S = 60.0
 
@@ -76,11 +76,12 @@ class Recorder:
         self._asking: dict[str, asyncio.Task[_Known | None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def record(self, folder: AttemptFolder, grant: Grant) -> None:
-        """Write it a moment later, when the run has begun; or as soon as the interpreter has answered."""
+    def record(self, folder: AttemptFolder, grant: Grant) -> asyncio.Task[None]:
+        """Write it at once where the interpreter is known, else a moment later, when it has answered."""
         task = asyncio.create_task(self._look_and_write(folder, grant))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     def close(self) -> None:
         """Ask no more."""
@@ -117,9 +118,16 @@ class Recorder:
             write_json(folder.environment, recorded)
 
     async def _look_and_write(self, folder: AttemptFolder, grant: Grant) -> None:
-        await asyncio.sleep(PAUSE_S)
+        if not self._is_known(grant):
+            await asyncio.sleep(PAUSE_S)
         python = await self._python_for(grant)
         self._write(folder, grant, None if python is None else await self._look(python))
+
+    def _is_known(self, grant: Grant) -> bool:
+        """Whether nobody has to be asked."""
+        kernel = grant.spec.kernel
+        python = sys.executable if kernel is None else self._pythons.get(kernel)
+        return python is not None and (known := self._known.get(python)) is not None and known.holds()
 
     async def _look(self, python: str) -> _Known | None:
         """What is known of an interpreter; of several that want to know it at once, one asks."""

@@ -14,7 +14,7 @@ import msgspec
 from gpurun_jupyter.cli.options import duration
 from gpurun_jupyter.cli.screen import Invocation, Screen, Table
 from gpurun_jupyter.cli.verbs import as_json
-from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.core.errors import InvalidRequest, ServerUnreachable
 from gpurun_jupyter.core.home import Home, default_home
 from gpurun_jupyter.core.labels import MODEL, checked
 from gpurun_jupyter.core.services import Service
@@ -27,6 +27,7 @@ _LOOK_S = 0.1
 _NO_SERVER = 3
 _LINES = 20
 
+a_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 on_server = click.option("--server", metavar="URL", help="Which of several servers that this machine has joined.")
 
 
@@ -52,7 +53,7 @@ def invite(to: Invocation, as_json: bool) -> None:
 @click.argument("agent_id", metavar="AGENT")
 @click.pass_obj
 def revoke(to: Invocation, agent_id: str) -> None:
-    """Let AGENT in no more; its runs go on over there, out of sight."""
+    """Let AGENT in no more, and end its runs and sessions."""
     to.client.revoke(agent_id)
     to.screen.say(f"{agent_id} is let in no more.")
 
@@ -63,9 +64,18 @@ def revoke(to: Invocation, agent_id: str) -> None:
 @click.option("--name", metavar="NAME", default="", help="What to call this machine; default: its host name.")
 @click.option("--label", "labels", multiple=True, metavar="L", help="A word to find it by (--on); may be repeated.")
 @click.option("--model", "models", multiple=True, metavar="NAME", help="A model that it keeps (--on model:NAME).")
-@click.option("--ca", metavar="FILE", type=Path, help="Certificates to trust, of an authority of your own.")
+@click.option("--ca", metavar="FILE", type=a_file, help="Certificates to trust, of an authority of your own.")
 @click.option(
     "--cpu-slots", type=click.IntRange(0), metavar="N", help="Runs without a GPU at once; default: a core each."
+)
+@click.option("--spares", type=click.IntRange(0), metavar="N", default=1, help="Kernels kept ready for cells.")
+@click.option(
+    "--session-idle",
+    "session_idle_s",
+    callback=duration,
+    default="30m",
+    metavar="30m",
+    help="End a session that is idle for so long; default: 30m.",
 )
 @click.option("--no-start", is_flag=True, help="Join, but do not start the agent.")
 @click.pass_obj
@@ -82,9 +92,16 @@ def join(to: Invocation, /, url: str, token: str, name: str, ca: Path | None, no
     membership.write(
         folder, membership.Membership(url=url, key=joined.key, agent_id=joined.agent_id, ca=authority, **offer)
     )
-    to.screen.say(f"This machine has joined {url} as {joined.agent_id}.")
-    if not no_start:
-        _start(to, folder)
+    if no_start:
+        to.screen.say(f"{joined.agent_id} may work for {url}; `gpurun agent start` begins.")
+        return
+    contact = process.start(folder)
+    if contact is None or contact.trouble:
+        raise ServerUnreachable(
+            f"{joined.agent_id} has joined {url}, but its reports do not arrive: {contact and contact.trouble}.",
+            "It goes on trying. `gpurun agent logs -f` shows that, `gpurun agent stop` ends it.",
+        )
+    to.screen.say(f"{joined.agent_id} has joined {url}; {contact.offers}. `gpurun agent logs` shows what it says.")
 
 
 @agent.command()
@@ -138,11 +155,11 @@ def start(to: Invocation, server: str | None) -> None:
 
 
 @agent.command()
-@click.option("--kill", is_flag=True, help="End its runs, too, and wait for that.")
+@click.option("--kill", is_flag=True, help="End its runs and sessions, too, and wait for that.")
 @on_server
 @click.pass_obj
 def stop(to: Invocation, kill: bool, server: str | None) -> None:
-    """Stop the agent: it takes no new runs, and those that have begun go on."""
+    """Stop the agent: it takes no new runs; those that have begun, and sessions, go on."""
     from gpurun_jupyter.agent.remote import process
 
     for folder in _chosen(server):
@@ -165,10 +182,7 @@ def status(to: Invocation, as_json: bool) -> None:
             [{"url": one.url, "agent": one.agent_id, "labels": one.labels, "pid": pid} for one, pid in found]
         )
         return
-    rows = [
-        (one.url, one.agent_id, "not at work" if pid is None else f"at work, pid {pid}", ", ".join(one.labels))
-        for one, pid in found
-    ]
+    rows = [(one.url, one.agent_id, _state(one.url, pid), ", ".join(one.labels)) for one, pid in found]
     empty = "This machine has joined no server; `gpurun agent invite` there gives the line that joins it."
     to.screen.tables([Table("SERVERS", ("server", "agent", "state", "labels"), rows, empty)])
 
@@ -273,6 +287,18 @@ def _url(folder: Path) -> str:
 def _start(to: Invocation, folder: Path) -> None:
     from gpurun_jupyter.agent.remote import process
 
-    if process.living(folder) is None:
-        process.start(folder)
-    to.screen.say(f"The agent for {_url(folder)} is at work; `gpurun agent logs` shows what it says.")
+    pid = process.living(folder)
+    contact = process.start(folder) if pid is None else process.contact(folder, pid)
+    trouble = (
+        f" Its server is not reached: {contact.trouble}; it goes on trying." if contact and contact.trouble else ""
+    )
+    to.screen.say(f"The agent for {_url(folder)} is at work; `gpurun agent logs` shows what it says.{trouble}")
+
+
+def _state(url: str, pid: int | None) -> str:
+    from gpurun_jupyter.agent.remote import membership, process
+
+    if pid is None:
+        return "not at work"
+    contact = process.contact(membership.folder_of(Home(default_home()), url), pid)
+    return f"at work, pid {pid}" + (f"; not heard: {contact.trouble}" if contact and contact.trouble else "")

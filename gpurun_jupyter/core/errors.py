@@ -190,6 +190,12 @@ class NotJoined(GpurunError):
     status = 401
 
 
+class Revoked(NotJoined):
+    """Raised when a machine's key was this server's, and somebody has revoked it."""
+
+    code = "revoked"
+
+
 class AgentNotFound(GpurunError):
     """Raised when no agent that has joined has this id."""
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import msgspec
 
+from gpurun_jupyter.core.environments import Interpreter, Recorded
 from gpurun_jupyter.core.manifests import Digest
 
 #: The header that carries the token of an attempt.
@@ -75,6 +76,19 @@ class Have(msgspec.Struct):
     """How many bytes of each of these files the server has, by digest."""
 
     have: dict[str, int]
+
+
+class Described(msgspec.Struct):
+    """Where an attempt runs; `interpreter` is left out where the server should have it."""
+
+    recorded: Recorded
+    interpreter: Interpreter | None = None
+
+
+class Lacking(msgspec.Struct):
+    """Whether the server does not have that interpreter's description: it is to be sent along."""
+
+    lacking: bool
 
 
 class CheckpointFile(msgspec.Struct, frozen=True):

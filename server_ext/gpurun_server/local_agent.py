@@ -37,6 +37,7 @@ class DatabaseLink:
 
     pace_s = 1.0
     longest_pause_s = 2.0
+    takes_copies = False
 
     def __init__(self, database: Database, home: Home, agent_id: str) -> None:
         self._database = database

@@ -143,7 +143,7 @@ def test_a_revoked_key(far_server: JupyterServer) -> None:
     assert carla.sync().status_code == 200
     assert "carla" in [one["id"] for one in far_server.http.get("agents").json()["agents"]]
     assert far_server.http.post("agents/carla/revoke").json() == {"revoked": "carla"}
-    assert carla.sync().json()["error"]["code"] == "not_joined"
+    assert carla.sync().json()["error"]["code"] == "revoked"
     assert "carla" not in [one["id"] for one in far_server.http.get("agents").json()["agents"]]
     assert far_server.http.post("agents/carla/revoke").json()["error"]["code"] == "agent_not_found"
     carla.http.close()

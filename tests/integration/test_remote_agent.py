@@ -9,7 +9,6 @@ import plistlib
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,11 +20,9 @@ from tls import Authority, Relays
 from gpurun_jupyter.agent.remote.service import service_of
 
 
-@pytest.fixture(scope="module")
-def machine(far_server: JupyterServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    made = Machine(tmp_path_factory.mktemp("machine")).join(far_server, "--name", "lab", "--label", "fast")
-    yield made
-    made.close()
+@pytest.fixture
+def machine(far_machine: Machine) -> Machine:
+    return far_machine
 
 
 def test_a_cell_runs_there_and_everything_comes_back(far_server: JupyterServer, machine: Machine) -> None:
@@ -131,24 +128,39 @@ def test_the_service_is_one_that_systemd_and_launchd_take(machine: Machine, monk
     assert str(path) in then
 
 
-def test_a_revoked_agent_leaves_and_says_why(far_server: JupyterServer, tmp_path: Path) -> None:
-    machine = Machine(tmp_path / "machine").join(far_server, "--name", "gone")
-    try:
-        wait_until(lambda: "gone" in far_server.http.get("agents").text, what="for its first report")
-        assert far_server.http.post("agents/gone/revoke").is_success
-        wait_until(lambda: machine.agent() is None, what="for it to leave")
-        assert "This key is revoked" in machine.log()
-    finally:
-        machine.close()
-
-
 def test_stop_with_kill_ends_its_runs_too(far_server: JupyterServer, machine: Machine) -> None:
+    far_server.wait(far_server.submit("x = 1", gpu=0, on="lab", session="ended"))
     run_id = far_server.submit("import time\nprint('up')\ntime.sleep(600)", gpu=0, on="lab")
     far_server.wait(run_id, "running")
     machine.gpurun("agent", "stop", "--kill")
     run = far_server.run(run_id)
     assert (run["state"], run["outcome"]) == ("finished", "cancelled")
+    assert not list((machine.home / "sessions").glob("*/session.json"))
     machine.gpurun("agent", "start")
+
+
+def test_stop_leaves_runs_alone_and_start_takes_them_up_again(far_server: JupyterServer, machine: Machine) -> None:
+    code = "import os, time\nprint('up', flush=True)\nwhile not os.path.exists('go'): time.sleep(0.05)\nprint('down')"
+    run_id = far_server.submit(code, gpu=0, on="lab")
+    wait_until(lambda: far_server.log(run_id) == "up\n", what="for the first line")
+    far_server.wait(far_server.submit("x = 41", gpu=0, on="lab", session="kept"))
+    machine.gpurun("agent", "stop")
+    assert far_server.run(run_id)["state"] == "running"
+    machine.gpurun("agent", "start")
+    after = far_server.submit("print(x + 1)", gpu=0, session="kept")
+    assert far_server.wait(after)["outcome"] == "succeeded"
+    assert far_server.log(after) == "42\n"
+    (machine.home / "runs" / run_id / "attempts" / "1" / "work" / "go").touch()
+    run = far_server.wait(run_id)
+    assert (run["outcome"], run["attempt"], far_server.log(run_id)) == ("succeeded", 1, "up\ndown\n")
+
+    left = far_server.submit("import time\nprint('up', flush=True)\ntime.sleep(600)", gpu=0, on="lab")
+    wait_until(lambda: far_server.log(left) == "up\n", what="for the first line")
+    machine.gpurun("agent", "stop")
+    machine.gpurun("agent", "stop", "--kill")  # no agent is there to do it
+    assert not list((machine.home / "sessions").glob("*/session.json"))
+    machine.gpurun("agent", "start")
+    assert far_server.wait(left)["outcome"] == "cancelled"
 
 
 def test_an_agent_that_is_killed_finds_its_runs_again(far_server: JupyterServer, machine: Machine) -> None:

@@ -19,12 +19,13 @@ from gpurun_jupyter.agent.remote.link import HttpLink
 from gpurun_jupyter.agent.remote.membership import Membership, labels_in, read
 from gpurun_jupyter.agent.remote.service import NOT_LET_IN
 from gpurun_jupyter.agent.upgrade import Upgrade
-from gpurun_jupyter.core.errors import NotJoined
+from gpurun_jupyter.core.errors import NotJoined, Revoked
 from gpurun_jupyter.core.home import Home, write_json
 from gpurun_jupyter.core.processes import Identity
 
 #: An agent that finds another one at work waits this long for it to leave, then leaves itself.
 _TAKE_OVER_S = 2.0
+_END_THEM = "`gpurun agent stop --kill`"
 
 
 def main(path: str) -> int:
@@ -40,8 +41,11 @@ def main(path: str) -> int:
     upgrade = Upgrade()
     try:
         told_to_leave = asyncio.run(_work(home, membership, upgrade))
+    except Revoked as error:
+        logging.error("%s says: %s What was at work here for it has been ended.", membership.url, error)
+        return NOT_LET_IN
     except NotJoined as error:
-        logging.error("%s says: %s Runs that have begun go on here.", membership.url, error)
+        logging.error("%s says: %s Runs that have begun go on here; %s ends them.", membership.url, error, _END_THEM)
         return NOT_LET_IN
     if upgrade.done() and not told_to_leave:
         logging.info("another gpurun is installed: beginning anew as that one; runs go on")
@@ -63,6 +67,7 @@ async def _work(home: Home, membership: Membership, upgrade: Upgrade) -> bool:
         cpu_slots=os.cpu_count() or 1 if membership.cpu_slots is None else membership.cpu_slots,
         idle_s=math.inf,
         spares=membership.spares,
+        session_idle_s=membership.session_idle_s,
         labels=Abilities(lambda: labels_in(home.path)),
         outdated=upgrade.done,
     )

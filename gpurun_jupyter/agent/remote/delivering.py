@@ -15,7 +15,7 @@ import msgspec
 from gpurun_jupyter.agent.remote.connection import LONG, ServerConnection, of_attempt
 from gpurun_jupyter.core.errors import WrongDigest, WrongOffset
 from gpurun_jupyter.core.grants import Grant
-from gpurun_jupyter.core.home import AttemptFolder
+from gpurun_jupyter.core.home import AttemptFolder, Home
 from gpurun_jupyter.core.remote import MOST_FILES, PIECE_BYTES, SMALL_BYTES, Have, LeftFile, LeftFiles
 from gpurun_jupyter.report.checkpoints import OLD, PART
 
@@ -83,9 +83,16 @@ def _is_part(checkpoints: Path, path: Path) -> bool:
     return path.relative_to(checkpoints).parts[0].startswith(PART)
 
 
+def as_blob(home: Home, digest: str) -> LeftFile:
+    """A blob of this home, to become one of the server's."""
+    path = home.blob(digest)
+    status = path.stat()
+    return LeftFile(path.relative_to(home.path).as_posix(), status.st_size, digest, status.st_mtime)
+
+
 @dataclass
 class Delivery:
-    """The files of one attempt on their way; their paths begin at `root`."""
+    """Files of one attempt on their way; their paths are those below `root`."""
 
     connection: ServerConnection
     root: Path

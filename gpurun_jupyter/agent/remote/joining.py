@@ -1,4 +1,4 @@
-"""Joining a server: a one-time token is changed for a key."""
+"""Joining a server: a one-time token is changed for a key. What is wrong is said within seconds, with what to do."""
 
 from __future__ import annotations
 
@@ -12,6 +12,29 @@ import msgspec
 from gpurun_jupyter.agent.remote.connection import API, proxy_for, refusal, tls
 from gpurun_jupyter.core.errors import ServerUnreachable
 from gpurun_jupyter.core.remote import Join, Joined
+
+_TIMEOUT = httpx.Timeout(10.0, connect=5.0)
+
+_NO_GPURUN = (
+    "A server answers at {url}, but not as a Jupyter server with gpurun does ({why}).",
+    "Is it the whole address that a browser shows, with its path, and is gpurun-jupyter installed there?",
+)
+_UNTRUSTED = (
+    "The certificate of {url} is not trusted ({why}).",
+    "--ca FILE names certificates of an authority of your own, SSL_CERT_FILE all that are trusted.",
+)
+_NO_TLS = ("{url} does not speak HTTPS ({why}).", "Is it http:// there?")
+_SILENT = (
+    "Nobody answers at {url} ({why}).",
+    "Is it the address that a browser uses, and may this machine reach it? https_proxy names a proxy.",
+)
+#: What OpenSSL says, and what that means.
+_SAID = {
+    "CERTIFICATE_VERIFY_FAILED": _UNTRUSTED,
+    "WRONG_VERSION_NUMBER": _NO_TLS,
+    "RECORD_LAYER_FAILURE": _NO_TLS,
+    "HANDSHAKE_OPERATION_TIMED_OUT": _NO_TLS,
+}
 
 
 class Asked(NamedTuple):
@@ -27,18 +50,29 @@ def join(asked: Asked) -> Joined:
     """Become an agent of the server. Raises NotJoined, and ServerUnreachable."""
     body = Join(host=socket.gethostname(), version=metadata.version("gpurun-jupyter"), name=asked.name)
     try:
-        with httpx.Client(
-            verify=tls(asked.url, asked.ca), proxy=proxy_for(asked.url), trust_env=False, timeout=30.0
-        ) as http:
-            response = http.post(
-                f"{asked.url}{API}agents/join",
-                content=msgspec.json.encode(body),
-                headers={"Authorization": f"Bearer {asked.token}"},
-            )
-        if not response.is_success:
-            raise refusal(response)
+        response = _post(asked, msgspec.json.encode(body))
+    except (httpx.TransportError, OSError) as error:
+        raise _unreachable(asked.url, str(error) or type(error).__name__) from error
+    if not response.is_success:
+        refused = refusal(response)
+        raise _of(_NO_GPURUN, asked.url, str(refused)) if isinstance(refused, OSError) else refused
+    try:
         return msgspec.json.decode(response.content, type=Joined)
-    except (httpx.TransportError, OSError, msgspec.DecodeError) as error:
-        why = str(error) or type(error).__name__
-        hint = "Is it the address that a browser uses? --ca FILE names certificates of your own, https_proxy a proxy."
-        raise ServerUnreachable(f"No Jupyter server with gpurun answers at {asked.url} ({why}).", hint) from error
+    except msgspec.DecodeError as error:
+        raise _of(_NO_GPURUN, asked.url, str(error)) from error
+
+
+def _post(asked: Asked, body: bytes) -> httpx.Response:
+    verify, proxy = tls(asked.url, asked.ca), proxy_for(asked.url)
+    with httpx.Client(verify=verify, proxy=proxy, trust_env=False, timeout=_TIMEOUT) as http:
+        headers = {"Authorization": f"Bearer {asked.token}"}
+        return http.post(f"{asked.url}{API}agents/join", content=body, headers=headers)
+
+
+def _unreachable(url: str, why: str) -> ServerUnreachable:
+    upper = why.upper().replace(" ", "_")
+    return _of(next((said for mark, said in _SAID.items() if mark in upper), _SILENT), url, why)
+
+
+def _of(said: tuple[str, str], url: str, why: str) -> ServerUnreachable:
+    return ServerUnreachable(said[0].format(url=url, why=why), said[1])

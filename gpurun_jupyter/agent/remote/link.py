@@ -10,9 +10,12 @@ from pathlib import Path
 
 from gpurun_jupyter.agent.pauses import Hurry, Pauses
 from gpurun_jupyter.agent.remote.connection import ServerConnection, of_attempt
+from gpurun_jupyter.agent.remote.contact import ContactFile
 from gpurun_jupyter.agent.remote.delivering import deliver_files
+from gpurun_jupyter.agent.remote.describing import Describing
 from gpurun_jupyter.agent.remote.fetching import Fetching
 from gpurun_jupyter.agent.remote.keeping import CheckpointShipping
+from gpurun_jupyter.agent.remote.models import ModelShipping
 from gpurun_jupyter.agent.remote.standing import AttemptStanding, Standing
 from gpurun_jupyter.core.bells import ring
 from gpurun_jupyter.core.errors import GpurunError, NotHeld, NotJoined, WrongOffset
@@ -29,6 +32,7 @@ class HttpLink:
 
     pace_s = 0.02
     longest_pause_s = 5.0
+    takes_copies = True
 
     def __init__(self, connection: ServerConnection, home: Home) -> None:
         self._connection = connection
@@ -40,6 +44,8 @@ class HttpLink:
         self._asked = ("", 0.0)  # the word of who asked for a try last, and since when
         self._due: str | None = None  # the word of who has not been answered yet
         self.hurry = Hurry()
+        self._describing = Describing(connection, home)
+        self._contact = ContactFile(home)
 
     async def sync(self, report: Report) -> Orders:
         """Report. Raises OSError, and NotJoined where the key is revoked."""
@@ -59,10 +65,14 @@ class HttpLink:
         except NotJoined:
             raise
         except GpurunError as error:
+            self._contact.keep(report.devices, f"it refused the report: {error}")
             raise ConnectionError(f"the report was refused: {error}") from error
+        except OSError as error:
+            self._contact.keep(report.devices, str(error))
+            raise
+        self._contact.keep(report.devices)
         for ended in report.ended:
-            self._logs.pop(f"{ended.run_id}/{ended.attempt}", None)
-            self._checkpoints.pop(f"{ended.run_id}/{ended.attempt}", None)
+            self._forget(f"{ended.run_id}/{ended.attempt}")
         return orders
 
     async def fetch(self, grant: Grant) -> None:
@@ -71,17 +81,23 @@ class HttpLink:
         await self._fetching.fetch(grant)
 
     async def advance(self, grant: Grant) -> None:
-        """Send what is new of the log; checkpoints that it announces follow on their own way."""
+        """Send what is new of the log; checkpoints and models that it announces follow on their own way."""
+        log = self._log_of(grant)
         self._checkpoints_of(grant).grown()
-        with contextlib.suppress(NotHeld):  # it is over for the server, who says so in its next orders
-            await self._log_of(grant).send()
+        with contextlib.suppress(NotHeld, NotJoined):  # it is over for the server: the next report is told so
+            await log.send()
+            log.models.soon()
+            await self._describing.describe(grant)
 
     async def deliver(self, grant: Grant) -> None:
         """The rest of the log, then the files. An attempt that is over for the server leaves nothing there."""
+        log = self._log_of(grant)
         self._delivering.add(grant.key)
         await self._checkpoints_of(grant).close()
-        with contextlib.suppress(NotHeld):
-            await self._log_of(grant).send()
+        with contextlib.suppress(NotHeld, NotJoined):
+            await log.send()
+            await log.models.send()
+            await self._describing.describe(grant)
             await deliver_files(self._connection, self._home.attempt(grant.run_id, grant.attempt), grant)
         self._delivering.discard(grant.key)
 
@@ -120,6 +136,12 @@ class HttpLink:
             *(grant.run_id, grant.name, grant.attempt, log.behind(since), checkpoints, grant.key in self._delivering)
         )
 
+    def _forget(self, key: str) -> None:
+        self._describing.forget(key)
+        self._checkpoints.pop(key, None)
+        if (log := self._logs.pop(key, None)) is not None:
+            log.models.close()
+
     def _log_of(self, grant: Grant) -> LogShipping:
         if grant.key not in self._logs:
             self._logs[grant.key] = LogShipping(self._connection, self._home, grant)
@@ -142,6 +164,7 @@ class LogShipping:
         self._one_at_a_time = asyncio.Lock()
         self._sent_all_at = time.monotonic()
         self.known_bytes: int | None = None
+        self.models = ModelShipping(connection, home, grant)
 
     async def send(self) -> None:
         """Send what is new, in order. Raises OSError and NotHeld."""
@@ -150,6 +173,7 @@ class LogShipping:
                 self.known_bytes = await self._append(0, b"")
             while data := _read(self._path, self.known_bytes):
                 self.known_bytes = await self._append(self.known_bytes, data)
+                self.models.look_at(data)
             self._sent_all_at = time.monotonic()
 
     def behind(self, since: float = math.inf) -> int:

@@ -25,6 +25,7 @@ class Membership(msgspec.Struct, kw_only=True):
     ca: str | None = None  # a file with certificates to trust
     cpu_slots: int | None = None
     spares: int = 1
+    session_idle_s: float = 1800.0
 
 
 def folder_of(home: Home, url: str) -> Path:

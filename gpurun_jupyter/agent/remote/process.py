@@ -11,12 +11,16 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from gpurun_jupyter.agent.launching import ask_to_stop, living_runner
+from gpurun_jupyter.agent.remote.contact import Contact, ContactFile
+from gpurun_jupyter.agent.warm.sessions import Sessions
 from gpurun_jupyter.core.errors import GpurunError
-from gpurun_jupyter.core.home import Home
+from gpurun_jupyter.core.grants import Stop
+from gpurun_jupyter.core.home import AttemptFolder, Home
 from gpurun_jupyter.core.processes import read_identity
 
-#: An agent that was started is at work within so long, or has said what is wrong. Seconds.
-_STARTING_S, _SETTLING_S = 10.0, 1.0
+#: An agent that was started has reported within so long, or knows what is wrong. Seconds.
+_STARTING_S = 20.0
 _LEAVING_S = 60.0
 _LOOK_S = 0.1
 
@@ -32,16 +36,25 @@ def command(folder: Path) -> list[str]:
     return [sys.executable, "-m", "gpurun_jupyter.agent.remote", str(folder)]
 
 
-def start(folder: Path) -> None:
-    """Start it, detached: it outlives this process and its terminal. Raises GpurunError where it ends at once."""
+def contact(folder: Path, pid: int) -> Contact | None:
+    """What became of the last report of the agent at work."""
+    return ContactFile(Home(folder)).read(pid)
+
+
+def start(folder: Path) -> Contact | None:
+    """Start it, detached: it outlives this process and its terminal. Returns what became of its first report.
+
+    Raises GpurunError where it ends at once.
+    """
     home = Home(folder)
     with home.agent_log.open("ab") as log:
         process = subprocess.Popen(
             command(folder), cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
-    _within(_STARTING_S, lambda: process.poll() is not None or living(folder) is not None)
-    if _within(_SETTLING_S, lambda: process.poll() is not None):
+    _within(_STARTING_S, lambda: process.poll() is not None or contact(folder, process.pid) is not None)
+    if process.poll() is not None:
         raise GpurunError(f"The agent ended at once, and said: {''.join(last_lines(home, 3)).strip()}")
+    return contact(folder, process.pid)
 
 
 def stop(folder: Path, *, kill: bool) -> bool:
@@ -51,11 +64,27 @@ def stop(folder: Path, *, kill: bool) -> bool:
     """
     pid = living(folder)
     if pid is None:
+        if kill:
+            _end_what_goes_on(Home(folder))
         return False
     os.kill(pid, signal.SIGQUIT if kill else signal.SIGTERM)
     if not _within(_LEAVING_S, lambda: living(folder) is None):
         raise GpurunError(f"The agent, pid {pid}, has not ended yet.", "`gpurun agent logs` says why.")
     return True
+
+
+def _end_what_goes_on(home: Home) -> None:
+    """Kill the runs that an agent has left, and end its sessions. Raises GpurunError where they do not end in time."""
+    sessions = Sessions(home, 0.0)
+    sessions.end_all()
+    folders = [AttemptFolder(path) for path in home.runs.glob("*/attempts/*") if not (path / "exit.json").exists()]
+    left = [folder for folder in folders if living_runner(folder) is not None]
+    for folder in left:
+        number = int(folder.path.name)
+        ask_to_stop(folder, Stop(folder.path.parents[1].name, number, by="who stopped the agent", kill=True))
+    over = _within(_LEAVING_S, lambda: not sessions.there() and all(folder.exit.exists() for folder in left))
+    if not over:
+        raise GpurunError(f"Not all that goes on below {home.path} has ended.", "`ps` shows its processes.")
 
 
 def last_lines(home: Home, count: int) -> list[str]:

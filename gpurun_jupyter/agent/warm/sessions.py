@@ -50,6 +50,11 @@ class Sessions:
         given = record is not None and give_order(folder, Order("attempt", str(attempt.path)))
         return record.holder if record is not None and given else None
 
+    def end_all(self) -> None:
+        """End every one; what it carries out is its agent's to end."""
+        for folder, _ in self._living():
+            give_order(folder, Order("end"))
+
     def order(self, name: SessionName, what: Order) -> None:
         """Pass on an order."""
         folder = self._folder(name)

@@ -12,6 +12,7 @@ from gpurun_jupyter.core.remote import Join, Joined, Rung
 from gpurun_server.http.agent_handler import AgentHandler, KeyHandler, allow_unauthenticated
 from gpurun_server.http.base import AUTH_RESOURCE, GpurunHandler, operation
 from gpurun_server.queue.behind import REMOTE
+from gpurun_server.queue.revoking import revoke
 from gpurun_server.store import agent_keys
 
 _LONGEST_WAIT_S = 60.0
@@ -62,7 +63,7 @@ class RevokeHandler(GpurunHandler):
     async def post(self, agent: str) -> None:
         """Revoke."""
         owner = self.owner
-        await self.write_database(lambda writing: agent_keys.revoke(writing, agent, by=owner))
+        await self.write_database(lambda writing: revoke(writing, agent, by=owner))
         self.log.info("the key of agent %s was revoked by %s", agent, owner)
         self.answer(Revoked(agent))
 

@@ -16,8 +16,10 @@ from gpurun_jupyter.core.manifests import Digest
 from gpurun_jupyter.core.remote import (
     PIECE_BYTES,
     SMALL_BYTES,
+    Described,
     EarlierCheckpoints,
     Have,
+    Lacking,
     LeftFiles,
     Size,
     Wanted,
@@ -25,8 +27,10 @@ from gpurun_jupyter.core.remote import (
 from gpurun_server.http.agent_handler import AttemptHandler, allow_unauthenticated
 from gpurun_server.http.base import checked, operation
 from gpurun_server.queue.needs import Needs
+from gpurun_server.queue.saved_models import model_at, register_saved
 from gpurun_server.store.arriving import Arrivals, append
 from gpurun_server.store.checkpoints import checkpoint_of, earlier_checkpoints
+from gpurun_server.store.environments import keep
 
 _BYTES = "application/octet-stream"
 
@@ -51,7 +55,7 @@ class _AttemptHandler(AttemptHandler):
 
     @property
     def arrivals(self) -> Arrivals:
-        return Arrivals(self.folder, self.parts.home.blobs)
+        return Arrivals(self.folder)
 
     @property
     def needs(self) -> Needs:
@@ -216,6 +220,34 @@ def _take(arrivals: Arrivals, sizes: dict[str, int], data: bytes) -> None:
         offset += size
 
 
+class EnvironmentHandler(_AttemptHandler):
+    """`agents/attempts/{id}/{number}/environment`."""
+
+    @allow_unauthenticated
+    @operation("For agents: say in which environment it runs", body=Described, answer=Lacking)
+    async def put(self, **_: str) -> None:
+        """Write it down."""
+        described = checked(lambda: msgspec.json.decode(self.bytes_received(), type=Described))
+        self.answer(Lacking(not keep(self.parts.home, self.folder, described)))
+
+
+class ModelHandler(_AttemptHandler):
+    """`agents/attempts/{id}/{number}/models`."""
+
+    @allow_unauthenticated
+    @operation(
+        "For agents: all files of the model that the log names there are here",
+        query=OffsetQuery,
+        answer=Length,
+    )
+    async def post(self, **_: str) -> None:
+        """Register it."""
+        offset = self.query(OffsetQuery).offset
+        saved = await self.in_thread(lambda: model_at(self.folder.events, offset, self.parts.blobs))
+        await self.write_database(lambda writing: register_saved(writing, self.run_id, self.number, *saved))
+        self.answer(Length(saved.model.size))
+
+
 _ATTEMPT = r"agents/attempts/(?P<id>[^/]+)/(?P<number>[1-9]\d{0,8})"
 default_handlers = [
     (rf"{_ATTEMPT}/log", LogHandler),
@@ -227,4 +259,6 @@ default_handlers = [
     (rf"{_ATTEMPT}/files/place", PlaceHandler),
     (rf"{_ATTEMPT}/files/small", SmallFilesHandler),
     (rf"{_ATTEMPT}/files/(?P<digest>[0-9a-f]{{64}})", FileHandler),
+    (rf"{_ATTEMPT}/models", ModelHandler),
+    (rf"{_ATTEMPT}/environment", EnvironmentHandler),
 ]

@@ -80,8 +80,8 @@ def ingest(
     """Take in what is new of an attempt's log, some megabytes at most; returns whether there was anything new.
 
     An attempt that has ended is left as it is. `ends`: the log's end is the attempt's; on another machine it is not,
-    because its files come after it. `replayed`: the log is an old one, whose own times count, and models are registered
-    only where their files are still there.
+    because its files come after it. `replayed`: the log is an old one, whose own times count. A model is registered
+    only where its files are there: those of another machine come later, and are registered then.
     """
     row = writing.conn.execute(_TAKEN_IN, {"run": run_id, "attempt": attempt}).one()
     if row.ended_at is not None:
@@ -100,9 +100,8 @@ def ingest(
     if not ends:
         digest.end = None
     keep_metrics(writing.conn, row.seq, digest.changed)
-    if replayed:
-        blobs = AttemptFolder(log.parent).home
-        digest.models = [one for one in digest.models if blobs.blob(one[0].manifest).exists()]
+    home = AttemptFolder(log.parent).home
+    digest.models = [one for one in digest.models if home.blob(one[0].manifest).exists()]
     _apply(writing, run_id, attempt, State(row.state), digest, by, replayed)
     return True
 

@@ -55,8 +55,9 @@ def shown(conn: sa.Connection, ledger: Ledger, rows: Iterable[sa.Row[Any]], owne
 
 def _waiting(conn: sa.Connection, ledger: Ledger, queued: set[str], owner: str) -> dict[str, Waiting]:
     everybody = offers(conn, ledger.look(conn).at_work.values())
-    held = holders(ledger, all_sessions(conn, ledger))
+    sessions = all_sessions(conn, ledger)
+    held = holders(ledger, sessions)
     told = outlooks(waiting_runs(conn, ledger), everybody, held, only=queued, viewer=owner)
-    for run_id, why in why_waiting(ledger, told).items():
+    for run_id, why in why_waiting(ledger, told, sessions, everybody).items():
         told[run_id] = Waiting(told[run_id].position, why)
     return told

@@ -18,6 +18,7 @@ from gpurun_jupyter.core.home import Home
 from gpurun_server.queue.ingest import ingest
 from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.syncing import sync
+from gpurun_server.store.agent_keys import check_in
 from gpurun_server.store.columns import put_in_columns
 from gpurun_server.store.database import Database
 
@@ -94,6 +95,7 @@ class RemoteAgents:
 
     def _sync(self, report: Report) -> Orders:
         with self._database.write() as writing:
+            check_in(writing.conn, report.agent_id)
             return sync(writing, self._home, self._ledger, report)
 
     def _take_in(self, key: _Key) -> None:

@@ -4,20 +4,52 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
 
 from gpurun_jupyter.core.errors import InvalidRequest
-from gpurun_jupyter.core.events import Model
+from gpurun_jupyter.core.events import Metric, Model, decode_line
+from gpurun_jupyter.core.models import MODEL_LIMITS
 from gpurun_jupyter.core.parameters import parameters_of
+from gpurun_server.store.blobs import Blobs
 from gpurun_server.store.database import Writing
 from gpurun_server.store.model_changes import Registration, register
 from gpurun_server.store.queries import decode_spec
 from gpurun_server.store.statements import KEY, one_run
 
+_METRIC = b'{"kind":"metric"'
+
+
+class Saved(NamedTuple):
+    """A model that a log names, and the run's metrics at that moment."""
+
+    model: Model
+    lasts: dict[str, float]
+
+
+def model_at(log: Path, offset: int, blobs: Blobs) -> Saved:
+    """The model that a log names at an offset, once all its files are there. Raises InvalidRequest and NotShipped."""
+    lasts: dict[str, float] = {}
+    try:
+        with log.open("rb") as file:
+            while file.tell() < offset and (line := file.readline()):
+                if line.startswith(_METRIC) and isinstance(metric := decode_line(line), Metric):
+                    lasts |= metric.values
+            model = decode_line(file.readline())
+    except (FileNotFoundError, msgspec.DecodeError) as error:
+        raise InvalidRequest(f"No event begins at {offset}.", "Send the log first.") from error
+    if not isinstance(model, Model):
+        raise InvalidRequest(f"The event at {offset} is no model.")
+    blobs.whole_manifest(model.manifest, MODEL_LIMITS)
+    return Saved(model, lasts)
+
 
 def register_saved(writing: Writing, run_id: str, attempt: int, model: Model, lasts: Mapping[str, float]) -> None:
     """Register what an event of an attempt's log says, once; `lasts` are the run's metrics when it was saved.
 
-    Its bytes are in the blobs already: whoever saved it put them there. A name that cannot be was not written by
+    Its bytes are in the blobs already: its agent has seen to that. A name that cannot be was not written by
     `report`, which refuses it, and must not keep the log from being taken in.
     """
     run = writing.conn.execute(one_run, {KEY: run_id}).one()

@@ -13,7 +13,8 @@ from gpurun_jupyter.core.errors import SessionNotFound
 from gpurun_jupyter.core.grants import Orders, Report, SessionName
 from gpurun_jupyter.core.sessions import Session
 from gpurun_server.queue.ledger import Ledger
-from gpurun_server.queue.placement.offers import Wanted
+from gpurun_server.queue.placement.blockers import about
+from gpurun_server.queue.placement.offers import Offer, Wanted
 from gpurun_server.store.database import Writing
 from gpurun_server.store.queries import decode_devices, encode
 from gpurun_server.store.tables import sessions
@@ -91,15 +92,23 @@ def split(queue: Sequence[Wanted], there: Iterable[Session]) -> tuple[Sequence[W
     return placed, warm
 
 
-def why_waiting(ledger: Ledger, told: Collection[str]) -> dict[str, str]:
-    """What to say of those of these queued runs that wait for a session to be idle."""
+def why_waiting(
+    ledger: Ledger, told: Collection[str], there: Iterable[Session], everybody: Iterable[Offer]
+) -> dict[str, str]:
+    """What to say of those of these queued runs that wait for a session to be idle, or for its machine."""
     busy = ledger.busy_sessions()
-    queued = (ledger.queue[run_id] for run_id in told) if busy else ()
-    return {
-        run.run_id: f"waits for session «{run.session}», busy with «{busy[run.owner, run.session].name}»"
-        for run in queued
-        if run.session is not None and (run.owner, run.session) in busy
-    }
+    silent = {offer.agent.id: offer.agent for offer in everybody if offer.agent.health != "healthy"}
+    away = {(one.owner, one.name): silent[one.agent] for one in there if one.agent in silent}
+    why = {}
+    for run in (ledger.queue[run_id] for run_id in told) if busy or away else ():
+        key = (run.owner, run.session)
+        if run.session is not None and key in busy:
+            why[run.run_id] = f"waits for session «{run.session}», busy with «{busy[run.owner, run.session].name}»"
+        elif run.session is not None and key in away:
+            agent = away[run.owner, run.session]
+            silence = f"{agent.id} has not been heard for {about(agent.heard_s_ago)}"
+            why[run.run_id] = f"waits for session «{run.session}»: {silence}"
+    return why
 
 
 def _shown(row: Any, busy: dict[tuple[str, str], Any]) -> Session:

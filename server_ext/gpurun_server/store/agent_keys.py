@@ -13,18 +13,17 @@ from itertools import chain, count
 
 import sqlalchemy as sa
 
-from gpurun_jupyter.core.errors import AgentNotFound, NotJoined
+from gpurun_jupyter.core.errors import AgentNotFound, NotJoined, Revoked
 from gpurun_jupyter.core.remote import Join, Joined
 from gpurun_server.store.database import Writing
-from gpurun_server.store.tables import agent_keys, agents, attempts, join_tokens
+from gpurun_server.store.tables import agent_keys, agents, join_tokens
 
 #: How long a machine may take to join, in seconds.
 INVITATION_S = 3600.0
 
 _ASK_AGAIN = "`gpurun agent invite` on the server's side gives a line that lets one machine join."
-_OF_KEY = sa.select(agent_keys.c.id).where(
-    agent_keys.c.key_hash == sa.bindparam("hash"), agent_keys.c.revoked_at.is_(None)
-)
+_OF_KEY = sa.select(agent_keys.c.id, agent_keys.c.revoked_at).where(agent_keys.c.key_hash == sa.bindparam("hash"))
+_IN_USE = agent_keys.c.revoked_at.is_(None)
 _NOT_A_NAME = re.compile(r"[^\w.-]+")
 
 
@@ -46,35 +45,42 @@ def join(writing: Writing, token: str, who: Join) -> Joined:
         raise NotJoined("This token to join with is used, expired or none of this server's.", _ASK_AGAIN)
     conn.execute(sa.update(join_tokens).where(good).values(used_at=now))
     key, agent_id = secrets.token_urlsafe(32), _free_id(conn, _NOT_A_NAME.sub("-", who.name or who.host).strip("-"))
-    conn.execute(sa.delete(agent_keys).where(agent_keys.c.id == agent_id))  # revoked: _free_id has looked
+    _put_aside_revoked(conn, agent_id)
     values = {"id": agent_id, "host": who.host, "key_hash": _hash(key), "created_by": row.created_by}
     conn.execute(sa.insert(agent_keys), {**values, "created_at": now})
     return Joined(agent_id, key)
 
 
 def agent_of(conn: sa.Connection, key: str) -> str:
-    """The id of the agent with this key. Raises NotJoined."""
-    agent_id = conn.scalar(_OF_KEY, {"hash": _hash(key)})
-    if agent_id is None:
-        raise NotJoined("This key is revoked, or none of this server's.", _ASK_AGAIN)
-    return str(agent_id)
+    """The id of the agent with this key. Raises NotJoined and Revoked."""
+    row = conn.execute(_OF_KEY, {"hash": _hash(key)}).first()
+    if row is None:
+        raise NotJoined("This key is none of this server's.", _ASK_AGAIN)
+    if row.revoked_at is not None:
+        raise Revoked("This key is revoked.", _ASK_AGAIN)
+    return str(row.id)
+
+
+def check_in(conn: sa.Connection, agent_id: str) -> None:
+    """Raises Revoked for an agent whose key was taken back since it was looked at."""
+    if conn.scalar(sa.select(agent_keys.c.id).where(agent_keys.c.id == agent_id, _IN_USE)) is None:
+        raise Revoked("This key is revoked.", _ASK_AGAIN)
 
 
 def revoke(writing: Writing, agent_id: str, *, by: str) -> None:
-    """Let an agent that this person invited in no more; forgotten unless it holds attempts. Raises AgentNotFound."""
-    conn, mine = writing.conn, sa.and_(agent_keys.c.id == agent_id, agent_keys.c.created_by == by)
-    changed = conn.execute(sa.update(agent_keys).where(mine, _IN_USE).values(revoked_at=time.time()))
+    """Let an agent that this person invited in no more. Raises AgentNotFound."""
+    mine = sa.and_(agent_keys.c.id == agent_id, agent_keys.c.created_by == by)
+    changed = writing.conn.execute(sa.update(agent_keys).where(mine, _IN_USE).values(revoked_at=time.time()))
     if changed.rowcount == 0:
         raise AgentNotFound(
             f"No machine of yours has joined as {agent_id!r}.", "`gpurun agents` lists those there are."
         )
-    holds = sa.select(attempts.c.run_id).where(attempts.c.agent_id == agent_id, attempts.c.ended_at.is_(None))
-    if conn.execute(holds.limit(1)).first() is None:
-        conn.execute(sa.delete(agents).where(agents.c.id == agent_id))
-    writing.rings.add("agents")
 
 
-_IN_USE = agent_keys.c.revoked_at.is_(None)
+def _put_aside_revoked(conn: sa.Connection, agent_id: str) -> None:
+    """Another machine may be called so now; the one that was, is still to hear that it is revoked."""
+    aside = agent_keys.c.id + " " + agent_keys.c.key_hash  # no agent's id has a blank
+    conn.execute(sa.update(agent_keys).where(agent_keys.c.id == agent_id).values(id=aside))
 
 
 def _free_id(conn: sa.Connection, name: str) -> str:

@@ -1,7 +1,7 @@
 """What an attempt on another machine sends: its log, byte by byte in order, and the files that it left.
 
 A file arrives in `incoming/` under its sha256 and gets its place when it is whole. Nothing is ever written outside the
-attempt's own folders, and no byte twice.
+attempt's own folders, but for blobs, which are named by their sha256; and no byte twice.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from gpurun_jupyter.core.errors import InvalidRequest, WrongDigest, WrongOffset
 from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.remote import LeftFile, LeftFiles
 from gpurun_jupyter.report.checkpoints import put
+from gpurun_server.store.blobs import Blobs
 from gpurun_server.store.checkpoints import ArrivingCheckpoints
 
 _FOLDERS = ("work", "checkpoints", "outputs")
@@ -43,11 +44,14 @@ def append(path: Path, offset: int, data: bytes) -> int:
 
 
 class Arrivals:
-    """The files of one attempt as they arrive; `blobs` are those that the server has anyway."""
+    """The files of one attempt as they arrive; what the server has as a blob anyway does not travel.
 
-    def __init__(self, folder: AttemptFolder, blobs: Path) -> None:
+    Their paths are those below the attempt's folder, and of blobs those below the state directory.
+    """
+
+    def __init__(self, folder: AttemptFolder) -> None:
         self._folder = folder
-        self._blobs = blobs
+        self._home = folder.home
         self._incoming = folder.path / "incoming"
 
     def have(self, left: LeftFiles) -> dict[str, int]:
@@ -69,12 +73,12 @@ class Arrivals:
         checkpoints = ArrivingCheckpoints(self._folder, left)
         checkpoints.inherit()
         places = [(file, self._place_of(file)) for file in left.files]
-        open_ = [(file, place) for file, place in places if not _is_there(file, place)]
+        open_ = [(file, place) for file, place in places if not self._is_there(file, place)]
         uses = Counter(file.digest for file, _ in open_)
         for digest in uses:
             self._check(digest)
         for file, place in places:
-            if _is_there(file, place):
+            if self._is_there(file, place):
                 checkpoints.take_over(file, place)
                 continue
             uses[file.digest] -= 1
@@ -90,12 +94,24 @@ class Arrivals:
             source.rename(beside)
         else:
             shutil.copyfile(source, beside)
-        beside.chmod(0o700 if file.executable else 0o600)
-        os.utime(beside, (file.modified_at, file.modified_at))
+        if place == self._blob(file.digest):
+            beside.chmod(0o400)
+        else:
+            beside.chmod(0o700 if file.executable else 0o600)
+            os.utime(beside, (file.modified_at, file.modified_at))
         put(beside, place)
 
+    def _is_there(self, file: LeftFile, place: Path) -> bool:
+        """Whether it has been placed before; a file that was placed keeps its time, a blob its sha256."""
+        if place == self._blob(file.digest):
+            return Blobs(self._home).has(file.digest, file.size)
+        with suppress(OSError):
+            status = place.lstat()
+            return status.st_size == file.size and abs(status.st_mtime - file.modified_at) < 1e-5
+        return False
+
     def _have(self, file: LeftFile) -> int:
-        if _is_there(file, self._place_of(file)):
+        if self._is_there(file, self._place_of(file)):
             return file.size
         kept_bytes = _size(self._blob(file.digest), 0)
         return file.size if kept_bytes == file.size else _size(self._incoming / file.digest, 0)
@@ -115,10 +131,12 @@ class Arrivals:
             raise WrongDigest(f"The bytes announced as {digest} have the sha256 {found}.", "Send the file again.")
 
     def _blob(self, digest: str) -> Path:
-        return self._blobs / digest[:2] / digest
+        return self._home.blob(digest)
 
     def _place_of(self, file: LeftFile) -> Path:
-        """Raises InvalidRequest for what is not within the folders of the attempt."""
+        """Raises InvalidRequest for what is neither within the folders of the attempt nor this very blob."""
+        if file.path == self._blob(file.digest).relative_to(self._home.path).as_posix():
+            return self._blob(file.digest)
         path = PurePosixPath(file.path)
         inside = (path.parts[0] in _FOLDERS and len(path.parts) > 1) or file.path in _FILES
         place = self._folder.path / path
@@ -126,14 +144,6 @@ class Arrivals:
         if not inside or ".." in path.parts or "\0" in file.path or not place.parent.resolve().is_relative_to(root):
             raise InvalidRequest(f"The path {file.path!r} leads out of what an attempt leaves.", "Send its own files.")
         return place
-
-
-def _is_there(file: LeftFile, place: Path) -> bool:
-    """Whether it has been placed before; a file that was placed keeps its time."""
-    with suppress(OSError):
-        status = place.lstat()
-        return status.st_size == file.size and abs(status.st_mtime - file.modified_at) < 1e-5
-    return False
 
 
 def _size(path: Path, otherwise: int) -> int:

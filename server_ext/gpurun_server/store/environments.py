@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import msgspec
 
 from gpurun_jupyter.core.environments import Interpreter, Recorded, RecordedDevice
-from gpurun_jupyter.core.home import AttemptFolder, Home
+from gpurun_jupyter.core.errors import WrongDigest
+from gpurun_jupyter.core.home import AttemptFolder, Home, write_json, write_whole
+from gpurun_jupyter.core.remote import Described
 
 
 class Environment(msgspec.Struct):
@@ -37,3 +41,22 @@ def environment_of(home: Home, folder: AttemptFolder) -> Environment | None:
         found.python, found.executable = interpreter.python, interpreter.executable
         found.packages = interpreter.packages
     return found
+
+
+def keep(home: Home, folder: AttemptFolder, described: Described) -> bool:
+    """Write down what an agent of another machine says; False where it has to say of the interpreter, too.
+
+    Raises WrongDigest.
+    """
+    digest = described.recorded.interpreter
+    if digest is not None and not (place := home.environment(digest)).exists():
+        if described.interpreter is None:
+            return False
+        data = msgspec.json.encode(described.interpreter)
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise WrongDigest(f"That is not the interpreter {digest}.")
+        place.parent.mkdir(mode=0o700, exist_ok=True)
+        write_whole(place, data)
+    folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_json(folder.environment, described.recorded)
+    return True

@@ -1,0 +1,111 @@
+"""Models that a run saves, sent while it goes on: what its log names and the server has not got, then word of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from gpurun_jupyter.agent.remote.connection import LONG, ServerConnection, of_attempt
+from gpurun_jupyter.agent.remote.delivering import Delivery, as_blob
+from gpurun_jupyter.core.errors import GpurunError, NotHeld, NotJoined
+from gpurun_jupyter.core.events import Model, decode_line
+from gpurun_jupyter.core.grants import Grant
+from gpurun_jupyter.core.home import Home
+from gpurun_jupyter.core.manifests import decode
+from gpurun_jupyter.core.models import MODEL_LIMITS
+from gpurun_jupyter.core.remote import MOST_FILES, LeftFile, LeftFiles
+
+log = logging.getLogger("gpurun.agent")
+
+_MODEL = b'{"kind":"model"'
+
+
+class ModelShipping:
+    """The models of one attempt on their way. The log does not wait for them."""
+
+    def __init__(self, connection: ServerConnection, home: Home, grant: Grant) -> None:
+        self._connection = connection
+        self._home = home
+        self._grant = grant
+        self._path = home.attempt(grant.run_id, grant.attempt).events
+        self._offset = 0  # up to which the log has been looked through
+        self._due = True  # an agent before this one may have left some
+        self._begun = b""  # a line of it that has not come to its end
+        self._one_at_a_time = asyncio.Lock()
+        self._going_on: asyncio.Task[None] | None = None
+
+    def look_at(self, data: bytes) -> None:
+        """What comes next in the log: does it name a model?"""
+        data = self._begun + data
+        self._due |= _MODEL in data
+        self._begun = data[data.rfind(b"\n") + 1 :]
+
+    def soon(self) -> None:
+        """Send in the background what is due."""
+        if self._due and (self._going_on is None or self._going_on.done()):
+            self._going_on = asyncio.create_task(self._try_to_send())
+
+    def close(self) -> None:
+        """Send no more."""
+        if self._going_on is not None:
+            self._going_on.cancel()
+
+    async def send(self) -> None:
+        """Send all that the log names so far. Raises OSError and NotHeld."""
+        async with self._one_at_a_time:
+            if not self._due:
+                return
+            self._due = False
+            try:
+                for offset, model in await asyncio.to_thread(lambda: list(_models_in(self._path, self._offset))):
+                    await self._send(offset, model)
+                    self._offset = offset + 1
+            except BaseException:
+                self._due = True
+                raise
+
+    async def _try_to_send(self) -> None:
+        with contextlib.suppress(NotHeld, NotJoined):
+            try:
+                await self.send()
+            except OSError as error:
+                log.warning("%s: a model waits: %s", self._grant.key, error)
+
+    async def _send(self, offset: int, model: Model) -> None:
+        """Its files, their list, and that they are there. One that is refused does not keep others from being sent."""
+        try:
+            files = await asyncio.to_thread(lambda: list(self._files_of(model)))
+            delivery = Delivery(self._connection, self._home.path, self._grant)
+            for first in range(0, len(files), MOST_FILES):
+                await delivery.send(LeftFiles(files[first : first + MOST_FILES]))
+            path = of_attempt(self._grant, f"models?offset={offset}")
+            await self._connection.send("POST", path, grant=self._grant, timeout=LONG)
+        except (NotHeld, NotJoined):
+            raise
+        except (GpurunError, FileNotFoundError) as error:
+            log.warning("%s: the model %s was not registered: %s", self._grant.key, model.name, error)
+
+    def _files_of(self, model: Model) -> Iterator[LeftFile]:
+        """Each once; the list comes last, so that it is never there without them."""
+        listed = decode(self._home.blob(model.manifest).read_bytes(), MODEL_LIMITS)
+        for digest in (*listed.blobs(), model.manifest):
+            yield as_blob(self._home, digest)
+
+
+def _models_in(path: Path, offset: int) -> Iterator[tuple[int, Model]]:
+    """Those that a log names from an offset on, each with its own."""
+    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+        file.seek(offset)
+        if offset:
+            file.readline()  # the rest of the line of the one before
+        while (line := file.readline()).endswith(b"\n"):
+            if line.startswith(_MODEL):
+                with contextlib.suppress(msgspec.DecodeError):
+                    event = decode_line(line)
+                    assert isinstance(event, Model)
+                    yield file.tell() - len(line), event

@@ -1,0 +1,72 @@
+"""A machine joins, or is told why it cannot; its idle sessions end, and it is revoked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from machines import Machine
+from servers import JupyterServer, free_port, wait_until
+
+STAYING = "import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(600)"
+
+
+@pytest.fixture(scope="module")
+def box(far_server: JupyterServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """A machine of its own, which the last test revokes."""
+    options = ("--name", "box", "--label", "boxed", "--cpu-slots", "3", "--spares", "0", "--session-idle", "1s")
+    made = Machine(tmp_path_factory.mktemp("box")).join(far_server, *options)
+    yield made
+    made.close()
+    far_server.http.post("agents/box/revoke")
+
+
+def sessions_of(server: JupyterServer) -> list[str]:
+    return [one["name"] for one in server.http.get("sessions").json()["sessions"]]
+
+
+def test_it_says_what_is_wrong(far_server: JupyterServer, tmp_path: Path) -> None:
+    machine = Machine(tmp_path / "machine")
+    host = f"127.0.0.1:{far_server.port}"
+    for url, code, said in (
+        (f"http://127.0.0.1:{free_port()}/", 3, "Nobody answers at"),
+        (f"https://{host}/x/y/", 3, "does not speak HTTPS"),
+        (f"http://{host}/", 3, "Is it the whole address that a browser shows, with its path"),
+        (f"http://{host}/x/y/", 2, "gpurun agent invite"),
+    ):
+        refused = machine.gpurun("agent", "join", url, "--token", "forged", check=False)
+        assert (refused.returncode, said in refused.stderr) == (code, True), refused.stderr
+        assert not (machine.folder / "home" / "agents").exists()
+
+
+def test_it_says_what_it_offers_once_the_server_has_heard_it(far_server: JupyterServer, box: Machine) -> None:
+    assert f"box has joined {box.url}; 0 GPUs, 3 CPU slots." in box.said
+
+
+def test_a_session_that_is_idle_ends(far_server: JupyterServer, box: Machine) -> None:
+    far_server.wait(far_server.submit("x = 1", gpu=0, on="box", session="idle"))
+    wait_until(lambda: "idle" not in sessions_of(far_server), 20, "for it to end by itself")
+
+
+def test_a_revoked_machine_ends_what_it_does_and_says_why(far_server: JupyterServer, box: Machine) -> None:
+    run_id = far_server.submit(STAYING, gpu=0, on="box")
+    again = far_server.submit(STAYING, gpu=0, on="boxed", retries=1)
+    in_session = far_server.submit(STAYING, gpu=0, on="box", session="gone")
+    pids = [int(wait_until(lambda one=one: far_server.log(one))) for one in (run_id, again, in_session)]
+    assert far_server.http.post("agents/box/revoke").is_success
+    run = far_server.wait(run_id, timeout_s=2)
+    assert (run["outcome"], run["reason"]) == ("failed", "agent_lost")
+    assert "the machine box was revoked by" in run["message"]
+    assert far_server.run(again)["state"] == "queued"
+    assert "gone" not in sessions_of(far_server)
+    assert "box" not in [one["id"] for one in far_server.http.get("agents").json()["agents"]]
+    wait_until(lambda: box.agent() is None, what="for it to leave")
+    assert "This key is revoked" in box.log()
+    assert not any(psutil.pid_exists(pid) for pid in pids)
+    assert not list((box.home / "sessions").glob("*/session.json"))
+    box.join(far_server, "--name", "box", "--label", "boxed")  # anew, under its old name
+    wait_until(lambda: far_server.log(again).strip() not in ("", str(pids[1])), what="for the second attempt")
+    far_server.http.post(f"runs/{again}/cancel", json={"kill": True})
+    assert (far_server.wait(again)["outcome"], far_server.run(again)["attempt"]) == ("cancelled", 2)
