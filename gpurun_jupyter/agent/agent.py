@@ -82,6 +82,11 @@ class Agent:
         """Whether a signal asked for it."""
         return self._leaving
 
+    def set_labels(self, labels: Sequence[str]) -> None:
+        """Be found by these from now on; reported at once."""
+        self._labels = list(labels)
+        self._wake.set()
+
     async def run(self) -> None:
         """Report, take, stop, wait; until it is told to leave or has been idle for long."""
         with self._listening(), self._leaving_on_signals():

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gpurun_jupyter.agent.agent import Agent
 from gpurun_jupyter.agent.agent_lock import lock_within
-from gpurun_jupyter.agent.remote.abilities import abilities
+from gpurun_jupyter.agent.remote.abilities import abilities, known_abilities
 from gpurun_jupyter.agent.remote.connection import ServerConnection
 from gpurun_jupyter.agent.remote.link import HttpLink
 from gpurun_jupyter.agent.remote.membership import Membership, read
@@ -63,16 +63,22 @@ async def _work(home: Home, membership: Membership, upgrade: Upgrade) -> bool:
         cpu_slots=os.cpu_count() or 1 if membership.cpu_slots is None else membership.cpu_slots,
         idle_s=math.inf,
         spares=membership.spares,
-        labels=[*membership.labels, *abilities()],
+        labels=[*membership.labels, *known_abilities(home)],
         outdated=upgrade.done,
     )
-    listening = asyncio.create_task(link.listening())
+    beside = [asyncio.create_task(link.listening()), asyncio.create_task(_look_for_abilities(agent, home, membership))]
     try:
         await agent.run()
     finally:
-        listening.cancel()
+        for task in beside:
+            task.cancel()
         await connection.close()
     return agent.told_to_leave
+
+
+async def _look_for_abilities(agent: Agent, home: Home, membership: Membership) -> None:
+    """Beside its work: who waits for the machine to be seen waits for no more than its first report."""
+    agent.set_labels([*membership.labels, *await asyncio.to_thread(abilities, home)])
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from gpurun_jupyter.core.home import Home, write_json
+
 _FRAMEWORKS = {
     "torch": "torch",
     "tensorflow": "tensorflow",
@@ -21,11 +23,22 @@ _FRAMEWORKS = {
     "xgboost": "xgboost",
 }
 _PATIENCE_S = 30.0
+_KEPT_IN = "abilities.json"
 
 
-def abilities() -> list[str]:
-    """`framework:torch`, `kernel:ir`, ... as they are now. Takes half a second."""
-    return [*_frameworks(), *_kernels()]
+def known_abilities(home: Home) -> list[str]:
+    """Those that were found last, in no time; none before the first look."""
+    try:
+        return msgspec.json.decode((home.path / _KEPT_IN).read_bytes(), type=list[str])
+    except (FileNotFoundError, msgspec.DecodeError):
+        return []
+
+
+def abilities(home: Home) -> list[str]:
+    """`framework:torch`, `kernel:ir`, ... as they are now, kept for the next start. Takes half a second."""
+    found = [*_frameworks(), *_kernels()]
+    write_json(home.path / _KEPT_IN, found)
+    return found
 
 
 def _frameworks() -> list[str]:
