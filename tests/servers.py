@@ -8,16 +8,22 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
 import psutil
 
+from gpurun_jupyter.core.home import Home
+
 TOKEN = "test-token"
 BIN = Path(sys.executable).parent
+#: What a server without pages need not load beside gpurun: importing it takes a second.
+_PAGES = dict.fromkeys(("jupyterlab", "jupyter_lsp", "notebook", "notebook_shim"), False)
 
 T = TypeVar("T")
 
@@ -59,8 +65,24 @@ def isolated_environment(folder: Path) -> dict[str, str]:
     }
 
 
+@cache
+def _empty_database() -> bytes:
+    """A database without runs. Each server would make the same one, in a process that takes a second."""
+    from gpurun_server.store.database import Database
+
+    with tempfile.TemporaryDirectory() as folder:
+        home = Home(folder)
+        database = Database(home)
+        database.prepare()
+        database.close()
+        return home.database.read_bytes()
+
+
 class JupyterServer:
-    """A Jupyter server with gpurun in it. `kill` is kill -9; the same object may be started again."""
+    """A Jupyter server with gpurun in it. `kill` is kill -9; the same object may be started again.
+
+    It finds an empty database; where `migrated` is False, none.
+    """
 
     def __init__(
         self,
@@ -70,20 +92,26 @@ class JupyterServer:
         base_url: str = "/",
         ip: str = "127.0.0.1",
         options: tuple[str, ...] = (),
+        migrated: bool = True,
     ) -> None:
         self.folder = folder
         self.home = folder / "home"
         self.env = isolated_environment(folder)
+        if migrated:
+            Home(self.home).create()
+            Home(self.home).database.write_bytes(_empty_database())
         self.port = free_port()
         self.base_url = base_url
         self.url = f"http://{ip}:{self.port}{base_url}"
-        self._command = [str(BIN / "jupyter"), app, "--no-browser", "--allow-root", "--port-retries=0"]
+        self._command = [str(BIN / f"jupyter-{app}"), "--no-browser", "--allow-root", "--port-retries=0"]
         self._command += [
             f"--port={self.port}",
             f"--ip={ip}",
             f"--IdentityProvider.token={TOKEN}",
             f"--ServerApp.base_url={base_url}",
         ]
+        if app == "server":
+            self._command.append(f"--ServerApp.jpserver_extensions={_PAGES}")
         self._command += [f"--ServerApp.root_dir={folder / 'files'}", *options]
         self._process: subprocess.Popen[bytes] | None = None
         self.http = httpx.Client(
