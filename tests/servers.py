@@ -8,22 +8,21 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
 import psutil
+from databases import empty_database
 
 from gpurun_jupyter.core.home import Home
 
 TOKEN = "test-token"
 BIN = Path(sys.executable).parent
-#: What a server without pages need not load beside gpurun: importing it takes a second.
-_PAGES = dict.fromkeys(("jupyterlab", "jupyter_lsp", "notebook", "notebook_shim"), False)
+#: The extensions that show pages: a server that shows none need not load them, which takes a second.
+PAGES = ("jupyterlab", "jupyter_lsp", "notebook", "notebook_shim")
 
 T = TypeVar("T")
 
@@ -65,19 +64,6 @@ def isolated_environment(folder: Path) -> dict[str, str]:
     }
 
 
-@cache
-def _empty_database() -> bytes:
-    """A database without runs. Each server would make the same one, in a process that takes a second."""
-    from gpurun_server.store.database import Database
-
-    with tempfile.TemporaryDirectory() as folder:
-        home = Home(folder)
-        database = Database(home)
-        database.prepare()
-        database.close()
-        return home.database.read_bytes()
-
-
 class JupyterServer:
     """A Jupyter server with gpurun in it. `kill` is kill -9; the same object may be started again.
 
@@ -92,14 +78,14 @@ class JupyterServer:
         base_url: str = "/",
         ip: str = "127.0.0.1",
         options: tuple[str, ...] = (),
+        disabled: tuple[str, ...] = PAGES,
         migrated: bool = True,
     ) -> None:
         self.folder = folder
         self.home = folder / "home"
         self.env = isolated_environment(folder)
         if migrated:
-            Home(self.home).create()
-            Home(self.home).database.write_bytes(_empty_database())
+            empty_database(Home(self.home)).close()
         self.port = free_port()
         self.base_url = base_url
         self.url = f"http://{ip}:{self.port}{base_url}"
@@ -110,8 +96,8 @@ class JupyterServer:
             f"--IdentityProvider.token={TOKEN}",
             f"--ServerApp.base_url={base_url}",
         ]
-        if app == "server":
-            self._command.append(f"--ServerApp.jpserver_extensions={_PAGES}")
+        if disabled:
+            self._command.append(f"--ServerApp.jpserver_extensions={dict.fromkeys(disabled, False)}")
         self._command += [f"--ServerApp.root_dir={folder / 'files'}", *options]
         self._process: subprocess.Popen[bytes] | None = None
         self.http = httpx.Client(
@@ -144,9 +130,10 @@ class JupyterServer:
         self._process.wait()
 
     def close(self) -> None:
-        """End the server, its agent, and whatever its runs left."""
-        self.stop()
-        self.end_agent()
+        """End the server, its agent, and whatever its runs left; there is nothing to wait for any more."""
+        if self._process is not None:
+            self.kill()
+        self.end_agent(signal.SIGKILL)
         for process in self.run_processes():
             process.kill()
         self.http.close()
