@@ -68,14 +68,14 @@ ALL_LINES = """async view => {
 }"""
 
 
-def make_lab(folder: Path, app: str = "lab", base_url: str = "/") -> JupyterServer:
-    """A server of JupyterLab or Notebook 7 that asks nothing of anybody."""
+def make_lab(folder: Path, base_url: str = "/") -> JupyterServer:
+    """A server of JupyterLab and Notebook 7 that asks nothing of anybody."""
     notices = folder / "settings" / "@jupyterlab" / "apputils-extension"
     notices.mkdir(parents=True)
     (notices / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
-    name = {"lab": "LabApp", "notebook": "JupyterNotebookApp"}[app]
-    options = (f"--{name}.expose_app_in_browser=True", "--LabApp.extension_manager=readonly")
-    return JupyterServer(folder, app=app, base_url=base_url, options=options, disabled=())
+    exposed = (f"--{app}.expose_app_in_browser=True" for app in ("LabApp", "JupyterNotebookApp"))
+    options = (*exposed, "--LabApp.extension_manager=readonly")
+    return JupyterServer(folder, app="lab", base_url=base_url, options=options, disabled=())
 
 
 class LabPage:
