@@ -9,12 +9,11 @@ from pathlib import Path
 import httpx
 import psutil
 from figures import Figure, median, shown
-from servers import TOKEN, JupyterServer, wait_until
+from servers import PAGES, TOKEN, JupyterServer, wait_until
 
 SETTLED_S, WATCHED_S = 8.0, 30.0
 SERVERS = 3
 MB = 1e6
-_WITHOUT = "--ServerApp.jpserver_extensions={'gpurun_server': False}"
 
 
 def figures() -> list[Figure]:
@@ -55,19 +54,19 @@ def _extension() -> Figure:
     with_it, without = [], []
     for _ in range(SERVERS):
         with_it.append(_server_mb())
-        without.append(_server_mb(_WITHOUT))
+        without.append(_server_mb("gpurun_server"))
     beside = f"Jupyter Server alone {shown(median(without), 'MB')}, with gpurun {shown(median(with_it), 'MB')}"
     return Figure("extension, on top of Jupyter Server", median(with_it) - median(without), "MB", 40, 25, beside)
 
 
-def _server_mb(*options: str) -> float:
+def _server_mb(*disabled: str) -> float:
     with tempfile.TemporaryDirectory() as folder:
-        server = _Server(Path(folder), options=("--GpurunApp.local_agent=False", *options))
+        server = _Server(Path(folder), options=("--GpurunApp.local_agent=False",), disabled=(*PAGES, *disabled))
         try:
             server.start()
             for _ in range(20):
                 server.ask("/api/status")
-                if not options:
+                if not disabled:
                     server.ask("/gpurun/api/v1/runs")
             time.sleep(2.0)
             return psutil.Process(server.pid).memory_info().rss / MB

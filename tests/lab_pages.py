@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import nbformat
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 from servers import TOKEN, JupyterServer, wait_until
+
+VIEWPORT = ViewportSize(width=1400, height=900)
 
 #: A cell that trains for six seconds.
 TRAINING = """%%gpurun --name {name}
@@ -39,14 +43,13 @@ READY = """() => {
     && widget.content?.widgets?.length > 0;
 }"""
 
-#: Whether JupyterLab has opened what it had open. (An `evaluate` that waits for its promise fails when the promise is
-#: collected meanwhile, as it may be while the page loads.)
-RESTORED = """() => {
-  if (window.jupyterapp?.restored && window.labIsRestored === undefined) {
-    window.labIsRestored = false;
-    void jupyterapp.restored.then(() => { window.labIsRestored = true; });
-  }
-  return window.labIsRestored;
+#: Have nothing open but this notebook; false where the page is not JupyterLab's or somebody has to answer it first.
+OPEN_ALONE = """async path => {
+  if (!window.jupyterapp || document.querySelector('.jp-Dialog')) return false;
+  for (const widget of [...jupyterapp.shell.widgets('main')]) widget.dispose();
+  await jupyterapp.serviceManager.sessions.shutdownAll();
+  await jupyterapp.commands.execute('docmanager:open', { path });
+  return true;
 }"""
 
 #: Every line of a view's output. Only those in sight are in the page, so it has to be scrolled through.
@@ -65,14 +68,14 @@ ALL_LINES = """async view => {
 }"""
 
 
-def make_lab(folder: Path, app: str = "lab", base_url: str = "/") -> JupyterServer:
-    """A server of JupyterLab or Notebook 7 that asks nothing of anybody."""
+def make_lab(folder: Path, base_url: str = "/") -> JupyterServer:
+    """A server of JupyterLab and Notebook 7 that asks nothing of anybody."""
     notices = folder / "settings" / "@jupyterlab" / "apputils-extension"
     notices.mkdir(parents=True)
     (notices / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
-    name = {"lab": "LabApp", "notebook": "JupyterNotebookApp"}[app]
-    options = (f"--{name}.expose_app_in_browser=True", "--LabApp.extension_manager=readonly")
-    return JupyterServer(folder, app=app, base_url=base_url, options=options)
+    exposed = (f"--{app}.expose_app_in_browser=True" for app in ("LabApp", "JupyterNotebookApp"))
+    options = (*exposed, "--LabApp.extension_manager=readonly")
+    return JupyterServer(folder, app="lab", base_url=base_url, options=options, disabled=())
 
 
 class LabPage:
@@ -81,16 +84,18 @@ class LabPage:
     def __init__(self, page: Page, lab: JupyterServer, name: str) -> None:
         self.page = page
         self.lab = lab
-        self.name = name
+        self.name = name.replace("[", "-").replace("]", "")  # a test's name becomes one of files, workspaces and runs
         self.errors: list[str] = []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
 
-    def open_notebook(self, *cells: str) -> None:
-        """Write a notebook with these cells and open it."""
+    def open_notebook(self, *cells: str, anew: bool = False) -> None:
+        """Write a notebook with these cells and open it: in the page as it is, unless it is to be loaded `anew`."""
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(notebook, self.file)
-        self.page.goto(f"{self.lab.url}{self._path()}token={TOKEN}", wait_until="domcontentloaded")
+        here = self.page.url.startswith(f"{self.lab.url}lab")
+        if anew or not here or not self.page.evaluate(OPEN_ALONE, self.file.name):
+            self.page.goto(f"{self.lab.url}{self._path()}token={TOKEN}", wait_until="domcontentloaded")
         self.page.wait_for_function(READY, timeout=90_000)
 
     def open_lab(self) -> None:
@@ -172,3 +177,15 @@ class NotebookPage(LabPage):
 
     def _path(self) -> str:
         return f"notebooks/{self.name}.ipynb?"
+
+
+P = TypeVar("P", bound=LabPage)
+
+
+@contextmanager
+def new_page(browser: Browser, lab: JupyterServer, name: str, kind: type[P] = LabPage) -> Iterator[P]:
+    """A page that knows of no other; it leaves a screenshot beside the server's log."""
+    with browser.new_context(viewport=VIEWPORT) as context:
+        page = kind(context.new_page(), lab, name)
+        yield page
+        page.screenshot("last")

@@ -15,9 +15,14 @@ from typing import Any, TypeVar
 
 import httpx
 import psutil
+from databases import empty_database
+
+from gpurun_jupyter.core.home import Home
 
 TOKEN = "test-token"
 BIN = Path(sys.executable).parent
+#: The extensions that show pages: a server that shows none need not load them, which takes a second.
+PAGES = ("jupyterlab", "jupyter_lsp", "notebook", "notebook_shim")
 
 T = TypeVar("T")
 
@@ -60,7 +65,10 @@ def isolated_environment(folder: Path) -> dict[str, str]:
 
 
 class JupyterServer:
-    """A Jupyter server with gpurun in it. `kill` is kill -9; the same object may be started again."""
+    """A Jupyter server with gpurun in it. `kill` is kill -9; the same object may be started again.
+
+    It finds an empty database; where `migrated` is False, none.
+    """
 
     def __init__(
         self,
@@ -70,20 +78,26 @@ class JupyterServer:
         base_url: str = "/",
         ip: str = "127.0.0.1",
         options: tuple[str, ...] = (),
+        disabled: tuple[str, ...] = PAGES,
+        migrated: bool = True,
     ) -> None:
         self.folder = folder
         self.home = folder / "home"
         self.env = isolated_environment(folder)
+        if migrated:
+            empty_database(Home(self.home)).close()
         self.port = free_port()
         self.base_url = base_url
         self.url = f"http://{ip}:{self.port}{base_url}"
-        self._command = [str(BIN / "jupyter"), app, "--no-browser", "--allow-root", "--port-retries=0"]
+        self._command = [str(BIN / f"jupyter-{app}"), "--no-browser", "--allow-root", "--port-retries=0"]
         self._command += [
             f"--port={self.port}",
             f"--ip={ip}",
             f"--IdentityProvider.token={TOKEN}",
             f"--ServerApp.base_url={base_url}",
         ]
+        if disabled:
+            self._command.append(f"--ServerApp.jpserver_extensions={dict.fromkeys(disabled, False)}")
         self._command += [f"--ServerApp.root_dir={folder / 'files'}", *options]
         self._process: subprocess.Popen[bytes] | None = None
         self.http = httpx.Client(
@@ -116,9 +130,10 @@ class JupyterServer:
         self._process.wait()
 
     def close(self) -> None:
-        """End the server, its agent, and whatever its runs left."""
-        self.stop()
-        self.end_agent()
+        """End the server, its agent, and whatever its runs left; there is nothing to wait for any more."""
+        if self._process is not None:
+            self.kill()
+        self.end_agent(signal.SIGKILL)
         for process in self.run_processes():
             process.kill()
         self.http.close()

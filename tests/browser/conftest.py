@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
-from lab_pages import LabPage, make_lab
-from playwright.sync_api import Browser, sync_playwright
+from lab_pages import VIEWPORT, LabPage, make_lab
+from playwright.sync_api import Browser, Page, sync_playwright
 from servers import JupyterServer
 
 BROWSER_ARGUMENTS = [
@@ -31,16 +32,27 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
     """A JupyterLab server."""
-    server = make_lab(tmp_path_factory.mktemp("lab")).start()
-    yield server
-    server.close()
+    with closing(make_lab(tmp_path_factory.mktemp("lab")).start()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def lab_below(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+    """Another, below a path of its own, as behind a proxy. A test that kills it starts it again."""
+    with closing(make_lab(tmp_path_factory.mktemp("below"), base_url="/x/y/").start()) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def tab(browser: Browser) -> Iterator[Page]:
+    """One page for a file's tests: loading JupyterLab takes longer than most of them."""
+    with browser.new_context(viewport=VIEWPORT) as context:
+        yield context.new_page()
 
 
 @pytest.fixture
-def lab_page(lab: JupyterServer, browser: Browser, request: pytest.FixtureRequest) -> Iterator[LabPage]:
-    """A page of JupyterLab in a workspace of its own; a failed test leaves a screenshot beside the server's log."""
-    context = browser.new_context(viewport={"width": 1400, "height": 900})
-    page = LabPage(context.new_page(), lab, request.node.name)
+def lab_page(lab: JupyterServer, tab: Page, request: pytest.FixtureRequest) -> Iterator[LabPage]:
+    """A page of JupyterLab with a notebook of its own; a test leaves a screenshot beside the server's log."""
+    page = LabPage(tab, lab, request.node.name)
     yield page
     page.screenshot("last")
-    context.close()

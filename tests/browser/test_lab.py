@@ -76,16 +76,15 @@ def test_the_sidebar_stops_a_run_and_opens_its_log(lab_page: LabPage) -> None:
 
 def test_the_view_comes_back_after_a_reload(lab_page: LabPage) -> None:
     page = lab_page.page
-    lab_page.open_notebook("%load_ext gpurun_jupyter", TRAINING.format(name="reloaded"))
+    lab_page.open_notebook("%load_ext gpurun_jupyter", TRAINING.format(name="reloaded"), anew=True)
     lab_page.run_cell(0)
     lab_page.cell_ended(0)
     lab_page.run_cell(1)
     view = page.locator(".jp-Notebook .gpurun-view")
     expect(view).to_have_attribute("data-state", "running", timeout=30_000)
     expect(view).to_contain_text("line 4", timeout=20_000)
-    lab_page.command("docmanager:save")
-    wait_until(lambda: "vnd.gpurun.run" in (lab_page.lab.folder / "files" / f"{lab_page.name}.ipynb").read_text())
-    page.reload(wait_until="domcontentloaded")
+    lab_page.save()
+    lab_page.reload()
     expect(view).to_have_attribute("data-state", "succeeded", timeout=60_000)
     expect(view).to_contain_text("line 36")
 

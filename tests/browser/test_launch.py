@@ -8,9 +8,9 @@ from pathlib import Path
 
 import accessibility
 import pytest
-from lab_pages import make_lab
-from playwright.sync_api import Browser, Locator, Page, expect
-from servers import TOKEN, JupyterServer, wait_until
+from lab_pages import VIEWPORT, LabPage, new_page
+from playwright.sync_api import Browser, Locator, expect
+from servers import JupyterServer, wait_until
 
 SCRIPT = "import sys\nprint('arguments', sys.argv[1:])\n"
 FILE = """\
@@ -23,13 +23,8 @@ values:
 """
 
 
-class LaunchPage:
+class LaunchPage(LabPage):
     """What tests do on the page."""
-
-    def __init__(self, page: Page, lab: JupyterServer) -> None:
-        self.page, self.lab = page, lab
-        self.errors: list[str] = []
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
 
     @property
     def node(self) -> Locator:
@@ -46,12 +41,6 @@ class LaunchPage:
     @property
     def status(self) -> Locator:
         return self.node.get_by_role("status")
-
-    def start(self, workspace: str) -> None:
-        url = f"{self.lab.url}lab/workspaces/{workspace}?reset&token={TOKEN}"
-        self.page.goto(url, wait_until="domcontentloaded")
-        self.page.wait_for_function("window.jupyterapp?.commands?.hasCommand('gpurun:open-launch')", timeout=90_000)
-        self.page.wait_for_selector("#jp-main-dock-panel .lm-TabBar-tab", timeout=60_000)  # the layout is there
 
     def open(self, text: str, **more: str) -> None:
         """A new page with this text; the ones before are closed."""
@@ -83,38 +72,19 @@ class LaunchPage:
     def side(self, name: str) -> None:
         self.node.get_by_role("tab", name=name).click()
 
-    def screenshot(self, name: str) -> None:
-        path = self.lab.folder / "screenshots" / f"launch-{name}.png"
-        path.parent.mkdir(exist_ok=True)
-        self.page.screenshot(path=path)
-
-    def theme(self, name: str) -> None:
-        self.page.evaluate("name => jupyterapp.commands.execute('apputils:change-theme', {theme: name})", name)
-        light = "true" if name == "JupyterLab Light" else "false"
-        expect(self.page.locator(f"body[data-jp-theme-light={light}]")).to_have_count(1)
-
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
-    """A server below a path of its own, as behind a proxy."""
-    made = make_lab(tmp_path_factory.mktemp("launch-lab"), base_url="/x/y/").start()
-    folder = made.folder / "files" / "exp"
-    folder.mkdir(parents=True)
+def launch(lab_below: JupyterServer, browser: Browser) -> Iterator[LaunchPage]:
+    """One page for all tests of this file, and a folder with a launch file."""
+    folder = lab_below.folder / "files" / "exp"
+    folder.mkdir()
     (folder / "train.py").write_text(SCRIPT)
     (folder / "lr.gpurun.yaml").write_text(FILE)
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def launch(lab: JupyterServer, browser: Browser) -> Iterator[LaunchPage]:
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
-    made = LaunchPage(context.new_page(), lab)
-    made.start("launch")
-    yield made
-    made.screenshot("last")
-    context.close()
-    assert made.errors == []
+    with new_page(browser, lab_below, "launch", LaunchPage) as page:
+        page.page.emulate_media(reduced_motion="reduce")
+        page.open_lab()
+        yield page
+    assert page.errors == []
 
 
 @pytest.mark.parametrize(
@@ -174,9 +144,9 @@ def test_the_editor_searches(launch: LaunchPage) -> None:
     launch.page.keyboard.press("Escape")
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_the_grid_is_shown_before_it_is_queued(launch: LaunchPage, theme: str) -> None:
-    launch.theme(theme)
+    launch.set_theme(theme)
     launch.open(FILE, path="exp/lr.gpurun.yaml")
     expect(launch.told).to_contain_text("4 runs")
     expect(launch.told).to_contain_text("train.py --lr 0.1 --depth 2")
@@ -185,14 +155,14 @@ def test_the_grid_is_shown_before_it_is_queued(launch: LaunchPage, theme: str) -
     expect(rows).to_have_count(4)
     assert [cell.inner_text() for cell in rows.nth(2).locator("th, td").all()[:3]] == ["3", "0.01", "2"]
     accessibility.check(launch.page, ".gpurun-launch")
-    launch.screenshot(f"grid-{theme.split()[1].lower()}")
+    launch.screenshot(f"grid-{theme}")
     launch.side("Form")
     accessibility.check(launch.page, ".gpurun-launch")
-    launch.screenshot(f"form-{theme.split()[1].lower()}")
+    launch.screenshot(f"form-{theme}")
 
 
 def test_what_is_queued_runs_and_run_now_too(launch: LaunchPage) -> None:
-    launch.theme("JupyterLab Light")
+    launch.set_theme("Light")
     launch.open(FILE, path="exp/lr.gpurun.yaml")
     launch.node.get_by_role("button", name="Add to Queue").click()
     expect(launch.status).to_contain_text("4 runs of lr are in the queue.", timeout=15_000)
@@ -301,4 +271,4 @@ def test_it_works_where_it_is_narrow(launch: LaunchPage) -> None:
         assert right["y"] >= left["y"] + left["height"] - 1
         launch.screenshot("narrow")
     finally:
-        launch.page.set_viewport_size({"width": 1280, "height": 800})
+        launch.page.set_viewport_size(VIEWPORT)

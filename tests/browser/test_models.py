@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from accessibility import check
-from lab_pages import LabPage, make_lab
+from lab_pages import LabPage, make_lab, new_page
 from playwright.sync_api import Browser, Locator, Page, expect
 from servers import TOKEN, JupyterServer
 
@@ -22,26 +23,21 @@ for acc in {accs}:
     report.save_model("model.pt", name="{name}", acc=acc, loss=1 - acc, framework="torch")
 """
 PANEL, SECTION = "#gpurun-panel", "#gpurun-panel .gpurun-models"
-THEME = "name => jupyterapp.commands.execute('apputils:change-theme', { theme: name })"
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
     """A server whose registry is empty, below another base URL."""
-    server = make_lab(tmp_path_factory.mktemp("models"), base_url="/x/y/").start()
-    yield server
-    server.close()
+    with closing(make_lab(tmp_path_factory.mktemp("models"), base_url="/x/y/").start()) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
 def opened(lab: JupyterServer, browser: Browser) -> Iterator[LabPage]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
-    page = LabPage(context.new_page(), lab, "models")
-    page.open_lab()
-    page.command("gpurun:show-panel")
-    yield page
-    page.screenshot("last")
-    context.close()
+    with new_page(browser, lab, "models") as page:
+        page.open_lab()
+        page.command("gpurun:show-panel")
+        yield page
 
 
 @pytest.fixture
@@ -143,19 +139,18 @@ def test_versions_are_compared_described_archived_and_deleted(
     save(lab, "several", 0.9, 0.95, 0.93)
     shown = show(opened, "several")
     expect(shown.locator(".gpurun-version")).to_have_count(3)
-    for theme in ("JupyterLab Light", "JupyterLab Dark"):
-        page.evaluate(THEME, theme)
-        expect(page.locator("body")).to_have_attribute("data-jp-theme-name", theme)
+    for theme in ("Light", "Dark"):
+        opened.set_theme(theme)
         check(page, "#gpurun-model-several")
         check(page, PANEL)
-        opened.screenshot(f"page-{theme.split()[-1].lower()}")
+        opened.screenshot(f"page-{theme}")
     for version in (1, 2):
         shown.get_by_label(f"Compare v{version}").check()
     compared = shown.locator(".gpurun-comparison")
     expect(compared.locator("tr", has_text="acc")).to_contain_text("+0.05")
     check(page, "#gpurun-model-several")
     opened.screenshot("compared")
-    page.evaluate(THEME, "JupyterLab Light")
+    opened.set_theme("Light")
     compared.get_by_role("button", name="Close").click()
 
     shown.get_by_role("button", name="v2", exact=True).click()

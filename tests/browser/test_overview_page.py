@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from accessibility import check
-from lab_pages import LabPage, make_lab
+from lab_pages import LabPage, make_lab, new_page
 from playwright.sync_api import Browser, expect
 from servers import JupyterServer
 
@@ -22,21 +23,24 @@ REPORT = "from gpurun_jupyter import report; report.log(val_acc={acc})"
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
     """A server of JupyterLab with both CPU slots taken and a run that waits."""
-    lab = make_lab(tmp_path_factory.mktemp("overview")).start()
-    for name, acc in (("poor", 0.6), ("good", 0.9)):
-        lab.wait(lab.submit(REPORT.format(acc=acc), name=name, project="digits"))
-    lab.wait(lab.submit("raise ValueError('no such data')", name="broken"))
-    for number in range(2):
-        lab.wait(lab.submit(HOLD.format(stop=str(lab.folder / "stop")), name=f"holder{number}"), "running")
-    lab.submit("1", name="patient")
-    yield lab
-    lab.close()
+    with closing(make_lab(tmp_path_factory.mktemp("overview")).start()) as lab:
+        for name, acc in (("poor", 0.6), ("good", 0.9)):
+            lab.wait(lab.submit(REPORT.format(acc=acc), name=name, project="digits"))
+        lab.wait(lab.submit("raise ValueError('no such data')", name="broken"))
+        for number in range(2):
+            lab.wait(lab.submit(HOLD.format(stop=str(lab.folder / "stop")), name=f"holder{number}"), "running")
+        lab.submit("1", name="patient")
+        yield lab
 
 
-def test_it_shows_who_uses_what_and_comes_back_with_the_layout(filled: JupyterServer, browser: Browser) -> None:
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    lab_page = LabPage(context.new_page(), filled, "overview")
-    page = lab_page.page
+@pytest.fixture
+def overview(filled: JupyterServer, browser: Browser) -> Iterator[LabPage]:
+    with new_page(browser, filled, "overview") as page:
+        yield page
+
+
+def test_it_shows_who_uses_what_and_comes_back_with_the_layout(filled: JupyterServer, overview: LabPage) -> None:
+    lab_page, page = overview, overview.page
     lab_page.open_lab()
     page.locator(".jp-LauncherCard", has_text="Overview").click()
     bar = page.locator(f"{OVERVIEW} .gpurun-attempt")
@@ -72,7 +76,6 @@ def test_it_shows_who_uses_what_and_comes_back_with_the_layout(filled: JupyterSe
     page.goto(f"{filled.url}lab/workspaces/overview", wait_until="domcontentloaded")
     expect(page.locator(f"{OVERVIEW} .gpurun-attempt").first).to_be_visible(timeout=60_000)
     assert lab_page.errors == []
-    context.close()
 
 
 def test_six_tabs_stay_live(filled: JupyterServer, browser: Browser) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from accessibility import check
-from lab_pages import LabPage, make_lab
+from lab_pages import LabPage, new_page
 from playwright.sync_api import Browser, Locator, expect
-from servers import TOKEN, JupyterServer, wait_until
+from servers import JupyterServer, wait_until
 
 TRAIN = """from gpurun_jupyter import report
 from pathlib import Path
@@ -27,37 +27,23 @@ Path("plot.png").write_bytes(base64.b64decode(
 import time; time.sleep(1.2)"""
 
 
-READY = "() => window.jupyterapp?.commands?.hasCommand('gpurun:open-run')"
-
-
 @pytest.fixture(scope="module")
-def own_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
-    server = make_lab(tmp_path_factory.mktemp("lab"), base_url="/x/y/").start()
-    yield server
-    server.close()
-
-
-@pytest.fixture(scope="module")
-def lab_page(own_lab: JupyterServer, browser: Browser) -> Iterator[LabPage]:
+def lab_page(lab_below: JupyterServer, browser: Browser) -> Iterator[LabPage]:
     """One page for all tests of this file."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    page = LabPage(context.new_page(), own_lab, "runpage")
-    page.page.goto(f"{own_lab.url}lab/workspaces/runpage?reset&token={TOKEN}", wait_until="domcontentloaded")
-    page.page.wait_for_function(READY, timeout=60_000)
-    yield page
-    page.screenshot("last")
-    context.close()
+    with new_page(browser, lab_below, "runpage") as page:
+        page.open_lab()
+        yield page
 
 
 @pytest.fixture(scope="module")
-def pair(own_lab: JupyterServer) -> tuple[str, str]:
+def pair(lab_below: JupyterServer) -> tuple[str, str]:
     """The same cell run twice, better the second time."""
     origin = {"notebook": "train.ipynb", "cell": "c1"}
     ids = []
     for rate, more in ((0.1, "1"), (0.2, IMAGE)):
         code = TRAIN.format(rate=rate, more=more)
-        ids.append(own_lab.submit(code, name="digits-cnn", origin=origin, env={"LR": str(rate)}))
-        assert own_lab.wait(ids[-1])["outcome"] == "succeeded"
+        ids.append(lab_below.submit(code, name="digits-cnn", origin=origin, env={"LR": str(rate)}))
+        assert lab_below.wait(ids[-1])["outcome"] == "succeeded"
     return ids[0], ids[1]
 
 
@@ -84,9 +70,9 @@ def test_the_output_is_searched(lab_page: LabPage, pair: tuple[str, str]) -> Non
     lab_page.screenshot("output")
 
 
-def test_a_line_that_is_no_longer_kept_is_found_by_the_server(lab_page: LabPage, own_lab: JupyterServer) -> None:
-    run_id = own_lab.submit("print('\\n'.join(f'row {n}' for n in range(40_000)))")
-    own_lab.wait(run_id)
+def test_a_line_that_is_no_longer_kept_is_found_by_the_server(lab_page: LabPage, lab_below: JupyterServer) -> None:
+    run_id = lab_below.submit("print('\\n'.join(f'row {n}' for n in range(40_000)))")
+    lab_below.wait(run_id)
     page = open_page(lab_page, run_id)
     expect(page.locator(".gpurun-log-count")).to_have_text("40,000 lines")
     page.get_by_role("searchbox").fill("row 1234")
@@ -179,10 +165,10 @@ def test_the_page_comes_back_with_its_tab(lab_page: LabPage, pair: tuple[str, st
     expect(history).to_contain_text("finished, succeeded", timeout=30_000)
 
 
-def test_it_is_run_again_and_deleted(lab_page: LabPage, own_lab: JupyterServer, pair: tuple[str, str]) -> None:
+def test_it_is_run_again_and_deleted(lab_page: LabPage, lab_below: JupyterServer, pair: tuple[str, str]) -> None:
     page = open_page(lab_page, pair[0])
     page.get_by_role("button", name="Rerun digits-cnn").click()
-    run_id = wait_until(lambda: (run := own_lab.run("digits-cnn")).get("rerun_of") == pair[0] and run["id"], 10)
+    run_id = wait_until(lambda: (run := lab_below.run("digits-cnn")).get("rerun_of") == pair[0] and run["id"], 10)
     again = lab_page.page.locator(f"#gpurun-run-{run_id}")
     expect(again.locator(".gpurun-view")).to_have_attribute("data-state", "succeeded", timeout=30_000)
     lab_page.command("gpurun:delete-run", {"runs": [run_id]})
@@ -191,9 +177,9 @@ def test_it_is_run_again_and_deleted(lab_page: LabPage, own_lab: JupyterServer, 
     check(lab_page.page, ".jp-Dialog")
     dialog.get_by_role("button", name="Delete").click()
     expect(again).to_have_count(0)
-    assert own_lab.http.get(f"runs/{run_id}").status_code == 404
+    assert lab_below.http.get(f"runs/{run_id}").status_code == 404
     lab_page.page.get_by_role("button", name="Undo").click()
-    wait_until(lambda: own_lab.http.get(f"runs/{run_id}").status_code == 200, 10, "for the run to be back")
+    wait_until(lambda: lab_below.http.get(f"runs/{run_id}").status_code == 200, 10, "for the run to be back")
 
 
 def test_a_cell_knows_its_last_run(lab_page: LabPage) -> None:

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from lab_pages import COUNTING, READY, LabPage, NotebookPage, make_lab
-from playwright.sync_api import Browser, expect
+from lab_pages import COUNTING, READY, LabPage, NotebookPage, new_page
+from playwright.sync_api import Browser, Page, expect
 from servers import TOKEN, JupyterServer, wait_until
 
 LOAD = "%load_ext gpurun_jupyter"
@@ -40,28 +40,25 @@ class Counting:
         assert self.page.line_count() == log.count("\n")
 
 
-@pytest.fixture(scope="module", params=["/x/y/", pytest.param("/", marks=pytest.mark.long)])
-def lab_at(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[JupyterServer]:
+@pytest.fixture(scope="module", params=["lab_below", pytest.param("lab", marks=pytest.mark.long)])
+def lab_at(request: pytest.FixtureRequest) -> JupyterServer:
     """JupyterLab at the root of its address and below it."""
-    server = make_lab(tmp_path_factory.mktemp("lab"), base_url=request.param).start()
-    yield server
-    server.close()
+    server: JupyterServer = request.getfixturevalue(request.param)
+    return server
 
 
 @pytest.fixture
-def page(lab_at: JupyterServer, browser: Browser, request: pytest.FixtureRequest) -> Iterator[LabPage]:
-    """A page of it; a failed test leaves a screenshot beside the server's log."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    opened = LabPage(context.new_page(), lab_at, request.node.name.partition("[")[0])
+def page(lab_at: JupyterServer, tab: Page, request: pytest.FixtureRequest) -> Iterator[LabPage]:
+    """A page of it; a test leaves a screenshot beside the server's log."""
+    opened = LabPage(tab, lab_at, request.node.name)
     yield opened
     opened.screenshot("last")
-    context.close()
 
 
-def start(page: LabPage, options: str = "", *more: str) -> Counting:
+def start(page: LabPage, options: str = "", *more: str, anew: bool = False) -> Counting:
     """Run a counting cell in a new notebook; returns when it is live, and saved."""
     counting = Counting(page, options)
-    page.open_notebook(LOAD, counting.cell, *more)
+    page.open_notebook(LOAD, counting.cell, *more, anew=anew)
     page.run_cell(0)
     page.cell_ended(0)
     page.run_cell(1)
@@ -71,7 +68,7 @@ def start(page: LabPage, options: str = "", *more: str) -> Counting:
 
 
 def test_page(page: LabPage) -> None:
-    counting = start(page)
+    counting = start(page, anew=True)
     page.reload()
     page.is_live()
     page.command("application:close")
@@ -111,8 +108,10 @@ def without_a_kernel(page: LabPage) -> None:
 def test_server(page: LabPage) -> None:
     counting = start(page)
     page.lab.kill()
-    expect(page.view).to_contain_text("reconnecting, output continues on the machine", timeout=10_000)
-    page.lab.start()
+    try:
+        expect(page.view).to_contain_text("reconnecting, output continues on the machine", timeout=10_000)
+    finally:
+        page.lab.start()
     expect(page.view).not_to_contain_text("reconnecting", timeout=30_000)
     page.is_live()
     counting.end()
@@ -183,18 +182,16 @@ def test_a_long_log_is_shown_from_its_end(page: LabPage) -> None:
     assert page.page.request.get(str(whole.get_attribute("href"))).text().count("\n") == 1_000_000
 
 
-@pytest.fixture(scope="module")
-def notebook7(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
-    """Notebook 7."""
+@pytest.fixture
+def notebook7(lab_below: JupyterServer, browser: Browser) -> Iterator[NotebookPage]:
+    """A page of Notebook 7."""
     pytest.importorskip("notebook")
-    server = make_lab(tmp_path_factory.mktemp("notebook7"), app="notebook").start()
-    yield server
-    server.close()
+    with new_page(browser, lab_below, "notebook7", NotebookPage) as page:
+        yield page
 
 
-def test_notebook_7(notebook7: JupyterServer, browser: Browser) -> None:
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page = NotebookPage(context.new_page(), notebook7, "notebook7")
+def test_notebook_7(notebook7: NotebookPage) -> None:
+    page = notebook7
     counting = start(page)
     page.reload()
     page.is_live()
@@ -205,4 +202,3 @@ def test_notebook_7(notebook7: JupyterServer, browser: Browser) -> None:
     expect(page.view.get_by_role("button", name="Show fewer")).to_be_visible()
     expect(page.view).to_contain_text("the last line")
     page.screenshot("opened")
-    context.close()

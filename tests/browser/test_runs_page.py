@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from accessibility import check
-from lab_pages import RESTORED, LabPage, make_lab
+from lab_pages import LabPage, make_lab, new_page
 from playwright.sync_api import Browser, Locator, Response, expect
-from servers import TOKEN, JupyterServer
+from servers import JupyterServer
 
 CODE = """import os
 from gpurun_jupyter import report
@@ -21,28 +22,23 @@ WAITS = "import time\nwhile True: time.sleep(0.1)"
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
-    server = make_lab(tmp_path_factory.mktemp("runs"), base_url="/x/y/").start()
-    for name, acc in (("low", "0.1"), ("middle", "0.5"), ("high", "0.7")):
-        server.submit(CODE, name=name, env={"ACC": acc}, project="digits")
-    server.submit("raise ValueError('no such data')", name="broken")
-    for name in ("low", "middle", "high", "broken"):
-        server.wait(name)
-    yield server
-    server.close()
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+    """A server of JupyterLab with these four runs and no others."""
+    with closing(make_lab(tmp_path_factory.mktemp("runs"), base_url="/x/y/").start()) as server:
+        for name, acc in (("low", "0.1"), ("middle", "0.5"), ("high", "0.7")):
+            server.submit(CODE, name=name, env={"ACC": acc}, project="digits")
+        server.submit("raise ValueError('no such data')", name="broken")
+        for name in ("low", "middle", "high", "broken"):
+            server.wait(name)
+        yield server
 
 
 @pytest.fixture(scope="module")
-def shared(lab: JupyterServer, browser: Browser) -> Iterator[LabPage]:
+def shared(filled: JupyterServer, browser: Browser) -> Iterator[LabPage]:
     """One page of JupyterLab for this file."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page = LabPage(context.new_page(), lab, "runs")
-    page.page.goto(f"{lab.url}lab/workspaces/runs?reset&token={TOKEN}", wait_until="domcontentloaded")
-    page.page.wait_for_function("window.jupyterapp?.commands.hasCommand('gpurun:open-runs')", timeout=60_000)
-    page.page.wait_for_function(RESTORED)
-    yield page
-    page.screenshot("last")
-    context.close()
+    with new_page(browser, filled, "runs") as page:
+        page.open_lab()
+        yield page
 
 
 @pytest.fixture
@@ -157,11 +153,10 @@ def test_runs_are_compared(runs: Locator, shared: LabPage) -> None:
     comparison.get_by_label("Show what is equal, too").check()
     expect(table.get_by_role("row", name=re.compile("^loss"))).to_contain_text("0.500")
     expect(comparison).to_contain_text("Their code and their packages are the same.")
-    for theme in ("JupyterLab Dark", "JupyterLab Light"):
-        shared.command("apputils:change-theme", {"theme": theme})
-        expect(page.locator("body")).to_have_attribute("data-jp-theme-name", theme)
+    for theme in ("Dark", "Light"):
+        shared.set_theme(theme)
         check(page, ".gpurun-comparepage")
-        shared.screenshot(f"compare-{theme[-5:].strip()}")
+        shared.screenshot(f"compare-{theme}")
     comparison.get_by_role("checkbox", name="loss").uncheck()
     expect(comparison.locator(".gpurun-chart")).to_have_count(1)
     page.evaluate("jupyterapp.shell.currentWidget.close()")
@@ -175,9 +170,7 @@ def test_the_page_comes_back_as_it_was(runs: Locator, shared: LabPage) -> None:
     page = shared.page
     runs.get_by_label("Condition").fill("acc < 0.5")
     expect(rows(runs)).to_have_count(1)
-    page.wait_for_event(
-        "response", lambda answer: "/api/workspaces" in answer.url and "acc < 0.5" in (answer.request.post_data or "")
-    )
+    page.wait_for_event("response", _saves_the_condition)
     page.goto(f"{shared.lab.url}lab/workspaces/runs", wait_until="domcontentloaded")
     expect(page.locator(".gpurun-runspage").get_by_label("Condition")).to_have_value("acc < 0.5", timeout=60_000)
     expect(rows(page.locator(".gpurun-runspage"))).to_have_count(1)

@@ -8,11 +8,12 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from accessibility import check
-from lab_pages import LabPage, make_lab
+from lab_pages import LabPage, make_lab, new_page
 from machines import Machine
 from playwright.sync_api import Browser, Locator, expect
 from servers import wait_until
@@ -38,17 +39,12 @@ def there(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterato
     settings = folder / "settings" / "gpurun-lab"
     settings.mkdir()
     (settings / "panel.jupyterlab-settings").write_text(json.dumps({"side": "right", "runs": 10}))
-    lab.start()
-    context = browser.new_context(viewport={"width": 1400, "height": 900})
-    page = LabPage(context.new_page(), lab, "sidebar")
-    page.page.set_default_timeout(10_000)
-    page.page.on("dialog", lambda dialog: dialog.accept())  # the notebook of the first test need not be saved
-    page.open_lab()
-    page.command("gpurun:show-panel")
-    yield page
-    page.screenshot("last")
-    context.close()
-    lab.close()
+    with closing(lab.start()), new_page(browser, lab, "sidebar") as page:
+        page.page.set_default_timeout(10_000)
+        page.page.on("dialog", lambda dialog: dialog.accept())  # the notebook of the first test need not be saved
+        page.open_lab()
+        page.command("gpurun:show-panel")
+        yield page
 
 
 def row(page: LabPage, run_id: str) -> Locator:

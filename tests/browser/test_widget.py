@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from lab_pages import TRAINING, LabPage, make_lab
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Page, expect
 from servers import JupyterServer, wait_until
 
 LOAD = "%load_ext gpurun_jupyter"
@@ -29,19 +30,16 @@ def plain_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServe
     page_config = folder / "config" / "labconfig" / "page_config.json"
     page_config.parent.mkdir(parents=True)
     page_config.write_text(json.dumps({"disabledExtensions": {"gpurun-lab": True}}))
-    server = make_lab(folder).start()
-    yield server
-    server.close()
+    with closing(make_lab(folder).start()) as server:
+        yield server
 
 
 @pytest.fixture
-def plain_page(plain_lab: JupyterServer, browser: Browser, request: pytest.FixtureRequest) -> Iterator[LabPage]:
+def plain_page(plain_lab: JupyterServer, tab: Page, request: pytest.FixtureRequest) -> Iterator[LabPage]:
     """A page of it."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page = LabPage(context.new_page(), plain_lab, request.node.name)
+    page = LabPage(tab, plain_lab, request.node.name)
     yield page
     page.screenshot("last")
-    context.close()
 
 
 def test_a_plain_cell_is_live_without_the_extension(plain_page: LabPage) -> None:
@@ -73,14 +71,10 @@ def test_a_detached_cell_is_live_without_the_extension(plain_page: LabPage) -> N
     expect(summary).to_contain_text("line 36")
 
 
-@pytest.mark.parametrize("with_extension", [True, False])
-def test_a_widget_in_a_layout_of_ones_own(
-    with_extension: bool, lab: JupyterServer, plain_lab: JupyterServer, browser: Browser
-) -> None:
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    name = f"boxed-{with_extension}"
-    page = LabPage(context.new_page(), lab if with_extension else plain_lab, name)
-    page.open_notebook(BOXED.format(code=CODE, name=name), BUSY, "sorted(seen)")
+@pytest.mark.parametrize("where", ["plain_page", "lab_page"])
+def test_a_widget_in_a_layout_of_ones_own(where: str, request: pytest.FixtureRequest) -> None:
+    page: LabPage = request.getfixturevalue(where)
+    page.open_notebook(BOXED.format(code=CODE, name=f"boxed-on-{where}"), BUSY, "sorted(seen)")
     page.run_cell(0)
     page.cell_ended(0)
     box = page.page.locator(".jp-OutputArea-output .widget-vbox")
@@ -96,7 +90,6 @@ def test_a_widget_in_a_layout_of_ones_own(
     expect(box).to_contain_text("line 56")
     page.run_cell(2)
     expect(page.page.locator(".jp-OutputArea-output").last).to_have_text("['output', 'progress', 'run']")
-    context.close()
 
 
 def test_the_button_of_a_widget_stops_its_run(plain_page: LabPage) -> None:

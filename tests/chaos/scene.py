@@ -19,7 +19,7 @@ from gpurun_jupyter.core.home import AttemptFolder, Home
 from gpurun_jupyter.core.processes import Identity
 
 LINES = 40
-PAUSE_S = 0.025
+PAUSE_S = 0.0125
 #: Every start of an attempt leaves a line in a file that all runs share; the lines go to the log and to a file.
 CODE = f"""
 import os, time

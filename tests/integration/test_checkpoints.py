@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -33,8 +32,7 @@ def runners(tmp_path: Path) -> Runners:
     return Runners(tmp_path)
 
 
-def test_a_retry_goes_on_from_the_last_checkpoint(make_server: Callable[..., JupyterServer]) -> None:
-    server = make_server().start()
+def test_a_retry_goes_on_from_the_last_checkpoint(server: JupyterServer) -> None:
     run_id = server.submit(TRAIN.format(accident="os._exit(1)"), retries=1)
     run = server.wait(run_id)
     assert (run["outcome"], run["attempt"]) == ("succeeded", 2)

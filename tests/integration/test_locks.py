@@ -20,13 +20,14 @@ RUNS = 6
 GPU = Device(id="GPU-1", kind="gpu", index=0)
 
 
-@pytest.fixture
-def two(tmp_path: Path, nvml_library: Path) -> Iterator[list[JupyterServer]]:
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory, nvml_library: Path) -> Iterator[list[JupyterServer]]:
     """Two servers that share nothing but the machine: its one GPU and the directory of its locks."""
-    machine = Machine(tmp_path / "gpus.txt", nvml_library, cards=1)
-    servers = [JupyterServer(tmp_path / name) for name in ("anna", "bert")]
+    folder = tmp_path_factory.mktemp("two")
+    machine = Machine(folder / "gpus.txt", nvml_library, cards=1)
+    servers = [JupyterServer(folder / name) for name in ("anna", "bert")]
     for server in servers:
-        server.env |= machine.env | {"GPURUN_LOCKS": str(tmp_path / "locks")}
+        server.env |= machine.env | {"GPURUN_LOCKS": str(folder / "locks")}
         server.start()
     yield servers
     for server in servers:

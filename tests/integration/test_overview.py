@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import msgspec
 import pytest
@@ -18,12 +18,20 @@ def queue(server: JupyterServer) -> list[str]:
     return [run["name"] for run in sorted(found, key=lambda run: run["waiting"]["position"])]
 
 
-def test_timeline_projects_and_the_order_of_the_queue(make_server: Callable[..., JupyterServer]) -> None:
-    server = make_server().start()
-    began = time.time()
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+    """A server whose devices and queue are a test's alone."""
+    made = JupyterServer(tmp_path_factory.mktemp("overview")).start()
+    yield made
+    made.close()
+
+
+def test_timeline_projects_and_the_order_of_the_queue(own: JupyterServer) -> None:
+    server, began = own, time.time()
     for name, acc, loss in (("good", 0.97, 0.3), ("poor", 0.61, 0.2)):
         server.wait(server.submit(REPORT.format(acc=acc, loss=loss), name=name, project="digits"))
-    best = server.http.get("projects").json()["projects"][0]["best"]
+    projects = {project["name"]: project for project in server.http.get("projects").json()["projects"]}
+    best = projects["digits"]["best"]
     assert (best["run_name"], best["metric"], best["mode"], best["value"]) == ("good", "val_acc", "max", 0.97)
 
     stop = server.folder / "stop"
@@ -78,11 +86,9 @@ def test_status_says_whose_runs_are_the_askers(server: JupyterServer) -> None:
     assert wait_until(lambda: server.run(run_id))["owner"] == server.http.get("status").json()["owner"]
 
 
-def test_who_watches_runs_is_told_old_ones_at_work_and_when_the_queue_will_start(
-    make_server: Callable[..., JupyterServer],
-) -> None:
+def test_who_watches_runs_is_told_old_ones_at_work_and_when_the_queue_will_start(own: JupyterServer) -> None:
     """The two at work and the one that waits are older than the newest 100; until when it waits is said, too."""
-    server = make_server().start()
+    server = own
     counting = "from gpurun_jupyter import report\nimport time\nfor _ in report.track(range(600)): time.sleep(.1)"
     at_work = [server.submit(counting, name=f"counting{number}") for number in range(2)]
     for run_id in at_work:
@@ -99,3 +105,6 @@ def test_who_watches_runs_is_told_old_ones_at_work_and_when_the_queue_will_start
             if any(one.get("starts_in_s") for one in waiting):
                 break
     assert {*at_work, patient} <= told
+    for run_id in (patient, *at_work):
+        server.http.post(f"runs/{run_id}/cancel")
+        server.wait(run_id)

@@ -90,7 +90,7 @@ def hook() -> Iterator[Webhook]:
 
 @pytest.fixture(scope="module")
 def server(cluster: Cluster, hook: Webhook, tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
-    server = JupyterServer(tmp_path_factory.mktemp("postgres"))
+    server = JupyterServer(tmp_path_factory.mktemp("postgres"), migrated=False)
     server.env["GPURUN_DB"] = cluster.url
     entry = {"url": hook.url("/"), "projects": ["noticed"]}
     (server.folder / "config" / "jupyter_server_config.py").write_text(f"c.GpurunApp.notices = {entry!r}\n")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from databases import empty_database
 from prometheus_client import REGISTRY, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from servers import TOKEN, JupyterServer
@@ -84,10 +85,7 @@ def test_numbers_follow_the_runs_and_name_nobody(make_server: Callable[..., Jupy
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    home = Home(tmp_path / "home")
-    home.create()
-    made = Database(home)
-    made.prepare()
+    made = empty_database(Home(tmp_path / "home"))
     yield made
     made.close()
 

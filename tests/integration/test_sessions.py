@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -79,26 +79,32 @@ def test_a_restart_forgets_variables_and_keeps_devices(server: JupyterServer, se
     assert after["devices"] == before["devices"]
 
 
-def test_ending_frees_its_device(make_server: Callable[..., JupyterServer]) -> None:
-    server = make_server()
-    server.env["GPURUN_CPU_SLOTS"] = "1"
-    server.start()
-    cell(server, "only", "1")
-    waiting = server.submit("2")
-    assert "session only" in server.run(waiting)["waiting"]["why"]
-    end(server, "only")
-    assert server.wait(waiting)["outcome"] == "succeeded"
+@pytest.fixture(scope="module")
+def one_slot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+    """A server with one CPU slot, which the session of a test holds."""
+    made = JupyterServer(tmp_path_factory.mktemp("slot"))
+    made.env["GPURUN_CPU_SLOTS"] = "1"
+    yield made.start()
+    made.close()
 
 
-def test_it_survives_a_killed_agent_and_a_killed_server(make_server: Callable[..., JupyterServer]) -> None:
-    server = make_server().start()
-    cell(server, "tough", "value = 7")
-    server.end_agent(signal.SIGKILL)
-    wait_until(server.agent, 20)
-    server.kill()
-    server.start()
-    after = cell(server, "tough", "print(value)")
-    assert server.log(after["id"]) == "7\n"
+def test_ending_frees_its_device(one_slot: JupyterServer) -> None:
+    cell(one_slot, "only", "1")
+    waiting = one_slot.submit("2")
+    assert "session only" in one_slot.run(waiting)["waiting"]["why"]
+    end(one_slot, "only")
+    assert one_slot.wait(waiting)["outcome"] == "succeeded"
+
+
+def test_it_survives_a_killed_agent_and_a_killed_server(one_slot: JupyterServer) -> None:
+    cell(one_slot, "tough", "value = 7")
+    one_slot.end_agent(signal.SIGKILL)
+    wait_until(one_slot.agent, 20)
+    one_slot.kill()
+    one_slot.start()
+    after = cell(one_slot, "tough", "print(value)")
+    assert one_slot.log(after["id"]) == "7\n"
+    end(one_slot, "tough")
 
 
 def test_what_there_is_not_is_refused(server: JupyterServer) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import psutil
+import pytest
 from servers import JupyterServer, wait_until
 
 NUMBERED = "import time\nfor n in range({lines}):\n    print(f'line {{n}}', flush=True)\n    time.sleep({pause})"
@@ -17,8 +18,16 @@ def numbers(log: str) -> list[int]:
     return [int(number) for number in re.findall(r"^line (\d+)$", log, re.MULTILINE)]
 
 
-def test_a_run_goes_on_while_the_killed_server_is_away_for_12_s(make_server: Callable[..., JupyterServer]) -> None:
-    server = make_server().start()
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+    """A server with one CPU slot. A test that ends it starts it again."""
+    made = JupyterServer(tmp_path_factory.mktemp("survival"))
+    made.env["GPURUN_CPU_SLOTS"] = "1"
+    yield made.start()
+    made.close()
+
+
+def test_a_run_goes_on_while_the_killed_server_is_away_for_12_s(server: JupyterServer) -> None:
     run_id = server.submit(NUMBERED.format(lines=130, pause=0.15))
     wait_until(lambda: len(numbers(server.log(run_id))) > 5)
     server.kill()
@@ -30,10 +39,7 @@ def test_a_run_goes_on_while_the_killed_server_is_away_for_12_s(make_server: Cal
     assert numbers(server.log(run_id)) == list(range(130))
 
 
-def test_the_queue_goes_on_while_jupyter_is_closed(make_server: Callable[..., JupyterServer]) -> None:
-    server = make_server()
-    server.env["GPURUN_CPU_SLOTS"] = "1"
-    server.start()
+def test_the_queue_goes_on_while_jupyter_is_closed(server: JupyterServer) -> None:
     first = server.submit("import time; time.sleep(4)", name="first")
     server.wait(first, "running")
     second, third = (server.submit(f"print('{name}')", name=name) for name in ("second", "third"))
@@ -45,8 +51,7 @@ def test_the_queue_goes_on_while_jupyter_is_closed(make_server: Callable[..., Ju
         assert server.wait(run_id, timeout_s=10)["outcome"] == "succeeded"
 
 
-def test_a_killed_agent_finds_its_runs_again(make_server: Callable[..., JupyterServer]) -> None:
-    server = make_server().start()
+def test_a_killed_agent_finds_its_runs_again(server: JupyterServer) -> None:
     run_id = server.submit(NUMBERED.format(lines=80, pause=0.1))
     wait_until(lambda: len(numbers(server.log(run_id))) > 5)
     before = server.agent()
@@ -59,8 +64,7 @@ def test_a_killed_agent_finds_its_runs_again(make_server: Callable[..., JupyterS
     assert server.run(run_id)["attempt"] == 1
 
 
-def test_a_killed_runner_ends_its_run_with_a_prefix_of_its_log(make_server: Callable[..., JupyterServer]) -> None:
-    server = make_server().start()
+def test_a_killed_runner_ends_its_run_with_a_prefix_of_its_log(server: JupyterServer) -> None:
     run_id = server.submit(NUMBERED.format(lines=600, pause=0.05))
     wait_until(lambda: len(numbers(server.log(run_id))) > 10)
     runner = next(process for process in server.run_processes() if "gpurun_jupyter.agent.runner" in process.cmdline())
@@ -73,8 +77,7 @@ def test_a_killed_runner_ends_its_run_with_a_prefix_of_its_log(make_server: Call
     assert server.run_processes() == []
 
 
-def test_an_agent_without_work_and_without_server_leaves(make_server: Callable[..., JupyterServer]) -> None:
-    server = make_server().start()
+def test_an_agent_without_work_and_without_server_leaves(server: JupyterServer) -> None:
     server.wait(server.submit("1"))
     agent = server.agent()
     assert agent is not None

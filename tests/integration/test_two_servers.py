@@ -23,7 +23,7 @@ Pair = tuple[JupyterServer, JupyterServer]
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     """Two servers, started at the same moment on one empty state directory. A test that kills one starts it again."""
     folder = tmp_path_factory.mktemp("pair")
-    first, second = JupyterServer(folder / "first"), JupyterServer(folder / "second")
+    first, second = (JupyterServer(folder / name, migrated=False) for name in ("first", "second"))
     second.home = first.home
     second.env["GPURUN_HOME"] = str(first.home)
     with ThreadPoolExecutor(2) as starting:

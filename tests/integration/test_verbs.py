@@ -13,9 +13,10 @@ from typing import NamedTuple
 import nbformat
 import pytest
 from notebooks import ServerKernel
-from servers import BIN, TOKEN, JupyterServer
+from servers import TOKEN, JupyterServer
 
 from gpurun_jupyter.cli.app import gpurun
+from gpurun_jupyter.cli.faults import carried_out
 from gpurun_jupyter.client import Client, Run
 
 ROOT = Path(__file__).parents[2]
@@ -53,6 +54,9 @@ IN_PYTHON = {
     "prune": "prune",
 }
 ONLY_TYPED = {"export", "decode", "doctor", "server", "completion", "reindex"}
+#: What is typed in a shell: a verb that waits, that follows, and those that start programs or are read by the shell.
+#: For the others the process would only cost time.
+IN_A_SHELL = {"submit", "logs", "decode", "doctor", "server", "reindex", "completion"}
 
 
 def examples() -> list[tuple[str, str]]:
@@ -147,12 +151,26 @@ def prepared(world: World, verb: str, example: str) -> str:
     return example
 
 
+@pytest.fixture
+def terminal(server: JupyterServer, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process is where the person types."""
+    monkeypatch.chdir(world.folder)
+    for name, value in (server.env | {"GPURUN_URL": server.url, "GPURUN_TOKEN": TOKEN}).items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.usefixtures("terminal")
 @pytest.mark.parametrize(("verb", "example"), EXAMPLES)
-def test_it_does_what_it_says_in_a_terminal(server: JupyterServer, world: World, verb: str, example: str) -> None:
+def test_it_does_what_it_says_in_a_terminal(
+    world: World, verb: str, example: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     typed = prepared(world, verb, example)
-    env = server.env | {"GPURUN_URL": server.url, "GPURUN_TOKEN": TOKEN, "PATH": f"{BIN}:{server.env['PATH']}"}
-    done = subprocess.run(["bash", "-c", typed], env=env, cwd=world.folder, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
+    if verb in IN_A_SHELL:
+        code = subprocess.run(["bash", "-c", typed], timeout=60).returncode
+    else:
+        _, *words = shlex.split(typed)
+        code = carried_out(words)
+    assert code == 0, capfd.readouterr().err
 
 
 @pytest.mark.parametrize(("verb", "example"), [one for one in EXAMPLES if one[1].startswith("gpurun ")])

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -99,9 +99,17 @@ def alive(process: psutil.Process) -> bool:
 
 
 @pytest.fixture(scope="module")
-def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where packages are installed while there are kernels."""
+    return tmp_path_factory.mktemp("more-packages")
+
+
+@pytest.fixture(scope="module")
+def warm(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+    """A server that keeps kernels warm. A test that kills it starts it again."""
     server = JupyterServer(tmp_path_factory.mktemp("warm"))
     server.env["GPURUN_CPU_SLOTS"] = "16"  # each session keeps one
+    server.env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(packages), server.env.get("PYTHONPATH")]))
     server.start()
     yield server
     server.close()
@@ -178,26 +186,20 @@ def test_a_spare_and_a_fork_parent_that_were_killed_are_replaced(warm: JupyterSe
     ready_spare(warm)
 
 
-def test_what_is_installed_meanwhile_is_there(make_server: Callable[..., JupyterServer], tmp_path: Path) -> None:
-    server = make_server()
-    packages = tmp_path / "more-packages"
-    packages.mkdir()
-    server.env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(packages), server.env.get("PYTHONPATH")]))
-    server.start()
-    spare = ready_spare(server)
+def test_what_is_installed_meanwhile_is_there(warm: JupyterServer, packages: Path) -> None:
+    spare = ready_spare(warm)
     (packages / "brand_new.py").write_text("answer = 42")
-    run = server.wait(server.submit("import brand_new, os; print(os.getpid())"))
+    run = warm.wait(warm.submit("import brand_new, os; print(os.getpid())"))
     assert run["outcome"] == "succeeded"
-    assert int(server.log(run["id"])) not in [process.pid for process in spare]
+    assert int(warm.log(run["id"])) not in [process.pid for process in spare]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_spares_end_with_their_agent(make_server: Callable[..., JupyterServer], number: int) -> None:
-    server = make_server().start()
-    spare = ready_spare(server)
-    parent = family(server)["parent"]
-    server.stop()
-    server.end_agent(number)
+def test_spares_end_with_their_agent(warm: JupyterServer, number: int) -> None:
+    spare = ready_spare(warm)
+    parent = family(warm)["parent"]
+    assert parent
+    warm.end_agent(number)
     over([*spare, *parent])
 
 
@@ -269,21 +271,20 @@ def test_what_a_session_started_stays_until_the_session_ends(warm: JupyterServer
     over([child])
 
 
-def test_a_session_survives_its_agent_and_the_jupyter_server(make_server: Callable[..., JupyterServer]) -> None:
-    server = make_server().start()
-    first = in_session(server, "import os, time\nx = 7\nprint(os.getpid())", "stays")
-    going_on = server.submit(
+def test_a_session_survives_its_agent_and_the_jupyter_server(warm: JupyterServer) -> None:
+    first = in_session(warm, "import os, time\nx = 7\nprint(os.getpid())", "stays")
+    going_on = warm.submit(
         "for n in range(40):\n    print('line', n, flush=True)\n    time.sleep(0.1)", session="stays"
     )
-    wait_until(lambda: "line 3" in server.log(going_on))
-    server.end_agent(signal.SIGKILL)
-    server.kill()
-    server.start()
-    run = server.wait(going_on)
+    wait_until(lambda: "line 3" in warm.log(going_on))
+    warm.end_agent(signal.SIGKILL)
+    warm.kill()
+    warm.start()
+    run = warm.wait(going_on)
     assert run["outcome"] == "succeeded"
-    assert server.log(going_on).split() == [word for n in range(40) for word in ("line", str(n))]
-    last = in_session(server, "print(os.getpid(), x)", "stays")
-    assert server.log(last["id"]).split() == [server.log(first["id"]).strip(), "7"]
+    assert warm.log(going_on).split() == [word for n in range(40) for word in ("line", str(n))]
+    last = in_session(warm, "print(os.getpid(), x)", "stays")
+    assert warm.log(last["id"]).split() == [warm.log(first["id"]).strip(), "7"]
 
 
 def test_a_session_whose_holder_was_killed_is_gone_with_all_it_had(warm: JupyterServer) -> None:

@@ -4,20 +4,17 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from databases import empty_database
 
 from gpurun_jupyter.core.errors import StorageFull
 from gpurun_jupyter.core.home import Home
 from gpurun_server.http import base
 from gpurun_server.store import model_changes
-from gpurun_server.store.database import Database
 from gpurun_server.store.model_changes import Registration
 
 
 def test_a_database_without_room_is_a_full_disk_and_nothing_is_changed(tmp_path: Path) -> None:
-    home = Home(tmp_path / "home")
-    home.create()
-    database = Database(home)
-    database.prepare()
+    database = empty_database(Home(tmp_path / "home"))
     new = Registration(name="big", manifest="a" * 64, file_count=1, size_bytes=1, description="x" * 10**6)
 
     def register() -> None:

@@ -12,6 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from unittest import mock
 
 import sqlalchemy as sa
+from databases import empty_database
 from placements import TOTAL, slot
 
 from gpurun_jupyter.core.devices import Device
@@ -29,7 +30,7 @@ from gpurun_server.queue.leases import LOOK_S, Judge, Terms, enforce, last_repor
 from gpurun_server.queue.ledger import Ledger
 from gpurun_server.store.database import Database, Writing
 from gpurun_server.store.queries import history_of
-from gpurun_server.store.tables import attempts, metadata, revisions, runs
+from gpurun_server.store.tables import attempts, runs
 
 THIS_BOOT = "this boot"
 #: Short, so that a test needs few looks of the judge: lost after two of them, tried again after four.
@@ -135,12 +136,8 @@ class World:
 
     def __init__(self, folder: Path, terms: Terms = TERMS) -> None:
         self.home = Home(folder)
-        self.home.create()
-        self.database, self.agents_database = Database(self.home), Database(self.home)  # of two processes
+        self.database, self.agents_database = empty_database(self.home), Database(self.home)  # of two processes
         self.ledgers = {True: Ledger(), False: Ledger()}  # of the local agent, of the server for the others
-        metadata.create_all(self.database.engine)
-        with self.database.write() as writing:
-            writing.conn.execute(sa.insert(revisions).values(latest=0))
         self.clock, self.terms = Clock(), terms
         self.agents: dict[str, PlayedAgent] = {}
         self.new_judge()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from databases import empty_database
 
 from gpurun_jupyter.core.errors import AliasMoved, GpurunError, InvalidRequest, ModelInUse, ModelNotFound, WrongState
 from gpurun_jupyter.core.home import Home
@@ -19,10 +20,7 @@ from gpurun_server.store.model_changes import Registration
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    home = Home(tmp_path / "home")
-    home.create()
-    database = Database(home)
-    database.prepare()
+    database = empty_database(Home(tmp_path / "home"))
     yield database
     database.close()
 

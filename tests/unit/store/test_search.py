@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import sqlalchemy as sa
+from databases import empty_database
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -88,10 +89,7 @@ def insert(conn: sa.Connection, seq: int, one: Made, owner: str = "anna") -> Non
 
 @pytest.fixture(scope="module", params=["alone", "among others"])
 def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    home = Home(tmp_path_factory.mktemp("home"))
-    home.create()
-    database = Database(home)
-    database.prepare()
+    database = empty_database(Home(tmp_path_factory.mktemp("home")))
     with database.write() as writing:
         for seq, one in enumerate(MADE, 1):
             insert(writing.conn, seq, one)
