@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -111,3 +112,13 @@ class Machine:
 def _agents_of(server: JupyterServer) -> set[str]:
     """The ids of the agents that have been heard."""
     return {agent["id"] for agent in server.http.get("agents").json()["agents"]}
+
+
+def install(folder: Path, version: str) -> Path:
+    """A folder for PYTHONPATH with only what says which gpurun is installed: it is found before the true one."""
+    packages = folder / "own-packages"
+    shutil.rmtree(packages, ignore_errors=True)
+    info = packages / f"gpurun_jupyter-{version}.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: gpurun-jupyter\nVersion: {version}\n")
+    return packages

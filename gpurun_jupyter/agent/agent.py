@@ -11,24 +11,24 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from gpurun_jupyter.agent import launching
 from gpurun_jupyter.agent.devices import Devices
-from gpurun_jupyter.agent.held import Held, cancelled_by, unless_stopped, until_done
+from gpurun_jupyter.agent.held import Held, fetched, over_in_session, until_done
 from gpurun_jupyter.agent.link import Link
 from gpurun_jupyter.agent.pauses import Pauses
 from gpurun_jupyter.agent.processes import gone, kill_attempt
 from gpurun_jupyter.agent.recording import Recorder
+from gpurun_jupyter.agent.signals import on_signals
 from gpurun_jupyter.agent.warm.session_folder import Order
 from gpurun_jupyter.agent.warm.sessions import Sessions
 from gpurun_jupyter.agent.warm.spares import Starter
 from gpurun_jupyter.core.bells import Bell, listeners
-from gpurun_jupyter.core.errors import GpurunError, Revoked
-from gpurun_jupyter.core.events import End
+from gpurun_jupyter.core.errors import Revoked
 from gpurun_jupyter.core.grants import Grant, Orders, Report, SessionName, Stop
 from gpurun_jupyter.core.home import Home
-from gpurun_jupyter.core.lifecycle import Outcome, Reason
-from gpurun_jupyter.core.processes import Identity, boot_id
+from gpurun_jupyter.core.processes import boot_id
 
 log = logging.getLogger("gpurun.agent")
 
@@ -90,7 +90,13 @@ class Agent:
 
     async def run(self) -> None:
         """Report, take, stop, wait; until it is told to leave or has been idle for long."""
-        with self._listening(), self._leaving_on_signals():
+        end_all = partial(self._end_all, "who stopped the agent")
+        handlers: dict[int, Callable[[], None]] = {
+            signal.SIGTERM: self._leave,
+            signal.SIGINT: self._leave,
+            signal.SIGQUIT: end_all,
+        }
+        with self._listening(), on_signals(handlers):
             self._starter.open()
             busy_at = time.monotonic()
             while not self._may_leave() and time.monotonic() - busy_at < self._idle_s:
@@ -221,19 +227,10 @@ class Agent:
         held.end = end
         self._wake.set()
 
-    async def _fetch(self, held: Held) -> None:
-        """Everything that the attempt needs; where that is not to be had, it is over before it began."""
-        try:
-            if not await unless_stopped(held, until_done(held, self._link.fetch, self._new_pauses())):
-                launching.give_up(held.folder, held.grant, cancelled_by(held))
-        except GpurunError as error:
-            failed = End(outcome=Outcome.FAILED, reason=Reason.START_FAILED, message=str(error))
-            launching.give_up(held.folder, held.grant, failed)
-
     async def _to_its_end(self, held: Held) -> None:
         identity = launching.living_runner(held.folder)
         if identity is None and launching.may_start(held.folder, held.grant):
-            await self._fetch(held)
+            await fetched(held, self._link)
         again = True
         while again and identity is None and launching.may_start(held.folder, held.grant):
             log.info("starting %s", held.grant.key)
@@ -257,17 +254,8 @@ class Agent:
         if held.grant.session is None:
             await gone(child.identity)
         else:
-            await self._over_in_session(held, child.identity)
+            await over_in_session(held, child.identity, HEARTBEAT_S)
         child.reap()
-
-    async def _over_in_session(self, held: Held, holder: Identity) -> None:
-        leaving = asyncio.create_task(gone(holder))
-        while not leaving.done() and not held.folder.exit.exists():
-            held.moved.clear()
-            moved = asyncio.create_task(held.moved.wait())
-            await asyncio.wait({leaving, moved}, timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED)
-            moved.cancel()
-        leaving.cancel()
 
     async def _pass_on(self, held: Held) -> None:
         pause_s, pauses = min(FIRST_ADVANCE_S, self._link.pace_s), self._new_pauses()
@@ -310,21 +298,6 @@ class Agent:
             loop.remove_reader(bell.fileno())
             bell.close()
 
-    @contextlib.contextmanager
-    def _leaving_on_signals(self) -> Iterator[None]:
-        def leave() -> None:
-            self._leaving = True
-            self._wake.set()
-
-        def end_all() -> None:
-            self._end_all("who stopped the agent")
-
-        loop = asyncio.get_running_loop()
-        handlers = {signal.SIGTERM: leave, signal.SIGINT: leave, signal.SIGQUIT: end_all}
-        for number, handler in handlers.items():
-            loop.add_signal_handler(number, handler)
-        try:
-            yield
-        finally:
-            for number in handlers:
-                loop.remove_signal_handler(number)
+    def _leave(self) -> None:
+        self._leaving = True
+        self._wake.set()

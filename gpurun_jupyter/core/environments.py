@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from gpurun_jupyter.core.manifests import Digest
+
 
 class Interpreter(msgspec.Struct):
     """A Python environment at one moment; `packages` has the version of each by its name. Kept once for many runs."""
@@ -25,7 +27,7 @@ class RecordedDevice(msgspec.Struct, omit_defaults=True):
 class Recorded(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What is written in an attempt's folder: `interpreter` is the sha256 of an Interpreter's JSON."""
 
-    interpreter: str | None = None  # None: not Python
+    interpreter: Digest | None = None  # None: not Python
     platform: str = ""
     host: str = ""
     driver: str = ""

@@ -14,7 +14,7 @@ import pytest
 from servers import JupyterServer
 
 from gpurun_jupyter.core.devices import Device
-from gpurun_jupyter.core.events import End, Output, encode_line
+from gpurun_jupyter.core.events import End, Model, Output, encode_line
 from gpurun_jupyter.core.grants import Ended, Grant, Orders, Report
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
 
@@ -27,6 +27,7 @@ FOREIGN_PATHS = (
     "grant.json",
     "work",
     "./outputs/x/../..",
+    f"blobs/00/{'0' * 64}",
 )
 
 
@@ -207,6 +208,26 @@ def test_a_blob_that_the_run_does_not_need(refused: Any, anna: PlayedAgent, far_
     far_server.http.put(f"blobs/{digest}", content=b"secret of somebody")
     refused(anna.ask("GET", f"blobs/{digest}"), "not_held")
     refused(anna.ask("POST", "blobs", json={"digests": [digest]}), "not_held")
+
+
+def test_a_model_that_the_log_does_not_name_or_whose_files_are_not_here(refused: Any, anna: PlayedAgent) -> None:
+    line = encode_line(Model(name="digits", manifest="0" * 64, files=1, size=1))
+    anna.ask("POST", "log?offset=0", content=LINE)  # where no test before has sent it
+    refused(anna.ask("POST", "models?offset=0"), "invalid_request")
+    refused(anna.ask("POST", "models?offset=1000000"), "invalid_request")
+    assert anna.ask("POST", f"log?offset={len(LINE)}", content=line).is_success
+    refused_twice = [anna.ask("POST", f"models?offset={len(LINE)}") for _ in range(2)]
+    assert [answer.json()["error"]["code"] for answer in refused_twice] == ["not_shipped"] * 2
+    assert anna.server.http.get("models/digits").status_code == 404
+
+
+@pytest.mark.parametrize(("interpreter", "code"), [("0" * 64, "wrong_digest"), ("../server", "invalid_request")])
+def test_an_environment_that_is_not_what_it_is_called(
+    refused: Any, anna: PlayedAgent, interpreter: str, code: str
+) -> None:
+    said = {"python": "3.11", "executable": "/usr/bin/python", "packages": {}}
+    answer = anna.ask("PUT", "environment", json={"recorded": {"interpreter": interpreter}, "interpreter": said})
+    refused(answer, code)
 
 
 def test_a_bomb_is_not_unpacked(refused: Any, anna: PlayedAgent) -> None:

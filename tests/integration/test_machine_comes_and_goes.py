@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import psutil
 import pytest
-from machines import Machine
+from machines import Machine, install
 from servers import JupyterServer, free_port, wait_until
 
+COUNTING = """
+import itertools, os, time
+for n in itertools.count():
+    print(n, flush=True)
+    if os.path.exists("enough"): break
+    time.sleep(0.05)
+"""
+VERSION = metadata.version("gpurun-jupyter")
 STAYING = "import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(600)"
 
 
@@ -17,8 +26,9 @@ STAYING = "import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(600)"
 def box(far_server: JupyterServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """A machine of its own, which the last test revokes."""
     options = ("--name", "box", "--label", "boxed", "--cpu-slots", "3", "--spares", "0", "--session-idle", "1s")
-    made = Machine(tmp_path_factory.mktemp("box")).join(far_server, *options)
-    yield made
+    made = Machine(tmp_path_factory.mktemp("box"))
+    made.env["PYTHONPATH"] = str(install(made.folder, VERSION))
+    yield made.join(far_server, *options)
     made.close()
     far_server.http.post("agents/box/revoke")
 
@@ -27,18 +37,21 @@ def sessions_of(server: JupyterServer) -> list[str]:
     return [one["name"] for one in server.http.get("sessions").json()["sessions"]]
 
 
-def test_it_says_what_is_wrong(far_server: JupyterServer, tmp_path: Path) -> None:
+WRONG = (
+    ("http://127.0.0.1:{closed}/", 3, "Nobody answers at"),
+    pytest.param("https://127.0.0.1:{open}/x/y/", 3, "does not speak HTTPS", marks=pytest.mark.long),  # five seconds
+    ("http://127.0.0.1:{open}/", 3, "Is it the whole address that a browser shows, with its path"),
+    ("http://127.0.0.1:{open}/x/y/", 2, "gpurun agent invite"),
+)
+
+
+@pytest.mark.parametrize(("url", "code", "said"), WRONG)
+def test_it_says_what_is_wrong(far_server: JupyterServer, tmp_path: Path, url: str, code: int, said: str) -> None:
     machine = Machine(tmp_path / "machine")
-    host = f"127.0.0.1:{far_server.port}"
-    for url, code, said in (
-        (f"http://127.0.0.1:{free_port()}/", 3, "Nobody answers at"),
-        (f"https://{host}/x/y/", 3, "does not speak HTTPS"),
-        (f"http://{host}/", 3, "Is it the whole address that a browser shows, with its path"),
-        (f"http://{host}/x/y/", 2, "gpurun agent invite"),
-    ):
-        refused = machine.gpurun("agent", "join", url, "--token", "forged", check=False)
-        assert (refused.returncode, said in refused.stderr) == (code, True), refused.stderr
-        assert not (machine.folder / "home" / "agents").exists()
+    url = url.format(closed=free_port(), open=far_server.port)
+    refused = machine.gpurun("agent", "join", url, "--token", "forged", check=False)
+    assert (refused.returncode, said in refused.stderr) == (code, True), refused.stderr
+    assert not (machine.folder / "home" / "agents").exists()
 
 
 def test_it_says_what_it_offers_once_the_server_has_heard_it(far_server: JupyterServer, box: Machine) -> None:
@@ -48,6 +61,24 @@ def test_it_says_what_it_offers_once_the_server_has_heard_it(far_server: Jupyter
 def test_a_session_that_is_idle_ends(far_server: JupyterServer, box: Machine) -> None:
     far_server.wait(far_server.submit("x = 1", gpu=0, on="box", session="idle"))
     wait_until(lambda: "idle" not in sessions_of(far_server), 20, "for it to end by itself")
+
+
+def test_another_gpurun_is_installed_while_a_run_goes_on(far_server: JupyterServer, box: Machine) -> None:
+    def version() -> str:
+        agents = far_server.http.get("agents").json()["agents"]
+        return str(next(one["version"] for one in agents if one["id"] == "box"))
+
+    run_id, before = far_server.submit(COUNTING, gpu=0, on="box"), box.agent()
+    wait_until(lambda: far_server.log(run_id).count("\n") > 5)
+    assert version() == VERSION
+    install(box.folder, f"{VERSION}.post1")
+    wait_until(lambda: version() == f"{VERSION}.post1", what="for the agent to begin anew")
+    assert box.agent() == before
+    (box.home / "runs" / run_id / "attempts" / "1" / "work" / "enough").touch()
+    run = far_server.wait(run_id)
+    assert (run["outcome"], run["attempt"]) == ("succeeded", 1)
+    numbers = far_server.log(run_id).split()
+    assert numbers == [str(n) for n in range(len(numbers))]
 
 
 def test_a_revoked_machine_ends_what_it_does_and_says_why(far_server: JupyterServer, box: Machine) -> None:

@@ -164,7 +164,16 @@ def test_stop_leaves_runs_alone_and_start_takes_them_up_again(far_server: Jupyte
 
 
 def test_an_agent_that_is_killed_finds_its_runs_again(far_server: JupyterServer, machine: Machine) -> None:
-    code = "import os, time\nprint('up', flush=True)\nwhile not os.path.exists('go'): time.sleep(0.05)\nprint('down')"
+    code = """
+import os, time
+from gpurun_jupyter import report
+open("model.pt", "w").write("weights")
+print("up", flush=True)
+while not os.path.exists("go"): time.sleep(0.05)
+report.log(loss=0.5)
+report.save_model("model.pt", name="unattended")
+print("down")
+"""
     run_id = far_server.submit(code, gpu=0, on="lab")
     wait_until(lambda: far_server.log(run_id) == "up\n", what="for the first line")
     machine.kill()
@@ -172,6 +181,9 @@ def test_an_agent_that_is_killed_finds_its_runs_again(far_server: JupyterServer,
     machine.gpurun("agent", "start")
     run = far_server.wait(run_id)
     assert (run["outcome"], run["attempt"], far_server.log(run_id)) == ("succeeded", 1, "up\ndown\n")
+    version = far_server.http.get("models/unattended/latest").json()
+    assert (version["run_id"], version["metrics"]) == (run_id, {"loss": 0.5})
+    assert far_server.http.get("models/unattended/latest/verify").json()["files"] == 1
 
 
 def test_a_retry_finds_the_checkpoint_that_another_machine_left(

@@ -115,6 +115,21 @@ def test_samples_say_how_much_memory_it_has(client: Client) -> None:
     assert any(sample.rss for sample in samples)
 
 
+def test_a_second_attempt_goes_on_from_the_checkpoint(client: Client) -> None:
+    code = """
+import os, pathlib
+from gpurun_jupyter import report
+last = report.last_checkpoint()
+print("from", pathlib.Path(last).read_text() if last else 0)
+if not last:
+    pathlib.Path("ck.txt").write_text("3")
+    report.checkpoint("ck.txt", step=3, acc=0.5)
+    os._exit(1)
+"""
+    run = client.submit(code, gpu=0, on="lab", retries=1).wait()
+    assert (run.outcome and run.outcome.value, run.logs()) == ("succeeded", "from 3\n")
+
+
 def test_variables_travel_both_ways(client: Client) -> None:
     numpy = pytest.importorskip("numpy")
     run = client.submit("y = x + 1", gpu=0, on="lab", inputs={"x": numpy.arange(3)}, outputs=["y"])

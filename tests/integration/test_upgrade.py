@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+from machines import install
 from servers import JupyterServer, wait_until
 
 from gpurun_jupyter.agent import upgrade
@@ -21,16 +22,6 @@ for n in itertools.count():
     if os.path.exists("enough"): break
     time.sleep(0.05)
 """
-
-
-def install(folder: Path, version: str) -> Path:
-    """Only what says which version is installed; it is found before the true one."""
-    packages = folder / "own-packages"
-    shutil.rmtree(packages, ignore_errors=True)
-    info = packages / f"gpurun_jupyter-{version}.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: gpurun-jupyter\nVersion: {version}\n")
-    return packages
 
 
 def version_of_agent(server: JupyterServer) -> str:

@@ -1,0 +1,78 @@
+"""Bringing what an attempt needs: it ends when the attempt is asked to, and a refusal is the attempt's end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import cast
+
+from gpurun_jupyter.agent import launching
+from gpurun_jupyter.agent.held import Held, fetched
+from gpurun_jupyter.agent.link import Link
+from gpurun_jupyter.core.errors import FileMissing
+from gpurun_jupyter.core.events import End
+from gpurun_jupyter.core.grants import Grant, Stop
+from gpurun_jupyter.core.home import Home
+from gpurun_jupyter.core.lifecycle import Outcome, Reason
+from gpurun_jupyter.core.runs import RunSpec
+
+GRANT = Grant(
+    run_id="a1",
+    name="cell-1",
+    project="default",
+    attempt=1,
+    token="t",
+    devices=[],
+    spec=RunSpec(code="1"),
+    owner="anna",
+)
+
+
+class PlayedLink:
+    """A link whose `fetch` does as it is told."""
+
+    longest_pause_s = 0.01
+
+    def __init__(self, fetch: Callable[[Grant], Awaitable[None]]) -> None:
+        self.fetch = fetch
+
+
+def end_of(folder: Path, fetch: Callable[[Grant], Awaitable[None]], *, stopped: bool) -> End:
+    async def go() -> End:
+        held = Held(GRANT, Home(folder).attempt("a1", 1))
+        fetching = asyncio.create_task(fetched(held, cast(Link, PlayedLink(fetch))))
+        await asyncio.sleep(0)
+        if stopped:
+            held.stop = Stop("a1", 1, by="anna")
+            held.stopping.set()
+        await asyncio.wait_for(fetching, 5)
+        return launching.last_word(held.folder)
+
+    return asyncio.run(go())
+
+
+async def _for_ever(_: Grant) -> None:
+    await asyncio.Event().wait()
+
+
+async def _no_way(_: Grant) -> None:
+    raise ConnectionError("cut")
+
+
+async def _gone(_: Grant) -> None:
+    raise FileMissing("The blob is gone.")
+
+
+def test_a_stop_breaks_off_what_takes_long(tmp_path: Path) -> None:
+    end = end_of(tmp_path, _for_ever, stopped=True)
+    assert (end.outcome, end.reason, end.message) == (Outcome.CANCELLED, Reason.CANCELLED_BY, "stopped by anna")
+
+
+def test_a_stop_breaks_off_tries(tmp_path: Path) -> None:
+    assert end_of(tmp_path, _no_way, stopped=True).outcome is Outcome.CANCELLED
+
+
+def test_what_is_not_to_be_had_is_a_failure(tmp_path: Path) -> None:
+    end = end_of(tmp_path, _gone, stopped=False)
+    assert (end.outcome, end.reason, end.message) == (Outcome.FAILED, Reason.START_FAILED, "The blob is gone.")
