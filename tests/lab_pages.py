@@ -43,9 +43,11 @@ READY = """() => {
     && widget.content?.widgets?.length > 0;
 }"""
 
-#: Have nothing open but this notebook; false where the page is not JupyterLab's or somebody has to answer it first.
+#: Have nothing open but this notebook; false where the page is not JupyterLab's, somebody has to answer it first, or it
+#: was reloaded: it may be about to open again what it had open.
 OPEN_ALONE = """async path => {
-  if (!window.jupyterapp || document.querySelector('.jp-Dialog')) return false;
+  const reloaded = performance.getEntriesByType('navigation')[0].type === 'reload';
+  if (!window.jupyterapp || reloaded || document.querySelector('.jp-Dialog')) return false;
   for (const widget of [...jupyterapp.shell.widgets('main')]) widget.dispose();
   await jupyterapp.serviceManager.sessions.shutdownAll();
   await jupyterapp.commands.execute('docmanager:open', { path });

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from servers import BIN, JupyterServer, wait_until
 
+from gpurun_jupyter.cli.faults import carried_out
+
 
 @pytest.fixture
 def gpurun(server: JupyterServer, tmp_path: Path):
@@ -17,6 +19,21 @@ def gpurun(server: JupyterServer, tmp_path: Path):
     def call(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
         command = [str(BIN / "gpurun"), *args]
         return subprocess.run(command, env=server.env | env, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+
+    return call
+
+
+@pytest.fixture
+def typed(server: JupyterServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]):
+    """Does the same within this process: most commands need none of their own."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in server.env.items():
+        monkeypatch.setenv(name, value)
+
+    def call(*args: str) -> subprocess.CompletedProcess[str]:
+        capfd.readouterr()
+        code = carried_out(list(args))
+        return subprocess.CompletedProcess(args, code, *capfd.readouterr())
 
     return call
 
@@ -83,32 +100,32 @@ def test_a_shell_completes_verbs_and_runs(gpurun, server: JupyterServer) -> None
     assert "complete" in gpurun("completion", "bash").stdout
 
 
-def test_what_is_done_with_runs_that_are_over(gpurun, tmp_path: Path) -> None:
+def test_what_is_done_with_runs_that_are_over(typed, tmp_path: Path) -> None:
     (tmp_path / "leave.py").write_text("import os; print(os.environ.get('LR')); open('model.pt', 'w').write('weights')")
-    assert gpurun("submit", "leave.py", "--wait", "--name", "leaving", "--project", "over").returncode == 0
-    assert "model.pt" in gpurun("files", "leaving").stdout
-    assert gpurun("files", "leaving", "model.pt").returncode == 0
+    assert typed("submit", "leave.py", "--wait", "--name", "leaving", "--project", "over").returncode == 0
+    assert "model.pt" in typed("files", "leaving").stdout
+    assert typed("files", "leaving", "model.pt").returncode == 0
     assert (tmp_path / "model.pt").read_text() == "weights"
-    again = gpurun("rerun", "leaving", "--set", "env.LR=0.5", "--set", 'name="left-again"', "--wait")
+    again = typed("rerun", "leaving", "--set", "env.LR=0.5", "--set", 'name="left-again"', "--wait")
     assert (again.returncode, "0.5" in again.stdout) == (0, True)
-    deleted = gpurun("delete", "left-again")
+    deleted = typed("delete", "left-again")
     assert "brings it back" in deleted.stdout
-    assert gpurun("logs", "left-again").returncode == 2
+    assert typed("logs", "left-again").returncode == 2
     run_id = deleted.stdout.split()[-4].rstrip("`")
-    assert gpurun("delete", "--restore", run_id).returncode == 0
-    assert gpurun("logs", "left-again").stdout.startswith("0.5")
+    assert typed("delete", "--restore", run_id).returncode == 0
+    assert typed("logs", "left-again").stdout.startswith("0.5")
     for wrong in (
         ["rerun", "leaving", "--set", "gpus=2"],
         ["rerun", "leaving", "--set", "gpu"],
         ["files", "leaving", "no"],
     ):
-        refused = gpurun(*wrong)
+        refused = typed(*wrong)
         assert (refused.returncode, "Traceback" in refused.stderr) == (2, False), refused.stderr
 
 
-def test_tables_of_everything_and_the_doctor(gpurun, server: JupyterServer) -> None:
+def test_tables_of_everything_and_the_doctor(gpurun, typed, server: JupyterServer) -> None:
     for verb in ("agents", "projects", "stats"):
-        shown, as_json = gpurun(verb), gpurun(verb, "--json")
+        shown, as_json = typed(verb), typed(verb, "--json")
         assert (shown.returncode, bool(shown.stdout.strip())) == (0, True), shown.stderr
         assert json.loads(as_json.stdout)
     well = gpurun("doctor", "--json")

@@ -108,8 +108,11 @@ def test_a_new_priority_reorders_the_queue(server: JupyterServer, tmp_path: Path
         assert server.http.patch(f"runs/{first}", json={"priority": -7}).status_code == 200
         places = [server.run(run_id)["waiting"]["position"] for run_id in (third, second, first)]
         assert places == sorted(places)
-    begun = [server.wait(run_id)["started_at"] for run_id in (third, second, first)]
-    assert begun == sorted(begun)
+    granted = []
+    for run_id in (third, second, first):
+        server.wait(run_id)
+        granted += [change["at"] for change in history(server, run_id) if change["after"] == "starting"]
+    assert granted == sorted(granted)
 
 
 def test_the_priority_of_a_run_that_began_cannot_be_changed(server: JupyterServer, tmp_path: Path) -> None:

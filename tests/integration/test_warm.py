@@ -100,8 +100,10 @@ def alive(process: psutil.Process) -> bool:
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where packages are installed while there are kernels."""
-    return tmp_path_factory.mktemp("more-packages")
+    """Where packages are installed while there are kernels: the agent looks at folders that are named so."""
+    made = tmp_path_factory.mktemp("installed") / "more-packages"
+    made.mkdir()
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -201,6 +203,7 @@ def test_spares_end_with_their_agent(warm: JupyterServer, number: int) -> None:
     assert parent
     warm.end_agent(number)
     over([*spare, *parent])
+    assert looked(warm)["names"]  # of another agent
 
 
 # Sessions
