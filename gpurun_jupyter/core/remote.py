@@ -16,6 +16,8 @@ OFFSET_HEADER = "X-Gpurun-Offset"
 PIECE_BYTES = 8 * 2**20
 #: Files up to this size travel many in one request, of at most `PIECE_BYTES`.
 SMALL_BYTES = 2**18
+#: Where the files of a model that a run saved lie for the server: `blobs/SHA256`.
+BLOBS = "blobs"
 #: So many files of a run are kept, as lists show no more.
 MOST_FILES = 10_000
 

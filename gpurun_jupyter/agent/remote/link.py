@@ -79,8 +79,8 @@ class HttpLink:
     async def deliver(self, grant: Grant) -> None:
         """The rest of the log, then the files. An attempt that is over for the server leaves nothing there."""
         self._delivering.add(grant.key)
-        await self._checkpoints_of(grant).close()
         with contextlib.suppress(NotHeld):
+            await self._checkpoints_of(grant).finish()
             await self._log_of(grant).send()
             await deliver_files(self._connection, self._home.attempt(grant.run_id, grant.attempt), grant)
         self._delivering.discard(grant.key)

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from gpurun_jupyter.core.errors import InvalidRequest, WrongDigest, WrongOffset
 from gpurun_jupyter.core.home import AttemptFolder
-from gpurun_jupyter.core.remote import LeftFile, LeftFiles
+from gpurun_jupyter.core.remote import BLOBS, LeftFile, LeftFiles
 from gpurun_jupyter.report.checkpoints import put
 from gpurun_server.store.checkpoints import ArrivingCheckpoints
 
@@ -69,12 +69,12 @@ class Arrivals:
         checkpoints = ArrivingCheckpoints(self._folder, left)
         checkpoints.inherit()
         places = [(file, self._place_of(file)) for file in left.files]
-        open_ = [(file, place) for file, place in places if not _is_there(file, place)]
+        open_ = [(file, place) for file, place in places if not self._is_there(file, place)]
         uses = Counter(file.digest for file, _ in open_)
         for digest in uses:
             self._check(digest)
         for file, place in places:
-            if _is_there(file, place):
+            if self._is_there(file, place):
                 checkpoints.take_over(file, place)
                 continue
             uses[file.digest] -= 1
@@ -90,15 +90,26 @@ class Arrivals:
             source.rename(beside)
         else:
             shutil.copyfile(source, beside)
-        beside.chmod(0o700 if file.executable else 0o600)
-        os.utime(beside, (file.modified_at, file.modified_at))
+        if place == self._blob(file.digest):
+            beside.chmod(0o400)
+        else:
+            beside.chmod(0o700 if file.executable else 0o600)
+            os.utime(beside, (file.modified_at, file.modified_at))
         put(beside, place)
 
     def _have(self, file: LeftFile) -> int:
-        if _is_there(file, self._place_of(file)):
+        if self._is_there(file, self._place_of(file)):
             return file.size
         kept_bytes = _size(self._blob(file.digest), 0)
         return file.size if kept_bytes == file.size else _size(self._incoming / file.digest, 0)
+
+    def _is_there(self, file: LeftFile, place: Path) -> bool:
+        """Whether it has been placed before; a file that was placed keeps its time, a blob is known by its name."""
+        with suppress(OSError):
+            status = place.lstat()
+            timely = place == self._blob(file.digest) or abs(status.st_mtime - file.modified_at) < 1e-5
+            return timely and status.st_size == file.size
+        return False
 
     def _source_of(self, digest: str) -> Path:
         arrived = self._incoming / digest
@@ -118,7 +129,9 @@ class Arrivals:
         return self._blobs / digest[:2] / digest
 
     def _place_of(self, file: LeftFile) -> Path:
-        """Raises InvalidRequest for what is not within the folders of the attempt."""
+        """Raises InvalidRequest for what is not within the folders of the attempt, but for blobs."""
+        if file.path == f"{BLOBS}/{file.digest}":
+            return self._blob(file.digest)
         path = PurePosixPath(file.path)
         inside = (path.parts[0] in _FOLDERS and len(path.parts) > 1) or file.path in _FILES
         place = self._folder.path / path
@@ -126,14 +139,6 @@ class Arrivals:
         if not inside or ".." in path.parts or "\0" in file.path or not place.parent.resolve().is_relative_to(root):
             raise InvalidRequest(f"The path {file.path!r} leads out of what an attempt leaves.", "Send its own files.")
         return place
-
-
-def _is_there(file: LeftFile, place: Path) -> bool:
-    """Whether it has been placed before; a file that was placed keeps its time."""
-    with suppress(OSError):
-        status = place.lstat()
-        return status.st_size == file.size and abs(status.st_mtime - file.modified_at) < 1e-5
-    return False
 
 
 def _size(path: Path, otherwise: int) -> int:

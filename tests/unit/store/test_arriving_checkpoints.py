@@ -76,6 +76,23 @@ def test_the_next_attempt_begins_with_what_there_was(tmp_path: Path) -> None:
     assert second.send({"opt": "3"}, 10.0, ["model", "opt"]) == 0  # inherited: it did not travel
 
 
+def test_a_model_becomes_blobs_and_its_files_need_not_travel_again(tmp_path: Path) -> None:
+    attempt, data = Attempt(tmp_path, 1), b"weights"
+    digest = hashlib.sha256(data).hexdigest()
+    left = LeftFiles([LeftFile(f"blobs/{digest}", len(data), digest, 0.0)])
+    assert attempt.arrivals.have(left) == {digest: 0}
+    attempt.arrivals.append(digest, 0, data)
+    attempt.arrivals.place(left)
+    attempt.arrivals.place(left)
+    blob = tmp_path / "blobs" / digest[:2] / digest
+    assert (blob.read_bytes(), blob.stat().st_mode & 0o777) == (data, 0o400)
+    assert attempt.send({"ck": "weights"}, 10.0, ["ck"]) == 0
+    assert attempt.there() == {"ck": "weights"}
+    for path in (f"blobs/{'0' * 64}", "blobs/x"):
+        with pytest.raises(InvalidRequest):
+            attempt.arrivals.place(LeftFiles([LeftFile(path, len(data), digest, 0.0)]))
+
+
 @pytest.mark.parametrize("name", ["..", ".gpurun-part-1.x", "a/b", ""])
 def test_names_that_no_checkpoint_can_have(tmp_path: Path, name: str) -> None:
     with pytest.raises(InvalidRequest):
