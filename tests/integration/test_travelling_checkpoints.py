@@ -98,6 +98,24 @@ until("go")
     trip.end()
 
 
+def test_a_saved_model_is_there_while_the_run_goes_on(far_server: JupyterServer, machine: Machine) -> None:
+    code = """
+pathlib.Path("m").mkdir()
+(pathlib.Path("m") / "weights").write_bytes(os.urandom(1) * 600_000)
+(pathlib.Path("m") / "config.json").write_text("{}")
+report.save_model("m", name="far-model", acc=0.5)
+until("go")
+report.save_model(pathlib.Path("m", "config.json"), name="far-config")
+"""
+    trip = Trip(far_server, machine, code)
+    url = "models/far-model/1/files/weights"
+    wait_until(lambda: far_server.http.get(url).status_code == 200, what="for the model")
+    assert far_server.http.get(url).content == (trip.there.work / "m" / "weights").read_bytes()
+    assert far_server.http.get("models/far-model/1/verify").json()["files"] == 2
+    trip.end()
+    assert far_server.http.get("models/far-config/1/files/config.json").text == "{}"
+
+
 def _files(folder: AttemptFolder) -> dict[str, str]:
     root: Path = folder.checkpoints
     return {path.relative_to(root).as_posix(): _sha256(path) for path in root.rglob("*") if path.is_file()}
