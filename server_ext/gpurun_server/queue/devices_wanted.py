@@ -25,7 +25,7 @@ def _shape(spec: RunSpec, gpu: int) -> Shape:
 
 
 def _nobody_has(spec: RunSpec, gpu: int, offers: Sequence[Offer]) -> str:
-    there = ", ".join(f"{offer.agent.host} has {_count(_most(offer, spec))}" for offer in offers) or "there is no agent"
+    there = ", ".join(f"{offer.agent.id} has {_count(_most(offer, spec))}" for offer in offers) or "there is no agent"
     if spec.on is not None and not any(offer.is_called(spec.on) for offer in offers):
         return f"No agent is called or labelled {spec.on!r} ({there})."
     if spec.device is not None and not capable(Shape(0, None, spec.device), offers):

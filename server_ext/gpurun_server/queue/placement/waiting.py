@@ -127,7 +127,7 @@ def why_nobody(shape: Shape, offers: Sequence[Offer]) -> str | None:
         return "no agent is connected; it starts when one is"
     them = "them" if shape.size > 1 else "it"
     if able:
-        return f"waits for {what(shape)}: {able[0].agent.host} has {them}, but {_out_of_reach(able[0])}"
+        return f"waits for {what(shape)}: {able[0].agent.id} has {them}, but {_out_of_reach(able[0])}"
     if shape.on is not None and not any(offer.is_called(shape.on) for offer in offers):
         return f"waits for {what(shape)}: no agent is called or labelled «{shape.on}»; it starts when one joins"
     return f"waits for {what(shape)}: no agent that is here has {them}; it starts when one that does joins"
