@@ -42,7 +42,7 @@ def invite(to: Invocation, as_json: bool) -> None:
 @click.argument("agent_id", metavar="AGENT")
 @click.pass_obj
 def revoke(to: Invocation, agent_id: str) -> None:
-    """Let AGENT in no more; its runs go on over there, out of sight."""
+    """Remove the machine AGENT, which you invited: it is let in no more, and its runs fail as lost."""
     to.client.revoke(agent_id)
     to.screen.say(f"{agent_id} is let in no more.")
 

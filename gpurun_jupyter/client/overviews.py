@@ -27,7 +27,7 @@ class Overviews:
         return self._connection.post("agents/invite", dict[str, Any], {})
 
     def revoke(self, agent: str) -> None:
-        """Let an agent of another machine in no more. Raises AgentNotFound."""
+        """Remove a machine that you invited; its runs fail as lost. Raises AgentNotFound."""
         self._connection.post(f"agents/{quote(agent, safe='')}/revoke", dict[str, Any], {})
 
     def projects(self) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from gpurun_jupyter.core.remote import Join, Joined, Rung
 from gpurun_server.http.agent_handler import AgentHandler, KeyHandler, allow_unauthenticated
 from gpurun_server.http.base import AUTH_RESOURCE, GpurunHandler, operation
 from gpurun_server.queue.behind import REMOTE
+from gpurun_server.queue.removal import remove_machine
 from gpurun_server.store import agent_keys
 
 _LONGEST_WAIT_S = 60.0
@@ -58,11 +59,11 @@ class RevokeHandler(GpurunHandler):
 
     @web.authenticated
     @authorized(action="execute", resource=AUTH_RESOURCE)
-    @operation("Let an agent of another machine in no more", answer=Revoked)
+    @operation("Remove a machine that you invited: its agent is let in no more, its runs are lost", answer=Revoked)
     async def post(self, agent: str) -> None:
         """Revoke."""
         owner = self.owner
-        await self.write_database(lambda writing: agent_keys.revoke(writing, agent, by=owner))
+        await self.write_database(lambda writing: remove_machine(writing, agent, by=owner))
         self.log.info("the key of agent %s was revoked by %s", agent, owner)
         self.answer(Revoked(agent))
 

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from gpurun_jupyter.core.errors import AgentNotFound, NotJoined
 from gpurun_jupyter.core.remote import Join, Joined
 from gpurun_server.store.database import Writing
-from gpurun_server.store.tables import agent_keys, agents, attempts, join_tokens
+from gpurun_server.store.tables import agent_keys, agents, join_tokens
 
 #: How long a machine may take to join, in seconds.
 INVITATION_S = 3600.0
@@ -60,21 +60,25 @@ def agent_of(conn: sa.Connection, key: str) -> str:
     return str(agent_id)
 
 
+def invited_by(conn: sa.Connection, person: str) -> set[str]:
+    """The agents that this person has invited, and may revoke."""
+    return set(conn.scalars(_INVITED, {"person": person}))
+
+
 def revoke(writing: Writing, agent_id: str, *, by: str) -> None:
-    """Let an agent that this person invited in no more; forgotten unless it holds attempts. Raises AgentNotFound."""
+    """Let an agent that this person invited in no more, and forget it. Raises AgentNotFound."""
     conn, mine = writing.conn, sa.and_(agent_keys.c.id == agent_id, agent_keys.c.created_by == by)
     changed = conn.execute(sa.update(agent_keys).where(mine, _IN_USE).values(revoked_at=time.time()))
     if changed.rowcount == 0:
         raise AgentNotFound(
             f"No machine of yours has joined as {agent_id!r}.", "`gpurun agents` lists those there are."
         )
-    holds = sa.select(attempts.c.run_id).where(attempts.c.agent_id == agent_id, attempts.c.ended_at.is_(None))
-    if conn.execute(holds.limit(1)).first() is None:
-        conn.execute(sa.delete(agents).where(agents.c.id == agent_id))
+    conn.execute(sa.delete(agents).where(agents.c.id == agent_id))
     writing.rings.add("agents")
 
 
 _IN_USE = agent_keys.c.revoked_at.is_(None)
+_INVITED = sa.select(agent_keys.c.id).where(agent_keys.c.created_by == sa.bindparam("person"), _IN_USE)
 
 
 def _free_id(conn: sa.Connection, name: str) -> str:
