@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cable import Cable
 from nvml.machine import machine, nvml_library  # noqa: F401 - fixtures
 from servers import JupyterServer
 
@@ -35,6 +37,16 @@ def far_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServ
     shared = JupyterServer(tmp_path_factory.mktemp("far"), base_url="/x/y/", options=options).start()
     yield shared
     shared.close()
+
+
+@pytest.fixture(scope="module")
+def cable() -> Iterator[Cable]:
+    """A second host, and the cable to it."""
+    if not Cable.can_be_laid() and not os.environ.get("CI"):
+        pytest.skip("a second host needs root and iproute2")
+    laid = Cable().lay()
+    yield laid
+    laid.remove()
 
 
 @pytest.fixture

@@ -65,14 +65,14 @@ ALL_LINES = """async view => {
 }"""
 
 
-def make_lab(folder: Path, app: str = "lab", base_url: str = "/") -> JupyterServer:
+def make_lab(folder: Path, app: str = "lab", base_url: str = "/", ip: str = "127.0.0.1") -> JupyterServer:
     """A server of JupyterLab or Notebook 7 that asks nothing of anybody."""
     notices = folder / "settings" / "@jupyterlab" / "apputils-extension"
     notices.mkdir(parents=True)
     (notices / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
     name = {"lab": "LabApp", "notebook": "JupyterNotebookApp"}[app]
     options = (f"--{name}.expose_app_in_browser=True", "--LabApp.extension_manager=readonly")
-    return JupyterServer(folder, app=app, base_url=base_url, options=options)
+    return JupyterServer(folder, app=app, base_url=base_url, ip=ip, options=options)
 
 
 class LabPage:
