@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from gpurun_jupyter.core.devices import Sync
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
 from gpurun_jupyter.core.manifests import Digest
@@ -290,6 +291,7 @@ class Run(msgspec.Struct, kw_only=True):
     waiting: Waiting | None
     revision: int
     behind_s: float | None = None  # how far the log here is behind the one on another machine; 0: in step
+    sync: Sync | None = None  # of a run at work on another machine: is the log here whole, on its way, or behind
     rerun_of: str | None = None  # the id of the run that was run again
     deleted: bool = False  # told once to those who watch; lists leave it out
     spec: RunSpec | None = None  # only where one run is asked for
@@ -297,4 +299,6 @@ class Run(msgspec.Struct, kw_only=True):
     @property
     def elapsed_s(self) -> float | None:
         """Seconds that a finished run took; None before."""
-        return None if self.started_at is None or self.finished_at is None else self.finished_at - self.started_at
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return max(0.0, self.finished_at - self.started_at)
