@@ -60,8 +60,7 @@ class ShippedNotebook(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=
 
     def check(self) -> None:
         """Raises InvalidRequest for parameters that are no variables."""
-        bad = [name for name in self.parameters if not name.isidentifier() or iskeyword(name)]
-        if bad:
+        if bad := [name for name in self.parameters if not is_variable(name)]:
             raise InvalidRequest(f"{bad[0]!r} cannot be the name of a parameter.", "Write NAME=value.")
 
 
@@ -180,8 +179,7 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
         names = [*self.inputs, *self.outputs]
         if names and not self.in_kernel:
             raise InvalidRequest("Only cells have variables; an entry point has arguments and files.", "Send a cell.")
-        bad = [name for name in names if not name.isidentifier() or iskeyword(name)]
-        if bad:
+        if bad := [name for name in names if not is_variable(name)]:
             raise InvalidRequest(f"{bad[0]!r} cannot be the name of a variable.", "Name Python variables.")
         if len(set(self.outputs)) < len(self.outputs):
             raise InvalidRequest("An output is named twice.", "Name each once.")
@@ -299,6 +297,4 @@ class Run(msgspec.Struct, kw_only=True):
     @property
     def elapsed_s(self) -> float | None:
         """Seconds that a finished run took; None before."""
-        if self.started_at is None or self.finished_at is None:
-            return None
-        return max(0.0, self.finished_at - self.started_at)
+        return None if self.started_at is None or self.finished_at is None else self.finished_at - self.started_at

@@ -113,7 +113,6 @@ def test_a_cut_is_said_and_after_it_the_view_catches_up(scene: Scene) -> None:
     said_s = time.monotonic() - cut_at
     expect(scene.row()).to_contain_text(re.compile(r"behind by|silent for"))
     expect(run_row).to_contain_text(re.compile(r"behind by 0:\d\d"))
-    expect(scene.row()).to_contain_text("silent for", timeout=15_000)
     expect(view).to_have_attribute("data-state", "running")
     stands = scene.lab_page.line_count()
     check(page, ".gpurun-panel")

@@ -108,6 +108,7 @@ def test_times_are_the_servers_whatever_the_machine_thinks(
 def test_the_words_of_the_command_line(far_server: JupyterServer, played: PlayedAgent) -> None:
     grant = begins(played)
     reports(played, grant, bytes=10**8, since_s=30.0, moved_s=0.1)
+    unheard(far_server, played.id, -60)  # however long the command line takes
     env = {"GPURUN_URL": far_server.url, "GPURUN_TOKEN": "test-token", "COLUMNS": "200"}
 
     def gpurun(*words: str) -> str:
