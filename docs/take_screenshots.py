@@ -21,12 +21,14 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from lab_pages import LabPage, make_lab  # noqa: E402 - found through the line above
+from machines import Machine  # noqa: E402
 from servers import JupyterServer, wait_until  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
 CHOSEN = {
     "sidebar-light-1280",
     "sidebar-dark-1280",
+    "add-machine-light-1280",
     "overview-light-1280",
     "runs-light-1280",
     "compare-dark-1280",
@@ -88,7 +90,8 @@ def main() -> None:
     """Start JupyterLab, let it run things, take the pictures."""
     folder = Path(tempfile.mkdtemp())
     everything = Path(sys.argv[1]) if len(sys.argv) > 1 else None
-    lab = make_lab(folder).start()
+    lab = make_lab(folder / "lab").start()
+    machine = Machine(folder / "machine")
     try:
         with sync_playwright() as playwright:
             path = os.environ.get("CHROMIUM") or shutil.which("chromium")
@@ -97,9 +100,11 @@ def main() -> None:
             for run in lab.http.get("runs", params={"limit": 100}).json()["runs"]:
                 if run["state"] != "finished":
                     lab.http.post(f"runs/{run['id']}/cancel", json={"kill": True})
+            machine.join(lab, "--name", "lab-a100")
             all_pages(LabPage(browser.new_page(), lab, "pages"), fill(lab), everything)
             browser.close()
     finally:
+        machine.close()
         lab.close()
         shutil.rmtree(folder)
 
@@ -127,6 +132,7 @@ def fill(lab: JupyterServer) -> list[str]:
     broken = lab.submit("open('digits.csv')", name="digits-csv", project="digits")
     for run_id in [*trained, broken]:
         lab.wait(run_id, timeout_s=180)
+    lab.wait(train(lab, "vit-small", lr=0.001, epochs=400, pause=0.5, on="lab-a100"), "running")
     at_work = [train(lab, name, lr=0.001, epochs=400, pause=0.5) for name in ("digits-cnn", "bert-ft")]
     for run_id in at_work:
         lab.wait(run_id, "running")
@@ -136,9 +142,9 @@ def fill(lab: JupyterServer) -> list[str]:
     return trained
 
 
-def train(lab: JupyterServer, name: str, *, lr: float, epochs: int = 40, pause: float = 0.02) -> str:
+def train(lab: JupyterServer, name: str, *, lr: float, epochs: int = 40, pause: float = 0.02, on: str = "") -> str:
     env = {"LR": str(lr), "HIDDEN": "64", "EPOCHS": str(epochs), "PAUSE": str(pause)}
-    return lab.submit(DIGITS, name=name, project="digits", env=env)
+    return lab.submit(DIGITS, name=name, project="digits", env=env, on=on or None)
 
 
 def all_pages(lab_page: LabPage, trained: list[str], everything: Path | None) -> None:
@@ -164,6 +170,9 @@ def all_pages(lab_page: LabPage, trained: list[str], everything: Path | None) ->
                 page.wait_for_timeout(DRAWN_MS)
                 keep(page, f"{one.name}-{theme.lower()}-{width}", everything)
             keep(page, f"sidebar-{theme.lower()}-{width}", everything, selector="#gpurun-panel")
+            lab_page.command("gpurun:add-machine")
+            keep(page, f"add-machine-{theme.lower()}-{width}", everything, selector=".jp-Dialog-content")
+            page.keyboard.press("Escape")
 
 
 def keep(page: Page, name: str, everything: Path | None, selector: str | None = None) -> None:

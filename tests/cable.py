@@ -7,6 +7,7 @@ comes through: silence, as with a pulled cable somewhere on the way. Needs root 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 
 
@@ -19,6 +20,11 @@ class Cable:
         network = f"10.{77 + number // 250}.{number % 250}" if number < 40_000 else f"172.29.{number % 250}"
         self.here, self.there = f"{network}.1", f"{network}.2"
         self.inside = ("nsenter", f"--net=/var/run/netns/{self._far}")
+
+    @staticmethod
+    def can_be_laid() -> bool:
+        """Whether this host lets us."""
+        return os.geteuid() == 0 and shutil.which("ip") is not None
 
     def lay(self) -> Cable:
         """Make all of it."""

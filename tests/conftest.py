@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cable import Cable
 from machines import Machine
 from nvml.machine import machine, nvml_library  # noqa: F401 - fixtures
 from servers import JupyterServer
@@ -45,6 +47,16 @@ def far_machine(far_server: JupyterServer, tmp_path_factory: pytest.TempPathFact
     made = Machine(tmp_path_factory.mktemp("lab")).join(far_server, *options)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="module")
+def cable() -> Iterator[Cable]:
+    """A second host, and the cable to it."""
+    if not Cable.can_be_laid() and not os.environ.get("CI"):
+        pytest.skip("a second host needs root and iproute2")
+    laid = Cable().lay()
+    yield laid
+    laid.remove()
 
 
 @pytest.fixture

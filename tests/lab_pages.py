@@ -70,14 +70,14 @@ ALL_LINES = """async view => {
 }"""
 
 
-def make_lab(folder: Path, base_url: str = "/") -> JupyterServer:
+def make_lab(folder: Path, base_url: str = "/", ip: str = "127.0.0.1") -> JupyterServer:
     """A server of JupyterLab and Notebook 7 that asks nothing of anybody."""
     notices = folder / "settings" / "@jupyterlab" / "apputils-extension"
     notices.mkdir(parents=True)
     (notices / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
     exposed = (f"--{app}.expose_app_in_browser=True" for app in ("LabApp", "JupyterNotebookApp"))
     options = (*exposed, "--LabApp.extension_manager=readonly")
-    return JupyterServer(folder, app="lab", base_url=base_url, options=options, disabled=())
+    return JupyterServer(folder, app="lab", base_url=base_url, ip=ip, options=options, disabled=())
 
 
 class LabPage:

@@ -32,6 +32,14 @@ class Machine:
         assert not check or done.returncode == 0, done.stderr
         return done
 
+    def types(self, line: str) -> subprocess.Popen[str]:
+        """Have a line typed into a shell on this machine, as it is."""
+        command = [*self.before, "sh", "-c", line]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            command, env=self.env, cwd=self.folder, stdout=pipe, stderr=subprocess.STDOUT, text=True
+        )
+
     def join(self, server: JupyterServer, *options: str, url: str | None = None) -> Machine:
         """Join by the line that a person gets; the agent's daemon runs then."""
         invitation = server.http.post("agents/invite").json()

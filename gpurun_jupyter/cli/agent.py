@@ -53,7 +53,7 @@ def invite(to: Invocation, as_json: bool) -> None:
 @click.argument("agent_id", metavar="AGENT")
 @click.pass_obj
 def revoke(to: Invocation, agent_id: str) -> None:
-    """Let AGENT in no more, and end its runs and sessions."""
+    """Remove the machine AGENT, which you invited: it is let in no more, its runs and sessions end."""
     to.client.revoke(agent_id)
     to.screen.say(f"{agent_id} is let in no more.")
 

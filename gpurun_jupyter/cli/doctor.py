@@ -121,7 +121,7 @@ def _agents(client: Client) -> Iterator[Finding]:
         yield Finding("wrong", "agents", "none has reported.", "agent.log in the state directory says why.")
     for agent in found:
         gpus = [device.name or device.label for device in agent.devices if device.kind != "cpu"]
-        says = f"{agent.host}: {', '.join(gpus) if gpus else 'no GPU'}, version {agent.version}"
+        says = f"{agent.id}: {', '.join(gpus) if gpus else 'no GPU'}, version {agent.version}"
         if agent.health == "healthy":
             yield Finding("fine", "agent", says)
         else:

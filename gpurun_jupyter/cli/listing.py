@@ -72,11 +72,12 @@ def _line(line: dict[str, Any]) -> tuple[str, ...]:
 def _row(record: RunRecord) -> tuple[str, ...]:
     how = (record.outcome or record.state).value.replace("_", " ")
     done = words.percent(record) if record.state is not State.FINISHED else ""
+    now = " · ".join(part for part in (f"{words.glyph(record)} {how} {done}".rstrip(), words.behind(record)) if part)
     return (
         record.id,
         record.name,
         record.project,
-        f"{words.glyph(record)} {how} {done}".rstrip(),
+        now,
         words.elapsed(record),
         words.ago(record.created_at),
         words.metrics(record),

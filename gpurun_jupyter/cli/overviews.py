@@ -87,7 +87,7 @@ def agents(to: Invocation, as_json: bool) -> None:
     rows = [
         (
             one["id"],
-            words.health_of(one["health"], one["behind_s"]),
+            words.health_of(one["health"], one["sync"], one["behind_s"]),
             words.ago(0.0, one["heard_s_ago"]),
             one["version"],
             _offered(one),

@@ -115,11 +115,17 @@ def where(
         free = [device for device in devices if _is_free(device)]
         if len(free) >= max(gpu, 1):
             places = ", ".join(device.label for device in free[: max(gpu, 1)])
-            return f"at once on {agent.host}, where {places} is free, unless runs before it in the queue want that"
+            return f"at once on {agent.id}, where {places} is free, unless runs before it in the queue want that"
     if able:
-        names = ", ".join(agent.host for agent, _ in able)
+        names = ", ".join(agent.id for agent, _ in able)
         return f"on {names}, when enough devices there are free; `gpurun status` shows what holds them"
     return "nowhere: no machine that is there has such devices; it would be refused without --wait-for-device"
+
+
+def _names(agent: Agent, device: Device) -> set[str]:
+    """What `--device` may call it."""
+    names = {f"{host}:{name}" for host in (agent.id, agent.host) for name in (device.label, device.index)}
+    return {device.id} | names
 
 
 def _fitting(agent: Agent, gpu: int, options: Mapping[str, Any]) -> list[Device]:
@@ -129,7 +135,7 @@ def _fitting(agent: Agent, gpu: int, options: Mapping[str, Any]) -> list[Device]
         device
         for device in agent.devices
         if _is_gpu(device) == bool(gpu)
-        and (not pin or pin in (device.id, f"{agent.host}:{device.label}", f"{agent.host}:{device.index}"))
+        and (not pin or pin in _names(agent, device))
         and (not gpu or (device.memory_total_bytes or memory) >= memory)
     ]
 

@@ -166,5 +166,5 @@ def _agent_rows(agent: Agent) -> list[tuple[str, ...]]:
         free = sum(device.holder is None for device in slots)
         holders = ", ".join(device.holder for device in slots if device.holder)
         rows.append(("cpu", "", "", f"{free} of {len(slots)} slots free{f' · {holders}' if holders else ''}"))
-    first = f"{agent.host} ({words.health(agent)})" if words.health(agent) else agent.host
+    first = f"{agent.id} ({words.health(agent)})" if words.health(agent) else agent.id
     return [(first if number == 0 else "", *row) for number, row in enumerate(rows or [("", "", "", "no devices")])]

@@ -38,7 +38,7 @@ def how(run: Run, now: float | None = None) -> str:
         return _how_it_ended(run)
     if run.state is State.QUEUED and run.waiting:
         return f"queued, {ordinal(run.waiting.position)} · {run.waiting.why}"
-    parts = [f"{run.state.value}{_where(run)}", elapsed(run, now), left(run), behind(run)]
+    parts = [f"{run.state.value}{_where(run)}", elapsed(run, now), left(run), _behind_sentence(run)]
     return " · ".join(part for part in parts if part)
 
 
@@ -57,8 +57,16 @@ def left(run: Run) -> str:
 
 
 def behind(run: Run) -> str:
-    """`behind by 0:12`, where what is shown is not what the run on another machine has come to."""
-    return f"behind by {format_elapsed(run.behind_s)}" if run.behind_s else ""
+    """`syncing, behind by 0:12`, where what is shown is not what the run on another machine has come to."""
+    if not run.behind_s:
+        return ""
+    words = f"behind by {format_elapsed(run.behind_s)}"
+    return f"syncing, {words}" if run.sync == "syncing" else words
+
+
+def _behind_sentence(run: Run) -> str:
+    """The same where there is room for what it means."""
+    return f"{behind(run)}, output continues on the machine" if behind(run) and run.sync != "syncing" else behind(run)
 
 
 def percent(run: Run) -> str:
@@ -103,17 +111,16 @@ def device_row(device: Device) -> tuple[str, str, str, str]:
 
 
 def health(agent: Agent) -> str:
-    """What is wrong with an agent; nothing if it was heard lately."""
+    """What is wrong with an agent; nothing if it was heard lately and all that its runs print is here."""
     if agent.health == "healthy":
-        return ""
+        return health_of("", agent.sync, agent.behind_s) if agent.behind_s else ""
     return f"{agent.health}, last heard {ago(0.0, agent.heard_s_ago)}"
 
 
-def health_of(health: str, behind_s: float | None) -> str:
-    """`healthy`, and of an agent elsewhere whether what is shown of its runs is what they have come to."""
-    if behind_s is None:
-        return health
-    return f"{health}, behind by {format_elapsed(behind_s)}" if behind_s else f"{health}, in step"
+def health_of(health: str, sync: str | None, behind_s: float | None) -> str:
+    """`healthy, synced`: of an agent elsewhere also whether what is shown of its runs is what they have come to."""
+    way = f"behind by {format_elapsed(behind_s)}" if behind_s else ""
+    return ", ".join(part for part in (health, sync if sync != "behind" else "", way) if part)
 
 
 def _how_it_ended(run: Run) -> str:

@@ -27,7 +27,7 @@ class Overviews:
         return self._connection.post("agents/invite", dict[str, Any], {})
 
     def revoke(self, agent: str) -> None:
-        """Let an agent of another machine in no more, and end its runs and sessions. Raises AgentNotFound."""
+        """Remove a machine that you invited: it is let in no more, its runs and sessions end. Raises AgentNotFound."""
         self._connection.post(f"agents/{quote(agent, safe='')}/revoke", dict[str, Any], {})
 
     def projects(self) -> list[dict[str, Any]]:

@@ -6,6 +6,9 @@ from typing import Literal
 
 import msgspec
 
+#: How the server's copies of logs stand to those of another machine: whole, on their way, or behind for want of a way.
+Sync = Literal["synced", "syncing", "behind"]
+
 #: Seconds since an agent was heard: healthy up to the first, stale up to the second, then disconnected.
 HEALTHY_S = 10.0
 STALE_S = 60.0
@@ -55,7 +58,8 @@ class Device(msgspec.Struct, omit_defaults=True, gc=False):
 class Agent(msgspec.Struct):
     """An agent as the API shows it. `heard_s_ago` is the time since its last heartbeat.
 
-    `behind_s`: how far the server's copies of its logs are behind, 0 is in step; None on the server's own machine.
+    `behind_s`: how far the server's copies of its logs are behind, 0 is in step; `sync` says whether they are on their
+    way. Both are None on the server's own machine. `removable`: who asks has invited it, and may remove it.
     """
 
     id: str
@@ -65,6 +69,8 @@ class Agent(msgspec.Struct):
     heard_s_ago: float
     devices: list[Device]
     behind_s: float | None = None
+    sync: Sync | None = None
+    removable: bool = False
 
 
 def health(heard_s_ago: float) -> Literal["healthy", "stale", "disconnected"]:

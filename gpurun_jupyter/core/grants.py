@@ -71,11 +71,15 @@ class Ended(msgspec.Struct):
 
 
 class Unsent(msgspec.Struct):
-    """What the server has not got of an attempt's log (`run/attempt`): how many bytes, and since when, in seconds."""
+    """What the server has not got of an attempt's log (`run/attempt`): how many bytes, and since when, in seconds.
+
+    `moved_s` is how long ago some of it got through.
+    """
 
     key: str
     bytes: int
     since_s: float
+    moved_s: float = 0.0
 
 
 class Report(msgspec.Struct, kw_only=True):

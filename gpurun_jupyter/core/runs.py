@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from gpurun_jupyter.core.devices import Sync
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.labels import On
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
@@ -60,8 +61,7 @@ class ShippedNotebook(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=
 
     def check(self) -> None:
         """Raises InvalidRequest for parameters that are no variables."""
-        bad = [name for name in self.parameters if not name.isidentifier() or iskeyword(name)]
-        if bad:
+        if bad := [name for name in self.parameters if not is_variable(name)]:
             raise InvalidRequest(f"{bad[0]!r} cannot be the name of a parameter.", "Write NAME=value.")
 
 
@@ -290,6 +290,7 @@ class Run(msgspec.Struct, kw_only=True):
     waiting: Waiting | None
     revision: int
     behind_s: float | None = None  # how far the log here is behind the one on another machine; 0: in step
+    sync: Sync | None = None  # of a run at work on another machine: is the log here whole, on its way, or behind
     rerun_of: str | None = None  # the id of the run that was run again
     deleted: bool = False  # told once to those who watch; lists leave it out
     spec: RunSpec | None = None  # only where one run is asked for

@@ -9,6 +9,7 @@ import type { ReadOnly } from './pages/readonly';
 import type { TabName } from './pages/tab';
 import { addTools } from './pages/tools';
 import { addMachine } from './sidebar/addmachine';
+import { askForMachine, removeMachine } from './sidebar/removemachine';
 import type { PanelModel } from './sidebar/panelmodel';
 import { RunRequests } from './server/requests';
 import type { IRunServer } from './server/server';
@@ -20,6 +21,7 @@ export const Commands = {
   copyId: 'gpurun:copy-run-id',
   showPanel: 'gpurun:show-panel',
   addMachine: 'gpurun:add-machine',
+  removeMachine: 'gpurun:remove-machine',
   rerun: 'gpurun:rerun-run',
   deleteRun: 'gpurun:delete-run',
   compare: 'gpurun:compare-with-previous',
@@ -115,8 +117,22 @@ export function addPanelCommands({ app, server, trans, palette }: Parts, model: 
     caption: trans.__('Show the line that lets another machine offer its devices'),
     execute: () => addMachine(server.api, trans)
   });
-  palette?.addItem({ command: Commands.showPanel, category: trans.__('GPU runs') });
-  palette?.addItem({ command: Commands.addMachine, category: trans.__('GPU runs') });
+  app.commands.addCommand(Commands.removeMachine, {
+    label: args => (args.clicked ? trans.__('Remove Machine…') : trans.__('Remove a Machine…')),
+    caption: trans.__('Let a machine that you have added in no more'),
+    execute: async args => {
+      const clicked = args.clicked ? app.contextMenuHitTest(node => !!node.dataset.agent)?.dataset.agent : undefined;
+      const id = clicked ?? (await askForMachine(server.api, trans));
+      if (id) {
+        await removeMachine(server.api, id, trans);
+      }
+    }
+  });
+  for (const command of [Commands.showPanel, Commands.addMachine, Commands.removeMachine]) {
+    palette?.addItem({ command, category: trans.__('GPU runs') });
+  }
+  const removable = { command: Commands.removeMachine, selector: '.gpurun-agent[data-removable="true"]' };
+  app.contextMenu.addItem({ ...removable, rank: 1, args: { clicked: true } });
   const items = [
     { command: Commands.openRun, selector: RUN_ROW },
     { command: Commands.stopRun, selector: `${RUN_ROW}[data-live="true"]` },

@@ -25,7 +25,7 @@ test('the axis ends a little after now', () => {
 
 test('every device has a lane, and those that are gone have one where they were used', () => {
   const found = lanes([attempt('a', 100, 200), attempt('b', 300, 400, ['gpu3'], 'gone')]).lanes;
-  assert.deepEqual(found.map(lane => `${lane.host}:${lane.device}`), ['machine:gpu0', 'machine:cpu0', 'gone:gpu3']);
+  assert.deepEqual(found.map(lane => `${lane.agent}:${lane.device}`), ['m:gpu0', 'm:cpu0', 'gone:gpu3']);
   assert.deepEqual(found.map(lane => lane.rows.length), [1, 0, 1]);
 });
 

@@ -47,6 +47,7 @@ test('a run at work says how long still', () => {
   const running = { state: 'running', outcome: null, finished_at: null };
   assert.equal(time({ ...running, progress: { left_s: 190 } }), '3:10 left');
   assert.equal(time(running), '');
+  assert.equal(time({ ...running, progress: { left_s: 190 }, behind_s: 12, sync: 'behind' }), 'behind by 0:12');
   assert.equal(detail(running), 'on lab:gpu0');
 });
 

@@ -89,6 +89,9 @@ test('a finished run says how it ended', () => {
 
 test('a run on another machine says how far what is shown is behind', () => {
   const running: Partial<Run> = { ...PLACED, state: 'running' };
-  assert.equal(said({ ...running, behind_s: 12 }), 'running on lab-a100:gpu1 · 1:42 · behind by 0:12');
-  assert.equal(said({ ...running, behind_s: 0 }), 'running on lab-a100:gpu1 · 1:42');
+  const behind = 'behind by 0:12, output continues on the machine';
+  assert.equal(said({ ...running, behind_s: 12, sync: 'behind' }), `running on lab-a100:gpu1 · 1:42 · ${behind}`);
+  assert.equal(said({ ...running, behind_s: 12, sync: 'syncing' }), 'running on lab-a100:gpu1 · 1:42 · syncing, behind by 0:12');
+  assert.match(said({ ...running, behind_s: 3600, sync: 'behind' }), /behind by 60 min,/);
+  assert.equal(said({ ...running, behind_s: 0, sync: 'synced' }), 'running on lab-a100:gpu1 · 1:42');
 });

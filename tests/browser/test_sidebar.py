@@ -6,6 +6,8 @@ import base64
 import io
 import json
 import re
+import sqlite3
+import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -15,8 +17,11 @@ import pytest
 from accessibility import check
 from lab_pages import LabPage, make_lab, new_page
 from machines import Machine
+from played_agent import PlayedAgent
 from playwright.sync_api import Browser, Locator, expect
 from servers import wait_until
+
+from gpurun_jupyter.core.events import Start, encode_line
 
 PANEL = ".gpurun-panel"
 HOLD = "import time, pathlib\nwhile not pathlib.Path({stop!r}).exists(): time.sleep(.05)"
@@ -186,13 +191,18 @@ def test_a_dropped_zip_and_a_folder_of_the_file_browser_become_runs(there: LabPa
 
 
 def test_a_machine_joins_by_the_line_that_is_shown(there: LabPage, tmp_path: Path) -> None:
-    there.page.locator(".gpurun-add-machine").click()
+    there.page.locator(".gpurun-add-machine").focus()
     dialog = there.page.locator(".jp-Dialog")
-    line = dialog.locator(".gpurun-join-line").inner_text()
-    assert line.startswith(f"gpurun agent join {there.lab.url} --token ")
-    check(there.page, ".jp-Dialog")
-    there.screenshot("joining")
-    dialog.get_by_role("button", name="Close").click()
+    for theme in ("Dark", "Light"):
+        there.set_theme(theme)
+        there.page.locator(".gpurun-add-machine").focus()
+        there.page.keyboard.press("Enter")
+        line = dialog.locator(".gpurun-join-line").inner_text()
+        assert line.startswith(f"gpurun agent join {there.lab.url} --token ")
+        check(there.page, ".jp-Dialog")
+        there.screenshot(f"joining-{theme}")
+        there.page.keyboard.press("Escape")
+        expect(dialog).to_have_count(0)
     machine = Machine(tmp_path / "machine")
     machine.url = there.lab.url
     try:
@@ -200,6 +210,60 @@ def test_a_machine_joins_by_the_line_that_is_shown(there: LabPage, tmp_path: Pat
         expect(there.page.locator(".gpurun-agent[data-agent=second]")).to_be_visible(timeout=10_000)
     finally:
         machine.close()
+
+
+def test_machines_that_are_away_alike_or_gone_for_good(there: LabPage) -> None:
+    page, lab = there.page, there.lab
+    name = "gpu-node-with-a-very-long-name.cluster.example.org"
+    played = [PlayedAgent(lab, "", host=name) for _ in range(2)]
+    first, second = played
+    grant = first.take(name="far-away")
+    line = encode_line(Start(v=1, attempt=1, pid=1, devices=["cpu0"], t=time.time() + 600))
+    assert first.ask("POST", "log?offset=0", content=line).is_success
+    second.sync()
+    rows = [page.locator(f".gpurun-agent[data-agent='{one.id}']") for one in played]
+    with sqlite3.connect(lab.home / "gpurun.db", timeout=30) as database:
+        database.execute("UPDATE agents SET heard_at = ? WHERE id = ?", (time.time() - 3600, first.id))
+    database.close()
+    expect(rows[0]).to_contain_text("disconnected, 60 min", timeout=10_000)
+    expect(rows[1].locator("h3")).to_have_text(f"{name}-2")
+    assert name in str(rows[1].locator("h3").get_attribute("title"))
+    expect(row(there, grant.run_id)).to_contain_text("behind by 60 min", timeout=10_000)
+    there.command("gpurun:open-run", {"run": grant.run_id})
+    head = page.locator(f".gpurun-page .gpurun-view[data-run-id={grant.run_id}]")
+    expect(head).to_contain_text(re.compile(r" · 0:\d\d · behind by 60 min, output continues on the machine"))
+    for box in (one.locator(part).bounding_box() for one in rows for part in (".gpurun-dots", "h3")):
+        panel = page.locator(PANEL).bounding_box()
+        assert box
+        assert panel
+        assert panel["x"] <= box["x"]
+        assert box["x"] + box["width"] <= panel["x"] + panel["width"]
+
+    for theme in ("Dark", "Light"):
+        there.set_theme(theme)
+        check(page, PANEL)
+        there.screenshot(f"machines-{theme}")
+        rows[0].locator(".gpurun-dots").focus()
+        page.keyboard.press("Enter")
+        page.locator(".lm-Menu").get_by_text("Remove Machine…").click()
+        expect(page.locator(".jp-Dialog")).to_contain_text("The run that is at work there fails here as lost")
+        check(page, ".jp-Dialog")
+        there.screenshot(f"removing-{theme}")
+        page.keyboard.press("Escape")
+        expect(page.locator(".jp-Dialog")).to_have_count(0)
+    rows[0].locator(".gpurun-dots").focus()
+    page.keyboard.press("Enter")
+    page.locator(".lm-Menu").get_by_text("Remove Machine…").click()
+    page.locator(".jp-Dialog").get_by_role("button", name="Remove").click()
+    expect(rows[0]).to_have_count(0)
+    expect(head).to_contain_text("removed the machine")
+    expect(row(there, grant.run_id)).to_contain_text("machine was lost")
+    expect(rows[1]).to_be_visible()
+    assert page.locator(".gpurun-agent[data-removable=false]").count() == 1  # the server's own
+    lab.http.post(f"agents/{second.id}/revoke")
+    expect(rows[1]).to_have_count(0)
+    for one in played:
+        one.http.close()
 
 
 def test_the_search_finds_what_the_page_does_not_hold(there: LabPage) -> None:

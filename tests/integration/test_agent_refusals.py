@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
-import msgspec
 import pytest
+from played_agent import PlayedAgent, bearer
 from servers import JupyterServer
 
-from gpurun_jupyter.core.devices import Device
 from gpurun_jupyter.core.events import End, Model, Output, encode_line
-from gpurun_jupyter.core.grants import Ended, Grant, Orders, Report
+from gpurun_jupyter.core.grants import Ended
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
 
 LINE = encode_line(Output(stream="stdout", text="hello\n"))
@@ -29,48 +28,6 @@ FOREIGN_PATHS = (
     "./outputs/x/../..",
     f"blobs/00/{'0' * 64}",
 )
-
-
-class PlayedAgent:
-    """An agent that says over HTTP what it is told to say."""
-
-    def __init__(self, server: JupyterServer, name: str) -> None:
-        self.server = server
-        token = server.http.post("agents/invite").json()["token"]
-        self.http = httpx.Client(base_url=str(server.http.base_url), timeout=30)
-        joined = self.http.post("agents/join", json={"host": name, "version": "1"}, headers=bearer(token)).json()
-        self.id, self.key = joined["agent_id"], joined["key"]
-        self.http.headers["Authorization"] = f"Bearer {self.key}"
-        self.grant: Grant | None = None
-
-    def sync(self, agent_id: str = "", **fields: Any) -> httpx.Response:
-        report = Report(
-            agent_id=agent_id or self.id,
-            host=self.id,
-            version="1",
-            boot="b",
-            devices=[Device("cpu0", "cpu", 0)],
-            holding=[],
-            **fields,
-        )
-        return self.http.post("agents/sync", content=msgspec.json.encode(report))
-
-    def take(self) -> Grant:
-        """Have a run on this agent, granted."""
-        assert self.sync().is_success  # the server knows its devices
-        self.server.submit("1", gpu=0, on=self.id)
-        self.grant = msgspec.json.decode(self.sync().content, type=Orders).grants[0]
-        return self.grant
-
-    def ask(self, method: str, route: str, *, token: str | None = None, **more: Any) -> httpx.Response:
-        assert self.grant is not None
-        headers = {"X-Gpurun-Token": self.grant.token if token is None else token, **more.pop("headers", {})}
-        path = f"agents/attempts/{self.grant.run_id}/{self.grant.attempt}/{route}"
-        return self.http.request(method, path, headers=headers, **more)
-
-
-def bearer(secret: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {secret}"}
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,8 +25,8 @@ CUT_S = 5.0
 class Hosts:
     """The server's host and the machine's."""
 
-    def __init__(self, folder: Path) -> None:
-        self.cable = Cable().lay()
+    def __init__(self, folder: Path, cable: Cable) -> None:
+        self.cable = cable
         options = ("--GpurunApp.local_agent=False",)
         self.server = JupyterServer(folder / "server", ip=self.cable.here, options=options).start()
         self.machine = Machine(folder / "machine", before=self.cable.inside).join(self.server, "--name", "far")
@@ -50,15 +48,11 @@ class Hosts:
         self.cable.heal()
         self.machine.close()
         self.server.close()
-        self.cable.remove()
 
 
 @pytest.fixture(scope="module")
-def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
-    able = os.geteuid() == 0 and shutil.which("ip") is not None
-    if not able and not os.environ.get("CI"):
-        pytest.skip("a second host needs root and iproute2")
-    made = Hosts(tmp_path_factory.mktemp("hosts"))
+def hosts(cable: Cable, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
+    made = Hosts(tmp_path_factory.mktemp("hosts"), cable)
     yield made
     made.close()
 

@@ -162,7 +162,7 @@ class LogShipping:
         self.grant = grant
         self._path = home.attempt(grant.run_id, grant.attempt).events
         self._one_at_a_time = asyncio.Lock()
-        self._sent_all_at = time.monotonic()
+        self._sent_all_at = self._moved_at = time.monotonic()
         self.known_bytes: int | None = None
         self.models = ModelShipping(connection, home, grant)
 
@@ -183,7 +183,8 @@ class LogShipping:
 
     def unsent(self) -> Unsent:
         """The same for the report."""
-        return Unsent(self.grant.key, self.behind(), round(time.monotonic() - self._sent_all_at, 1))
+        now = time.monotonic()
+        return Unsent(self.grant.key, self.behind(), round(now - self._sent_all_at, 1), round(now - self._moved_at, 1))
 
     async def _append(self, offset: int, data: bytes) -> int:
         try:
@@ -191,6 +192,7 @@ class LogShipping:
             await self._connection.send("POST", path, data, grant=self.grant, pack=True)
         except WrongOffset as error:  # an answer was lost, or the server has had some from an agent before this one
             return error.offset
+        self._moved_at = time.monotonic()
         return offset + len(data)
 
 

@@ -62,9 +62,28 @@ export function timeLeft(run: Run, trans: Translate): string {
   return left === null || left === undefined ? '' : trans.__('about %1 left', format.elapsed(left));
 }
 
-/** `behind by 0:12`, where what is shown is not what the run on another machine has come to. */
-export function behindWords(run: Run, trans: Translate): string {
-  return run.behind_s ? trans.__('behind by %1', format.elapsed(run.behind_s)) : '';
+const EXACT_S = 600;
+
+/** `behind by 0:12`, where what is shown is not what a run on another machine has come to. */
+export function behindWords({ behind_s: seconds, sync }: Pick<Run, 'behind_s' | 'sync'>, trans: Translate): string {
+  if (!seconds) {
+    return '';
+  }
+  const time = seconds < EXACT_S ? format.elapsed(seconds) : format.about(seconds, trans);
+  const words = trans.__('behind by %1', time);
+  return sync === 'syncing' ? trans.__('syncing, %1', words) : words;
+}
+
+/** The same in a sentence that has room for what it means. */
+function behindSentence(run: Run, trans: Translate): string {
+  const words = behindWords(run, trans);
+  return words && run.sync !== 'syncing' ? trans.__('%1, output continues on the machine', words) : words;
+}
+
+/** Whether all that a run on another machine has printed is here, for who asks; nothing of a run of this machine. */
+export function syncWords({ sync }: Pick<Run, 'sync'>, trans: Translate): string {
+  const words = { synced: trans.__('synced'), syncing: trans.__('syncing'), behind: trans.__('behind') };
+  return sync ? words[sync] : '';
 }
 
 /** The sentence behind the run's name. */
@@ -83,13 +102,13 @@ export function stateSentence(run: Run, now: number, trans: Translate): string {
         where ? trans.__('running on %1', where) : trans.__('running'),
         clock,
         timeLeft(run, trans),
-        behindWords(run, trans)
+        behindSentence(run, trans)
       );
     case 'stopping':
       return dots(
         where ? trans.__('interrupted, stopping on %1', where) : trans.__('interrupted, stopping'),
         clock,
-        behindWords(run, trans)
+        behindSentence(run, trans)
       );
     case 'lost':
       return dots(trans.__('out of sight: %1 is not heard of; the run may go on there', where || '?'), clock);

@@ -9,7 +9,7 @@ import type { Translate } from '../look/words';
 import type { Stop } from '../server/live';
 import type { Section } from '../sidebar/sidebar';
 import { ModelCommands } from './ids';
-import { MenuButton } from './menubutton';
+import { MenuButton } from '../look/menubutton';
 import type { ModelRegistry } from './registry';
 import type { ModelSummary } from './types';
 import { hoverWords, metricWords, versionWords } from './words';

@@ -2,7 +2,7 @@
 import React from 'react';
 import * as format from '../look/format';
 import type { Translate } from '../look/words';
-import { MenuButton } from './menubutton';
+import { MenuButton } from '../look/menubutton';
 import type { Model, ModelVersion } from './types';
 import { sizeWords } from './words';
 

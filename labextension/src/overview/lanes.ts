@@ -13,7 +13,7 @@ export interface Bar {
 
 export interface Lane {
   key: string;
-  host: string;
+  agent: string;
   device: string;
   rows: Bar[][];
 }
@@ -37,10 +37,9 @@ export function placeOn(axis: Axis, time: number): number {
 /** A lane for each device that there is, and for each that has been used. */
 export function lanesOf(timeline: Timeline, agents: readonly Agent[], live: (id: string) => Run | undefined, axis: Axis, now: number): Lane[] {
   const lanes = new Map<string, Lane>();
-  const hosts = new Map(agents.map(agent => [agent.id, agent.host]));
   const lane = (agent: string, device: string) => {
     const key = `${agent}:${device}`;
-    const made = lanes.get(key) ?? { key, host: hosts.get(agent) ?? agent, device, rows: [] };
+    const made = lanes.get(key) ?? { key, agent, device, rows: [] };
     lanes.set(key, made);
     return made;
   };

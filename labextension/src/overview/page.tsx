@@ -101,7 +101,7 @@ function Cards({ now, ...props }: OverviewProps & { now: number }): JSX.Element 
       </Card>
       <WaitingCard {...props} queue={queue} />
       <ProjectsCard {...props} projects={projects} />
-      <UseCard {...props} {...{ timeline, statistics, agents }} />
+      <UseCard {...props} {...{ timeline, statistics }} />
       <MachinesCard {...props} agents={agents} />
       <NumbersCard {...props} statistics={statistics} />
       <StorageCard {...props} status={status} />

@@ -1,7 +1,7 @@
 /** The overview's cards: what waits and why, use of the devices, projects, machines, numbers, storage. */
 import React from 'react';
 import * as format from '../look/format';
-import { dots } from '../look/sentences';
+import { behindWords, dots, syncWords } from '../look/sentences';
 import type { Translate } from '../look/words';
 import type { Agent, Run, Status } from '../server/types';
 import type { Project, Statistics, Timeline } from './answers';
@@ -89,15 +89,14 @@ function BestOf({ project: { best }, onOpen }: { project: Project; onOpen: (id: 
   );
 }
 
-export function UseCard({ timeline, statistics, agents, trans }: CardProps & { timeline: Timeline; statistics: Statistics; agents: readonly Agent[] }): JSX.Element {
-  const host = (id: string) => agents.find(agent => agent.id === id)?.host ?? id;
+export function UseCard({ timeline, statistics, trans }: CardProps & { timeline: Timeline; statistics: Statistics }): JSX.Element {
   const inAll = new Map(statistics.devices.map(use => [`${use.agent}:${use.device}`, use]));
   const rows = timeline.use.map(({ agent, device, busy }) => {
     const all = inAll.get(`${agent}:${device}`);
     const mean = busy.reduce((sum, part) => sum + part, 0) / busy.length;
     return {
       key: `${agent}:${device}`,
-      cells: [`${host(agent)}:${device}`, <UseCurve key="curve" busy={busy} />, `${Math.round(100 * mean)} %`, all?.runs ?? 0, format.took(all?.seconds ?? 0)]
+      cells: [`${agent}:${device}`, <UseCurve key="curve" busy={busy} />, `${Math.round(100 * mean)} %`, all?.runs ?? 0, format.took(all?.seconds ?? 0)]
     };
   });
   const heads = [trans.__('Device'), trans.__('Use'), trans.__('Mean'), trans.__('Runs in all'), trans.__('Time in all')];
@@ -125,7 +124,7 @@ export function MachinesCard({ agents, trans }: CardProps & { agents: readonly A
     const gpus = agent.devices.length - slots;
     const heard = agent.health === 'healthy' ? '' : trans.__('not heard of for %1', format.elapsed(agent.heard_s_ago));
     const devices = dots(gpus ? trans._n('%1 GPU', '%1 GPUs', gpus) : '', slots ? trans._n('%1 CPU slot', '%1 CPU slots', slots) : '');
-    return { key: agent.id, cells: [agent.host, dots(health[agent.health], heard), devices, agent.version] };
+    return { key: agent.id, cells: [agent.id, dots(health[agent.health], heard || behindWords(agent, trans) || syncWords(agent, trans)), devices, agent.version] };
   });
   return (
     <Card title={trans.__('Machines')}>

@@ -48,8 +48,8 @@ export function TimelineView(props: TimelineProps): JSX.Element {
 function LaneRow({ lane, ...props }: TimelineProps & { lane: Lane }): JSX.Element {
   return (
     <div className="gpurun-lane" data-lane={lane.key}>
-      <span className="gpurun-lane-label" title={`${lane.host}:${lane.device}`}>
-        {lane.host}:{lane.device}
+      <span className="gpurun-lane-label" title={`${lane.agent}:${lane.device}`}>
+        {lane.agent}:{lane.device}
       </span>
       <div className="gpurun-lane-track">
         {(lane.rows.length ? lane.rows : [[]]).map((bars, index) => (

@@ -1,7 +1,7 @@
 /** The line at the top of a run view: glyph, name, sentence, state of the connection, buttons. */
 import { element, setText } from '../look/dom';
 import { drawing, DrawingName } from '../look/glyphs';
-import { glyphOf } from '../look/sentences';
+import { glyphOf, syncWords } from '../look/sentences';
 import { isLive, Run } from '../server/types';
 import type { Translate } from '../look/words';
 
@@ -83,6 +83,7 @@ export class Header {
     }
     this.name.hidden = false;
     setText(this.name, run.name);
+    this.sentence.title = run.sync && run.agent ? trans.__('Output of %1: %2', run.agent, syncWords(run, trans)) : '';
     if (this.stop) {
       const [label, hover] = stopWords(run, trans);
       this.stop.hidden = !isLive(run);

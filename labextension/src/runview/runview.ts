@@ -8,7 +8,7 @@ import { Header, HeaderActions } from './header';
 import { LineTail } from '../terminal/lines';
 import { LogBox } from './logbox';
 import { NumbersRow } from './metrics';
-import { checkpointWords, dots, memoryWords, stateName, stateSentence } from '../look/sentences';
+import { checkpointWords, dots, memoryWords, stateName, stateSentence, syncWords } from '../look/sentences';
 import { addStylesheet } from '../look/stylesheet';
 import { Facts, isLive, Previous, Run } from '../server/types';
 import { english, Translate } from '../look/words';
@@ -96,6 +96,7 @@ class RunViewInPage implements RunView {
 
   setRun(run: Run, still = false): void {
     const told = this.run?.state;
+    const toldWay = syncWords(this.run ?? {}, this.trans);
     this.run = run;
     this.root.dataset.runId = run.id;
     this.root.dataset.state = run.outcome ?? run.state;
@@ -105,6 +106,8 @@ class RunViewInPage implements RunView {
     this.tick();
     if (told && told !== run.state) {
       setText(this.said, `${run.name}: ${isLive(run) ? stateName(run, this.trans) : this.sentence()}`);
+    } else if (toldWay && isLive(run) && toldWay !== syncWords(run, this.trans)) {
+      setText(this.said, `${run.name}: ${syncWords(run, this.trans)}`);
     }
     // How far it came is worth seeing unless it came to its end.
     this.bars.show(run.outcome === 'succeeded' ? [] : (run.progress?.bars ?? []));

@@ -57,7 +57,11 @@ export interface Run {
   revision: number;
   /** How far the server's log is behind the one on another machine, in seconds; 0: in step; null on this machine. */
   behind_s?: number | null;
+  sync?: Sync | null;
 }
+
+/** Whether the server's copy of a log is whole, on its way from another machine, or behind for want of a way. */
+export type Sync = 'synced' | 'syncing' | 'behind';
 
 /** The server at a glance; `owner` is whose runs those are that this page submits. */
 export interface Status {
@@ -100,6 +104,11 @@ export interface Agent {
   health: 'healthy' | 'stale' | 'disconnected';
   heard_s_ago: number;
   devices: Device[];
+  /** As in a run, of all that the machine has at work. */
+  behind_s?: number | null;
+  sync?: Sync | null;
+  /** Whether who looks at it may remove it. */
+  removable?: boolean;
 }
 
 /** What a run used of its devices and of the machine's memory at one moment; sizes in bytes. */

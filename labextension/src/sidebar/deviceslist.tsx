@@ -1,12 +1,16 @@
 /** The DEVICES section of the sidebar: each machine, each GPU with who has it, CPU slots in one line. */
 import React from 'react';
 import * as format from '../look/format';
+import { MenuButton } from '../look/menubutton';
+import { behindWords, dots, syncWords } from '../look/sentences';
 import { counted, isBusy } from './panelmodel';
 import { Glyph, Meter } from './panelparts';
 import type { Agent, Device, DeviceProcess } from '../server/types';
 import type { Translate } from '../look/words';
 
 const MOST_PIPS = 16;
+const LONG_NAME = 16; // letters; of a longer one the last NAME_END are always shown
+const NAME_END = 6;
 
 export interface DevicesListProps {
   agents: readonly Agent[];
@@ -27,6 +31,7 @@ export function DevicesList(props: DevicesListProps): JSX.Element {
       {agents.map(agent => (
         <AgentDevices key={agent.id} agent={agent} {...props} />
       ))}
+      <MachineNews agents={agents} trans={trans} />
       {counted(agents)[0]?.kind === 'cpu' && <NoGpu trans={trans} />}
       {props.onAdd && (
         <button type="button" className="gpurun-add-machine" onClick={props.onAdd}>
@@ -59,18 +64,14 @@ function AgentDevices({ agent, trans, onOpen }: DevicesListProps & { agent: Agen
   const gpus = agent.devices.filter(device => device.kind !== 'cpu');
   const slots = agent.devices.filter(device => device.kind === 'cpu');
   return (
-    <section className="gpurun-agent" data-agent={agent.id} data-health={agent.health}>
-      <h3 className="gpurun-agent-head">
-        <span className="gpurun-host" title={agent.host}>
-          {agent.host}
-        </span>
-        {agent.health !== 'healthy' && (
-          <span className="gpurun-health">
-            <Glyph name="warning" />
-            {healthWords(agent, trans)}
-          </span>
-        )}
-      </h3>
+    <section className="gpurun-agent" data-agent={agent.id} data-health={agent.health} data-removable={agent.removable === true}>
+      <div className="gpurun-agent-head">
+        <h3 title={machineHover(agent, trans)}>
+          <MachineName name={agent.id} />
+          <Health agent={agent} trans={trans} />
+        </h3>
+        {agent.removable && <MenuButton label={trans.__('More about %1', agent.id)} />}
+      </div>
       {gpus.map(device => (
         <Gpu key={device.id} device={device} trans={trans} onOpen={onOpen} />
       ))}
@@ -79,9 +80,68 @@ function AgentDevices({ agent, trans, onOpen }: DevicesListProps & { agent: Agen
   );
 }
 
+/** A name that is too long loses its middle: machines are often told apart by the ends of their names. */
+function MachineName({ name }: { name: string }): JSX.Element {
+  const cut = name.length > LONG_NAME ? name.length - NAME_END : name.length;
+  return (
+    <span className="gpurun-host">
+      <span className="gpurun-host-begin">{name.slice(0, cut)}</span>
+      <span>{name.slice(cut)}</span>
+    </span>
+  );
+}
+
+function Health({ agent, trans }: { agent: Agent; trans: Translate }): JSX.Element | null {
+  const words = healthWords(agent, trans);
+  return words ? (
+    <span className="gpurun-health">
+      {agent.sync !== 'syncing' && <Glyph name="warning" />}
+      {words}
+    </span>
+  ) : null;
+}
+
+/** What is wrong with a machine or its way; nothing where all is well. */
 function healthWords(agent: Agent, trans: Translate): string {
-  const silent = format.elapsed(agent.heard_s_ago);
-  return agent.health === 'stale' ? trans.__('silent for %1', silent) : trans.__('disconnected, %1', silent);
+  switch (agent.health) {
+    case 'healthy':
+      return behindWords(agent, trans);
+    case 'stale':
+      return trans.__('silent for %1', format.elapsed(agent.heard_s_ago));
+    default:
+      return trans.__('disconnected, %1', format.about(agent.heard_s_ago, trans));
+  }
+}
+
+/** How a machine is, without figures that change all the time. */
+function stateOf(agent: Agent, trans: Translate): string {
+  const health = { healthy: trans.__('healthy'), stale: trans.__('silent'), disconnected: trans.__('disconnected') };
+  return agent.health === 'healthy' && agent.behind_s ? syncWords(agent, trans) : health[agent.health];
+}
+
+function machineHover(agent: Agent, trans: Translate): string {
+  const host = agent.host === agent.id ? '' : trans.__('host %1', agent.host);
+  const log = agent.sync ? trans.__('output of its runs: %1', syncWords(agent, trans)) : '';
+  return [agent.id, host, stateOf(agent, trans), log, `gpurun ${agent.version}`].filter(line => line).join('\n');
+}
+
+/** Tells who listens of machines that come, go silent or come back. */
+function MachineNews({ agents, trans }: { agents: readonly Agent[]; trans: Translate }): JSX.Element {
+  const [news, setNews] = React.useState('');
+  const known = React.useRef<Map<string, string> | null>(null);
+  React.useEffect(() => {
+    const now = new Map(agents.map(agent => [agent.id, stateOf(agent, trans)]));
+    const changed = [...now].filter(([id, state]) => known.current && known.current.get(id) !== state);
+    known.current = now;
+    if (changed.length) {
+      setNews(dots(...changed.map(([id, state]) => `${id}: ${state}`)));
+    }
+  }, [agents, trans]);
+  return (
+    <span className="gpurun-unseen" role="status">
+      {news}
+    </span>
+  );
 }
 
 interface DeviceProps {

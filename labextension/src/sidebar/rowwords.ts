@@ -1,6 +1,6 @@
 /** What a row of the sidebar says of a run beside its name. */
 import * as format from '../look/format';
-import { dots, elapsedSeconds, place, stateName } from '../look/sentences';
+import { behindWords, dots, elapsedSeconds, place, stateName, syncWords } from '../look/sentences';
 import { isLive, Run } from '../server/types';
 import type { Translate } from '../look/words';
 
@@ -37,6 +37,9 @@ export function timeWords(run: Run, now: number, trans: Translate): string {
     const starts = run.waiting.starts_in_s;
     return starts ? `~ ${format.about(starts, trans)}` : trans.__('place %1', run.waiting.position);
   }
+  if (run.behind_s) {
+    return behindWords(run, trans); // the time left is as old as all the rest
+  }
   const left = run.progress?.left_s;
   return left !== null && left !== undefined && run.state === 'running' ? trans.__('%1 left', format.elapsed(left)) : '';
 }
@@ -48,7 +51,7 @@ export function hoverWords(run: Run, trans: Translate): string {
     `${run.name}: ${stateName(run, trans)}`,
     start && trans.__('started %1', start),
     run.owner && trans.__('by %1', run.owner),
-    place(run) && trans.__('on %1', place(run)),
+    place(run) && dots(trans.__('on %1', place(run)), syncWords(run, trans)),
     run.waiting?.why || run.message,
     run.id
   ]

@@ -59,7 +59,7 @@ class RevokeHandler(GpurunHandler):
 
     @web.authenticated
     @authorized(action="execute", resource=AUTH_RESOURCE)
-    @operation("Let an agent of another machine in no more", answer=Revoked)
+    @operation("Remove a machine that you invited: its agent is let in no more, its runs are lost", answer=Revoked)
     async def post(self, agent: str) -> None:
         """Revoke."""
         owner = self.owner

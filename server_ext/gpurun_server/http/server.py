@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Collection
 from typing import Literal
 
 import msgspec
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from gpurun_jupyter.core.devices import Agent
+from gpurun_jupyter.core.devices import Agent, Sync
 from gpurun_server import __version__
 from gpurun_server.http.base import GpurunHandler, operation
 from gpurun_server.queue.agents import known_agents, offers
 from gpurun_server.queue.placement.offers import Offer
+from gpurun_server.store.agent_keys import invited_by
 from gpurun_server.store.queries import count_by_state
 from gpurun_server.store.statistics import Project, Statistics, projects, statistics
 
@@ -44,6 +46,8 @@ class AgentSummary(msgspec.Struct):
     health: Literal["healthy", "stale", "disconnected"]
     heard_s_ago: float
     behind_s: float | None
+    sync: Sync | None
+    removable: bool
     labels: list[str]
     gpus: int
     cpu_slots: int
@@ -99,7 +103,8 @@ class AgentsHandler(GpurunHandler):
     async def get(self) -> None:
         """List."""
         with self.parts.database.read() as conn:
-            found = [_summary(offer) for offer in offers(conn)]
+            invited = invited_by(conn, self.owner)
+            found = [_summary(offer, invited) for offer in offers(conn, self.parts.ledger.look(conn).at_work.values())]
         self.answer(AgentsAnswer(found))
 
 
@@ -127,7 +132,7 @@ class StatsHandler(GpurunHandler):
         self.answer(await self.read_database(lambda conn: statistics(conn, owner)))
 
 
-def _summary(offer: Offer) -> AgentSummary:
+def _summary(offer: Offer, invited: Collection[str]) -> AgentSummary:
     agent = offer.agent
     slots = sum(device.kind == "cpu" for device in agent.devices)
     return AgentSummary(
@@ -137,6 +142,8 @@ def _summary(offer: Offer) -> AgentSummary:
         health=agent.health,
         heard_s_ago=agent.heard_s_ago,
         behind_s=agent.behind_s,
+        sync=agent.sync,
+        removable=agent.id in invited,
         labels=sorted(offer.labels),
         gpus=len(agent.devices) - slots,
         cpu_slots=slots,

@@ -11,9 +11,10 @@ import sqlalchemy as sa
 
 from gpurun_jupyter.core.devices import Agent, Device, health
 from gpurun_jupyter.core.grants import Report
-from gpurun_server.queue.behind import behind_s
+from gpurun_server.queue.behind import IN_STEP, REMOTE, standing
 from gpurun_server.queue.ledger import AtWork, Ledger
 from gpurun_server.queue.placement.offers import Offer
+from gpurun_server.store.agent_keys import invited_by
 from gpurun_server.store.database import Writing
 from gpurun_server.store.queries import decode_devices, decode_labels, encode
 from gpurun_server.store.tables import agents
@@ -32,6 +33,9 @@ def known_agents(conn: sa.Connection, ledger: Ledger, viewer: str) -> list[Agent
     for device in (device for agent in agents for device in agent.devices):
         if device.run_owner not in (None, viewer):
             device.run_id = device.run_name = None
+    invited = invited_by(conn, viewer)
+    for agent in agents:
+        agent.removable = agent.id in invited
     return agents
 
 
@@ -51,8 +55,9 @@ def _offers(conn: sa.Connection, held: Mapping[tuple[str, str], AtWork]) -> Iter
     for row in conn.execute(_AGENTS):
         devices = [_with(held.get((row.id, device.id)), device) for device in _devices_in(row.devices_json)]
         silence_s = max(0.0, now - row.heard_at)
+        log = IN_STEP if row.boot.startswith(REMOTE) and not any(one.run_id for one in devices) else standing(row)
         yield Offer(
-            Agent(row.id, row.host, row.version, health(silence_s), silence_s, devices, behind_s(row)),
+            Agent(row.id, row.host, row.version, health(silence_s), silence_s, devices, log.behind_s, log.sync),
             labels=frozenset(decode_labels(row.labels_json)),
             locked=frozenset(device.id for device in devices if device.locked and device.run_id is None),
         )

@@ -40,14 +40,14 @@ def _shape(spec: RunSpec, gpu: int) -> Shape:
 
 
 def _nobody_is(needs: Sequence[str], offers: Sequence[Offer]) -> str:
-    there = ", ".join(offer.agent.host for offer in offers) or "no agent"
+    there = ", ".join(offer.agent.id for offer in offers) or "no agent"
     unknown = [need for need in needs if not any(offer.is_called(need) for offer in offers)]
     named = repr(unknown[0]) if unknown else f"{' and '.join(map(repr, needs))} at the same time"
     return f"No agent is called or labelled {named} (there is {there})."
 
 
 def _nobody_has(spec: RunSpec, gpu: int, able: Sequence[Offer]) -> str:
-    there = ", ".join(f"{offer.agent.host} has {_count(_most(offer, spec))}" for offer in able) or "there is no agent"
+    there = ", ".join(f"{offer.agent.id} has {_count(_most(offer, spec))}" for offer in able) or "there is no agent"
     if spec.device is not None and not capable(Shape(0, None, spec.device), able):
         return f"No agent has a device {spec.device!r} of that kind ({there})."
     memory = f" with {format_size(spec.gpu_mem_bytes)}" if spec.gpu_mem_bytes and gpu else ""

@@ -7,6 +7,7 @@ holds what it read.
 from __future__ import annotations
 
 import contextlib
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ _OUTPUT = b'{"kind":"output"'  # most lines are output, and say nothing to the d
 
 _MINE = sa.and_(attempts.c.run_id == sa.bindparam("run"), attempts.c.number == sa.bindparam("attempt"))
 _TAKEN_IN = (
-    sa.select(attempts.c.ingested_offset, attempts.c.ended_at)
+    sa.select(attempts.c.ingested_offset, attempts.c.ended_at, attempts.c.granted_at)
     .add_columns(runs.c.seq, runs.c.state, runs.c.progress_json, runs.c.metrics_json)
     .join(runs, runs.c.id == attempts.c.run_id)
     .where(_MINE)
@@ -99,11 +100,18 @@ def ingest(
         return False
     if not ends:
         digest.end = None
+    if digest.started_at is not None and not replayed:
+        digest.started_at = _by_our_clock(digest.started_at, row.granted_at)
     keep_metrics(writing.conn, row.seq, digest.changed)
     home = AttemptFolder(log.parent).home
     digest.models = [one for one in digest.models if home.blob(one[0].manifest).exists()]
     _apply(writing, run_id, attempt, State(row.state), digest, by, replayed)
     return True
+
+
+def _by_our_clock(started_at: float, granted_at: float) -> float:
+    """When an attempt began: after it was granted and before now, whatever the clock of its machine says."""
+    return max(granted_at, min(started_at, time.time()))
 
 
 def _summed(before: MetricSummary | None, value: float, step: float | None) -> MetricSummary:

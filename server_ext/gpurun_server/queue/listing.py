@@ -7,10 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from gpurun_jupyter.core.lifecycle import State
+from gpurun_jupyter.core.lifecycle import ACTIVE, State
 from gpurun_jupyter.core.runs import Run, Waiting
 from gpurun_server.queue.agents import offers
-from gpurun_server.queue.behind import behind_by_run
+from gpurun_server.queue.behind import HERE, IN_STEP, Standing, standings
 from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.placement.waiting import outlooks
 from gpurun_server.queue.sessions import all_sessions, why_waiting
@@ -44,13 +44,24 @@ def since(conn: sa.Connection, ledger: Ledger, owner: str, revision: int, *, wit
     return shown(conn, ledger, queries.changed_since(conn, owner, revision, with_queue=with_queue), owner)
 
 
+def out_of_step(conn: sa.Connection, ledger: Ledger, owner: str, told: dict[str, Standing]) -> list[Run]:
+    """Runs of an owner whose logs stand otherwise than was `told`, which is brought up to date."""
+    at_work = [one for one in ledger.look(conn).at_work.values() if one.owner == owner]
+    now = standings(conn, [(one.run_id, one.number, one.agent_id) for one in at_work])
+    changed = [run_id for run_id, one in now.items() if one.sync and one != told.get(run_id, IN_STEP)]
+    told.clear()
+    told.update(now)
+    return shown(conn, ledger, queries.with_ids(conn, owner, changed), owner) if changed else []
+
+
 def shown(conn: sa.Connection, ledger: Ledger, rows: Iterable[sa.Row[Any]], owner: str) -> list[Run]:
     """What these rows of an owner stand for, in their order."""
     rows = list(rows)
     queued = {row.id for row in rows if row.state == State.QUEUED.value}
     waiting = _waiting(conn, ledger, queued, owner) if queued else {}
-    behind = behind_by_run(conn, rows)
-    return [queries.to_run(row, waiting.get(row.id), behind.get(row.id)) for row in rows]
+    at_work = [(row.id, row.attempt, row.agent_id) for row in rows if row.agent_id and State(row.state) in ACTIVE]
+    logs = standings(conn, at_work)
+    return [queries.to_run(row, waiting.get(row.id), *logs.get(row.id, HERE)) for row in rows]
 
 
 def _waiting(conn: sa.Connection, ledger: Ledger, queued: set[str], owner: str) -> dict[str, Waiting]:

@@ -67,6 +67,11 @@ def check_in(conn: sa.Connection, agent_id: str) -> None:
         raise Revoked("This key is revoked.", _ASK_AGAIN)
 
 
+def invited_by(conn: sa.Connection, person: str) -> set[str]:
+    """The agents that this person has invited, and may revoke."""
+    return set(conn.scalars(_INVITED, {"person": person}))
+
+
 def revoke(writing: Writing, agent_id: str, *, by: str) -> None:
     """Let an agent that this person invited in no more. Raises AgentNotFound."""
     mine = sa.and_(agent_keys.c.id == agent_id, agent_keys.c.created_by == by)
@@ -81,6 +86,10 @@ def _put_aside_revoked(conn: sa.Connection, agent_id: str) -> None:
     """Another machine may be called so now; the one that was, is still to hear that it is revoked."""
     aside = agent_keys.c.id + " " + agent_keys.c.key_hash  # no agent's id has a blank
     conn.execute(sa.update(agent_keys).where(agent_keys.c.id == agent_id).values(id=aside))
+
+
+_IN_USE = agent_keys.c.revoked_at.is_(None)
+_INVITED = sa.select(agent_keys.c.id).where(agent_keys.c.created_by == sa.bindparam("person"), _IN_USE)
 
 
 def _free_id(conn: sa.Connection, name: str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
-from gpurun_jupyter.core.devices import Device
+from gpurun_jupyter.core.devices import Device, Sync
 from gpurun_jupyter.core.errors import AmbiguousRun, RunNotFound
 from gpurun_jupyter.core.lifecycle import ACTIVE, Outcome, Reason, State
 from gpurun_jupyter.core.runs import MetricSummary, Run, RunProgress, RunSpec, Waiting
@@ -131,6 +132,11 @@ def changed_since(
     return rows
 
 
+def with_ids(conn: sa.Connection, owner: str, run_ids: Collection[str]) -> list[sa.Row[Any]]:
+    """These runs of an owner."""
+    return list(conn.execute(sa.select(*LISTED).where(KEPT, owned_by(owner), runs.c.id.in_(run_ids))))
+
+
 def count_by_state(conn: sa.Connection, owner: str) -> dict[str, int]:
     """How many runs an owner has in each state."""
     rows = conn.execute(sa.select(runs.c.state, sa.func.count()).where(kept_of(owner)).group_by(runs.c.state))
@@ -168,7 +174,9 @@ def encode(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def to_run(row: sa.Row[Any], waiting: Waiting | None = None, behind_s: float | None = None) -> Run:
+def to_run(
+    row: sa.Row[Any], waiting: Waiting | None = None, sync: Sync | None = None, behind_s: float | None = None
+) -> Run:
     """The run that a row of `runs` stands for, with its spec where the row has it."""
     return Run(
         id=row.id,
@@ -194,6 +202,7 @@ def to_run(row: sa.Row[Any], waiting: Waiting | None = None, behind_s: float | N
         metrics=metrics_in(row),
         waiting=waiting,
         behind_s=behind_s,
+        sync=sync,
         revision=row.revision,
         rerun_of=row.rerun_of,
         deleted=row.deleted_at is not None,

@@ -17,9 +17,10 @@ from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.lifecycle import State
 from gpurun_jupyter.core.runs import Run
 from gpurun_server.queue.agents import known_agents
+from gpurun_server.queue.behind import HERE, Standing
 from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.listing import first as first_of
-from gpurun_server.queue.listing import shown, since
+from gpurun_server.queue.listing import out_of_step, shown, since
 from gpurun_server.store.database import Database
 from gpurun_server.store.models import revision
 from gpurun_server.store.queries import by_id, find
@@ -32,6 +33,8 @@ BEAT_S = 15.0
 SLOW_S = 0.1
 #: Until when a run waits changes with the progress of others, which rings nothing for the queue.
 QUEUE_AGAIN_S = 5.0
+#: How logs of other machines stand changes as time goes by, which rings nothing at all.
+_STANDINGS_AGAIN_S = 1.0
 _NEWEST = 100
 _MOST_LINES = 100_000
 
@@ -55,7 +58,7 @@ class Unwatch(msgspec.Struct, forbid_unknown_fields=True):
 class _WatchedRun:
     tail: Tail
     revision: int = -1
-    behind_s: float | None = None
+    standing: Standing = HERE
     log_rung: bool = True
     row_rung: bool = True
 
@@ -81,7 +84,8 @@ class LiveConnection:
         self._runs_since: int | None = None  # revision; None: not watched; -1: nothing sent yet
         self._runs_rung = False
         self._queue_rung = False
-        self._queue_due = 0.0  # by the clock of time.monotonic
+        self._queue_due = self._standings_due = 0.0  # by the clock of time.monotonic
+        self._standings: dict[str, Standing] = {}  # as told, by run id
         self._devices_watched = False
         self._devices_rung = False
         self._models_told: int | None = None  # revision; None: not watched; -1: nothing sent yet
@@ -240,9 +244,10 @@ class LiveConnection:
         if run.state is State.FINISHED and (lines := watched.tail.read()):
             watched.row_rung = watched.log_rung = True
             return [events_frame(run_id, watched.tail.cursor, lines)]
-        if (run.revision, run.behind_s) == (watched.revision, watched.behind_s) and run.waiting is None:
+        standing = Standing(run.sync, run.behind_s)
+        if (run.revision, standing) == (watched.revision, watched.standing) and run.waiting is None:
             return []
-        watched.revision, watched.behind_s = run.revision, run.behind_s
+        watched.revision, watched.standing = run.revision, standing
         return [run_frame(run)]
 
     def _of_runs(self, conn: sa.Connection) -> list[bytes]:
@@ -260,7 +265,13 @@ class LiveConnection:
         with_queue = self._queue_rung or now >= self._queue_due
         if with_queue:
             self._queue_due = now + QUEUE_AGAIN_S
-        return since(conn, self._ledger, self._owner, self._runs_since, with_queue=with_queue)
+        found = since(conn, self._ledger, self._owner, self._runs_since, with_queue=with_queue)
+        if now >= self._standings_due:
+            self._standings_due = now + _STANDINGS_AGAIN_S
+            told = {run.id for run in found}
+            others = out_of_step(conn, self._ledger, self._owner, self._standings)
+            found += [run for run in others if run.id not in told]
+        return found
 
     def _of_devices(self, conn: sa.Connection) -> list[bytes]:
         if not self._devices_rung:

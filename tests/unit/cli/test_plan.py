@@ -76,9 +76,9 @@ def gpu(index: int, **fields: Any) -> Device:
     return Device(f"GPU-{index}", "gpu", index, memory_total_bytes=24 * 2**30, **fields)
 
 
-LAB = Agent("a1", "lab", "1", "healthy", 1.0, [gpu(0, run_id="r"), gpu(1), gpu(2), Device("cpu0", "cpu", 0)])
+LAB = Agent("lab", "lab", "1", "healthy", 1.0, [gpu(0, run_id="r"), gpu(1), gpu(2), Device("cpu0", "cpu", 0)])
 BUSY = [gpu(0, processes=[DeviceProcess(1)]), gpu(1, locked=True)]
-DESK = Agent("a2", "desk", "1", "healthy", 1.0, BUSY)
+DESK = Agent("desk", "desk", "1", "healthy", 1.0, BUSY)
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ class Blockers:
 
     def _on(self, shape: Shape, offer: Offer, device: Device, place: int) -> Iterator[Blocker]:
         key = (offer.agent.id, device.id)
-        label = f"{offer.agent.host}:{device.label}" if self._many else device.label
+        label = f"{offer.agent.id}:{device.label}" if self._many else device.label
         if holders := self._held.get(key):
             cell = self._cells.get(key) or self._cells.setdefault(key, Cell(device, 0, holders))
             if in_s := cell.ready_s(shape.memory_bytes):

@@ -128,7 +128,7 @@ def why_nobody(shape: Shape, offers: Sequence[Offer]) -> str | None:
         return "no agent is connected; it starts when one is"
     them = "them" if shape.size > 1 else "it"
     if able:
-        return f"waits for {what(shape)}: {able[0].agent.host} has {them}, but {_out_of_reach(able[0])}"
+        return f"waits for {what(shape)}: {able[0].agent.id} has {them}, but {_out_of_reach(able[0])}"
     if short := lacking(shape.needs, offers):
         return short
     if unknown := next((need for need in shape.needs if not any(offer.is_called(need) for offer in offers)), None):

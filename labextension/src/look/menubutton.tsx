@@ -9,7 +9,7 @@ export function MenuButton({ label }: { label: string }): JSX.Element {
     event.currentTarget.dispatchEvent(new MouseEvent('contextmenu', place));
   };
   return (
-    <button type="button" className="gpurun-model-more" title={label} aria-label={label} aria-haspopup="menu" onClick={open}>
+    <button type="button" className="gpurun-dots" title={label} aria-label={label} aria-haspopup="menu" onClick={open}>
       ⋯
     </button>
   );
