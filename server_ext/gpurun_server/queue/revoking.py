@@ -35,7 +35,7 @@ def revoke(writing: Writing, agent_id: str, *, by: str) -> None:
 
 
 def _end(agent_id: str, by: str, stop_by: str | None) -> End:
-    revoked = f"the machine {agent_id} was revoked by {by}"
+    removed = f"{by} removed the machine {agent_id}"
     if stop_by is not None:
-        return End(Outcome.CANCELLED, Reason.CANCELLED_BY, message=f"stopped by {stop_by}; then {revoked}")
-    return End(Outcome.FAILED, Reason.AGENT_LOST, message=revoked)
+        return End(Outcome.CANCELLED, Reason.CANCELLED_BY, message=f"stopped by {stop_by}; then {removed}")
+    return End(Outcome.FAILED, Reason.AGENT_LOST, message=removed)

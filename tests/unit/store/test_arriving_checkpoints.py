@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gpurun_jupyter.core.errors import InvalidRequest
-from gpurun_jupyter.core.home import AttemptFolder
+from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.remote import LeftFile, LeftFiles
 from gpurun_server.store.arriving import Arrivals
 from gpurun_server.store.checkpoints import earlier_checkpoints
@@ -16,8 +16,8 @@ from gpurun_server.store.checkpoints import earlier_checkpoints
 
 class Attempt:
     def __init__(self, root: Path, number: int) -> None:
-        self.folder = AttemptFolder(root / "r" / "attempts" / str(number))
-        self.arrivals = Arrivals(self.folder, root / "blobs")
+        self.folder = Home(root).attempt("r", number)
+        self.arrivals = Arrivals(self.folder)
 
     def send(self, files: dict[str, str], at: float, kept: list[str], *, placed: bool = True) -> int:
         """How many bytes had to travel."""
