@@ -23,7 +23,8 @@ def gpus_wanted(spec: RunSpec, offers: Sequence[Offer]) -> int:
     if not offers and gpu == 0:
         return 0  # the local agent is on its way, or will be: it always has a CPU slot
     if not spec.wait_for_device and not capable(_shape(spec, gpu), able):
-        why = _nobody_has(spec, gpu, able) if able or not needs else _nobody_is(needs, offers)
+        whose = "No agent" if len(able) == len(offers) else "No agent that the run may go to"
+        why = _nobody_has(spec, gpu, able, whose) if able or not needs else _nobody_is(needs, offers)
         raise NoSuchDevices(why, _instead(spec, gpu, able))
     return gpu
 
@@ -46,12 +47,11 @@ def _nobody_is(needs: Sequence[str], offers: Sequence[Offer]) -> str:
     return f"No agent is called or labelled {named} (there is {there})."
 
 
-def _nobody_has(spec: RunSpec, gpu: int, able: Sequence[Offer]) -> str:
+def _nobody_has(spec: RunSpec, gpu: int, able: Sequence[Offer], whose: str) -> str:
     there = ", ".join(f"{offer.agent.id} has {_count(_most(offer, spec))}" for offer in able) or "there is no agent"
     if spec.device is not None and not capable(Shape(0, None, spec.device), able):
         return f"No agent has a device {spec.device!r} of that kind ({there})."
     memory = f" with {format_size(spec.gpu_mem_bytes)}" if spec.gpu_mem_bytes and gpu else ""
-    whose = "No agent" if not asked(spec.on, spec.kernel) else "No agent that the run may go to"
     wanted = f"{_count(gpu)}{memory} on one machine" if gpu else "a CPU slot"
     return f"{whose} has {wanted} ({there})."
 
