@@ -174,15 +174,14 @@ def status(to: Invocation, as_json: bool) -> None:
     """List the servers that this machine has joined, and whether their agents are at work."""
     from gpurun_jupyter.agent.remote import membership, process
 
-    found = [
-        (membership.read(folder), process.living(folder)) for folder in membership.all_folders(Home(default_home()))
-    ]
+    folders = list(membership.all_folders(Home(default_home())))
+    found = [(membership.read(folder), process.living(folder), process.trouble(folder)) for folder in folders]
     if as_json:
-        to.screen.json(
-            [{"url": one.url, "agent": one.agent_id, "labels": one.labels, "pid": pid} for one, pid in found]
-        )
+        keys = ("url", "agent", "labels", "pid", "trouble")
+        told = [(one.url, one.agent_id, one.labels, pid, trouble) for one, pid, trouble in found]
+        to.screen.json([dict(zip(keys, values, strict=True)) for values in told])
         return
-    rows = [(one.url, one.agent_id, _state(one.url, pid), ", ".join(one.labels)) for one, pid in found]
+    rows = [(one.url, one.agent_id, _state(pid, trouble), ", ".join(one.labels)) for one, pid, trouble in found]
     empty = "This machine has joined no server; `gpurun agent invite` there gives the line that joins it."
     to.screen.tables([Table("SERVERS", ("server", "agent", "state", "labels"), rows, empty)])
 
@@ -287,18 +286,14 @@ def _url(folder: Path) -> str:
 def _start(to: Invocation, folder: Path) -> None:
     from gpurun_jupyter.agent.remote import process
 
-    pid = process.living(folder)
-    contact = process.start(folder) if pid is None else process.contact(folder, pid)
-    trouble = (
-        f" Its server is not reached: {contact.trouble}; it goes on trying." if contact and contact.trouble else ""
-    )
-    to.screen.say(f"The agent for {_url(folder)} is at work; `gpurun agent logs` shows what it says.{trouble}")
+    if process.living(folder) is None:
+        process.start(folder)
+    to.screen.say(f"The agent for {_url(folder)} is at work; `gpurun agent logs` shows what it says.")
+    if trouble := process.trouble(folder):
+        to.screen.say(f"Its server is not reached: {trouble}. It goes on trying.")
 
 
-def _state(url: str, pid: int | None) -> str:
-    from gpurun_jupyter.agent.remote import membership, process
-
+def _state(pid: int | None, trouble: str) -> str:
     if pid is None:
         return "not at work"
-    contact = process.contact(membership.folder_of(Home(default_home()), url), pid)
-    return f"at work, pid {pid}" + (f"; not heard: {contact.trouble}" if contact and contact.trouble else "")
+    return f"at work, pid {pid}" + (f"; not heard: {trouble}" if trouble else "")

@@ -112,7 +112,7 @@ def test_its_verbs(far_server: JupyterServer, machine: Machine) -> None:
     shown = json.loads(machine.gpurun("agent", "status", "--json").stdout)
     agent = machine.agent()
     assert agent is not None
-    assert shown == [{"url": machine.url, "agent": "lab", "labels": ["fast"], "pid": agent.pid}]
+    assert shown == [{"url": machine.url, "agent": "lab", "labels": ["fast"], "pid": agent.pid, "trouble": ""}]
 
 
 def test_the_service_is_one_that_systemd_and_launchd_take(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,6 +41,13 @@ def contact(folder: Path, pid: int) -> Contact | None:
     return ContactFile(Home(folder)).read(pid)
 
 
+def trouble(folder: Path) -> str:
+    """Why the agent that is at work is not heard; empty where it is, or none is at work."""
+    pid = living(folder)
+    found = None if pid is None else contact(folder, pid)
+    return "" if found is None else found.trouble
+
+
 def start(folder: Path) -> Contact | None:
     """Start it, detached: it outlives this process and its terminal. Returns what became of its first report.
 
