@@ -260,7 +260,10 @@ def test_machines_that_are_away_alike_or_gone_for_good(there: LabPage) -> None:
     expect(row(there, grant.run_id)).to_contain_text("machine was lost")
     expect(rows[1]).to_be_visible()
     assert page.locator(".gpurun-agent[data-removable=false]").count() == 1  # the server's own
-    lab.http.post(f"agents/{second.id}/revoke")
+    there.command("gpurun:remove-machine")  # as from the palette
+    page.locator(".jp-Dialog select").select_option(second.id)
+    page.keyboard.press("Enter")
+    page.locator(".jp-Dialog").get_by_role("button", name="Remove").click()
     expect(rows[1]).to_have_count(0)
     for one in played:
         one.http.close()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from played_agent import PlayedAgent
 from servers import JupyterServer, wait_until
 
 HOLDING = "import os, time\nprint('secret words')\nwhile not os.path.exists('go'): time.sleep(0.05)"
@@ -140,6 +141,24 @@ def test_sessions_of_the_same_name_are_two(shared: JupyterServer, held: str, ber
     assert (mine["owner"], theirs["owner"]) == ("anna", "bert")
     for client, run in ((shared.http, mine), (bert, theirs)):
         assert client.post(f"runs/{run['id']}/cancel", json={}).status_code == 200
+
+
+def test_a_machine_is_removed_only_by_who_invited_it(shared: JupyterServer, held: str, bert: httpx.Client) -> None:
+    machine = PlayedAgent(shared, "annas-machine")
+    machine.sync()
+
+    def removable(client: httpx.Client) -> dict[str, bool]:
+        return {one["id"]: one["removable"] for one in client.get("devices").json()["agents"]}
+
+    assert removable(bert)["annas-machine"] is False
+    assert bert.post("agents/annas-machine/revoke").json()["error"]["code"] == "agent_not_found"
+    assert machine.sync().is_success
+    own = removable(shared.http)
+    assert own.pop("annas-machine") is True
+    assert list(own.values()) == [False]  # the server's own
+    assert shared.http.post("agents/annas-machine/revoke").is_success
+    assert "annas-machine" not in removable(bert)
+    machine.http.close()
 
 
 def test_a_guest_looks_but_runs_nothing(shared: JupyterServer, held: str) -> None:
