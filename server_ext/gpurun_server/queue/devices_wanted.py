@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from gpurun_jupyter.core.errors import NoSuchDevices
 from gpurun_jupyter.core.runs import RunSpec
 from gpurun_jupyter.core.units import format_size
-from gpurun_server.queue.placement.offers import Offer, Shape, capable
+from gpurun_server.queue.placement.offers import Offer, Shape, possible
 
 
 def gpus_wanted(spec: RunSpec, offers: Sequence[Offer]) -> int:
     """The number of GPUs, 0 for a CPU slot. Raises NoSuchDevices for what no agent could ever give."""
-    gpu = spec.gpu if spec.gpu is not None else int(bool(capable(_shape(spec, 1), offers)))
+    gpu = spec.gpu if spec.gpu is not None else int(possible(_shape(spec, 1), offers))
     if not offers and gpu == 0:
         return 0  # the local agent is on its way, or will be: it always has a CPU slot
-    if not spec.wait_for_device and not capable(_shape(spec, gpu), offers):
+    if not spec.wait_for_device and not possible(_shape(spec, gpu), offers):
         raise NoSuchDevices(_nobody_has(spec, gpu, offers), _instead(spec, gpu, offers))
     return gpu
 
@@ -28,7 +28,7 @@ def _nobody_has(spec: RunSpec, gpu: int, offers: Sequence[Offer]) -> str:
     there = ", ".join(f"{offer.agent.host} has {_count(_most(offer, spec))}" for offer in offers) or "there is no agent"
     if spec.on is not None and not any(offer.is_called(spec.on) for offer in offers):
         return f"No agent is called or labelled {spec.on!r} ({there})."
-    if spec.device is not None and not capable(Shape(0, None, spec.device), offers):
+    if spec.device is not None and not possible(Shape(0, None, spec.device), offers):
         return f"No agent has a device {spec.device!r} of that kind ({there})."
     memory = f" with {format_size(spec.gpu_mem_bytes)}" if spec.gpu_mem_bytes and gpu else ""
     return f"No agent has {_count(gpu)}{memory} on one machine ({there})."
@@ -51,7 +51,7 @@ def _most(offer: Offer, spec: RunSpec) -> int:
 
 
 def _could(offer: Offer, count: int, spec: RunSpec) -> bool:
-    return bool(capable(Shape(count, spec.gpu_mem_bytes), [offer]))
+    return possible(Shape(count, spec.gpu_mem_bytes), [offer])
 
 
 def _count(gpus: int) -> str:
