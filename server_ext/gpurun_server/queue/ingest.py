@@ -30,7 +30,7 @@ from gpurun_server.store.tables import attempts, runs
 
 _CHUNK_BYTES = 4 * 2**20
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
-_OUTPUT = b'{"kind":"output"'  # most lines are output, and say nothing to the database
+_QUIET = (b'{"kind":"output"', b'{"kind":"sample"')  # most lines are these, and say nothing to the database
 
 
 _MINE = sa.and_(attempts.c.run_id == sa.bindparam("run"), attempts.c.number == sa.bindparam("attempt"))
@@ -92,7 +92,7 @@ def ingest(
         metrics=msgspec.json.decode(row.metrics_json, type=dict[str, MetricSummary]),
     )
     for line in lines:
-        if not line.startswith(_OUTPUT):
+        if not line.startswith(_QUIET):
             with contextlib.suppress(*(_UNREADABLE if replayed else ())):
                 digest.take(events.decode_line(line))
     if not lines or not _advance(writing.conn, run_id, attempt, row.ingested_offset, offset):
@@ -105,6 +105,11 @@ def ingest(
         digest.models = [one for one in digest.models if blobs.blob(one[0].manifest).exists()]
     _apply(writing, run_id, attempt, State(row.state), digest, by, replayed)
     return True
+
+
+def is_quiet(lines: bytes) -> bool:
+    """Whether this stretch of a log says nothing to the database."""
+    return all(line.startswith(_QUIET) for line in lines.splitlines())
 
 
 def _summed(before: MetricSummary | None, value: float, step: float | None) -> MetricSummary:
