@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import getpass
 import os
 import shutil
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -36,6 +38,8 @@ from gpurun_server.watching import Watch
 
 _AGENT_CHECK_MS = 5000
 _PURGE_MS = 60_000
+#: A thread that waits for another's computing gets its turn after so long; Python's own 5 ms add up in a transaction.
+_SWITCH_S = 0.001
 
 
 class GpurunApp(ExtensionApp):
@@ -144,6 +148,7 @@ class GpurunApp(ExtensionApp):
             self._keeping = PeriodicCallback(self._agent.ensure, _AGENT_CHECK_MS)
             self._keeping.start()
             await asyncio.get_running_loop().run_in_executor(self._parts.threads, self._agent.ensure)
+        _keep_pauses_short()
 
     def _watch_folders(self) -> Watch | None:
         if not self.watched_folders:
@@ -188,6 +193,12 @@ class GpurunApp(ExtensionApp):
         self._parts.remote.close()
         self._parts.threads.shutdown()
         self._parts.database.close()
+
+
+def _keep_pauses_short() -> None:
+    """Of this whole process, for claims that shall not wait (docs/decisions/0055)."""
+    gc.freeze()  # what has been imported stays: the collector need not look through it again and again
+    sys.setswitchinterval(_SWITCH_S)
 
 
 def _owner_of(identity: IdentityProvider) -> Any:

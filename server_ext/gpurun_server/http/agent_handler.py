@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
+import sqlalchemy as sa
 from jupyter_server.auth.decorator import allow_unauthenticated
 from tornado.web import HTTPError
 
@@ -69,6 +70,10 @@ class AgentHandler(KeyHandler):
         await super().prepare()
         with self.parts.database.read() as conn:
             self.agent_id = agent_of(conn, self.bearer)
+            self.check(conn)
+
+    def check(self, conn: sa.Connection) -> None:
+        """Whether the agent may ask this, in the same look at the database."""
 
     @property
     def who(self) -> str:
@@ -81,13 +86,13 @@ class AttemptHandler(AgentHandler):
 
     async def prepare(self) -> None:
         """Raises NotHeld."""
+        self.run_id, self.number = self.path_kwargs["id"], int(self.path_kwargs["number"])
+        self.folder = self.parts.home.attempt(self.run_id, self.number)
         await super().prepare()
-        run_id, number = self.path_kwargs["id"], int(self.path_kwargs["number"])
-        token = self.request.headers.get(TOKEN_HEADER, "")
-        with self.parts.database.read() as conn:
-            check_held(conn, self.agent_id, run_id, number, token)
-        self.run_id, self.number = run_id, number
-        self.folder = self.parts.home.attempt(run_id, number)
+
+    def check(self, conn: sa.Connection) -> None:
+        """Raises NotHeld."""
+        check_held(conn, self.agent_id, self.run_id, self.number, self.request.headers.get(TOKEN_HEADER, ""))
 
     def bytes_received(self, most: int = 2 * PIECE_BYTES) -> bytes:
         """The body, unpacked. Raises InvalidRequest for one that is bigger than it may be."""

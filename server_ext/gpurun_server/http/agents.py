@@ -103,7 +103,8 @@ class WorkHandler(AgentHandler):
     async def get(self) -> None:
         """Wait."""
         query = self.query(WorkQuery)
-        self.answer(Rung(await self.parts.remote.rung(query.seen, min(query.wait, _LONGEST_WAIT_S))))
+        wait_s = min(query.wait, _LONGEST_WAIT_S)
+        self.answer(Rung(await self.parts.remote.bells.rung(self.agent_id, query.seen, wait_s)))
 
 
 default_handlers = [

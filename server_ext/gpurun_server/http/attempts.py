@@ -91,7 +91,7 @@ class LogHandler(_AttemptHandler):
         length = append(self.folder.events, offset, data)
         if data:
             ring(self.parts.home.bells, f"log {self.run_id}")
-            self.parts.remote.grown(self.run_id, self.number)
+            self.parts.remote.grown(self.run_id, self.number, data)
         self.answer(Length(length))
 
 

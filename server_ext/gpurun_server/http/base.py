@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
@@ -118,8 +119,7 @@ class GpurunHandler(APIHandler):
 
     def query(self, kind: type[T]) -> T:
         """The query's arguments, checked. Raises InvalidRequest."""
-        fields = msgspec.structs.fields(kind)  # type: ignore[arg-type]
-        repeated = {field.encode_name for field in fields if field.default_factory is list}
+        repeated = _repeated(kind)  # type: ignore[arg-type]
         values = {
             name: self.get_query_arguments(name) if name in repeated else self.get_query_argument(name)
             for name in self.request.query_arguments
@@ -157,6 +157,13 @@ class GpurunHandler(APIHandler):
         error = _ours(kwargs.get("exc_info", (None, None, None))[1])
         self.set_header("Content-Type", "application/json")
         self.finish(msgspec.json.encode({"error": _described(error, status_code)}))
+
+
+@cache
+def _repeated(kind: Any) -> frozenset[str]:
+    """The parameters that may be there several times."""
+    fields = msgspec.structs.fields(kind)
+    return frozenset(field.encode_name for field in fields if field.default_factory is list)
 
 
 def checked(convert: Callable[[], T]) -> T:

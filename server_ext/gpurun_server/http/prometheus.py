@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter as Count
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from threading import Lock
 from typing import Any
 
@@ -89,7 +89,8 @@ class QueueMetrics(Collector):
             yield from counted.collect()
         known = offers(conn, ledger.at_work.values())
         yield from _agents(known)
-        yield from _devices([offer for offer in known if offer.here])
+        held = {(one.agent_id, device) for one in ledger.at_work.values() for device in one.devices}
+        yield from _devices([offer for offer in known if offer.here], held)
 
     def _count_news(self, conn: sa.Connection) -> None:
         latest = conn.scalar(_LATEST) or 0
@@ -123,14 +124,14 @@ def _agents(known: list[Offer]) -> Iterator[Metric]:
     yield _gauge("gpurun_agent_silence_seconds", "Since the agent was heard.", ["agent"], silence_s)
 
 
-def _devices(known: list[Offer]) -> Iterator[Metric]:
-    """Of agents that are heard: of the others nobody knows."""
+def _devices(known: list[Offer], held: Collection[tuple[str, str]]) -> Iterator[Metric]:
+    """Of agents that are heard: of the others nobody knows. `held` are agent and device ids."""
     states: Count[tuple[str, ...]] = Count()
     use, used, total = (_gauge(f"gpurun_device_{name}", says, ["agent", "device"]) for name, says in _OF_A_DEVICE)
     for offer in known:
         for device in offer.agent.devices:
             kind = "cpu" if device.kind == "cpu" else "gpu"
-            state = "busy" if device.run_id else "foreign" if offer.barred(device) else "idle"
+            state = "busy" if (offer.agent.id, device.id) in held else "foreign" if offer.barred(device) else "idle"
             states[offer.agent.id, kind, state] += 1
             where = [offer.agent.id, device.label]
             _add(use, where, None if device.util is None else device.util / 100)

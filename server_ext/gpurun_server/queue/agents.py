@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -29,12 +31,11 @@ _JOINED = sa.insert(agents)
 
 def known_agents(conn: sa.Connection, ledger: Ledger, viewer: str) -> list[Agent]:
     """Every agent, each device with the run that holds it; of the runs of others `viewer` learns whose they are."""
-    agents = [offer.agent for offer in offers(conn, ledger.look(conn).at_work.values())]
-    for device in (device for agent in agents for device in agent.devices):
-        if device.run_owner not in (None, viewer):
-            device.run_id = device.run_name = None
-    invited = invited_by(conn, viewer)
+    at_work = ledger.look(conn).at_work.values()
+    held = {(one.agent_id, device): one for one in at_work for device in one.devices}
+    agents, invited = [offer.agent for offer in offers(conn, at_work)], invited_by(conn, viewer)
     for agent in agents:
+        agent.devices = [_with(held.get((agent.id, device.id)), device, viewer) for device in agent.devices]
         agent.removable = agent.id in invited
     return agents
 
@@ -45,34 +46,52 @@ def some_agent_is_healthy(conn: sa.Connection) -> bool:
 
 
 def offers(conn: sa.Connection, at_work: Iterable[AtWork] = ()) -> list[Offer]:
-    """What every agent offers, those that are out of sight too; each device with the attempt that holds it."""
-    held = {(one.agent_id, device): one for one in at_work for device in one.devices}
-    return list(_offers(conn, held))
+    """What every agent offers, those that are out of sight too; the locks of attempts `at_work` do not count."""
+    at_work = list(at_work)
+    busy = {one.agent_id for one in at_work}
+    found = [_offer(row, is_busy=row.id in busy) for row in conn.execute(_AGENTS)]
+    if any(offer.locked for offer in found):
+        held = {(one.agent_id, device) for one in at_work for device in one.devices}
+        found = [_without(held, offer) for offer in found]
+    return found
 
 
-def _offers(conn: sa.Connection, held: Mapping[tuple[str, str], AtWork]) -> Iterator[Offer]:
-    now = time.time()
-    for row in conn.execute(_AGENTS):
-        devices = [_with(held.get((row.id, device.id)), device) for device in _devices_in(row.devices_json)]
-        silence_s = max(0.0, now - row.heard_at)
-        log = IN_STEP if row.boot.startswith(REMOTE) and not any(one.run_id for one in devices) else standing(row)
-        yield Offer(
-            Agent(row.id, row.host, row.version, health(silence_s), silence_s, devices, log.behind_s, log.sync),
-            labels=frozenset(decode_labels(row.labels_json)),
-            locked=frozenset(device.id for device in devices if device.locked and device.run_id is None),
-        )
+def offered(report: Report) -> Offer:
+    """What an agent offers that reports now, whoever holds it."""
+    agent = Agent(report.agent_id, report.host, report.version, "healthy", 0.0, report.devices)
+    return Offer(agent, labels=frozenset(report.labels))
+
+
+def _offer(row: Any, *, is_busy: bool) -> Offer:
+    silence_s = max(0.0, time.time() - row.heard_at)
+    devices, locked = _devices_in(row.devices_json)
+    log = standing(row) if is_busy or not row.boot.startswith(REMOTE) else IN_STEP
+    agent = Agent(row.id, row.host, row.version, health(silence_s), silence_s, list(devices), log.behind_s, log.sync)
+    return Offer(agent, _labels_in(row.labels_json), locked)
+
+
+def _without(held: Collection[tuple[str, str]], offer: Offer) -> Offer:
+    locked = frozenset(device for device in offer.locked if (offer.agent.id, device) not in held)
+    return dataclasses.replace(offer, locked=locked)
 
 
 @lru_cache(maxsize=512)
-def _devices_in(text: str) -> tuple[Device, ...]:
-    """Not to be changed: with many agents most claims find most of them as they were."""
-    return tuple(decode_devices(text))
+def _devices_in(text: str) -> tuple[tuple[Device, ...], frozenset[str]]:
+    """Not to be changed: with many agents most claims find most of them as they were. With the ids of locked ones."""
+    devices = decode_devices(text)
+    return tuple(devices), frozenset(device.id for device in devices if device.locked)
 
 
-def _with(holder: AtWork | None, device: Device) -> Device:
+@lru_cache(maxsize=512)
+def _labels_in(text: str) -> frozenset[str]:
+    return frozenset(decode_labels(text))
+
+
+def _with(holder: AtWork | None, device: Device, viewer: str) -> Device:
     if holder is None:
         return device
-    return msgspec.structs.replace(device, run_id=holder.run_id, run_name=holder.name, run_owner=holder.owner)
+    run_id, run_name = (holder.run_id, holder.name) if holder.owner == viewer else (None, None)
+    return msgspec.structs.replace(device, run_id=run_id, run_name=run_name, run_owner=holder.owner)
 
 
 def remember(writing: Writing, report: Report) -> None:

@@ -13,13 +13,13 @@ from gpurun_jupyter.core.devices import Device
 from gpurun_jupyter.core.grants import Grant, Orders, Report, Stop
 from gpurun_jupyter.core.lifecycle import State
 from gpurun_jupyter.core.sessions import Session
-from gpurun_server.queue.agents import offers, remember
+from gpurun_server.queue.agents import offered, offers, remember
 from gpurun_server.queue.leases import found_again
 from gpurun_server.queue.ledger import AtWork, Ledger
 from gpurun_server.queue.placement.offers import Held, Holder
 from gpurun_server.queue.placement.plan import has_room, plan
 from gpurun_server.queue.sessions import all_sessions, begin, split, take_report
-from gpurun_server.queue.situation import holders, next_runs
+from gpurun_server.queue.situation import holders, holders_of, next_runs
 from gpurun_server.queue.transitions import start_all, touch
 from gpurun_server.store.database import Writing
 from gpurun_server.store.queries import decode_devices, decode_spec, encode
@@ -43,10 +43,18 @@ def claim(writing: Writing, ledger: Ledger, report: Report) -> Orders:
     take_report(writing, ledger, report, orders)
     over = _ended_but_held(writing.conn, report)
     orders.stops += _of_ended_attempts(over)
-    given = _from_queue(writing, ledger, report, over) if report.claiming and ledger.queue else []
+    given = _from_queue(writing, ledger, report, over) if report.claiming and _may_take(ledger, report) else []
     orders.grants += given
     orders.waiting = len(ledger.queue) - len(given)
     return orders
+
+
+def _may_take(ledger: Ledger, report: Report) -> bool:
+    """Whether anything that waits could start on the agent at all: if not, the others need not be looked at."""
+    if not ledger.queue:
+        return False
+    held = holders_of(one for one in ledger.at_work.values() if one.agent_id == report.agent_id)
+    return has_room(offered(report), held) or any(line[0].session is not None for line in ledger.lines.values())
 
 
 def _from_queue(writing: Writing, ledger: Ledger, report: Report, over: Sequence[sa.Row[Any]]) -> list[Grant]:

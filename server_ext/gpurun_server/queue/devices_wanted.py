@@ -9,7 +9,7 @@ from gpurun_jupyter.core.labels import asked
 from gpurun_jupyter.core.runs import RunSpec
 from gpurun_jupyter.core.units import format_size
 from gpurun_server.queue.placement.lacking import is_ability, nobody_has_all
-from gpurun_server.queue.placement.offers import Offer, Shape, capable
+from gpurun_server.queue.placement.offers import Offer, Shape, possible
 
 
 def gpus_wanted(spec: RunSpec, offers: Sequence[Offer]) -> int:
@@ -19,10 +19,10 @@ def gpus_wanted(spec: RunSpec, offers: Sequence[Offer]) -> int:
     """
     needs = _needs(spec, offers)
     able = [offer for offer in offers if offer.has(needs)]
-    gpu = spec.gpu if spec.gpu is not None else int(bool(capable(_shape(spec, 1), able)))
+    gpu = spec.gpu if spec.gpu is not None else int(possible(_shape(spec, 1), able))
     if not offers and gpu == 0:
         return 0  # the local agent is on its way, or will be: it always has a CPU slot
-    if not spec.wait_for_device and not capable(_shape(spec, gpu), able):
+    if not spec.wait_for_device and not possible(_shape(spec, gpu), able):
         whose = "No agent" if len(able) == len(offers) else "No agent that the run may go to"
         why = _nobody_has(spec, gpu, able, whose) if able or not needs else _nobody_is(needs, offers)
         raise NoSuchDevices(why, _instead(spec, gpu, able))
@@ -49,7 +49,7 @@ def _nobody_is(needs: Sequence[str], offers: Sequence[Offer]) -> str:
 
 def _nobody_has(spec: RunSpec, gpu: int, able: Sequence[Offer], whose: str) -> str:
     there = ", ".join(f"{offer.agent.id} has {_count(_most(offer, spec))}" for offer in able) or "there is no agent"
-    if spec.device is not None and not capable(Shape(0, None, spec.device), able):
+    if spec.device is not None and not possible(Shape(0, None, spec.device), able):
         return f"No agent has a device {spec.device!r} of that kind ({there})."
     memory = f" with {format_size(spec.gpu_mem_bytes)}" if spec.gpu_mem_bytes and gpu else ""
     wanted = f"{_count(gpu)}{memory} on one machine" if gpu else "a CPU slot"
@@ -73,7 +73,7 @@ def _most(offer: Offer, spec: RunSpec) -> int:
 
 
 def _could(offer: Offer, count: int, spec: RunSpec) -> bool:
-    return bool(capable(Shape(count, spec.gpu_mem_bytes), [offer]))
+    return possible(Shape(count, spec.gpu_mem_bytes), [offer])
 
 
 def _count(gpus: int) -> str:

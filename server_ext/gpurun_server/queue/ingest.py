@@ -31,7 +31,7 @@ from gpurun_server.store.tables import attempts, runs
 
 _CHUNK_BYTES = 4 * 2**20
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
-_OUTPUT = b'{"kind":"output"'  # most lines are output, and say nothing to the database
+_QUIET = (b'{"kind":"output"', b'{"kind":"sample"')  # most lines are these, and say nothing to the database
 
 
 _MINE = sa.and_(attempts.c.run_id == sa.bindparam("run"), attempts.c.number == sa.bindparam("attempt"))
@@ -93,7 +93,7 @@ def ingest(
         metrics=msgspec.json.decode(row.metrics_json, type=dict[str, MetricSummary]),
     )
     for line in lines:
-        if not line.startswith(_OUTPUT):
+        if not line.startswith(_QUIET):
             with contextlib.suppress(*(_UNREADABLE if replayed else ())):
                 digest.take(events.decode_line(line))
     if not lines or not _advance(writing.conn, run_id, attempt, row.ingested_offset, offset):
@@ -112,6 +112,11 @@ def ingest(
 def _by_our_clock(started_at: float, granted_at: float) -> float:
     """When an attempt began: after it was granted and before now, whatever the clock of its machine says."""
     return max(granted_at, min(started_at, time.time()))
+
+
+def is_quiet(lines: bytes) -> bool:
+    """Whether this stretch of a log says nothing to the database."""
+    return all(line.startswith(_QUIET) for line in lines.splitlines())
 
 
 def _summed(before: MetricSummary | None, value: float, step: float | None) -> MetricSummary:

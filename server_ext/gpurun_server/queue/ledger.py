@@ -42,10 +42,9 @@ class AtWork(NamedTuple):
     state: State
     stop_by: str | None
     stop_kill: bool
-    memory_bytes: int | None
-    left_s: float | None
     timeout_s: float | None
     started_at: float | None
+    unlimited: Holder  # as placement sees it, but for its time limit
 
     @property
     def key(self) -> str:
@@ -54,10 +53,10 @@ class AtWork(NamedTuple):
 
     def holder(self, now: float) -> Holder:
         """The same as placement sees it."""
-        limit_s = None
-        if self.timeout_s is not None:
-            limit_s = max(0.0, (self.started_at or now) + self.timeout_s + STOPPING_S - now)
-        return Holder(self.run_id, self.name, self.owner, self.memory_bytes, self.left_s, limit_s)
+        if self.timeout_s is None:
+            return self.unlimited
+        limit_s = max(0.0, (self.started_at or now) + self.timeout_s + STOPPING_S - now)
+        return msgspec.structs.replace(self.unlimited, limit_s=limit_s)
 
 
 class Ledger:
@@ -161,6 +160,7 @@ def _wanted(row: Any, spec: RunSpec) -> Wanted:
 
 def _at_work(row: Any, state: State) -> AtWork:
     spec = decode_spec(row.spec_json)
+    left_s = _progress.decode(row.progress_json).left_s if row.progress_json else None
     return AtWork(
         run_id=row.id,
         number=row.attempt,
@@ -172,8 +172,7 @@ def _at_work(row: Any, state: State) -> AtWork:
         state=state,
         stop_by=row.stop_by,
         stop_kill=bool(row.stop_kill),
-        memory_bytes=spec.gpu_mem_bytes,
-        left_s=_progress.decode(row.progress_json).left_s if row.progress_json else None,
         timeout_s=spec.timeout_s,
         started_at=row.started_at,
+        unlimited=Holder(row.id, row.name, row.owner, spec.gpu_mem_bytes, left_s),
     )

@@ -1,13 +1,13 @@
-"""What a server keeps in memory for the agents of other machines: one ledger, the doorbell, logs that have grown."""
+"""What a server keeps in memory for the agents of other machines: one ledger, the doorbells, logs that have grown."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import secrets
 import time
+from collections import defaultdict
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import sqlalchemy as sa
@@ -15,39 +15,53 @@ import sqlalchemy as sa
 from gpurun_jupyter.core.bells import Bell
 from gpurun_jupyter.core.grants import Orders, Report
 from gpurun_jupyter.core.home import Home
-from gpurun_server.queue.ingest import ingest
+from gpurun_server.queue.calling import Calling
+from gpurun_server.queue.doorbells import Doorbells
+from gpurun_server.queue.ingest import ingest, is_quiet
 from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.syncing import sync
 from gpurun_server.store.agent_keys import check_in
 from gpurun_server.store.columns import put_in_columns
-from gpurun_server.store.database import Database
+from gpurun_server.store.database import OUTAGE, Database
 
 log = logging.getLogger("gpurun.agents")
 
 #: A log that has grown is taken into the database so soon the first time, then at most so often. Seconds.
 FIRST_S, AGAIN_S = 0.1, 1.0
+#: What says nothing to the database waits for what does; but not more of it, or an end would take long to be taken in.
+_MOST_QUIET_BYTES = 2**20
 
 _Key = tuple[str, int]
 
 
 class RemoteAgents:
-    """One for each server. Claims and logs go through one thread, because the ledger is for one."""
+    """One for each server. Claims and logs go through one thread, because the ledger is for one.
+
+    `bells` are what agents listen to.
+    """
 
     def __init__(self, home: Home, database: Database) -> None:
         self._home = home
         self._database = database
         self._ledger = Ledger()
+        self._calling = Calling(self._ledger)
+        self._called: set[str] = set()  # those that have not reported since
+        self._given = False  # something to one of those that have
+        self._work = asyncio.Event()  # there may be something to do for somebody
         self._thread = ThreadPoolExecutor(1, "gpurun-agents")
+        self._columns = ThreadPoolExecutor(1, "gpurun-columns")  # of long logs; no claim waits for that
         self._due: dict[_Key, asyncio.TimerHandle] = {}
         self._taken_in_at: dict[_Key, float] = {}  # by the clock of time.monotonic
-        self._rung = time.time_ns()  # an agent that heard another server before hears this one at once
-        self._ringing = asyncio.Event()
+        self._quiet_bytes: dict[_Key, int] = defaultdict(int)  # since then
         self._bell: Bell | None = None
+        self._passing_on: asyncio.Task[None] | None = None
+        self.bells = Doorbells()
 
     def start(self) -> None:
         """Listen to the doorbell."""
         self._bell = Bell(self._home.bells, f"agents-{os.getpid()}-{secrets.token_hex(4)}")
         asyncio.get_running_loop().add_reader(self._bell.fileno(), self._heard)
+        self._passing_on = asyncio.create_task(self._pass_on())
 
     def close(self) -> None:
         """Stop listening; agents that wait are answered."""
@@ -56,42 +70,63 @@ class RemoteAgents:
         if self._bell is not None:
             asyncio.get_running_loop().remove_reader(self._bell.fileno())
             self._bell.close()
-        self._wake()
+        if self._passing_on is not None:
+            self._passing_on.cancel()
+        self.bells.close()
         self._thread.shutdown()
+        self._columns.shutdown()
 
     async def sync(self, report: Report) -> Orders:
         """Take in an agent's report, and answer it. Raises NotHeld."""
         orders = await asyncio.get_running_loop().run_in_executor(self._thread, self._sync, report)
+        self._has_reported(report.agent_id, orders)
         for ended in report.ended:
             self._forget((ended.run_id, ended.attempt))
-            self._thread.submit(put_in_columns, self._home.attempt(ended.run_id, ended.attempt))
+            self._columns.submit(put_in_columns, self._home.attempt(ended.run_id, ended.attempt))
         return orders
 
-    def grown(self, run_id: str, number: int) -> None:
-        """The log of an attempt has grown: take it in soon."""
+    def grown(self, run_id: str, number: int, lines: bytes) -> None:
+        """The log of an attempt has grown: take it in soon, unless that would change nothing."""
         key = (run_id, number)
+        self._quiet_bytes[key] += len(lines)
+        if is_quiet(lines) and self._quiet_bytes[key] < _MOST_QUIET_BYTES:
+            return
         if key not in self._due:
             since_s = time.monotonic() - self._taken_in_at.get(key, 0.0)
             wait_s = max(FIRST_S, AGAIN_S - since_s) if key in self._taken_in_at else FIRST_S
             self._due[key] = asyncio.get_running_loop().call_later(wait_s, self._take_in, key)
 
-    async def rung(self, seen: int, wait_s: float) -> int:
-        """How often the bell has rung: as soon as that is not `seen`, or when the time is over."""
-        if self._rung == seen:
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._ringing.wait(), wait_s)
-        return self._rung
-
     def _heard(self) -> None:
         assert self._bell is not None
         if "work" in self._bell.read():
-            self._rung += 1
-            self._wake()
+            self._work.set()
 
-    def _wake(self) -> None:
-        """Everybody who waits now, and nobody who comes later."""
-        self._ringing.set()
-        self._ringing = asyncio.Event()
+    async def _pass_on(self) -> None:
+        """Call those for which there is something to do. Should a look fail, their heartbeats will find it."""
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            try:
+                self._called = await asyncio.get_running_loop().run_in_executor(self._thread, self._look)
+            except OUTAGE as error:
+                log.warning("agents could not be called: %s", error.orig)
+            except Exception:
+                log.exception("agents could not be called")
+            else:
+                self.bells.call(self._called)
+
+    def _has_reported(self, agent_id: str, orders: Orders) -> None:
+        """When all that were called have claimed and runs wait still, others may have room for them."""
+        if agent_id in self._called:
+            self._called.discard(agent_id)
+            self._given |= bool(orders.grants)
+            if self._given and orders.waiting and not self._called:
+                self._given = False
+                self._work.set()
+
+    def _look(self) -> set[str]:
+        with self._database.read() as conn:
+            return self._calling.look(conn)
 
     def _sync(self, report: Report) -> Orders:
         with self._database.write() as writing:
@@ -101,6 +136,7 @@ class RemoteAgents:
     def _take_in(self, key: _Key) -> None:
         self._due.pop(key)
         self._taken_in_at[key] = time.monotonic()
+        self._quiet_bytes.pop(key, None)
         self._thread.submit(self._ingest, key).add_done_callback(_say_what_failed)
 
     def _ingest(self, key: _Key) -> None:
@@ -110,6 +146,7 @@ class RemoteAgents:
 
     def _forget(self, key: _Key) -> None:
         self._taken_in_at.pop(key, None)
+        self._quiet_bytes.pop(key, None)
         if (due := self._due.pop(key, None)) is not None:
             due.cancel()
 

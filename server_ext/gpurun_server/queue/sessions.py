@@ -23,6 +23,7 @@ Wish = Literal["end", "restart"]
 
 _SESSIONS = sa.select(sessions).order_by(sessions.c.created_at)
 _OF_AGENT = sa.select(sessions).where(sessions.c.agent_id == sa.bindparam("agent"))
+_WITH_WISHES = sa.select(sessions.c.agent_id).where(sessions.c.wish.is_not(None))
 _NAMED = sa.and_(sessions.c.owner == sa.bindparam("of"), sessions.c.name == sa.bindparam("called"))
 _USED = sa.update(sessions).where(_NAMED).values(used_at=sa.bindparam("now"))
 _WISHED = sa.update(sessions).where(_NAMED).values(wish=sa.bindparam("what"))
@@ -42,6 +43,11 @@ def wish(writing: Writing, owner: str, name: str, what: Wish) -> None:
     if changed.rowcount == 0:
         raise SessionNotFound(f"You have no session {name!r}.", "`%gpurun sessions` lists those there are.")
     writing.rings |= {"queue", "work"}
+
+
+def with_wishes(conn: sa.Connection) -> set[str]:
+    """The agents that have a session that somebody wants ended or restarted."""
+    return set(conn.scalars(_WITH_WISHES))
 
 
 def begin(conn: sa.Connection, owner: str, name: str, agent_id: str, kernel: str | None, devices: list[Device]) -> None:

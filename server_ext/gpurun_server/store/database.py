@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,6 +62,7 @@ class Database:
         self._bells = home.bells
         self.engine = sa.create_engine(self.url)
         self._writers = self.engine.execution_options(gpurun_write=True)
+        self._turn = threading.Lock()  # SQLite has who waits for a writer sleep, and look again by chance
         if self.engine.dialect.name == "sqlite":
             _refuse_network_file_system(home.path)
             sa.event.listen(self.engine, "connect", _configure_sqlite)
@@ -75,7 +77,7 @@ class Database:
     @contextlib.contextmanager
     def write(self) -> Iterator[Writing]:
         """A transaction that may change things: the only writer from its first moment."""
-        with self._writers.connect() as conn:
+        with self._turn, self._writers.connect() as conn:
             writing = Writing(conn)
             try:
                 with conn.begin():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import inf
 from typing import NamedTuple
 
@@ -20,8 +20,8 @@ class Blocker(NamedTuple):
     in_s: float
     kept_for: str  # a queued run's id
     place: int
-    label: str
-    who: str
+    offer: Offer
+    device: Device
 
 
 class Blockers:
@@ -45,19 +45,28 @@ class Blockers:
                 pinned = shape.pin is None or shape.pin in names_of(offer.agent, device)
                 if pinned and suits(shape, device):
                     found += self._on(shape, offer, device, len(found))
-        return InTheWay(sorted(found))
+        return InTheWay(sorted(found), self._told)
 
     def _on(self, shape: Shape, offer: Offer, device: Device, place: int) -> Iterator[Blocker]:
         key = (offer.agent.id, device.id)
-        label = f"{offer.agent.id}:{device.label}" if self._many else device.label
         if holders := self._held.get(key):
-            cell = self._cells.get(key) or self._cells.setdefault(key, Cell(device, 0, holders))
+            cell = self._cells.get(key) or self._cells.setdefault(key, Cell.of(device, 0, holders))
             if in_s := cell.ready_s(shape.memory_bytes):
-                yield Blocker(in_s, "", place, label, self._who_holds(holders))
+                yield Blocker(in_s, "", place, offer, device)
         elif offer.barred(device):
-            yield Blocker(inf, "", place, label, _who_bars(device))
+            yield Blocker(inf, "", place, offer, device)
         elif one := self._kept.get(key):
-            yield Blocker(inf, one.run_id, place, label, self._called(one))
+            yield Blocker(inf, one.run_id, place, offer, device)
+
+    def _told(self, one: Blocker) -> tuple[str, str]:
+        """What the device is called, and who is in the way there. Few are told of, so this waits until then."""
+        key, label = (one.offer.agent.id, one.device.id), one.device.label
+        if self._many:
+            label = f"{one.offer.agent.id}:{label}"
+        if one.kept_for:
+            return label, self._called(self._kept[key])
+        holders = self._held.get(key)
+        return label, self._who_holds(holders) if holders else _who_bars(one.device)
 
     def _who_holds(self, holders: Sequence[Holder]) -> str:
         first = min(holders, key=lambda one: inf if one.left_s is None else one.left_s)
@@ -69,12 +78,13 @@ class Blockers:
 
 
 class InTheWay:
-    """The blockers of one shape, as a sentence that thousands of runs may share."""
+    """The blockers of one shape, as a sentence that thousands of runs may share. `told` names a device and who."""
 
-    def __init__(self, blockers: Sequence[Blocker]) -> None:
+    def __init__(self, blockers: Sequence[Blocker], told: Callable[[Blocker], tuple[str, str]]) -> None:
         self._blockers = blockers
+        self._told = told
         self._kept_for = {one.kept_for for one in blockers}
-        self._sentence = _sentence(blockers)
+        self._whole = self._sentence(blockers)
 
     def but_for(self, run_id: str) -> str:
         """`gpu0 is held by «bert-ft» (about 4 min left), gpu1 by pid 4312 (anna, not ours), and 2 more`.
@@ -82,19 +92,19 @@ class InTheWay:
         Without what is kept for this very run; nothing if nothing else is in its way.
         """
         if run_id not in self._kept_for:
-            return self._sentence
-        return _sentence([one for one in self._blockers if one.kept_for != run_id])
+            return self._whole
+        return self._sentence([one for one in self._blockers if one.kept_for != run_id])
 
-
-def _sentence(blockers: Sequence[Blocker]) -> str:
-    parts, said = [], ""
-    for one in blockers[:_NAMED]:
-        verb = "kept for" if one.kept_for else "held by"
-        how = verb.split()[1] if verb == said else f"is {verb}"
-        parts.append(f"{one.label} {how} {one.who}")
-        said = verb
-    more = len(blockers) - len(parts)
-    return ", ".join(parts) + (f", and {more} more" if more else "")
+    def _sentence(self, blockers: Sequence[Blocker]) -> str:
+        parts, said = [], ""
+        for one in blockers[:_NAMED]:
+            label, who = self._told(one)
+            verb = "kept for" if one.kept_for else "held by"
+            how = verb.split()[1] if verb == said else f"is {verb}"
+            parts.append(f"{label} {how} {who}")
+            said = verb
+        more = len(blockers) - len(parts)
+        return ", ".join(parts) + (f", and {more} more" if more else "")
 
 
 def _left(holder: Holder) -> str:

@@ -5,19 +5,33 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from heapq import heapify, heappop, heappush
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
-from gpurun_server.queue.placement.cells import Cell, Fit, Soonest, fit, soonest
+from gpurun_jupyter.core.devices import Device
+from gpurun_server.queue.placement.cells import Cell, Fit, Soonest, fit, share, soonest
 from gpurun_server.queue.placement.offers import Held, Holder, Offer, Shape, Wanted, names_of
 
 
-class Room(NamedTuple):
-    """One agent's usable devices of one kind."""
+class Room:
+    """One agent's usable devices of one kind. Most rounds decide without looking into most rooms."""
 
-    offer: Offer
-    cells: list[Cell]
-    startable: bool  # it is heard, so what it is meant to get it will claim
+    def __init__(self, offer: Offer, held: Held, *, cpu: bool, startable: bool) -> None:
+        self.offer = offer
+        self.startable = startable  # it is heard, so what it is meant to get it will claim
+        self._held = held
+        self._cpu = cpu
+
+    @cached_property
+    def cells(self) -> list[Cell]:
+        """Its devices but for those that others use."""
+        agent = self.offer.agent
+        there = [one for one in agent.devices if (one.kind == "cpu") == self._cpu and self._is_usable(one)]
+        return [Cell.of(one, place, self._held.get((agent.id, one.id), ())) for place, one in enumerate(there)]
+
+    def _is_usable(self, device: Device) -> bool:
+        return not (device.processes or self.offer.locked) or not self.offer.barred(device)
 
 
 #: The devices that a run may have, by the number of their room.
@@ -36,45 +50,56 @@ class _Finder:
 class Board:
     """The rooms of one line: the GPUs (MIG slices too) or the CPU slots. `claimer` is the agent that claims now."""
 
-    def __init__(self, offers: Iterable[Offer], held: Held, *, cpu: bool, claimer: str | None = None) -> None:
+    def __init__(self, offers: Sequence[Offer], held: Held, *, cpu: bool, claimer: str | None = None) -> None:
         self.rooms: list[Room] = []
-        self.shares: dict[str, float] = defaultdict(float)
+        self._offers, self._held, self._cpu = offers, held, cpu
         self.claimer: int | None = None
         self._pools: dict[tuple[tuple[str, ...], str | None], Pool] = {}
         self._pinned: dict[str, dict[int, list[Cell]]] | None = None
         self._finders: dict[Shape, _Finder] = {}
         self._changed: list[int] = []
+        self._least_bytes = 1.0
+        self._open: set[int] | None = None  # not known yet
         for offer in sorted(offers, key=lambda offer: offer.agent.id):
-            self._add(offer, held, cpu, offer.agent.id == claimer)
-        self.expect(1)
+            self._add(offer, claims=offer.agent.id == claimer)
 
-    def _add(self, offer: Offer, held: Held, cpu: bool, claims: bool) -> None:
-        agent = offer.agent
-        cells: list[Cell] = []
-        for device in agent.devices:
-            if (device.kind == "cpu") == cpu:
-                cell = Cell(device, len(cells), held.get((agent.id, device.id), ()))
-                for holder in cell.holders:
-                    self.shares[holder.owner] += cell.share(holder.memory_bytes)
-                if not (device.processes or offer.locked) or not offer.barred(device):
-                    cells.append(cell)
+    def _add(self, offer: Offer, *, claims: bool) -> None:
         if claims:
             self.claimer = len(self.rooms)
         if offer.here or claims:
-            self.rooms.append(Room(offer, cells, claims or agent.health == "healthy"))
+            startable = claims or offer.agent.health == "healthy"
+            self.rooms.append(Room(offer, self._held, cpu=self._cpu, startable=startable))
+
+    @cached_property
+    def shares(self) -> dict[str, float]:
+        """How many devices each owner has before the round, shared ones in part."""
+        shares: dict[str, float] = defaultdict(float)
+        for offer in self._offers:
+            for device in offer.agent.devices:
+                if (device.kind == "cpu") == self._cpu:
+                    for holder in self._held.get((offer.agent.id, device.id), ()):
+                        shares[holder.owner] += share(device, holder.memory_bytes)
+        return shares
 
     def expect(self, least_bytes: float) -> None:
         """Say how little memory the runs of this round declare, so that smaller rests count as nothing free."""
         self._least_bytes = least_bytes
-        self._open = {number for number, room in enumerate(self.rooms) if self._is_open(room)}
+        self._open = None
 
     def is_open(self, claimer: str | None) -> bool:
         """Whether anything could still start: on the claiming agent, or, for None, anywhere."""
-        return bool(self._open) if claimer is None else self.claimer in self._open
+        if claimer is None:
+            return bool(self._open_rooms())
+        return self.claimer is not None and self._is_open(self.rooms[self.claimer])
+
+    def _open_rooms(self) -> set[int]:
+        if self._open is None:
+            self._open = {number for number, room in enumerate(self.rooms) if self._is_open(room)}
+        return self._open
 
     def find(self, shape: Shape) -> tuple[int, Fit] | None:
         """The room where the run shall start now: the claiming agent, else where it leaves the most to others."""
-        if self.claimer is not None and (cells := self.pool(shape).get(self.claimer)) and (found := fit(cells, shape)):
+        if self.claimer is not None and (found := fit(self._claimers(shape), shape)):
             return self.claimer, found
         finder = self._finders.get(shape) or self._new_finder(shape)
         self._catch_up(finder, shape)
@@ -86,8 +111,17 @@ class Board:
             heappop(finder.heap)
         return None
 
+    def _claimers(self, shape: Shape) -> Sequence[Cell]:
+        """The claiming agent's part of the pool, without a look at the others if that can be."""
+        assert self.claimer is not None
+        if shape.pin is not None:
+            return self.pool(shape).get(self.claimer, ())
+        room = self.rooms[self.claimer]
+        return room.cells if room.offer.has(shape.needs) else ()
+
     def _new_finder(self, shape: Shape) -> _Finder:
-        pool = {n: cells for n, cells in self.pool(shape).items() if n in self._open and self.rooms[n].startable}
+        open_rooms = self._open_rooms()
+        pool = {n: cells for n, cells in self.pool(shape).items() if n in open_rooms and self.rooms[n].startable}
         heap = [(found.score, n) for n, cells in pool.items() if (found := fit(cells, shape))]
         heapify(heap)
         self._finders[shape] = finder = _Finder(pool, heap, len(self._changed))
@@ -101,17 +135,17 @@ class Board:
 
     def take(self, number: int, cells: Iterable[Cell], holder: Holder) -> float:
         """Give devices of a room to somebody; returns how many that is, shared ones in part."""
-        share = 0.0
+        given = 0.0
         for cell in cells:
-            share += cell.share(holder.memory_bytes)
+            given += share(cell.device, holder.memory_bytes)
             cell.take(holder)
         self.touch(number)
-        return share
+        return given
 
     def touch(self, number: int) -> None:
         """Note that a room has changed."""
         self._changed.append(number)
-        if not self._is_open(self.rooms[number]):
+        if self._open is not None and not self._is_open(self.rooms[number]):
             self._open.discard(number)
 
     def soonest(self, shape: Shape) -> list[tuple[float, int, int, Soonest]]:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from math import inf
 from typing import NamedTuple
 
+import msgspec
+
 from gpurun_jupyter.core.devices import Device
 from gpurun_server.queue.placement.offers import Holder, Shape
 
@@ -13,37 +15,39 @@ _UNKNOWN_BYTES = 2**62  # a device that does not say how much memory it has is n
 _AT_ONCE_S = 1.0  # who is about to end has not ended yet
 
 
-class Cell:
-    """A device that may be used, with its holders of now and those that the round adds."""
+class Cell(msgspec.Struct, gc=False):
+    """A device that may be used, with its holders of now and those that the round adds.
 
-    __slots__ = ("_ends", "device", "free", "holders", "place", "total", "until")
+    A round makes one for each device there is, so the garbage collector is kept from looking at them.
+    """
 
-    def __init__(self, device: Device, place: int, holders: Sequence[Holder]) -> None:
-        self.device = device
-        self.place = place  # within its room: settles ties
-        self.total = device.memory_total_bytes or _UNKNOWN_BYTES
-        self.free = self.total
-        self.holders: tuple[Holder, ...] = ()
-        self._ends: list[tuple[float, float, int]] = []  # of each holder: by progress, by time limit, bytes then free
-        self.until = inf  # it is kept for a run: others may have it only if they end before that many seconds
+    device: Device
+    place: int  # within its room: settles ties
+    total: int
+    free: int
+    holders: tuple[Holder, ...] = ()
+    until: float = inf  # it is kept for a run: others may have it only if they end before that many seconds
+    ends: list[tuple[float, float, int]] | None = None  # once they were asked for
+
+    @classmethod
+    def of(cls, device: Device, place: int, holders: Sequence[Holder]) -> Cell:
+        """A device with its holders of now."""
+        total = device.memory_total_bytes or _UNKNOWN_BYTES
+        cell = cls(device, place, total, total)
         for holder in holders:
-            self.take(holder)
+            cell.take(holder)
+        return cell
 
     def take(self, holder: Holder) -> None:
         """Give it, or a part of its memory, to somebody."""
         self.holders = (*self.holders, holder)
-        alone = holder.memory_bytes is None or self.total == _UNKNOWN_BYTES
-        its_bytes = self.total if alone else holder.memory_bytes or 0
-        self.free -= its_bytes  # below 0 where a forecast promises it before it is free
-        self._ends.append((_or_inf(holder.left_s, holder.limit_s), _or_inf(holder.limit_s), its_bytes))
+        self.free -= self._bytes_of(holder)  # below 0 where a forecast promises it before it is free
+        if self.ends is not None:
+            self.ends.append(self._end_of(holder))
 
     def keep(self, until_s: float) -> None:
         """Keep it for a run that starts then, at the latest (0: nobody knows when)."""
         self.until = min(self.until, until_s)
-
-    def share(self, memory_bytes: int | None) -> float:
-        """Which part of it a run has that declares so much memory."""
-        return 1.0 if memory_bytes is None or self.total == _UNKNOWN_BYTES else memory_bytes / self.total
 
     def ready_s(self, memory_bytes: int | None) -> float:
         """Seconds until a run may have it, as far as one can tell; infinite if one cannot."""
@@ -56,25 +60,41 @@ class Cell:
     def _when(self, memory_bytes: int | None, by: int) -> float:
         if self.until < inf:
             return inf  # some time after the run that it is kept for
-        if not self._ends:
+        if not self.holders:
             return 0.0
         if memory_bytes is None or self.total == _UNKNOWN_BYTES:
-            return max(ends[by] for ends in self._ends)
+            return max(ends[by] for ends in self._ends())
         return self._when_free(memory_bytes, by)
 
     def _when_free(self, memory_bytes: int, by: int) -> float:
         free = self.free
         if free >= memory_bytes:
             return 0.0
-        for ends in sorted(self._ends, key=lambda ends: ends[by]):
+        for ends in sorted(self._ends(), key=lambda ends: ends[by]):
             free += ends[2]
             if free >= memory_bytes:
                 return ends[by]
         return inf
 
+    def _ends(self) -> list[tuple[float, float, int]]:
+        """Of each holder: the end by progress, by time limit, and the bytes that are free then."""
+        if self.ends is None:
+            self.ends = [self._end_of(holder) for holder in self.holders]
+        return self.ends
 
-def _or_inf(*seconds: float | None) -> float:
-    return next((max(one, _AT_ONCE_S) for one in seconds if one is not None), inf)
+    def _end_of(self, holder: Holder) -> tuple[float, float, int]:
+        by_limit_s = inf if holder.limit_s is None else max(holder.limit_s, _AT_ONCE_S)
+        by_progress_s = by_limit_s if holder.left_s is None else max(holder.left_s, _AT_ONCE_S)
+        return by_progress_s, by_limit_s, self._bytes_of(holder)
+
+    def _bytes_of(self, holder: Holder) -> int:
+        alone = holder.memory_bytes is None or self.total == _UNKNOWN_BYTES
+        return self.total if alone else holder.memory_bytes or 0
+
+
+def share(device: Device, memory_bytes: int | None) -> float:
+    """Which part of a device a run has that declares so much memory."""
+    return memory_bytes / device.memory_total_bytes if memory_bytes is not None and device.memory_total_bytes else 1.0
 
 
 class Fit(NamedTuple):

@@ -121,6 +121,11 @@ def capable(shape: Shape, offers: Iterable[Offer]) -> list[Offer]:
     return [offer for offer in offers if offer.has(needs) and _suited(shape, offer.agent) >= shape.size]
 
 
+def possible(shape: Shape, offers: Iterable[Offer]) -> bool:
+    """Whether there is any such agent."""
+    return any(capable(shape, [offer]) for offer in offers)
+
+
 def _suited(shape: Shape, agent: Agent) -> int:
     return sum(
         suits(shape, device) and (shape.pin is None or shape.pin in names_of(agent, device)) for device in agent.devices
