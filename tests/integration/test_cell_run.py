@@ -84,10 +84,11 @@ def test_a_killed_kernel_is_told_apart(server: JupyterServer) -> None:
 
 
 def test_an_unknown_kernel_is_a_sentence(server: JupyterServer) -> None:
-    run = server.wait(server.submit("1", kernel="fortran-77"))
-    assert (run["outcome"], run["reason"]) == ("failed", "start_failed")
-    assert "no kernel 'fortran-77'" in run["message"]
-    assert "python3" in run["message"]
+    run_id = server.submit("1", kernel="fortran-77")
+    why = server.run(run_id)["waiting"]["why"]
+    assert why.startswith("waits for a machine with the kernel 'fortran-77': ")
+    assert "python3" in why
+    server.http.post(f"runs/{run_id}/cancel")
 
 
 def test_a_run_over_its_time_limit(server: JupyterServer) -> None:

@@ -155,8 +155,12 @@ def test_a_directory_ships_runs_and_streams(server: JupyterServer, kernel: Serve
     output = kernel.execute(f"%gpurun submit train.py --dir {tmp_path} --name shipped --wait -- --epochs 3")
     assert output.failed == "", output
     assert server.log("shipped") == "['--epochs', '3'] ['.gitignore', 'train.py']\n"
-    failing = kernel.execute(f"%gpurun submit train.py --dir {tmp_path} --wait --name broken --kernel no-such-kernel")
-    assert "no-such-kernel" in failing.failed + str(failing.updates)
+    waiting = kernel.execute(f"%gpurun submit train.py --dir {tmp_path} --name waits --kernel no-such-kernel")
+    assert "waits for a machine with the kernel 'no-such-kernel'" in waiting.text
+    assert "cancelled" in kernel.execute("%gpurun cancel waits").text
+    (tmp_path / "train.py").write_text("raise SystemExit('no such luck')")
+    failing = kernel.execute(f"%gpurun submit train.py --dir {tmp_path} --wait --name broken")
+    assert "no such luck" in failing.failed + str(failing.updates)
     assert failing.failed == "UsageError: Not every run succeeded."
 
 
