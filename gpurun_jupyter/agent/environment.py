@@ -68,7 +68,7 @@ def _session_mark(folder: AttemptFolder, grant: Grant) -> dict[str, str]:
     """What tells a session's processes from others; they outlive the attempt that started them."""
     if grant.session is None:
         return {}
-    return {SESSION_VARIABLE: folder.home.session(grant.session.owner, grant.session.name).path.name}
+    return {SESSION_VARIABLE: str(folder.home.session(grant.session.owner, grant.session.name).path)}
 
 
 def report_path(home: Home) -> Path:

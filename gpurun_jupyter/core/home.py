@@ -72,7 +72,7 @@ class Home:
 
 
 class SessionFolder:
-    """A session's folder, made by its holder. `path.name` marks the environment of what the session starts."""
+    """A session's folder, made by its holder. `path` marks the environment of what the session starts."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

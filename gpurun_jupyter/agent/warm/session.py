@@ -112,7 +112,7 @@ class Session:
         if self._watching is not None:
             self._watching.cancel()
         await self._kernel.end()
-        kill_session(self._folder.path.name)
+        kill_session(str(self._folder.path))
         self._folder.record.unlink(missing_ok=True)
         self._folder.orders.unlink(missing_ok=True)
         ring(self._bells, "work")
@@ -127,7 +127,7 @@ class Session:
             self._watching.cancel()
             self._watching = None
         await self._kernel.end()
-        kill_session(self._folder.path.name)
+        kill_session(str(self._folder.path))
         self._kernel = SpecKernel(self._record.kernel or DEFAULT_KERNEL)
 
     async def _watch_kernel(self) -> None:

@@ -75,7 +75,7 @@ class Sessions:
         """The record of a session; where the holder was killed, what it left is ended first."""
         record = read_record(folder)
         if record is None and folder.record.exists():
-            kill_session(folder.path.name)
+            kill_session(str(folder.path))
             folder.record.unlink(missing_ok=True)
             folder.orders.unlink(missing_ok=True)
         return record
