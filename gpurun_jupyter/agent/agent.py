@@ -91,12 +91,8 @@ class Agent:
     async def run(self) -> None:
         """Report, take, stop, wait; until it is told to leave or has been idle for long."""
         end_all = partial(self._end_all, "who stopped the agent")
-        handlers: dict[int, Callable[[], None]] = {
-            signal.SIGTERM: self._leave,
-            signal.SIGINT: self._leave,
-            signal.SIGQUIT: end_all,
-        }
-        with self._listening(), on_signals(handlers):
+        on = {signal.SIGTERM: self._leave, signal.SIGINT: self._leave, signal.SIGQUIT: end_all}
+        with self._listening(), on_signals(on):
             self._starter.open()
             busy_at = time.monotonic()
             while not self._may_leave() and time.monotonic() - busy_at < self._idle_s:

@@ -172,9 +172,8 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
         assert 0 not in (self.timeout_s, self.gpu_mem_bytes)  # these parse their texts
         bad = [key for key in self.env if not _ENV_NAME.fullmatch(key)]
         if bad or any("\0" in value for value in self.env.values()):
-            raise InvalidRequest(
-                f"{bad[0] if bad else 'a value'!r} cannot be an environment variable.", "Use NAME=value."
-            )
+            what = repr(bad[0]) if bad else "A value"
+            raise InvalidRequest(f"{what} cannot be an environment variable.", "Use NAME=value.")
 
     def _check_variables(self) -> None:
         names = [*self.inputs, *self.outputs]

@@ -7,7 +7,6 @@ import gc
 import getpass
 import os
 import shutil
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -38,8 +37,6 @@ from gpurun_server.watching import Watch
 
 _AGENT_CHECK_MS = 5000
 _PURGE_MS = 60_000
-#: A thread that waits for another's computing gets its turn after so long; Python's own 5 ms add up in a transaction.
-_SWITCH_S = 0.001
 
 
 class GpurunApp(ExtensionApp):
@@ -198,7 +195,6 @@ class GpurunApp(ExtensionApp):
 def _keep_pauses_short() -> None:
     """Of this whole process, for claims that shall not wait (docs/decisions/0055)."""
     gc.freeze()  # what has been imported stays: the collector need not look through it again and again
-    sys.setswitchinterval(_SWITCH_S)
 
 
 def _owner_of(identity: IdentityProvider) -> Any:

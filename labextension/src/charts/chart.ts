@@ -13,7 +13,7 @@ import { english, Translate } from '../look/words';
 import { align, extent, isLike, Series, smooth } from './align';
 import { describeChart } from './describe';
 import { Legend } from './legend';
-import { BYTES, plotLook, SECONDS, WHOLE } from './look';
+import { BYTES, plotLook, ticksOf } from './look';
 import { curveColour, curveDashes, themeColour, watchTheme } from './palette';
 
 export type { Series } from './align';
@@ -35,7 +35,6 @@ export interface ChartOptions {
 
 const HEIGHT = 200;
 const GHOST_DASHES = [5, 4];
-const FEW_STEPS = 4; // of an epoch, perhaps, between which there may be ticks
 const NEAR = 24; // pixels from the cursor in which a curve is the one that is meant
 
 export class Chart extends Widget {
@@ -134,22 +133,18 @@ export class Chart extends Widget {
     return first < last ? [first, last] : [first - 0.5, last + 0.5];
   }
 
-  private get width(): number {
-    return this.place.clientWidth;
-  }
-
   /** Begin anew; nothing is drawn before the chart has a place. */
   private rebuild(): void {
     this.plot?.destroy();
     this.plot = null;
     this.setZoomed(false);
     this.legend.show(this.series.map((one, i) => this.entry(one, i)));
-    if (!this.isAttached || !this.width) {
+    if (!this.isAttached || !this.place.clientWidth) {
       return;
     }
     this.prepare();
     this.aligned = this.whole;
-    this.plot = new uPlot(this.plotOptions(), align(this.drawn, ...this.aligned, this.width) as uPlot.AlignedData, this.place);
+    this.plot = new uPlot(this.plotOptions(), align(this.drawn, ...this.aligned, this.place.clientWidth) as uPlot.AlignedData, this.place);
     this.place.querySelector('canvas')?.setAttribute('aria-hidden', 'true');
     this.describe();
   }
@@ -177,7 +172,7 @@ export class Chart extends Widget {
     if (plot) {
       const { min, max } = plot.scales.x;
       const [from, to] = (this.aligned = whole ? this.whole : [min ?? this.whole[0], max ?? this.whole[1]]);
-      plot.setData(align(this.drawn, from, to, this.width) as uPlot.AlignedData, false);
+      plot.setData(align(this.drawn, from, to, this.place.clientWidth) as uPlot.AlignedData, false);
       plot.setScale('x', { min: from, max: to });
     }
   }
@@ -185,24 +180,18 @@ export class Chart extends Widget {
   private resize(): void {
     if (!this.plot) {
       this.rebuild();
-    } else if (this.width && this.width !== this.plot.width) {
-      this.plot.setSize({ width: this.width, height: this.options.height ?? HEIGHT });
+    } else if (this.place.clientWidth && this.place.clientWidth !== this.plot.width) {
+      this.plot.setSize({ width: this.place.clientWidth, height: this.options.height ?? HEIGHT });
     }
   }
 
   private plotOptions(): uPlot.Options {
-    const { sync, upTo } = this.options;
-    const look = plotLook({
-      x: x => this.xText(x),
-      y: this.options.format ?? format.value,
-      xTicks: this.axis === 'time' ? SECONDS : this.whole[1] - this.whole[0] > FEW_STEPS ? WHOLE : undefined,
-      yTicks: this.options.format === format.size ? BYTES : undefined,
-      log: this.logScale,
-      upTo
-    });
+    const { sync, upTo, format: say = format.value } = this.options;
+    const ticks = { xTicks: ticksOf(this.axis, this.whole), yTicks: say === format.size ? BYTES : undefined };
+    const look = plotLook({ x: x => this.xText(x), y: say, ...ticks, log: this.logScale, upTo });
     return {
       ...look,
-      width: this.width,
+      width: this.place.clientWidth,
       height: this.options.height ?? HEIGHT,
       cursor: {
         drag: { x: true, y: false },

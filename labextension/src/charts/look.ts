@@ -5,17 +5,24 @@ import { themeColour } from './palette';
 const FADED = 0.25; // curves beside the one that is pointed at
 
 /** What may lie between the ticks of an axis: whole steps, times as people count them, bytes as they are written. */
-export const WHOLE = Array.from({ length: 16 }, (_, power) => [1, 2, 5].map(one => one * 10 ** power)).flat();
+const WHOLE = Array.from({ length: 16 }, (_, power) => [1, 2, 5].map(one => one * 10 ** power)).flat();
 export const BYTES = Array.from({ length: 40 }, (_, power) => 2 ** (power + 10));
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-export const SECONDS = [
+const SECONDS = [
   ...[0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30],
   ...[1, 2, 5, 10, 15, 30].map(minutes => minutes * MINUTE),
   ...[1, 2, 3, 6, 12].map(hours => hours * HOUR),
   ...[1, 2, 5, 10, 20, 50, 100].map(days => days * DAY)
 ];
+
+const FEW_STEPS = 4; // parts of an epoch, perhaps: there may be ticks between them
+
+/** What may lie between the ticks of an x axis with this extent. */
+export function ticksOf(axis: 'step' | 'time' | 'epoch', [first, last]: readonly [number, number]): number[] | undefined {
+  return axis === 'time' ? SECONDS : last - first > FEW_STEPS ? WHOLE : undefined;
+}
 
 export interface LookOptions {
   /** How a value is written at each axis. */

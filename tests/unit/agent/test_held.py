@@ -10,6 +10,7 @@ from typing import cast
 from gpurun_jupyter.agent import launching
 from gpurun_jupyter.agent.held import Held, fetched
 from gpurun_jupyter.agent.link import Link
+from gpurun_jupyter.agent.pauses import Hurry
 from gpurun_jupyter.core.errors import FileMissing
 from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.grants import Grant, Stop
@@ -36,6 +37,7 @@ class PlayedLink:
 
     def __init__(self, fetch: Callable[[Grant], Awaitable[None]]) -> None:
         self.fetch = fetch
+        self.hurry = Hurry()
 
 
 def end_of(folder: Path, fetch: Callable[[Grant], Awaitable[None]], *, stopped: bool) -> End:

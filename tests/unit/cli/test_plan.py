@@ -101,4 +101,4 @@ DESK = Agent("desk", "desk", "1", "healthy", 1.0, BUSY)
     ],
 )
 def test_where_it_would_start(gpus: int, options: dict[str, Any], words: str) -> None:
-    assert words in where([LAB, DESK], gpus, options, {"a1": ["a100", "kernel:r"]})
+    assert words in where([LAB, DESK], gpus, options, {"lab": ["a100", "kernel:r"]})

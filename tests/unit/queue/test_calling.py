@@ -10,13 +10,15 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from unit.queue.queue_world import COMPLETED, World, a_world
+from unit.queue.queue_world import COMPLETED, PlayedAgent, World, a_world
 
+from gpurun_jupyter.core.remote import Join
 from gpurun_server.queue.calling import Calling
 from gpurun_server.queue.doorbells import Doorbells
 from gpurun_server.queue.remote import RemoteAgents
 from gpurun_server.queue.sessions import wish
 from gpurun_server.queue.stopping import cancel
+from gpurun_server.store import agent_keys
 
 
 @pytest.fixture
@@ -28,6 +30,12 @@ def world(tmp_path: Path) -> Iterator[World]:
 def called(world: World, calling: Calling) -> set[str]:
     with world.database.read() as conn:
         return calling.look(conn)
+
+
+def joined(world: World, name: str) -> PlayedAgent:
+    token, _ = world.change(agent_keys.invite, "anna")
+    world.change(agent_keys.join, token, Join(name, "1", name))
+    return world.add_agent(name, gpus=1)
 
 
 def test_as_many_are_called_as_there_is_work_for(world: World) -> None:
@@ -121,7 +129,7 @@ def test_a_run_that_comes_wakes_one_of_many(world: World) -> None:
     async def play() -> None:
         remote = RemoteAgents(world.home, world.database)
         remote.start()
-        reports = {name: world.add_agent(name, gpus=1).report() for name in "abcdef"}
+        reports = {name: joined(world, name).report() for name in "abcdef"}
         heard = {name: await remote.bells.rung(name, 0, 5) for name in reports}
         waiting = {asyncio.create_task(remote.bells.rung(name, heard[name], 20)): name for name in reports}
         await asyncio.sleep(0)
