@@ -90,8 +90,8 @@ class Agent:
 
     async def run(self) -> None:
         """Report, take, stop, wait; until it is told to leave or has been idle for long."""
-        end_all = partial(self._end_all, "who stopped the agent")
-        on = {signal.SIGTERM: self._leave, signal.SIGINT: self._leave, signal.SIGQUIT: end_all}
+        leave, end_all = self._leave, partial(self._end_all, "who stopped the agent")
+        on: dict[int, Callable[[], None]] = {signal.SIGTERM: leave, signal.SIGINT: leave, signal.SIGQUIT: end_all}
         with self._listening(), on_signals(on):
             self._starter.open()
             busy_at = time.monotonic()

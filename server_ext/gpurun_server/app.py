@@ -30,7 +30,7 @@ from gpurun_server.queue.importing import QUIET_S, Importer
 from gpurun_server.queue.leases import LOOK_S, Judge, Terms, enforce, last_reports
 from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.remote import RemoteAgents
-from gpurun_server.store.blobs import Blobs
+from gpurun_server.store.content.blobs import Blobs
 from gpurun_server.store.database import Database
 from gpurun_server.stream.hub import Hub
 from gpurun_server.watching import Watch

@@ -25,8 +25,8 @@ from gpurun_server.queue.ingest import ingest
 from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.syncing import sync
 from gpurun_server.settings import DEFAULT_CPU_SLOTS
-from gpurun_server.store.columns import put_in_columns
 from gpurun_server.store.database import Database
+from gpurun_server.store.folders.columns import put_in_columns
 
 #: An agent that finds another one at work waits this long for it to leave, then leaves itself.
 _TAKE_OVER_S = 2.0

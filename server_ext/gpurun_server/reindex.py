@@ -20,8 +20,8 @@ from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.lifecycle import State
 from gpurun_server.queue.rebuilding import take_up
 from gpurun_server.store.database import Database
+from gpurun_server.store.folders.records import RunRecord, read
 from gpurun_server.store.queries import by_id
-from gpurun_server.store.records import RunRecord, read
 from gpurun_server.store.tables import data_sets, models, runs
 
 _LEAVE = "Stop the Jupyter server, then end the process whose number is in agent.json; runs that are at work go on."

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gpurun_jupyter.core.home import Home
 from gpurun_server.queue.importing import Importer
-from gpurun_server.store.plain_files import ENDINGS, PlainRun, runs_below, runs_in
+from gpurun_server.store.folders.plain_files import ENDINGS, PlainRun, runs_below, runs_in
 
 log = logging.getLogger("gpurun.files")
 

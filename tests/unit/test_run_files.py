@@ -8,8 +8,8 @@ import pytest
 
 from gpurun_jupyter.core.errors import FileMissing
 from gpurun_jupyter.core.home import AttemptFolder, Home
-from gpurun_server.store import files
-from gpurun_server.store.files import files_of, place_of
+from gpurun_server.store.folders import files
+from gpurun_server.store.folders.files import files_of, place_of
 
 
 @pytest.fixture

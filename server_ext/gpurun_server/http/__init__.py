@@ -1,1 +1,1 @@
-"""The HTTP interface: one file for each noun. Handlers decode, ask, answer; they decide nothing."""
+"""The HTTP interface: a file or a folder for each noun. Handlers decode, ask, answer; they decide nothing."""

@@ -19,7 +19,7 @@ from gpurun_jupyter.core.home import Home
 from gpurun_server.notices.notices import Notices
 from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.remote import RemoteAgents
-from gpurun_server.store.blobs import Blobs
+from gpurun_server.store.content.blobs import Blobs
 from gpurun_server.store.database import OUTAGE, Database, Writing
 from gpurun_server.stream.hub import Hub
 

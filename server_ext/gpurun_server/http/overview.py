@@ -12,7 +12,7 @@ from tornado import web
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_server.http.base import AUTH_RESOURCE, GpurunHandler, operation
 from gpurun_server.queue.moving import move_before
-from gpurun_server.store.timeline import Timeline, timeline
+from gpurun_server.store.overview.timeline import Timeline, timeline
 
 _DEFAULT_SPAN_S = 3600.0
 

@@ -5,33 +5,25 @@ from __future__ import annotations
 from tornado import web
 
 from gpurun_jupyter.core.errors import RouteMissing
-from gpurun_server.http import (
-    agents,
-    attempts,
-    blobs,
+from gpurun_server.http import live, notices, openapi, overview, pruning, server, sessions
+from gpurun_server.http.agents import agents, attempts
+from gpurun_server.http.base import GpurunHandler
+from gpurun_server.http.launch import launch
+from gpurun_server.http.models import files as model_files
+from gpurun_server.http.models import models
+from gpurun_server.http.runs import (
     comparing,
     comparison,
-    data,
     files,
     importing,
-    launch,
-    live,
     logs,
     metrics,
-    model_files,
-    models,
-    notices,
-    openapi,
     outputs,
-    overview,
-    pruning,
     runs,
     search,
-    server,
-    sessions,
     uploads,
 )
-from gpurun_server.http.base import GpurunHandler
+from gpurun_server.http.shipping import blobs, data
 
 
 class RouteMissingHandler(GpurunHandler):

@@ -16,8 +16,8 @@ from gpurun_server.http.base import GpurunHandler, operation
 from gpurun_server.queue.agents import known_agents, offers
 from gpurun_server.queue.placement.offers import Offer
 from gpurun_server.store.agent_keys import invited_by
+from gpurun_server.store.overview.statistics import Project, Statistics, projects, statistics
 from gpurun_server.store.queries import count_by_state
-from gpurun_server.store.statistics import Project, Statistics, projects, statistics
 
 
 class Status(msgspec.Struct):

@@ -20,8 +20,8 @@ from gpurun_server.queue.devices_wanted import gpus_wanted
 from gpurun_server.queue.placement.offers import Offer
 from gpurun_server.queue.transitions import next_revision, record
 from gpurun_server.store.database import Writing
+from gpurun_server.store.folders.records import RunRecord, write
 from gpurun_server.store.queries import encode, find
-from gpurun_server.store.records import RunRecord, write
 from gpurun_server.store.statements import insert_into
 from gpurun_server.store.summaries import keep_parameters
 from gpurun_server.store.tables import predecessors, runs

@@ -28,9 +28,9 @@ from gpurun_server.queue.ingest import ingest
 from gpurun_server.queue.rebuilding import FILES_AGENT, take_up
 from gpurun_server.queue.transitions import touch
 from gpurun_server.store.database import Database
-from gpurun_server.store.plain_files import EPOCH_S, PlainRun, Reader, began_at, runs_below, runs_in
+from gpurun_server.store.folders.plain_files import EPOCH_S, PlainRun, Reader, began_at, runs_below, runs_in
+from gpurun_server.store.folders.records import RunRecord, read, write
 from gpurun_server.store.queries import encode
-from gpurun_server.store.records import RunRecord, read, write
 from gpurun_server.store.summaries import change_parameters
 from gpurun_server.store.tables import runs
 

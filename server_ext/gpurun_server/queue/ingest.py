@@ -24,7 +24,7 @@ from gpurun_server.queue.ending import end_attempt
 from gpurun_server.queue.saved_models import register_saved
 from gpurun_server.queue.transitions import move, touch
 from gpurun_server.store.database import Writing
-from gpurun_server.store.logs import read_lines
+from gpurun_server.store.folders.logs import read_lines
 from gpurun_server.store.queries import encode
 from gpurun_server.store.summaries import keep_metrics
 from gpurun_server.store.tables import attempts, runs

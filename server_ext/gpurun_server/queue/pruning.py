@@ -11,10 +11,10 @@ import sqlalchemy as sa
 
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.lifecycle import State
-from gpurun_server.store import thinning
+from gpurun_server.store.content.references import collect, in_use, unused
 from gpurun_server.store.database import Database
+from gpurun_server.store.folders import thinning
 from gpurun_server.store.queries import kept_of
-from gpurun_server.store.references import collect, in_use, unused
 from gpurun_server.store.tables import runs
 
 

@@ -24,8 +24,8 @@ from gpurun_server.queue.ending import end_attempt
 from gpurun_server.queue.ingest import ingest
 from gpurun_server.queue.transitions import move, next_revision, record
 from gpurun_server.store.database import Writing
+from gpurun_server.store.folders.records import RunRecord
 from gpurun_server.store.queries import by_id, encode, find
-from gpurun_server.store.records import RunRecord
 from gpurun_server.store.statements import insert_into
 from gpurun_server.store.summaries import keep_parameters
 from gpurun_server.store.tables import attempts, predecessors, runs

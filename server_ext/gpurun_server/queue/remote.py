@@ -21,8 +21,8 @@ from gpurun_server.queue.ingest import ingest, is_quiet
 from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.syncing import sync
 from gpurun_server.store.agent_keys import check_in
-from gpurun_server.store.columns import put_in_columns
 from gpurun_server.store.database import OUTAGE, Database
+from gpurun_server.store.folders.columns import put_in_columns
 
 log = logging.getLogger("gpurun.agents")
 

@@ -13,9 +13,9 @@ from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.events import Metric, Model, decode_line
 from gpurun_jupyter.core.models import MODEL_LIMITS
 from gpurun_jupyter.core.parameters import parameters_of
-from gpurun_server.store.blobs import Blobs
+from gpurun_server.store.content.blobs import Blobs
 from gpurun_server.store.database import Writing
-from gpurun_server.store.model_changes import Registration, register
+from gpurun_server.store.models.changes import Registration, register
 from gpurun_server.store.queries import decode_spec
 from gpurun_server.store.statements import KEY, one_run
 

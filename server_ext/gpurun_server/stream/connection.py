@@ -22,7 +22,7 @@ from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.listing import first as first_of
 from gpurun_server.queue.listing import out_of_step, shown, since
 from gpurun_server.store.database import Database
-from gpurun_server.store.models import revision
+from gpurun_server.store.models.models import revision
 from gpurun_server.store.queries import by_id, find
 from gpurun_server.stream.frames import before_frame, error_frame, events_frame, frame, run_frame
 from gpurun_server.stream.tail import Tail, before, last_lines

@@ -9,7 +9,7 @@ import msgspec
 from gpurun_jupyter.core.errors import GpurunError
 from gpurun_jupyter.core.events import Cursor
 from gpurun_jupyter.core.runs import Run
-from gpurun_server.store.logs import Before
+from gpurun_server.store.folders.logs import Before
 
 
 def frame(kind: str, **fields: Any) -> bytes:

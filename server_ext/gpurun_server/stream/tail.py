@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gpurun_jupyter.core.events import START_OF_LOG, Cursor
 from gpurun_jupyter.core.home import Home
-from gpurun_server.store.logs import Before, newlines, read_lines
+from gpurun_server.store.folders.logs import Before, newlines, read_lines
 
 _CHUNK_BYTES = 256 * 1024
 #: However long its lines are, so much of a log is read at most to find the last ones.

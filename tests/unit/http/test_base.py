@@ -9,8 +9,8 @@ from databases import empty_database
 from gpurun_jupyter.core.errors import StorageFull
 from gpurun_jupyter.core.home import Home
 from gpurun_server.http import base
-from gpurun_server.store import model_changes
-from gpurun_server.store.model_changes import Registration
+from gpurun_server.store.models import changes as model_changes
+from gpurun_server.store.models.changes import Registration
 
 
 def test_a_database_without_room_is_a_full_disk_and_nothing_is_changed(tmp_path: Path) -> None:

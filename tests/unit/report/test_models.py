@@ -8,7 +8,7 @@ from gpurun_jupyter import report
 from gpurun_jupyter.core import manifests
 from gpurun_jupyter.core.events import Model
 from gpurun_jupyter.core.home import Home
-from gpurun_server.store.blobs import Blobs
+from gpurun_server.store.content.blobs import Blobs
 
 
 @pytest.fixture

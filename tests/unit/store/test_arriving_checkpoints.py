@@ -10,8 +10,8 @@ import pytest
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.remote import LeftFile, LeftFiles
-from gpurun_server.store.arriving import Arrivals
-from gpurun_server.store.checkpoints import earlier_checkpoints
+from gpurun_server.store.folders.arriving import Arrivals
+from gpurun_server.store.folders.checkpoints import earlier_checkpoints
 
 
 class Attempt:

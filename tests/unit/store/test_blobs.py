@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from gpurun_jupyter.core.errors import BadArchive, NotShipped, WrongDigest
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.manifests import Entry, digest_of, encode
-from gpurun_server.store.blobs import Blobs
-from gpurun_server.store.intake import take_blobs, take_project
+from gpurun_server.store.content.blobs import Blobs
+from gpurun_server.store.content.intake import take_blobs, take_project
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from gpurun_jupyter.core.events import DeviceSample, Event, Metric, Output, Sample, encode_line
 from gpurun_jupyter.core.home import AttemptFolder, Home
-from gpurun_server.store import columns
-from gpurun_server.store.columns import measured, thinned
+from gpurun_server.store.folders import columns
+from gpurun_server.store.folders.columns import measured, thinned
 
 
 @pytest.fixture

@@ -13,9 +13,10 @@ from databases import empty_database
 from gpurun_jupyter.core.errors import AliasMoved, GpurunError, InvalidRequest, ModelInUse, ModelNotFound, WrongState
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.models import Promotion, VersionChanges
-from gpurun_server.store import model_changes, models
 from gpurun_server.store.database import Database
-from gpurun_server.store.model_changes import Registration
+from gpurun_server.store.models import changes as model_changes
+from gpurun_server.store.models import models
+from gpurun_server.store.models.changes import Registration
 
 
 @pytest.fixture

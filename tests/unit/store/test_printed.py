@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpurun_jupyter.core.events import Event, Output, encode_line
-from gpurun_server.store.printed import FoundLine, as_shown, find_lines, some_lines
+from gpurun_server.store.folders.printed import FoundLine, as_shown, find_lines, some_lines
 
 
 class Log:

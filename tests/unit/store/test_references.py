@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from gpurun_jupyter.core.home import Home
-from gpurun_server.store.blobs import FRESH_S, Blobs
-from gpurun_server.store.references import collect, unused
+from gpurun_server.store.content.blobs import FRESH_S, Blobs
+from gpurun_server.store.content.references import collect, unused
 
 
 @pytest.fixture

@@ -1,0 +1,264 @@
+"""An attempt on another machine: its agent fetches what it needs, and sends its log and what it left."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import msgspec
+
+from gpurun_jupyter.core.bells import ring
+from gpurun_jupyter.core.errors import FileMissing, InvalidRequest
+from gpurun_jupyter.core.manifests import Digest
+from gpurun_jupyter.core.remote import (
+    PIECE_BYTES,
+    SMALL_BYTES,
+    Described,
+    EarlierCheckpoints,
+    Have,
+    Lacking,
+    LeftFiles,
+    Size,
+    Wanted,
+)
+from gpurun_server.http.agents.handler import AttemptHandler, allow_unauthenticated
+from gpurun_server.http.base import checked, operation
+from gpurun_server.queue.needs import Needs
+from gpurun_server.queue.saved_models import model_at, register_saved
+from gpurun_server.store.comparing.environments import keep
+from gpurun_server.store.folders.arriving import Arrivals, append
+from gpurun_server.store.folders.checkpoints import checkpoint_of, earlier_checkpoints
+
+_BYTES = "application/octet-stream"
+
+T = TypeVar("T")
+
+
+class OffsetQuery(msgspec.Struct):
+    """Where the bytes belong."""
+
+    offset: Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Length(msgspec.Struct):
+    """How many bytes of it there are now."""
+
+    bytes: int
+
+
+class _AttemptHandler(AttemptHandler):
+    async def in_thread(self, act: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self.parts.threads, act)
+
+    @property
+    def arrivals(self) -> Arrivals:
+        return Arrivals(self.folder)
+
+    @property
+    def needs(self) -> Needs:
+        with self.parts.database.read() as conn:
+            return Needs.of(conn, self.parts.home, self.run_id)
+
+    async def send_piece(self, path: Path) -> None:
+        """The part of a file that Range begins, at most a piece of it."""
+        first = re.fullmatch(r"bytes=(\d+)-", self.request.headers.get("Range", "bytes=0-"))
+        if first is None:
+            raise InvalidRequest("Range says bytes=N- here.")
+        data, size = await self.in_thread(lambda: _piece(path, int(first[1])))
+        self.set_status(206)
+        self.set_header("Content-Type", _BYTES)
+        self.set_header("Content-Range", f"bytes {first[1]}-{int(first[1]) + len(data) - 1}/{size}")
+        self.finish(data)
+
+
+class LogHandler(_AttemptHandler):
+    """`agents/attempts/{id}/{number}/log`."""
+
+    @allow_unauthenticated
+    @operation(
+        "For agents: append to the log; `offset` is how long it is already",
+        query=OffsetQuery,
+        body=bytes,
+        body_type=_BYTES,
+        answer=Length,
+    )
+    async def post(self, **_: str) -> None:
+        """Append."""
+        data, offset = self.bytes_received(), self.query(OffsetQuery).offset
+        length = append(self.folder.events, offset, data)
+        if data:
+            ring(self.parts.home.bells, f"log {self.run_id}")
+            self.parts.remote.grown(self.run_id, self.number, data)
+        self.answer(Length(length))
+
+
+class BlobsHandler(_AttemptHandler):
+    """`agents/attempts/{id}/{number}/blobs`."""
+
+    @allow_unauthenticated
+    @operation("For agents: small files in one answer, after a line with their sizes", body=Wanted, answer_type=_BYTES)
+    async def post(self, **_: str) -> None:
+        """Fetch several."""
+        digests, needs = self.body(Wanted).digests, self.needs
+        paths = [needs.path(digest) for digest in digests]
+        contents = await self.in_thread(lambda: [path.read_bytes() for path in paths])
+        self.set_header("Content-Type", _BYTES)
+        self.finish(b"\n".join([msgspec.json.encode([len(content) for content in contents]), b"".join(contents)]))
+
+
+class BlobHandler(_AttemptHandler):
+    """`agents/attempts/{id}/{number}/blobs/{digest}`."""
+
+    @allow_unauthenticated
+    @operation("For agents: a piece of one file, from where Range says", answer_type=_BYTES, status=206)
+    async def get(self, digest: str, **_: str) -> None:
+        """Fetch one."""
+        await self.send_piece(self.needs.path(digest))
+
+
+class CheckpointsHandler(_AttemptHandler):
+    """`agents/attempts/{id}/{number}/checkpoints`."""
+
+    @allow_unauthenticated
+    @operation("For agents: what checkpoints the attempts before left", answer=EarlierCheckpoints)
+    async def get(self, **_: str) -> None:
+        """List."""
+        self.answer(await self.in_thread(lambda: earlier_checkpoints(self.folder)))
+
+
+class CheckpointHandler(_AttemptHandler):
+    """`agents/attempts/{id}/{number}/checkpoints/{earlier}/{path}`."""
+
+    @allow_unauthenticated
+    @operation("For agents: a piece of one of these, from where Range says", answer_type=_BYTES, status=206)
+    async def get(self, earlier: str, path: str, **_: str) -> None:
+        """Fetch one."""
+        await self.send_piece(checkpoint_of(self.folder, int(earlier), path))
+
+
+class MissingHandler(_AttemptHandler):
+    """`agents/attempts/{id}/{number}/files/missing`."""
+
+    @allow_unauthenticated
+    @operation("For agents: how many bytes of each of these files are here", body=LeftFiles, answer=Have)
+    async def post(self, **_: str) -> None:
+        """Ask."""
+        files, arrivals = self._files(), self.arrivals
+        self.answer(Have(await self.in_thread(lambda: arrivals.have(files))))
+
+    def _files(self) -> LeftFiles:
+        return checked(lambda: msgspec.json.decode(self.bytes_received(), type=LeftFiles))
+
+
+class PlaceHandler(MissingHandler):
+    """`agents/attempts/{id}/{number}/files/place`."""
+
+    @allow_unauthenticated
+    @operation("For agents: give files that were sent their places; all of them or none", body=LeftFiles, answer=Have)
+    async def post(self, **_: str) -> None:
+        """Place."""
+        files, arrivals = self._files(), self.arrivals
+        await self.in_thread(lambda: arrivals.place(files))
+        self.answer(Have({file.digest: file.size for file in files.files}))
+
+
+class SmallFilesHandler(_AttemptHandler):
+    """`agents/attempts/{id}/{number}/files/small`."""
+
+    @allow_unauthenticated
+    @operation(
+        "For agents: send small files whole, after a line with the sha256 and the size of each",
+        body=bytes,
+        body_type=_BYTES,
+        answer=Have,
+    )
+    async def post(self, **_: str) -> None:
+        """Send several."""
+        line, _newline, data = self.bytes_received(PIECE_BYTES + SMALL_BYTES + 2**20).partition(b"\n")
+        sizes = checked(lambda: msgspec.json.decode(line, type=dict[Digest, Size]))
+        if sum(sizes.values()) != len(data):
+            raise InvalidRequest("The sizes do not add up to what was sent.")
+        arrivals = self.arrivals
+        await self.in_thread(lambda: _take(arrivals, sizes, data))
+        self.answer(Have(dict(sizes)))
+
+
+class FileHandler(_AttemptHandler):
+    """`agents/attempts/{id}/{number}/files/{digest}`."""
+
+    @allow_unauthenticated
+    @operation(
+        "For agents: send a piece of a file, from where the server has it",
+        query=OffsetQuery,
+        body=bytes,
+        body_type=_BYTES,
+        answer=Length,
+    )
+    async def put(self, digest: str, **_: str) -> None:
+        """Send a piece."""
+        data, offset, arrivals = self.bytes_received(), self.query(OffsetQuery).offset, self.arrivals
+        self.answer(Length(await self.in_thread(lambda: arrivals.append(digest, offset, data))))
+
+
+def _piece(path: Path, offset: int) -> tuple[bytes, int]:
+    """A piece of a file and the size of all of it. Raises FileMissing."""
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            return file.read(PIECE_BYTES), path.stat().st_size
+    except FileNotFoundError as error:
+        raise FileMissing("The file is gone from the server.", "Submit the run again.") from error
+
+
+def _take(arrivals: Arrivals, sizes: dict[str, int], data: bytes) -> None:
+    offset = 0
+    for digest, size in sizes.items():
+        arrivals.replace(digest, data[offset : offset + size])
+        offset += size
+
+
+class EnvironmentHandler(_AttemptHandler):
+    """`agents/attempts/{id}/{number}/environment`."""
+
+    @allow_unauthenticated
+    @operation("For agents: say in which environment it runs", body=Described, answer=Lacking)
+    async def put(self, **_: str) -> None:
+        """Write it down."""
+        described = checked(lambda: msgspec.json.decode(self.bytes_received(), type=Described))
+        self.answer(Lacking(not keep(self.parts.home, self.folder, described)))
+
+
+class ModelHandler(_AttemptHandler):
+    """`agents/attempts/{id}/{number}/models`."""
+
+    @allow_unauthenticated
+    @operation(
+        "For agents: all files of the model that the log names there are here",
+        query=OffsetQuery,
+        answer=Length,
+    )
+    async def post(self, **_: str) -> None:
+        """Register it."""
+        offset = self.query(OffsetQuery).offset
+        saved = await self.in_thread(lambda: model_at(self.folder.events, offset, self.parts.blobs))
+        await self.write_database(lambda writing: register_saved(writing, self.run_id, self.number, *saved))
+        self.answer(Length(saved.model.size))
+
+
+_ATTEMPT = r"agents/attempts/(?P<id>[^/]+)/(?P<number>[1-9]\d{0,8})"
+default_handlers = [
+    (rf"{_ATTEMPT}/log", LogHandler),
+    (rf"{_ATTEMPT}/blobs", BlobsHandler),
+    (rf"{_ATTEMPT}/blobs/(?P<digest>[0-9a-f]{{64}})", BlobHandler),
+    (rf"{_ATTEMPT}/checkpoints", CheckpointsHandler),
+    (rf"{_ATTEMPT}/checkpoints/(?P<earlier>[1-9]\d{{0,8}})/(?P<path>.+)", CheckpointHandler),
+    (rf"{_ATTEMPT}/files/missing", MissingHandler),
+    (rf"{_ATTEMPT}/files/place", PlaceHandler),
+    (rf"{_ATTEMPT}/files/small", SmallFilesHandler),
+    (rf"{_ATTEMPT}/files/(?P<digest>[0-9a-f]{{64}})", FileHandler),
+    (rf"{_ATTEMPT}/models", ModelHandler),
+    (rf"{_ATTEMPT}/environment", EnvironmentHandler),
+]

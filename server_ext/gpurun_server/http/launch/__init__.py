@@ -1,0 +1,1 @@
+"""Launch files and sweeps: what one would do, and doing it."""

@@ -1,0 +1,150 @@
+"""Launch files: their schema, what one would do, and doing it. Sweeps, for whoever has the run and the values."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from gpurun_jupyter.core.errors import GpurunError, InvalidRequest
+from gpurun_jupyter.core.launch.check import check, parse
+from gpurun_jupyter.core.launch.file import LaunchFile, name_of, schema
+from gpurun_jupyter.core.runs import RunSpec
+from gpurun_jupyter.shipping.gather import Gathered, gather
+from gpurun_server.http.base import AUTH_RESOURCE, GpurunHandler, operation
+from gpurun_server.http.launch.previews import Preview, previewed
+from gpurun_server.http.runs.accepting import Launched, accept_all
+from gpurun_server.store.content.intake import take_directory
+from gpurun_server.store.queries import decode_spec, find
+
+T = TypeVar("T")
+
+
+class CheckBody(msgspec.Struct, forbid_unknown_fields=True):
+    """A launch file's text, and its path below Jupyter's root; what it names is seen from there."""
+
+    yaml: str
+    path: Annotated[str, msgspec.Meta(max_length=1000, pattern="^[^\\x00-\\x1f]*$")] = ""
+
+
+class LaunchBody(CheckBody):
+    """The same, with whether to hold the runs, or to queue them first: ahead of what waits of the same owner."""
+
+    hold: bool = False
+    first: bool = False
+
+
+class SweepBody(msgspec.Struct, forbid_unknown_fields=True):
+    """A run, and the values of which it is run with each combination; a list gives one for each of its items."""
+
+    run: RunSpec
+    values: dict[str, Any] = {}
+
+
+class _LaunchHandler(GpurunHandler):
+    async def in_a_thread(self, act: Callable[[], T]) -> T:
+        """Do what reads files."""
+        return await asyncio.get_running_loop().run_in_executor(self.parts.threads, act)
+
+    def gather(self, file: LaunchFile, path: str) -> Gathered:
+        """What a file at this path ships, of what this Jupyter server shows. Raises as `gather` does."""
+        root = getattr(self.contents_manager, "root_dir", None)
+        if not root:
+            raise InvalidRequest("This Jupyter server shows no directory.", "Use `gpurun sweep FILE.yaml`.")
+        place = Path(root) / path.strip("/")
+        return gather(file, place.parent if path else place, self._spec_of, Path(root))
+
+    def _spec_of(self, reference: str) -> RunSpec:
+        with self.parts.database.read() as conn:
+            return decode_spec(find(conn, reference, self.owner).spec_json)
+
+
+class SchemaHandler(GpurunHandler):
+    """`launch/schema`."""
+
+    @web.authenticated
+    @authorized
+    @operation("The JSON Schema of launch files", answer=dict)
+    async def get(self) -> None:
+        """Show."""
+        self.answer(schema())
+
+
+class CheckHandler(_LaunchHandler):
+    """`launch/check`."""
+
+    @web.authenticated
+    @authorized
+    @operation("What a launch file would do, or what is wrong with it", body=CheckBody, answer=Preview)
+    async def post(self) -> None:
+        """Check."""
+        body = self.body(CheckBody)
+        checked = check(body.yaml)
+        self.parts.ensure_agent()
+        await self.parts.hub.first_agent()
+        owner = self.owner
+        gathering = await self.in_a_thread(lambda: _gathered(self, checked.file, body.path))
+        with self.parts.database.read() as conn:
+            self.answer(previewed(conn, self.parts.ledger, checked, gathering, owner, name_of(body.path)))
+
+
+class LaunchHandler(_LaunchHandler):
+    """`launch`."""
+
+    @web.authenticated
+    @authorized(action="execute", resource=AUTH_RESOURCE)
+    @operation("Queue what a launch file describes", body=LaunchBody, answer=Launched, status=201)
+    async def post(self) -> None:
+        """Launch."""
+        body = self.body(LaunchBody)
+        file = parse(body.yaml)
+        spec = await self.in_a_thread(lambda: self._taken(file, body.path))
+        spec.name = spec.name or name_of(body.path)
+        spec.hold = spec.hold or body.hold
+        await accept_all(self, spec, file.values, first=body.first, rerun_of=self._before(file))
+
+    def _before(self, file: LaunchFile) -> str | None:
+        if file.files_of is None:
+            return None
+        with self.parts.database.read() as conn:
+            return str(find(conn, file.files_of, self.owner).id)
+
+    def _taken(self, file: LaunchFile, path: str) -> RunSpec:
+        gathered = self.gather(file, path)
+        blobs = self.parts.blobs
+        manifest = None if gathered.shipment is None else take_directory(blobs, gathered.shipment)
+        if gathered.notebook is not None:
+            blobs.keep([gathered.notebook])
+        return gathered.spec(file, manifest)
+
+
+class SweepsHandler(GpurunHandler):
+    """`sweeps`."""
+
+    @web.authenticated
+    @authorized(action="execute", resource=AUTH_RESOURCE)
+    @operation("Queue a run for each combination of values", body=SweepBody, answer=Launched, status=201)
+    async def post(self) -> None:
+        """Submit."""
+        body = self.body(SweepBody)
+        await accept_all(self, body.run, body.values)
+
+
+def _gathered(handler: _LaunchHandler, file: LaunchFile | None, path: str) -> Gathered | GpurunError | None:
+    try:
+        return None if file is None else handler.gather(file, path)
+    except GpurunError as error:
+        return error
+
+
+default_handlers = [
+    (r"launch", LaunchHandler),
+    (r"launch/schema", SchemaHandler),
+    (r"launch/check", CheckHandler),
+    (r"sweeps", SweepsHandler),
+]

@@ -1,0 +1,1 @@
+"""Runs over HTTP: submitted, listed, read, compared."""

@@ -1,0 +1,105 @@
+"""A run beside the one before it: which that is, what differs, and in which environment each ran."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+import sqlalchemy as sa
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from gpurun_jupyter.core.errors import RunNotFound
+from gpurun_jupyter.core.origins import Origin
+from gpurun_jupyter.core.runs import Run
+from gpurun_server.http.base import GpurunHandler, operation
+from gpurun_server.queue.listing import shown
+from gpurun_server.store.comparing.difference import Difference, Side, difference
+from gpurun_server.store.comparing.environments import Environment, environment_of
+from gpurun_server.store.comparing.previous import previous
+from gpurun_server.store.queries import decode_spec, find
+
+
+class Previous(msgspec.Struct):
+    """The run before; null where there is none."""
+
+    run: Run | None
+
+
+class DiffQuery(msgspec.Struct, rename={"other": "with"}):
+    """The run to compare with, which counts as the one before; by default the previous one."""
+
+    other: str | None = None
+
+
+class EnvironmentQuery(msgspec.Struct):
+    """Of which attempt; the last where it is not said."""
+
+    attempt: Annotated[int, msgspec.Meta(ge=1)] | None = None
+
+
+class EnvironmentOfRun(msgspec.Struct):
+    """In which environment an attempt ran, null while nobody knows; and where its run comes from."""
+
+    attempt: int
+    environment: Environment | None
+    origin: Origin | None
+
+
+class PreviousHandler(GpurunHandler):
+    """`runs/{id}/previous`."""
+
+    @web.authenticated
+    @authorized
+    @operation("The run before it: the one that it reruns, or the newest from the same cell or script", answer=Previous)
+    async def get(self, reference: str) -> None:
+        """Find."""
+        with self.parts.database.read() as conn:
+            row = previous(conn, find(conn, reference, self.owner))
+            found = shown(conn, self.parts.ledger, [] if row is None else [row], self.owner)
+        self.answer(Previous(found[0] if found else None))
+
+
+class DiffHandler(GpurunHandler):
+    """`runs/{id}/diff`."""
+
+    @web.authenticated
+    @authorized
+    @operation("What differs from another run: code, parameters, packages", query=DiffQuery, answer=Difference)
+    async def get(self, reference: str) -> None:
+        """Compare."""
+        other = self.query(DiffQuery).other
+        with self.parts.database.read() as conn:
+            after = find(conn, reference, self.owner)
+            before = previous(conn, after) if other is None else find(conn, other, self.owner)
+        if before is None:
+            raise RunNotFound(f"There is no run before {after.name}.", "Name one: ?with=ID.")
+        self.answer(await self.in_thread(lambda: difference(self.parts.home, self._side(before), self._side(after))))
+
+    def _side(self, row: sa.Row[Any]) -> Side:
+        home = self.parts.home
+        return Side(row.id, decode_spec(row.spec_json), environment_of(home, home.attempt(row.id, row.attempt)))
+
+
+class EnvironmentHandler(GpurunHandler):
+    """`runs/{id}/environment`."""
+
+    @web.authenticated
+    @authorized
+    @operation(
+        "Where it ran: Python, packages, machine, devices, driver", query=EnvironmentQuery, answer=EnvironmentOfRun
+    )
+    async def get(self, reference: str) -> None:
+        """Show."""
+        with self.parts.database.read() as conn:
+            row = find(conn, reference, self.owner)
+        attempt = self.query(EnvironmentQuery).attempt or row.attempt
+        found = environment_of(self.parts.home, self.parts.home.attempt(row.id, attempt))
+        self.answer(EnvironmentOfRun(attempt, found, decode_spec(row.spec_json).origin))
+
+
+default_handlers = [
+    (r"runs/([^/]+)/previous", PreviousHandler),
+    (r"runs/([^/]+)/diff", DiffHandler),
+    (r"runs/([^/]+)/environment", EnvironmentHandler),
+]

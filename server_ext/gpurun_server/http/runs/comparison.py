@@ -1,0 +1,48 @@
+"""Runs side by side."""
+
+from __future__ import annotations
+
+import msgspec
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.core.runs import Run
+from gpurun_server.http.base import GpurunHandler, operation
+from gpurun_server.store.comparing.comparison import Comparison, compare
+from gpurun_server.store.comparing.environments import Environment, environment_of
+from gpurun_server.store.queries import find, to_run
+
+#: As many as can be looked at, and as fit into the address of a request.
+_MOST_RUNS = 200
+
+
+class CompareQuery(msgspec.Struct):
+    """The runs (repeatable), and whether lines in which they are equal are wanted too."""
+
+    run: list[str] = []
+    all: bool = False
+
+
+class CompareHandler(GpurunHandler):
+    """`compare`."""
+
+    @web.authenticated
+    @authorized
+    @operation("Parameters, metrics, environment and spec of runs side by side", query=CompareQuery, answer=Comparison)
+    async def get(self) -> None:
+        """Compare."""
+        query = self.query(CompareQuery)
+        if not 2 <= len(query.run) <= _MOST_RUNS:
+            raise InvalidRequest(f"Between 2 and {_MOST_RUNS} runs can be compared.", "Name each with run=ID.")
+        owner = self.owner
+        runs = await self.read_database(lambda conn: [to_run(find(conn, reference, owner)) for reference in query.run])
+        environments = await self.in_thread(lambda: [self._environment(run) for run in runs])
+        self.answer(compare(runs, environments, everything=query.all))
+
+    def _environment(self, run: Run) -> Environment:
+        home = self.parts.home
+        return environment_of(home, home.attempt(run.id, run.attempt)) or Environment()
+
+
+default_handlers = [(r"compare", CompareHandler)]

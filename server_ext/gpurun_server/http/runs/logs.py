@@ -1,0 +1,117 @@
+"""What runs said: their events, what they printed."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Annotated
+
+import msgspec
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from gpurun_jupyter.core import events
+from gpurun_jupyter.core.events import Cursor
+from gpurun_jupyter.core.runs import Run
+from gpurun_server.http.base import GpurunHandler, operation
+from gpurun_server.http.sse import follow, wants_stream
+from gpurun_server.queue.listing import run_of
+from gpurun_server.store.folders.logs import printed_text
+from gpurun_server.store.folders.printed import FoundLines, find_lines, some_lines
+from gpurun_server.stream.tail import Tail
+
+
+class EventsQuery(msgspec.Struct):
+    """From where on."""
+
+    cursor: str = str(events.START_OF_LOG)
+
+
+class LogQuery(msgspec.Struct):
+    """How many of the last lines, or `lines` from number `first` (from 0) on; all where it is not said."""
+
+    tail: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    first: Annotated[int, msgspec.Meta(ge=0)] = 0
+    lines: Annotated[int, msgspec.Meta(ge=0, le=100_000)] | None = None
+
+
+class SearchQuery(msgspec.Struct):
+    """The text, and how many of the lines that hold it are told."""
+
+    q: Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
+    limit: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1000
+
+
+class _LogHandler(GpurunHandler):
+    def run(self, reference: str) -> Run:
+        with self.parts.database.read() as conn:
+            return run_of(conn, self.parts.ledger, reference, self.owner)
+
+
+class EventsHandler(_LogHandler):
+    """`runs/{id}/events`."""
+
+    @web.authenticated
+    @authorized
+    @operation(
+        "The log as NDJSON; with Accept: text/event-stream followed to the run's end",
+        query=EventsQuery,
+        answer_type="application/x-ndjson",
+    )
+    async def get(self, reference: str) -> None:
+        """Read or follow."""
+        run = self.run(reference)
+        cursor = self.request.headers.get("Last-Event-ID") or self.query(EventsQuery).cursor
+        place = Cursor.parse(cursor)
+        if wants_stream(self):
+            await follow(self, run.id, cursor)
+        else:
+            await self._dump(Tail(self.parts.home, run.id, place))
+
+    async def _dump(self, tail: Tail) -> None:
+        self.set_header("Content-Type", "application/x-ndjson")
+        while lines := tail.read():
+            self.write(b"\n".join(lines) + b"\n")
+            await self.flush()
+
+
+class LogHandler(_LogHandler):
+    """`runs/{id}/log`."""
+
+    @web.authenticated
+    @authorized
+    @operation("What the run printed", query=LogQuery, answer_type="text/plain")
+    async def get(self, reference: str) -> None:
+        """Read."""
+        run, query = self.run(reference), self.query(LogQuery)
+        tail, log = query.tail, Tail(self.parts.home, run.id, events.START_OF_LOG)
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        if query.lines is not None:
+            count = query.lines
+            self.finish(await self.in_thread(lambda: some_lines(log, query.first, count)))
+            return
+        pieces = printed_text(log)
+        if tail is not None:
+            pieces = iter(["".join(deque("".join(pieces).splitlines(keepends=True), maxlen=tail))])
+        for piece in pieces:
+            self.write(piece)
+            await self.flush()
+
+
+class SearchHandler(_LogHandler):
+    """`runs/{id}/search`."""
+
+    @web.authenticated
+    @authorized
+    @operation("Which of the printed lines hold a text", query=SearchQuery, answer=FoundLines)
+    async def get(self, reference: str) -> None:
+        """Search."""
+        run, query = self.run(reference), self.query(SearchQuery)
+        log = Tail(self.parts.home, run.id, events.START_OF_LOG)
+        self.answer(await self.in_thread(lambda: find_lines(log, query.q, query.limit)))
+
+
+default_handlers = [
+    (r"runs/([^/]+)/search", SearchHandler),
+    (r"runs/([^/]+)/events", EventsHandler),
+    (r"runs/([^/]+)/log", LogHandler),
+]

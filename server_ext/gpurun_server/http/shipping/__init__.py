@@ -1,0 +1,1 @@
+"""What is shipped: files by content, big bodies, data sets by name."""

@@ -1,0 +1,101 @@
+"""Taking in what arrived: a zip of blobs, somebody's zip of a project, or a directory that lies on this machine."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from pathlib import Path
+
+from gpurun_jupyter.core.archives import DEFAULT_LIMITS, reading, top_folder
+from gpurun_jupyter.core.errors import BadArchive, InvalidRequest, WrongDigest
+from gpurun_jupyter.core.manifests import Entry
+from gpurun_jupyter.shipping.collect import File, Shipment, unreadable
+from gpurun_jupyter.shipping.hashes import hashed
+from gpurun_server.store.content.blobs import Blobs
+
+_PIECE_BYTES = 2**20
+_TRIES = 3
+
+
+def take_blobs(blobs: Blobs, path: Path) -> int:
+    """Keep the members of a zip, each named by its sha256; returns how many. Raises BadArchive and WrongDigest."""
+    with reading(path) as packed:
+        for name in packed.files:
+            if len(name) != 64 or not set(name) <= set("0123456789abcdef"):
+                raise BadArchive(f"{name!r} is not a sha256.", "Name each member by the sha256 of its content.")
+        for name in packed.files:
+            blobs.keep(packed.pieces(name), name)
+        return len(packed.files)
+
+
+def take_project(blobs: Blobs, path: Path, entry: str | None) -> list[Entry]:
+    """Keep the files of a zip of a directory; a single top folder is unwrapped. Raises BadArchive."""
+    with reading(path) as packed:
+        files = {}
+        for name in packed.files:
+            digest, size_bytes = blobs.keep(packed.pieces(name))
+            files[name] = Entry(name, digest, size_bytes, packed.executable(name))
+        _follow(files, packed.links)
+    wrapped = top_folder(list(files), entry)
+    return [Entry(one.path.removeprefix(wrapped), one.digest, one.size_bytes, one.executable) for one in files.values()]
+
+
+def take_directory(blobs: Blobs, shipment: Shipment) -> str:
+    """Keep the files of a directory of this machine; returns its manifest's sha256. Raises InvalidRequest.
+
+    Files that change meanwhile are looked at again.
+    """
+    for _ in range(_TRIES):
+        try:
+            return _take_directory(blobs, shipment)
+        except WrongDigest:
+            shipment = shipment.looked_at_again()
+    raise InvalidRequest(
+        f"Files in {shipment.root} change while they are being shipped.",
+        "Leave them out with a line in .gpurunignore, or launch when nothing writes to them.",
+    )
+
+
+def _take_directory(blobs: Blobs, shipment: Shipment) -> str:
+    entries = []
+    for file, content in zip(shipment.files, hashed(shipment), strict=True):
+        if not blobs.has(content.digest, content.size_bytes):
+            blobs.keep(_pieces(file), content.digest)
+        entries.append(Entry(file.name, content.digest, content.size_bytes, file.executable))
+    return blobs.keep_manifest(entries)
+
+
+def _pieces(file: File) -> Iterator[bytes]:
+    try:
+        with Path(file.path).open("rb", buffering=0) as opened:
+            while piece := opened.read(_PIECE_BYTES):
+                yield piece
+    except OSError as error:
+        raise unreadable(file.path, error) from error
+
+
+def _follow(files: dict[str, Entry], links: dict[str, str]) -> None:
+    """Put what each link points to in its place: workspaces hold no links. Those that lead nowhere are left out."""
+    waiting = {name: posixpath.normpath(posixpath.join(posixpath.dirname(name), to)) for name, to in links.items()}
+    while waiting:
+        ready = [name for name, target in waiting.items() if not _needs(target, waiting)]
+        if not ready:
+            return  # what is left leads in circles
+        for name in ready:
+            _copy(files, name, waiting.pop(name))
+
+
+def _needs(target: str, waiting: dict[str, str]) -> bool:
+    """Whether links have to be followed first: the target is one, lies below one, or holds one, perhaps this one."""
+    return target == "." or any(
+        link == target or link.startswith(f"{target}/") or target.startswith(f"{link}/") for link in waiting
+    )
+
+
+def _copy(files: dict[str, Entry], name: str, target: str) -> None:
+    found = [one for one in files.values() if one.path == target or one.path.startswith(f"{target}/")]
+    for one in found:
+        path = name + one.path[len(target) :]
+        files[path] = Entry(path, one.digest, one.size_bytes, one.executable)
+    if len(files) > DEFAULT_LIMITS.files or sum(one.size_bytes for one in files.values()) > DEFAULT_LIMITS.total_bytes:
+        raise BadArchive("The links in the zip make too much of it.", "Zip what is needed, without links.")

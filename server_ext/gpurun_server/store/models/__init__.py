@@ -1,0 +1,1 @@
+"""The model registry: names, versions, aliases, and their files."""
