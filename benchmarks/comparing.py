@@ -9,8 +9,9 @@ import time
 from pathlib import Path
 
 from figures import Figure, median, shown, spread
-from lab_pages import RESTORED, make_lab
+from lab_pages import make_lab
 from playwright.sync_api import sync_playwright
+from search import RESTORED
 from servers import TOKEN, JupyterServer
 
 RUNS, POINTS = 100, 10_000

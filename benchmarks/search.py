@@ -31,7 +31,7 @@ LISTS = {
 }
 #: Whether JupyterLab has opened what it had open. (An `evaluate` that waits for its promise fails when the promise is
 #: collected meanwhile, as it may be while the page loads.)
-_RESTORED = """() => {
+RESTORED = """() => {
   if (window.jupyterapp?.restored && window.labIsRestored === undefined) {
     window.labIsRestored = false;
     void jupyterapp.restored.then(() => { window.labIsRestored = true; });
@@ -83,7 +83,7 @@ def _page(server: JupyterServer) -> Iterator[Figure]:
         page = chromium.new_page()
         page.goto(f"{server.url}lab?reset&token={TOKEN}", wait_until="domcontentloaded")
         page.wait_for_function("window.jupyterapp?.commands.hasCommand('gpurun:open-runs')", timeout=60_000)
-        page.wait_for_function(_RESTORED)
+        page.wait_for_function(RESTORED)
         yield Figure("the Runs page of 100,000 runs to its first row", page.evaluate(_FIRST_ROW), "ms", 1000, 500)
         taken = page.evaluate(_SCROLL)
         beside = f"longest {shown(max(taken), 'ms')} of {len(taken)}"

@@ -23,7 +23,7 @@ REPORT = "from gpurun_jupyter import report; report.log(val_acc={acc})"
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
     """A server of JupyterLab with both CPU slots taken and a run that waits."""
-    with closing(make_lab(tmp_path_factory.mktemp("overview")).start()) as lab:
+    with closing(make_lab(tmp_path_factory.mktemp("overview"), base_url="/x/y/").start()) as lab:
         for name, acc in (("poor", 0.6), ("good", 0.9)):
             lab.wait(lab.submit(REPORT.format(acc=acc), name=name, project="digits"))
         lab.wait(lab.submit("raise ValueError('no such data')", name="broken"))
