@@ -133,12 +133,12 @@ def _p99(values: list[float]) -> float:
 @contextmanager
 def _served(scene: Scene) -> Iterator[JupyterServer]:
     with tempfile.TemporaryDirectory() as folder:
-        _, database = filled.database_in(Path(folder) / "home", 1_000)
+        server = JupyterServer(Path(folder), options=("--GpurunApp.local_agent=False",))
+        _, database = filled.database_in(server.home, 1_000)
         filled.add(database, "queued", scene.queued)
         database.close()
-        server = JupyterServer(Path(folder), options=("--GpurunApp.local_agent=False",)).start()
         try:
-            yield server
+            yield server.start()
         finally:
             server.close()
 
