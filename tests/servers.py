@@ -203,3 +203,15 @@ class JupyterServer:
     def events(self, reference: str, cursor: str = "1:0") -> list[dict[str, Any]]:
         answer = self.http.get(f"runs/{reference}/events", params={"cursor": cursor})
         return [json.loads(line) for line in answer.text.splitlines()]
+
+
+def session_of(server: JupyterServer, name: str) -> dict[str, Any] | None:
+    """The session of this name, if there is one."""
+    sessions = server.http.get("sessions").json()["sessions"]
+    return next((one for one in sessions if one["name"] == name), None)
+
+
+def end_session(server: JupyterServer, name: str) -> None:
+    """End it, and wait until it is gone."""
+    assert server.http.post(f"sessions/{name}/end").status_code == 200
+    wait_until(lambda: session_of(server, name) is None, 20, "for the session to end")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from machines import Machine
-from servers import JupyterServer, wait_until
+from servers import JupyterServer, end_session, session_of, wait_until
 
 
 @pytest.fixture
@@ -16,22 +16,12 @@ def session(far_server: JupyterServer, far_machine: Machine, request: pytest.Fix
     """The name of a session that the test may use; it is ended afterwards."""
     name = request.node.name
     yield name
-    if found(far_server, name):
-        end(far_server, name)
+    if session_of(far_server, name):
+        end_session(far_server, name)
 
 
 def cell(server: JupyterServer, session: str, code: str, **options: Any) -> dict[str, Any]:
     return server.wait(server.submit(code, session=session, gpu=0, **options))
-
-
-def found(server: JupyterServer, name: str) -> dict[str, Any] | None:
-    sessions = server.http.get("sessions").json()["sessions"]
-    return next((one for one in sessions if one["name"] == name), None)
-
-
-def end(server: JupyterServer, name: str) -> None:
-    assert server.http.post(f"sessions/{name}/end").status_code == 200
-    wait_until(lambda: found(server, name) is None, 20, "for the session to end")
 
 
 def test_variables_and_devices_stay_on_its_machine(far_server: JupyterServer, session: str) -> None:
@@ -41,7 +31,7 @@ def test_variables_and_devices_stay_on_its_machine(far_server: JupyterServer, se
     assert far_server.log(second["id"]).split() == [far_server.log(first["id"]).strip(), "42"]
     assert far_server.http.get(f"runs/{second['id']}/outputs/x").json() == 42
     assert first["devices"] == second["devices"]
-    shown = found(far_server, session)
+    shown = session_of(far_server, session)
     assert shown is not None
     assert (shown["busy"], shown["agent"], [one["id"] for one in shown["devices"]]) == (None, "lab", first["devices"])
 
@@ -78,7 +68,7 @@ def test_a_kill_ends_it(far_server: JupyterServer, session: str) -> None:
     assert far_server.http.post(f"runs/{run_id}/cancel", json={"kill": True}).is_success
     run = far_server.wait(run_id)
     assert (run["outcome"], f"The session «{session}» has ended." in run["message"]) == ("cancelled", True)
-    wait_until(lambda: found(far_server, session) is None, what="for the session to be gone")
+    wait_until(lambda: session_of(far_server, session) is None, what="for the session to be gone")
 
 
 def test_a_run_for_one_whose_machine_is_silent_says_so_and_starts_there(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from servers import JupyterServer, wait_until
+from servers import JupyterServer, end_session, session_of, wait_until
 
 
 @pytest.fixture
@@ -15,22 +15,12 @@ def session(server: JupyterServer, request: pytest.FixtureRequest) -> Iterator[s
     """The name of a session that the test may use; it is ended afterwards."""
     name = request.node.name
     yield name
-    if found(server, name):
-        end(server, name)
+    if session_of(server, name):
+        end_session(server, name)
 
 
 def cell(server: JupyterServer, session: str, code: str) -> dict[str, Any]:
     return server.wait(server.submit(code, session=session))
-
-
-def found(server: JupyterServer, name: str) -> dict[str, Any] | None:
-    sessions = server.http.get("sessions").json()["sessions"]
-    return next((one for one in sessions if one["name"] == name), None)
-
-
-def end(server: JupyterServer, name: str) -> None:
-    assert server.http.post(f"sessions/{name}/end").status_code == 200
-    wait_until(lambda: found(server, name) is None, 20, "for the session to end")
 
 
 def test_variables_and_devices_stay(server: JupyterServer, session: str) -> None:
@@ -39,7 +29,7 @@ def test_variables_and_devices_stay(server: JupyterServer, session: str) -> None
     pid = server.log(first["id"]).strip()
     assert server.log(second["id"]).split() == [pid, "42"]
     assert first["devices"] == second["devices"]
-    shown = found(server, session)
+    shown = session_of(server, session)
     assert shown is not None
     assert (shown["busy"], [device["id"] for device in shown["devices"]]) == (None, first["devices"])
 
@@ -92,7 +82,7 @@ def test_ending_frees_its_device(one_slot: JupyterServer) -> None:
     cell(one_slot, "only", "1")
     waiting = one_slot.submit("2")
     assert "session only" in one_slot.run(waiting)["waiting"]["why"]
-    end(one_slot, "only")
+    end_session(one_slot, "only")
     assert one_slot.wait(waiting)["outcome"] == "succeeded"
 
 
@@ -104,7 +94,7 @@ def test_it_survives_a_killed_agent_and_a_killed_server(one_slot: JupyterServer)
     one_slot.start()
     after = cell(one_slot, "tough", "print(value)")
     assert one_slot.log(after["id"]) == "7\n"
-    end(one_slot, "tough")
+    end_session(one_slot, "tough")
 
 
 def test_what_there_is_not_is_refused(server: JupyterServer) -> None:
