@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,12 @@ class Trip:
 
     def let(self, name: str) -> None:
         (self.there.work / name).touch()
+
+    def __enter__(self) -> Trip:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.http.post(f"runs/{self.run_id}/cancel")  # or a test that failed would keep the machine's only slot
 
     def end(self) -> None:
         self.let("go")
@@ -65,15 +72,15 @@ report.checkpoint(kept / "in-place")
 report.checkpoint(shutil.copy(kept / "in-place", "last"))
 until("go")
 """
-    trip = Trip(far_server, machine, code)
-    wait_until(lambda: len(_files(trip.here)) == 31, what="for the first checkpoint")
-    assert set(_files(trip.here)) == {"ck-1/weights", *(f"ck-1/deep/{n}" for n in range(30))}
-    trip.let("second")
-    wait_until(lambda: "ck-2/weights" in _files(trip.here) and "ck-1/weights" not in _files(trip.here))
-    trip.let("third")
-    wait_until(lambda: "last" in _files(trip.here), what="for the last one")
-    assert not {"in-place", "never-announced"} & set(_files(trip.here))
-    trip.end()
+    with Trip(far_server, machine, code) as trip:
+        wait_until(lambda: len(_files(trip.here)) == 31, what="for the first checkpoint")
+        assert set(_files(trip.here)) == {"ck-1/weights", *(f"ck-1/deep/{n}" for n in range(30))}
+        trip.let("second")
+        wait_until(lambda: "ck-2/weights" in _files(trip.here) and "ck-1/weights" not in _files(trip.here))
+        trip.let("third")
+        wait_until(lambda: "last" in _files(trip.here), what="for the last one")
+        assert not {"in-place", "never-announced"} & set(_files(trip.here))
+        trip.end()
 
 
 def test_a_big_one_goes_on_where_it_was_and_holds_up_no_line(far_server: JupyterServer, machine: Machine) -> None:
@@ -83,19 +90,21 @@ report.checkpoint("ck", step=1)
 print("line after it", flush=True)
 until("go")
 """
-    trip = Trip(far_server, machine, code)
-    incoming = trip.here.path / "incoming"
-    begun = wait_until(lambda: [path for path in incoming.glob("*") if path.stat().st_size], what="for its beginning")
-    wait_until(lambda: far_server.log(trip.run_id) == "line after it\n", what="for the line")
-    assert not (trip.here.checkpoints / "ck").exists(), "the line waited for the checkpoint"
-    machine.kill()
-    inode, size = begun[0].stat().st_ino, begun[0].stat().st_size
-    assert size < 96 << 20, "it was too quick to be interrupted"
-    machine.start()
-    place = trip.here.checkpoints / "ck"
-    wait_until(place.exists, 60, "for the rest")
-    assert place.stat().st_ino == inode, "it was sent anew"
-    trip.end()
+    with Trip(far_server, machine, code) as trip:
+        incoming = trip.here.path / "incoming"
+        begun = wait_until(
+            lambda: [path for path in incoming.glob("*") if path.stat().st_size], what="for its beginning"
+        )
+        wait_until(lambda: far_server.log(trip.run_id) == "line after it\n", what="for the line")
+        assert not (trip.here.checkpoints / "ck").exists(), "the line waited for the checkpoint"
+        machine.kill()
+        inode, size = begun[0].stat().st_ino, begun[0].stat().st_size
+        assert size < 96 << 20, "it was too quick to be interrupted"
+        machine.start()
+        place = trip.here.checkpoints / "ck"
+        wait_until(place.exists, 60, "for the rest")
+        assert place.stat().st_ino == inode, "it was sent anew"
+        trip.end()
 
 
 def test_a_saved_model_is_there_while_the_run_goes_on(far_server: JupyterServer, machine: Machine) -> None:
@@ -107,18 +116,20 @@ report.save_model("m", name="far-model", acc=0.5)
 until("go")
 report.save_model(pathlib.Path("m", "config.json"), name="far-config")
 """
-    trip = Trip(far_server, machine, code)
-    url = "models/far-model/1/files/weights"
-    wait_until(lambda: far_server.http.get(url).status_code == 200, what="for the model")
-    assert far_server.http.get(url).content == (trip.there.work / "m" / "weights").read_bytes()
-    assert far_server.http.get("models/far-model/1/verify").json()["files"] == 2
-    trip.end()
-    assert far_server.http.get("models/far-config/1/files/config.json").text == "{}"
+    with Trip(far_server, machine, code) as trip:
+        url = "models/far-model/1/files/weights"
+        wait_until(lambda: far_server.http.get(url).status_code == 200, what="for the model")
+        assert far_server.http.get(url).content == (trip.there.work / "m" / "weights").read_bytes()
+        assert far_server.http.get("models/far-model/1/verify").json()["files"] == 2
+        trip.end()
+        assert far_server.http.get("models/far-config/1/files/config.json").text == "{}"
 
 
 def _files(folder: AttemptFolder) -> dict[str, str]:
+    """The hash of each file; `os.walk` passes over folders that go while it looks, as `rglob` does not."""
     root: Path = folder.checkpoints
-    return {path.relative_to(root).as_posix(): _sha256(path) for path in root.rglob("*") if path.is_file()}
+    paths = [Path(where, name) for where, _, names in os.walk(root) for name in names]
+    return {path.relative_to(root).as_posix(): _sha256(path) for path in paths}
 
 
 def _sha256(path: Path) -> str:
