@@ -17,13 +17,14 @@ import os
 from pathlib import Path
 
 _READ_BYTES = 65536
+_FIFO = ".fifo"
 
 
 class Bell:
     """A listener: watch `fileno()` for readability, then `read()` the distinct rings that came."""
 
     def __init__(self, bells: Path, name: str) -> None:
-        self.path = bells / f"{name}.fifo"
+        self.path = bells / f"{name}{_FIFO}"
         with contextlib.suppress(FileExistsError):
             os.mkfifo(self.path, 0o600)
         # Open for writing too: a FIFO whose last writer left would be readable (end of file) for ever.
@@ -51,7 +52,9 @@ def ring(bells: Path, *rings: str) -> int:
     """Ring at every listener; returns how many heard. A listener whose FIFO is full is awake already."""
     message = "".join(f"{text}\n" for text in rings).encode("ascii")
     heard = 0
-    for path in bells.glob("*.fifo"):
+    for path in bells.iterdir():  # quicker than a glob, and every change of a run comes by here
+        if path.suffix != _FIFO:
+            continue
         try:
             fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
@@ -70,7 +73,7 @@ def ring(bells: Path, *rings: str) -> int:
 def listeners(bells: Path, prefix: str) -> int:
     """How many live listeners have a name that begins with `prefix`."""
     alive = 0
-    for path in bells.glob(f"{prefix}*.fifo"):
+    for path in bells.glob(f"{prefix}*{_FIFO}"):
         with contextlib.suppress(OSError):
             os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
             alive += 1

@@ -87,10 +87,9 @@ class QueueMetrics(Collector):
         yield from self._runs(ledger, conn.scalar(_ON_HOLD) or 0)
         for counted in (self._finished, self._waited, self._ran):
             yield from counted.collect()
-        known = offers(conn, ledger.at_work.values())
+        known = offers(conn, ledger)
         yield from _agents(known)
-        held = {(one.agent_id, device) for one in ledger.at_work.values() for device in one.devices}
-        yield from _devices([offer for offer in known if offer.here], held)
+        yield from _devices([offer for offer in known if offer.here], ledger.at_work.places())
 
     def _count_news(self, conn: sa.Connection) -> None:
         latest = conn.scalar(_LATEST) or 0

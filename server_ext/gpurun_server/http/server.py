@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection
 from typing import Literal
 
 import msgspec
@@ -13,9 +12,8 @@ from tornado import web
 from gpurun_jupyter.core.devices import Agent, Sync
 from gpurun_server import __version__
 from gpurun_server.http.base import GpurunHandler, operation
-from gpurun_server.queue.agents import known_agents, offers
+from gpurun_server.queue.agents import known_agents, shown_offers
 from gpurun_server.queue.placement.offers import Offer
-from gpurun_server.store.agent_keys import invited_by
 from gpurun_server.store.overview.statistics import Project, Statistics, projects, statistics
 from gpurun_server.store.queries import count_by_state
 
@@ -103,8 +101,7 @@ class AgentsHandler(GpurunHandler):
     async def get(self) -> None:
         """List."""
         with self.parts.database.read() as conn:
-            invited = invited_by(conn, self.owner)
-            found = [_summary(offer, invited) for offer in offers(conn, self.parts.ledger.look(conn).at_work.values())]
+            found = [_summary(offer) for offer in shown_offers(conn, self.parts.ledger, self.owner)]
         self.answer(AgentsAnswer(found))
 
 
@@ -132,7 +129,7 @@ class StatsHandler(GpurunHandler):
         self.answer(await self.read_database(lambda conn: statistics(conn, owner)))
 
 
-def _summary(offer: Offer, invited: Collection[str]) -> AgentSummary:
+def _summary(offer: Offer) -> AgentSummary:
     agent = offer.agent
     slots = sum(device.kind == "cpu" for device in agent.devices)
     return AgentSummary(
@@ -143,7 +140,7 @@ def _summary(offer: Offer, invited: Collection[str]) -> AgentSummary:
         heard_s_ago=agent.heard_s_ago,
         behind_s=agent.behind_s,
         sync=agent.sync,
-        removable=agent.id in invited,
+        removable=agent.removable,
         labels=sorted(offer.labels),
         gpus=len(agent.devices) - slots,
         cpu_slots=slots,

@@ -36,7 +36,7 @@ class Calling:
         ledger = self._ledger
         if not ledger.queue:
             return set()
-        everybody, sessions = offers(conn, ledger.at_work.values()), all_sessions(conn, ledger)
+        everybody, sessions = offers(conn, ledger), all_sessions(conn, ledger)
         queue, warm = split(next_runs(conn, ledger, everybody), sessions)
         decided = plan(queue, everybody, holders(ledger, sessions), kept=ledger.reserved)
         return {one.agent_id for one in decided.placements} | {session.agent for session in warm.values()}

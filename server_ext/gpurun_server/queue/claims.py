@@ -14,12 +14,13 @@ from gpurun_jupyter.core.grants import Grant, Orders, Report, Stop
 from gpurun_jupyter.core.lifecycle import State
 from gpurun_jupyter.core.sessions import Session
 from gpurun_server.queue.agents import offered, offers, remember
+from gpurun_server.queue.at_work import AtWork
 from gpurun_server.queue.leases import found_again
-from gpurun_server.queue.ledger import AtWork, Ledger
+from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.placement.offers import Held, Holder
 from gpurun_server.queue.placement.plan import has_room, plan
 from gpurun_server.queue.sessions import all_sessions, begin, split, take_report
-from gpurun_server.queue.situation import holders, holders_of, next_runs
+from gpurun_server.queue.situation import holders, next_runs
 from gpurun_server.queue.transitions import start_all, touch
 from gpurun_server.store.database import Writing
 from gpurun_server.store.queries import decode_devices, decode_spec, encode
@@ -41,7 +42,7 @@ def claim(writing: Writing, ledger: Ledger, report: Report) -> Orders:
     ledger.look_while(writing)
     orders = _of_open_attempts(writing, ledger, report)
     take_report(writing, ledger, report, orders)
-    over = _ended_but_held(writing.conn, report)
+    over = _ended_but_held(writing.conn, ledger, report)
     orders.stops += _of_ended_attempts(over)
     given = _from_queue(writing, ledger, report, over) if report.claiming and _may_take(ledger, report) else []
     orders.grants += given
@@ -53,13 +54,13 @@ def _may_take(ledger: Ledger, report: Report) -> bool:
     """Whether anything that waits could start on the agent at all: if not, the others need not be looked at."""
     if not ledger.queue:
         return False
-    held = holders_of(one for one in ledger.at_work.values() if one.agent_id == report.agent_id)
+    held = ledger.at_work.holders_on(report.agent_id)
     return has_room(offered(report), held) or any(line[0].session is not None for line in ledger.lines.values())
 
 
 def _from_queue(writing: Writing, ledger: Ledger, report: Report, over: Sequence[sa.Row[Any]]) -> list[Grant]:
     conn = writing.conn
-    everybody, sessions = offers(conn, ledger.at_work.values()), all_sessions(conn, ledger)
+    everybody, sessions = offers(conn, ledger), all_sessions(conn, ledger)
     held = _held(ledger, sessions, report, over)
     own = next(offer for offer in everybody if offer.agent.id == report.agent_id)
     queue, warm = split(next_runs(conn, ledger, everybody), sessions)
@@ -77,7 +78,8 @@ def _held(ledger: Ledger, sessions: Sequence[Session], report: Report, over: Seq
     held = holders(ledger, sessions)
     for row in over:
         for device in decode_devices(row.devices_json):
-            held.setdefault((report.agent_id, device.id), []).append(Holder(row.run_id))
+            place = (report.agent_id, device.id)
+            held[place] = (*held.get(place, ()), Holder(row.run_id))
     return held
 
 
@@ -90,8 +92,7 @@ def _remember_reservations(writing: Writing, before: dict[str, str], now: dict[s
 
 def _of_open_attempts(writing: Writing, ledger: Ledger, report: Report) -> Orders:
     orders, holding = Orders(), set(report.holding)
-    mine = [one for one in ledger.at_work.values() if one.agent_id == report.agent_id]
-    for one in mine:
+    for one in ledger.at_work.of(report.agent_id):
         if one.key not in holding:
             orders.grants.append(_granted_before(writing.conn, one))
         if one.state is State.LOST:
@@ -117,10 +118,11 @@ _HELD_KEYS = sa.tuple_(attempts.c.run_id, attempts.c.number).in_(sa.bindparam("k
 _ENDED_BUT_HELD = sa.select(attempts).where(_HELD_KEYS, attempts.c.ended_at.is_not(None))
 
 
-def _ended_but_held(conn: sa.Connection, report: Report) -> Sequence[sa.Row[Any]]:
-    if not report.holding:
+def _ended_but_held(conn: sa.Connection, ledger: Ledger, report: Report) -> Sequence[sa.Row[Any]]:
+    strange = set(report.holding).difference(one.key for one in ledger.at_work.of(report.agent_id))
+    if not strange:
         return []
-    keys = [(run_id, int(number)) for run_id, _, number in (key.partition("/") for key in report.holding)]
+    keys = [(run_id, int(number)) for run_id, _, number in (key.partition("/") for key in strange)]
     return conn.execute(_ENDED_BUT_HELD, {"keys": keys}).all()
 
 

@@ -10,53 +10,19 @@ from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Hashable
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 
 from gpurun_jupyter.core.lifecycle import ACTIVE, State
-from gpurun_jupyter.core.runs import RunProgress, RunSpec
-from gpurun_server.queue.placement.offers import Holder, Wanted
+from gpurun_jupyter.core.runs import RunSpec
+from gpurun_server.queue.at_work import STOPPING_S, AttemptsAtWork, at_work
+from gpurun_server.queue.placement.offers import Wanted
+from gpurun_server.queue.roster import Roster
 from gpurun_server.store.database import Writing
-from gpurun_server.store.queries import decode_devices, decode_spec
+from gpurun_server.store.queries import decode_spec
 from gpurun_server.store.statements import latest_revision
 from gpurun_server.store.tables import attempts, runs
-
-#: A run is asked to stop at its time limit, and killed this much later at the latest.
-STOPPING_S = 30.0
-
-_progress = msgspec.json.Decoder(RunProgress)
-
-
-class AtWork(NamedTuple):
-    """An attempt that has not ended: what it holds, and what is known of its end."""
-
-    run_id: str
-    number: int
-    agent_id: str
-    devices: tuple[str, ...]  # ids
-    name: str
-    owner: str
-    session: str | None
-    state: State
-    stop_by: str | None
-    stop_kill: bool
-    timeout_s: float | None
-    started_at: float | None
-    unlimited: Holder  # as placement sees it, but for its time limit
-
-    @property
-    def key(self) -> str:
-        """`run/attempt`, as agents call it."""
-        return f"{self.run_id}/{self.number}"
-
-    def holder(self, now: float) -> Holder:
-        """The same as placement sees it."""
-        if self.timeout_s is None:
-            return self.unlimited
-        limit_s = max(0.0, (self.started_at or now) + self.timeout_s + STOPPING_S - now)
-        return msgspec.structs.replace(self.unlimited, limit_s=limit_s)
 
 
 class Ledger:
@@ -67,7 +33,8 @@ class Ledger:
         self.lines: dict[Hashable, list[Wanted]] = defaultdict(list)  # differing in age only, oldest first
         self.reserved: dict[str, str] = {}  # run id: the agent where devices are kept for it
         self.successors: set[str] = set()  # of the queue those that others may have to precede
-        self.at_work: dict[str, AtWork] = {}
+        self.at_work = AttemptsAtWork()
+        self.roster = Roster()
         self._line_of: dict[str, Hashable] = {}
         self._seen = 0  # revision
 
@@ -90,22 +57,19 @@ class Ledger:
     def forget(self) -> None:
         """Read everything anew the next time."""
         self._seen = 0
-        for known in (self.queue, self.lines, self.reserved, self.successors, self.at_work, self._line_of):
+        self.at_work.clear()
+        for known in (self.queue, self.lines, self.reserved, self.successors, self._line_of):
             known.clear()
-
-    def busy_sessions(self) -> dict[tuple[str, str], AtWork]:
-        """By owner and name the attempts that sessions carry out now."""
-        return {(one.owner, one.session): one for one in self.at_work.values() if one.session is not None}
 
     def _take(self, row: Any) -> None:
         if row.id in self.queue:
             self._drop(row.id)
-        self.at_work.pop(row.id, None)
+        self.at_work.drop(row.id)
         state = State(row.state)
         if state is State.QUEUED:
             self._enqueue(row)
         elif state in ACTIVE:
-            self.at_work[row.id] = _at_work(row, state)
+            self.at_work.add(at_work(row, state))
 
     def _enqueue(self, row: Any) -> None:
         spec = decode_spec(row.spec_json)
@@ -155,24 +119,4 @@ def _wanted(row: Any, spec: RunSpec) -> Wanted:
         limit_s=None if spec.timeout_s is None else spec.timeout_s + STOPPING_S,
         session=row.session,
         kernel=spec.kernel,
-    )
-
-
-def _at_work(row: Any, state: State) -> AtWork:
-    spec = decode_spec(row.spec_json)
-    left_s = _progress.decode(row.progress_json).left_s if row.progress_json else None
-    return AtWork(
-        run_id=row.id,
-        number=row.attempt,
-        agent_id=row.agent_id,
-        devices=tuple(device.id for device in decode_devices(row.held_json)),
-        name=row.name,
-        owner=row.owner,
-        session=row.session,
-        state=state,
-        stop_by=row.stop_by,
-        stop_kill=bool(row.stop_kill),
-        timeout_s=spec.timeout_s,
-        started_at=row.started_at,
-        unlimited=Holder(row.id, row.name, row.owner, spec.gpu_mem_bytes, left_s),
     )

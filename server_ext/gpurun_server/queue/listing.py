@@ -65,7 +65,7 @@ def shown(conn: sa.Connection, ledger: Ledger, rows: Iterable[sa.Row[Any]], owne
 
 
 def _waiting(conn: sa.Connection, ledger: Ledger, queued: set[str], owner: str) -> dict[str, Waiting]:
-    everybody = offers(conn, ledger.look(conn).at_work.values())
+    everybody = offers(conn, ledger)
     sessions = all_sessions(conn, ledger)
     held = holders(ledger, sessions)
     told = outlooks(waiting_runs(conn, ledger), everybody, held, only=queued, viewer=owner)

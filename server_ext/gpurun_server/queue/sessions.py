@@ -33,7 +33,7 @@ _BEGUN = sa.insert(sessions)
 
 def all_sessions(conn: sa.Connection, ledger: Ledger, owner: str | None = None) -> list[Session]:
     """The sessions there are, of one owner or of all."""
-    busy = ledger.look(conn).busy_sessions()
+    busy = ledger.look(conn).at_work.of_sessions
     return [_shown(row, busy) for row in conn.execute(_SESSIONS) if owner in (None, row.owner)]
 
 
@@ -62,7 +62,9 @@ def begin(conn: sa.Connection, owner: str, name: str, agent_id: str, kernel: str
 def take_report(writing: Writing, ledger: Ledger, report: Report, orders: Orders) -> None:
     """Forget the agent's sessions that have ended, and pass on what is wished for the others."""
     conn = writing.conn
-    alive: set[tuple[str, str]] = {(state.owner, state.name) for state in report.sessions} | set(ledger.busy_sessions())
+    alive: set[tuple[str, str]] = {(state.owner, state.name) for state in report.sessions} | set(
+        ledger.at_work.of_sessions
+    )
     for row in conn.execute(_OF_AGENT, {"agent": report.agent_id}).all():
         named = {"of": row.owner, "called": row.name}
         if (row.owner, row.name) not in alive:
@@ -102,7 +104,7 @@ def why_waiting(
     ledger: Ledger, told: Collection[str], there: Iterable[Session], everybody: Iterable[Offer]
 ) -> dict[str, str]:
     """What to say of those of these queued runs that wait for a session to be idle, or for its machine."""
-    busy = ledger.busy_sessions()
+    busy = ledger.at_work.of_sessions
     silent = {offer.agent.id: offer.agent for offer in everybody if offer.agent.health != "healthy"}
     away = {(one.owner, one.name): silent[one.agent] for one in there if one.agent in silent}
     why = {}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 
 import msgspec
@@ -12,7 +11,8 @@ import sqlalchemy as sa
 
 from gpurun_jupyter.core.lifecycle import State
 from gpurun_jupyter.core.sessions import Session
-from gpurun_server.queue.ledger import AtWork, Ledger
+from gpurun_server.queue.at_work import Place
+from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.placement.offers import Holder, Offer, Wanted
 from gpurun_server.store.tables import predecessors, runs
 
@@ -41,24 +41,13 @@ def next_runs(conn: sa.Connection, ledger: Ledger, everybody: Sequence[Offer]) -
     return found
 
 
-def holders(ledger: Ledger, sessions: Sequence[Session]) -> dict[tuple[str, str], list[Holder]]:
-    """By agent id and device id the attempts that have not ended, and the sessions that keep devices between runs."""
-    held = holders_of(ledger.at_work.values())
+def holders(ledger: Ledger, sessions: Sequence[Session]) -> dict[Place, Sequence[Holder]]:
+    """The attempts that have not ended, and the sessions that keep devices between runs."""
+    held: dict[Place, Sequence[Holder]] = {**ledger.at_work.holders()}
     for session in sessions:
         idle = Holder(f"session {session.name}", f"session {session.name}", session.owner)
         for device in session.devices:
-            held[session.agent, device.id] = held[session.agent, device.id] or [idle]
-    return held
-
-
-def holders_of(at_work: Iterable[AtWork]) -> dict[tuple[str, str], list[Holder]]:
-    """The same of these attempts alone."""
-    held: dict[tuple[str, str], list[Holder]] = defaultdict(list)
-    now = time.time()
-    for one in at_work:
-        holder = one.holder(now)
-        for device_id in one.devices:
-            held[one.agent_id, device_id].append(holder)
+            held.setdefault((session.agent, device.id), (idle,))
     return held
 
 

@@ -15,8 +15,9 @@ from gpurun_jupyter.core.launch.grid import combinations, is_sweep
 from gpurun_jupyter.core.runs import RunSpec, Waiting
 from gpurun_server.queue.accept import accept, default_name
 from gpurun_server.queue.agents import offers
+from gpurun_server.queue.at_work import STOPPING_S
 from gpurun_server.queue.devices_wanted import gpus_wanted
-from gpurun_server.queue.ledger import STOPPING_S, Ledger
+from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.placement.offers import Offer, Wanted
 from gpurun_server.queue.placement.waiting import outlooks
 from gpurun_server.queue.sessions import all_sessions
@@ -81,7 +82,7 @@ def judged(conn: sa.Connection, ledger: Ledger, specs: Sequence[RunSpec], owner:
 
     Raises InvalidRequest and NoSuchDevices.
     """
-    everybody = offers(conn, ledger.look(conn).at_work.values())
+    everybody = offers(conn, ledger)
     queue = waiting_runs(conn, ledger)
     newest = max((one.seq for one in queue), default=0)
     supposed = [_supposed(spec, everybody, owner, newest + number) for number, spec in enumerate(specs, 1)]

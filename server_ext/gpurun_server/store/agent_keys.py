@@ -24,6 +24,8 @@ INVITATION_S = 3600.0
 _ASK_AGAIN = "`gpurun agent invite` on the server's side gives a line that lets one machine join."
 _OF_KEY = sa.select(agent_keys.c.id, agent_keys.c.revoked_at).where(agent_keys.c.key_hash == sa.bindparam("hash"))
 _IN_USE = agent_keys.c.revoked_at.is_(None)
+_INVITED = sa.select(agent_keys.c.id).where(agent_keys.c.created_by == sa.bindparam("person"), _IN_USE)
+_CHECKED_IN = sa.select(agent_keys.c.id).where(agent_keys.c.id == sa.bindparam("agent"), _IN_USE)
 _NOT_A_NAME = re.compile(r"[^\w.-]+")
 
 
@@ -63,7 +65,7 @@ def agent_of(conn: sa.Connection, key: str) -> str:
 
 def check_in(conn: sa.Connection, agent_id: str) -> None:
     """Raises Revoked for an agent whose key was taken back since it was looked at."""
-    if conn.scalar(sa.select(agent_keys.c.id).where(agent_keys.c.id == agent_id, _IN_USE)) is None:
+    if conn.scalar(_CHECKED_IN, {"agent": agent_id}) is None:
         raise Revoked("This key is revoked.", _ASK_AGAIN)
 
 
@@ -86,10 +88,6 @@ def _put_aside_revoked(conn: sa.Connection, agent_id: str) -> None:
     """Another machine may be called so now; the one that was, is still to hear that it is revoked."""
     aside = agent_keys.c.id + " " + agent_keys.c.key_hash  # no agent's id has a blank
     conn.execute(sa.update(agent_keys).where(agent_keys.c.id == agent_id).values(id=aside))
-
-
-_IN_USE = agent_keys.c.revoked_at.is_(None)
-_INVITED = sa.select(agent_keys.c.id).where(agent_keys.c.created_by == sa.bindparam("person"), _IN_USE)
 
 
 def _free_id(conn: sa.Connection, name: str) -> str:

@@ -162,8 +162,8 @@ class World:
 
     def submit(self, owner: str = "anna", key: str | None = None, **fields: Any) -> str:
         def act(writing: Writing) -> str:
-            spec = RunSpec(code="1", **fields)
-            return accept.accept(writing, self.home, spec, owner=owner, key=key, offers=offers(writing.conn))
+            spec, ledger = RunSpec(code="1", **fields), Ledger()
+            return accept.accept(writing, self.home, spec, owner=owner, key=key, offers=offers(writing.conn, ledger))
 
         return self.change(act)
 

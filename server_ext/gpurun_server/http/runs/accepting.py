@@ -18,6 +18,7 @@ from gpurun_server.queue.accept import accept
 from gpurun_server.queue.agents import offers
 from gpurun_server.queue.devices_wanted import gpus_wanted
 from gpurun_server.queue.listing import run_of, shown
+from gpurun_server.queue.placement.offers import Offer
 from gpurun_server.queue.sweeps import TAG, accept_sweep, ahead_of, specs_of
 from gpurun_server.store.content.blobs import Blobs
 from gpurun_server.store.content.data_sets import manifest_of
@@ -43,9 +44,10 @@ async def accept_run(handler: GpurunHandler, spec: RunSpec, rerun_of: str | None
     parts, owner = handler.parts, handler.owner
     key = key_of(handler)
     await make_ready(parts, spec, owner)
+    everybody = _everybody(parts)
 
     def act(writing: Writing) -> Run:
-        run_id = accept(writing, parts.home, spec, owner=owner, key=key, offers=offers(writing.conn), rerun_of=rerun_of)
+        run_id = accept(writing, parts.home, spec, owner=owner, key=key, offers=everybody, rerun_of=rerun_of)
         return to_run(find(writing.conn, run_id, owner))
 
     run = await handler.write_database(act)
@@ -71,11 +73,11 @@ async def accept_all(
     for one in specs_of(spec, grid):
         one.check()
     await make_ready(parts, spec, owner)
+    everybody = _everybody(parts)
 
     def act(writing: Writing) -> list[str]:
         if first:
             spec.priority = ahead_of(writing.conn, owner, spec.priority)
-        everybody = offers(writing.conn)
         return accept_sweep(
             writing, parts.home, spec, grid, owner=owner, everybody=everybody, key=key, rerun_of=rerun_of
         )
@@ -116,9 +118,13 @@ async def make_ready(parts: Parts, spec: RunSpec, owner: str) -> None:
     try:
         await _check_shipped(parts, spec, owner)
     except NotShipped:
-        with parts.database.read() as conn:
-            gpus_wanted(spec, offers(conn))  # what could never run is not sent in vain
+        gpus_wanted(spec, _everybody(parts))  # what could never run is not sent in vain
         raise
+
+
+def _everybody(parts: Parts) -> list[Offer]:
+    with parts.database.read() as conn:
+        return offers(conn, parts.ledger)
 
 
 async def _check_shipped(parts: Parts, spec: RunSpec, owner: str) -> None:

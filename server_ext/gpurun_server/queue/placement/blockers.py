@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from gpurun_jupyter.core.devices import Device
 from gpurun_jupyter.core.labels import asked
-from gpurun_server.queue.placement.cells import Cell
+from gpurun_server.queue.placement.cells import Cell, ends_s
 from gpurun_server.queue.placement.offers import Held, Holder, Offer, Shape, Wanted, capable, names_of, suits
 
 _NAMED = 3  # in a sentence; the rest is counted
@@ -50,13 +50,18 @@ class Blockers:
     def _on(self, shape: Shape, offer: Offer, device: Device, place: int) -> Iterator[Blocker]:
         key = (offer.agent.id, device.id)
         if holders := self._held.get(key):
-            cell = self._cells.get(key) or self._cells.setdefault(key, Cell.of(device, 0, holders))
-            if in_s := cell.ready_s(shape.memory_bytes):
+            if in_s := self._ready_s(shape, device, key, holders):
                 yield Blocker(in_s, "", place, offer, device)
         elif offer.barred(device):
             yield Blocker(inf, "", place, offer, device)
         elif one := self._kept.get(key):
             yield Blocker(inf, one.run_id, place, offer, device)
+
+    def _ready_s(self, shape: Shape, device: Device, key: tuple[str, str], holders: Sequence[Holder]) -> float:
+        if len(holders) == 1 and holders[0].memory_bytes is None:  # thousands are so
+            return ends_s(holders[0])[0]
+        cell = self._cells.get(key) or self._cells.setdefault(key, Cell.of(device, 0, holders))
+        return cell.ready_s(shape.memory_bytes)
 
     def _told(self, one: Blocker) -> tuple[str, str]:
         """What the device is called, and who is in the way there. Few are told of, so this waits until then."""

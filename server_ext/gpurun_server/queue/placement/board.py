@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from heapq import heapify, heappop, heappush
@@ -30,12 +30,38 @@ class Room:
         there = [one for one in agent.devices if (one.kind == "cpu") == self._cpu and self._is_usable(one)]
         return [Cell.of(one, place, self._held.get((agent.id, one.id), ())) for place, one in enumerate(there)]
 
+    @property
+    def is_taken(self) -> bool:
+        """Whether somebody has each device for himself, as can be seen without the cells."""
+        agent = self.offer.agent
+        return all(
+            any(holder.memory_bytes is None for holder in self._held.get((agent.id, one.id), ()))
+            for one in agent.devices
+            if (one.kind == "cpu") == self._cpu
+        )
+
     def _is_usable(self, device: Device) -> bool:
         return not (device.processes or self.offer.locked) or not self.offer.barred(device)
 
 
 #: The devices that a run may have, by the number of their room.
 Pool: TypeAlias = Mapping[int, Sequence[Cell]]
+
+
+class _WholeRooms(Pool):
+    """All devices of some rooms, which are looked into only when they are asked for."""
+
+    def __init__(self, rooms: Sequence[Room], numbers: Sequence[int]) -> None:
+        self._rooms, self._numbers = rooms, numbers
+
+    def __getitem__(self, number: int) -> Sequence[Cell]:
+        return self._rooms[number].cells
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._numbers)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
 
 
 @dataclass
@@ -74,12 +100,18 @@ class Board:
     def shares(self) -> dict[str, float]:
         """How many devices each owner has before the round, shared ones in part."""
         shares: dict[str, float] = defaultdict(float)
-        for offer in self._offers:
+        busy = {agent_id for agent_id, _ in self._held}
+        for offer in (offer for offer in self._offers if offer.agent.id in busy):
             for device in offer.agent.devices:
                 if (device.kind == "cpu") == self._cpu:
                     for holder in self._held.get((offer.agent.id, device.id), ()):
                         shares[holder.owner] += share(device, holder.memory_bytes)
         return shares
+
+    @cached_property
+    def most_bytes(self) -> int:
+        """How much memory the biggest device has."""
+        return max((cell.total for room in self.rooms for cell in room.cells), default=1)
 
     def expect(self, least_bytes: float) -> None:
         """Say how little memory the runs of this round declare, so that smaller rests count as nothing free."""
@@ -121,7 +153,8 @@ class Board:
 
     def _new_finder(self, shape: Shape) -> _Finder:
         open_rooms = self._open_rooms()
-        pool = {n: cells for n, cells in self.pool(shape).items() if n in open_rooms and self.rooms[n].startable}
+        cells = self.pool(shape)
+        pool = {n: cells[n] for n in cells if n in open_rooms and self.rooms[n].startable}
         heap = [(found.score, n) for n, cells in pool.items() if (found := fit(cells, shape))]
         heapify(heap)
         self._finders[shape] = finder = _Finder(pool, heap, len(self._changed))
@@ -161,10 +194,15 @@ class Board:
         return self._pools[key]
 
     def _new_pool(self, needs: tuple[str, ...], pin: str | None) -> Pool:
-        pool: Pool = {n: room.cells for n, room in enumerate(self.rooms)} if pin is None else self._pins().get(pin, {})
-        return {n: cells for n, cells in pool.items() if self.rooms[n].offer.has(needs)}
+        able = [n for n, room in enumerate(self.rooms) if room.offer.has(needs)]
+        if pin is None:
+            return _WholeRooms(self.rooms, able)
+        pool = self._pins().get(pin, {})
+        return {n: pool[n] for n in able if n in pool}
 
     def _is_open(self, room: Room) -> bool:
+        if room.is_taken:
+            return False
         least = self._least_bytes
         return any(cell.until > 0 and (not cell.holders or cell.free >= least) for cell in room.cells)
 

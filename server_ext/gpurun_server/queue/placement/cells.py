@@ -43,7 +43,7 @@ class Cell(msgspec.Struct, gc=False):
         self.holders = (*self.holders, holder)
         self.free -= self._bytes_of(holder)  # below 0 where a forecast promises it before it is free
         if self.ends is not None:
-            self.ends.append(self._end_of(holder))
+            self.ends.append((*ends_s(holder), self._bytes_of(holder)))
 
     def keep(self, until_s: float) -> None:
         """Keep it for a run that starts then, at the latest (0: nobody knows when)."""
@@ -63,6 +63,8 @@ class Cell(msgspec.Struct, gc=False):
         if not self.holders:
             return 0.0
         if memory_bytes is None or self.total == _UNKNOWN_BYTES:
+            if len(self.holders) == 1:  # mostly
+                return ends_s(self.holders[0])[by]
             return max(ends[by] for ends in self._ends())
         return self._when_free(memory_bytes, by)
 
@@ -79,17 +81,18 @@ class Cell(msgspec.Struct, gc=False):
     def _ends(self) -> list[tuple[float, float, int]]:
         """Of each holder: the end by progress, by time limit, and the bytes that are free then."""
         if self.ends is None:
-            self.ends = [self._end_of(holder) for holder in self.holders]
+            self.ends = [(*ends_s(holder), self._bytes_of(holder)) for holder in self.holders]
         return self.ends
-
-    def _end_of(self, holder: Holder) -> tuple[float, float, int]:
-        by_limit_s = inf if holder.limit_s is None else max(holder.limit_s, _AT_ONCE_S)
-        by_progress_s = by_limit_s if holder.left_s is None else max(holder.left_s, _AT_ONCE_S)
-        return by_progress_s, by_limit_s, self._bytes_of(holder)
 
     def _bytes_of(self, holder: Holder) -> int:
         alone = holder.memory_bytes is None or self.total == _UNKNOWN_BYTES
         return self.total if alone else holder.memory_bytes or 0
+
+
+def ends_s(holder: Holder) -> tuple[float, float]:
+    """In how many seconds somebody ends by progress, and at the latest by time limit; infinite where nobody knows."""
+    by_limit_s = inf if holder.limit_s is None else max(holder.limit_s, _AT_ONCE_S)
+    return by_limit_s if holder.left_s is None else max(holder.left_s, _AT_ONCE_S), by_limit_s
 
 
 def share(device: Device, memory_bytes: int | None) -> float:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from heapq import heapify, heapreplace
+from heapq import heappush, heapreplace
 from math import inf
 
 from gpurun_jupyter.core.devices import Device
-from gpurun_server.queue.placement.board import Board, Pool, holder_of
+from gpurun_server.queue.placement.board import Board, holder_of
 from gpurun_server.queue.placement.cells import Soonest, soonest
 from gpurun_server.queue.placement.offers import Shape, Wanted
 
 _FORESEEN = 1000  # runs, from the head of the queue; whoever stands further back is told no time
+_AT_ONCE = (0.0, 0)  # in how many seconds, for how many devices it waits
 
 
 @dataclass
@@ -33,14 +34,15 @@ class Forecast:
 class _Search:
     """The agents for one shape, by how soon they can serve it; entries tell less than the truth until looked at."""
 
-    def __init__(self, pool: Pool, shape: Shape) -> None:
-        self._pool, self._shape = pool, shape
-        found = ((number, soonest(cells, shape)) for number, cells in pool.items())
-        self._heap = [(one.in_s, one.missing, number) for number, one in found if one]
-        heapify(self._heap)
+    def __init__(self, board: Board, shape: Shape) -> None:
+        self._pool, self._shape = board.pool(shape), shape
+        self._unseen = (number for number in sorted(self._pool) if board.rooms[number].startable)
+        self._heap: list[tuple[float, int, int]] = []
 
     def first(self) -> tuple[int, Soonest] | None:
-        while self._heap:
+        while self._heap or self._see_more():
+            if self._heap[0][:2] > _AT_ONCE and self._see_more():
+                continue
             number = self._heap[0][2]
             now = soonest(self._pool[number], self._shape)
             assert now is not None, "a room never loses devices"
@@ -49,6 +51,14 @@ class _Search:
                 return number, now
             heapreplace(self._heap, entry)
         return None
+
+    def _see_more(self) -> bool:
+        """Look at the next agent that could; none can be better than one that serves at once and was seen before."""
+        for number in self._unseen:
+            if found := soonest(self._pool[number], self._shape):
+                heappush(self._heap, (found.in_s, found.missing, number))
+                return True
+        return False
 
 
 def forecast(line: Iterable[tuple[Wanted, Shape]], board: Board) -> Forecast:
@@ -70,8 +80,7 @@ def forecast(line: Iterable[tuple[Wanted, Shape]], board: Board) -> Forecast:
 
 def _serve(wanted: Wanted, shape: Shape, board: Board, searches: dict[Shape, _Search], told: Forecast) -> bool:
     if shape not in searches:
-        pool = {n: cells for n, cells in board.pool(shape).items() if board.rooms[n].startable}
-        searches[shape] = _Search(pool, shape)
+        searches[shape] = _Search(board, shape)
     if not (found := searches[shape].first()):
         return False
     number, (in_s, _, cells) = found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 import msgspec
@@ -82,8 +81,7 @@ class Holder(msgspec.Struct, frozen=True, gc=False):
 Held: TypeAlias = Mapping[tuple[str, str], Sequence[Holder]]
 
 
-@dataclass(frozen=True)
-class Offer:
+class Offer(msgspec.Struct, frozen=True, gc=False):
     """An agent as placement sees it. `locked` are the devices whose machine-wide lock somebody else has."""
 
     agent: Agent

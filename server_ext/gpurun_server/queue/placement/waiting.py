@@ -63,7 +63,7 @@ class _Line:
     ) -> None:
         board = Board(offers, held, cpu=cpu)
         self._offers, self._engines = offers, engines
-        self._most_bytes = max((cell.total for room in board.rooms for cell in room.cells), default=1)
+        self._board = board
         self._absent: dict[Shape, str | None] = {}
         self._blocking: dict[Shape, InTheWay] = {}
         self._kinds = {asked: self._kind(one) for asked, one in {_asked(wanted): wanted for wanted in queue}.items()}
@@ -85,7 +85,7 @@ class _Line:
         shape = wanted.shape.lasting
         if wanted.on in self._engines or self._nobody(shape) is not None:
             return _Kind(shape, 0.0, False)
-        part = 1.0 if shape.memory_bytes is None else min(1.0, shape.memory_bytes / self._most_bytes)
+        part = 1.0 if shape.memory_bytes is None else min(1.0, shape.memory_bytes / self._board.most_bytes)
         return _Kind(shape, shape.size * part, True)
 
     def _startable(self) -> Iterator[tuple[Wanted, Shape]]:
