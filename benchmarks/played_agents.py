@@ -2,7 +2,8 @@
 
 Each reports every two seconds, and at once when the server calls it (by a long poll) or a run of its has ended, over
 kept-alive connections of its own. What it is granted begins at once and lasts as chance wills (exponentially
-distributed); it sends its log as a GPU's runner writes it: the start, a sample every five seconds, the end. Standard
+distributed); it sends its log as a GPU's runner writes it: the start, a sample every five seconds (with the next
+report), the end. Standard
 input says who is played (`Cast`). Standard output has a line once all have been heard, and in the end `Played`.
 """
 
@@ -20,8 +21,9 @@ from gpurun_jupyter.agent.remote.connection import ServerConnection, of_attempt
 from gpurun_jupyter.agent.remote.membership import Membership
 from gpurun_jupyter.agent.runner.samples import EVERY_S
 from gpurun_jupyter.core.devices import Device, DeviceProcess
+from gpurun_jupyter.core.errors import WrongOffset
 from gpurun_jupyter.core.events import DeviceSample, End, Event, Sample, Start, encode_line
-from gpurun_jupyter.core.grants import Ended, Grant, Orders, Report
+from gpurun_jupyter.core.grants import Ended, Grant, LogPiece, Orders, Report
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
 from gpurun_jupyter.core.remote import Rung
 
@@ -66,6 +68,8 @@ class PlayedAgent:
         self._mean_s = mean_s
         self._at_work: dict[str, Grant] = {}
         self._ended: list[Ended] = []
+        self._samples: dict[str, LogPiece] = {}
+        self._offsets: dict[str, int] = {}
         self._wake = asyncio.Event()
         self._runs: set[asyncio.Task[None]] = set()
         self.reports: list[Told] = []
@@ -93,10 +97,13 @@ class PlayedAgent:
             devices=self._read_devices(),
             holding=list(self._at_work),
             ended=ended,
+            samples=list(self._samples.values()),
         )
+        self._samples.clear()
         at, start = time.time(), time.perf_counter()
         self.requests += 1
         orders = await self._connection.ask("POST", "agents/sync", Orders, report, timeout=60)
+        self._offsets |= orders.lengths
         took_ms = 1000 * (time.perf_counter() - start)
         self.reports.append(Told(at, took_ms, [grant.run_id for grant in orders.grants]))
         for grant in orders.grants:
@@ -137,24 +144,41 @@ class PlayedAgent:
         begun, lasts_s = time.monotonic(), random.expovariate(1 / self._mean_s)
         ids = [device.id for device in grant.devices]
         end = End(outcome=Outcome.SUCCEEDED, reason=Reason.COMPLETED)
-        offset = await self._send(grant, 0, Start(v=1, attempt=grant.attempt, pid=4242, devices=ids))
+        await self._send(grant, Start(v=1, attempt=grant.attempt, pid=4242, devices=ids))
         while (left_s := begun + lasts_s - time.monotonic()) > EVERY_S:
             await asyncio.sleep(EVERY_S)
             sample = Sample(devices=[DeviceSample(one, 90.0, 40 * GIB, 80 * GIB, "gpu0") for one in ids], rss=GIB)
-            offset = await self._send(grant, offset, sample)
+            line, offset = _line(sample).decode(), self._offsets[grant.key]
+            self._samples[grant.key] = LogPiece(grant.run_id, grant.attempt, grant.token, offset, line)
         await asyncio.sleep(max(0.0, left_s))
-        await self._send(grant, offset, end)
+        if last := self._samples.pop(grant.key, None):
+            await self._send_lines(grant, last.lines.encode() + _line(end))
+        else:
+            await self._send(grant, end)
         del self._at_work[grant.key]
         self._ended.append(Ended(grant.run_id, grant.attempt, end))
         self._wake.set()
 
-    async def _send(self, grant: Grant, offset: int, event: Event) -> int:
-        event.t = time.time()
-        line = encode_line(event)
-        self.requests += 1
-        path = of_attempt(grant, f"log?offset={offset}")
-        await self._connection.send("POST", path, line, grant=grant, pack=True, timeout=60)
-        return offset + len(line)
+    async def _send(self, grant: Grant, event: Event) -> None:
+        await self._send_lines(grant, _line(event))
+
+    async def _send_lines(self, grant: Grant, lines: bytes) -> None:
+        while True:
+            offset = self._offsets.get(grant.key, 0)
+            self.requests += 1
+            try:
+                path = of_attempt(grant, f"log?offset={offset}")
+                await self._connection.send("POST", path, lines, grant=grant, pack=True, timeout=60)
+            except WrongOffset as error:  # a report that took a sample along was on its way
+                self._offsets[grant.key] = error.offset
+            else:
+                self._offsets[grant.key] = offset + len(lines)
+                return
+
+
+def _line(event: Event) -> bytes:
+    event.t = time.time()
+    return encode_line(event)
 
 
 async def play(cast: Cast) -> Played:

@@ -197,6 +197,11 @@ def encode_line(event: Event) -> bytes:
     return _encoder.encode(event) + b"\n"
 
 
+def opening(kind: str) -> bytes:
+    """How each line of a kind begins: most lines need not be decoded to be told apart."""
+    return f'{{"kind":"{kind}"'.encode()
+
+
 def decode_line(line: bytes | str) -> AnyEvent:
     """The event on one line of a log. Raises msgspec.DecodeError for what is not an event."""
     return _decoder.decode(line)

@@ -82,10 +82,21 @@ class Unsent(msgspec.Struct):
     moved_s: float = 0.0
 
 
+class LogPiece(msgspec.Struct):
+    """What an attempt's log goes on with at this offset; `token` is the attempt's."""
+
+    run_id: str
+    attempt: int
+    token: str
+    offset: int
+    lines: str
+
+
 class Report(msgspec.Struct, kw_only=True):
     """An agent's heartbeat: who it is, its devices as they are now, the attempts it holds (`run/attempt`).
 
-    `ended` are those that have come to their end since the last report that was answered.
+    `ended` are those that have come to their end since the last report that was answered. From another machine it takes
+    `samples` along: the ends of logs that say no more than what the devices did.
     """
 
     agent_id: str
@@ -99,13 +110,18 @@ class Report(msgspec.Struct, kw_only=True):
     claiming: bool = True
     sessions: list[SessionState] = []
     unsent: list[Unsent] = []
+    samples: list[LogPiece] = []
 
 
 class Orders(msgspec.Struct):
-    """The answer to a report; `waiting` is how many runs are queued still."""
+    """The answer to a report; `waiting` is how many runs are queued still.
+
+    `lengths` are those of the server's copies of the logs that the report took something of along, by `run/attempt`.
+    """
 
     grants: list[Grant] = []
     stops: list[Stop] = []
     waiting: int = 0
     end_sessions: list[SessionName] = []
     restart_sessions: list[SessionName] = []
+    lengths: dict[str, int] = {}

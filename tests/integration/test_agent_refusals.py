@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from played_agent import PlayedAgent, bearer
 from servers import JupyterServer
 
-from gpurun_jupyter.core.events import End, Model, Output, encode_line
-from gpurun_jupyter.core.grants import Ended
+from gpurun_jupyter.core.events import End, Model, Output, Sample, encode_line
+from gpurun_jupyter.core.grants import Ended, LogPiece
+from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
 
 LINE = encode_line(Output(stream="stdout", text="hello\n"))
@@ -129,6 +131,23 @@ def test_anothers_attempt(refused: Any, anna: PlayedAgent, bert: PlayedAgent) ->
     refused(anna.ask("POST", "log?offset=0", content=LINE, token="forged"), "not_held")
 
 
+def test_a_report_takes_along_only_what_belongs_to_its_agent(
+    far_server: JupyterServer, anna: PlayedAgent, bert: PlayedAgent
+) -> None:
+    piece = _sample_of(bert)
+    kept, said = _state(far_server), len(_log(far_server))
+    for forged in (piece, msgspec.structs.replace(_sample_of(anna), token="forged")):
+        answer = anna.sync(holding=_holding(anna), samples=[forged])
+        assert (answer.status_code, answer.json().get("lengths", {})) == (200, {})
+    assert _state(far_server) == kept
+    assert _log(far_server)[said:].count("refused a piece of a log from agent anna") == 2
+    size = len(piece.lines)
+    for _ in range(2):  # the answer to the first was lost
+        assert bert.sync(holding=_holding(bert), samples=[piece]).json()["lengths"] == {_holding(bert)[0]: size}
+    log = Home(far_server.home).attempt(piece.run_id, piece.attempt).events
+    assert log.read_text() == piece.lines
+
+
 def test_a_wrong_offset_says_the_right_one(refused: Any, anna: PlayedAgent, far_server: JupyterServer) -> None:
     answer = anna.ask("POST", "log?offset=7", content=LINE)
     refused(answer, "wrong_offset")
@@ -202,3 +221,14 @@ def _state(server: JupyterServer) -> dict[str, Any]:
 
 def _log(server: JupyterServer) -> str:
     return (server.folder / "server.log").read_text()
+
+
+def _sample_of(agent: PlayedAgent) -> LogPiece:
+    assert agent.grant is not None
+    line = encode_line(Sample(rss=1)).decode()
+    return LogPiece(agent.grant.run_id, agent.grant.attempt, agent.grant.token, 0, line)
+
+
+def _holding(agent: PlayedAgent) -> list[str]:
+    assert agent.grant is not None
+    return [agent.grant.key]

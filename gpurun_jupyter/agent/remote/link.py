@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import math
 import time
-from pathlib import Path
 
 from gpurun_jupyter.agent.pauses import Hurry, Pauses
-from gpurun_jupyter.agent.remote.connection import ServerConnection, of_attempt
+from gpurun_jupyter.agent.remote.connection import ServerConnection
 from gpurun_jupyter.agent.remote.contact import ContactFile
 from gpurun_jupyter.agent.remote.delivering import deliver_files
 from gpurun_jupyter.agent.remote.describing import Describing
 from gpurun_jupyter.agent.remote.fetching import Fetching
 from gpurun_jupyter.agent.remote.keeping import CheckpointShipping
-from gpurun_jupyter.agent.remote.models import ModelShipping
+from gpurun_jupyter.agent.remote.logs import LogShipping, Samples
 from gpurun_jupyter.agent.remote.standing import AttemptStanding, Standing
 from gpurun_jupyter.core.bells import ring
-from gpurun_jupyter.core.errors import GpurunError, NotHeld, NotJoined, WrongOffset
-from gpurun_jupyter.core.grants import Grant, Orders, Report, Unsent
+from gpurun_jupyter.core.errors import GpurunError, NotHeld, NotJoined
+from gpurun_jupyter.core.grants import Grant, Orders, Report
 from gpurun_jupyter.core.home import Home, write_json
 from gpurun_jupyter.core.remote import Rung
 
-_LOG_PIECE_BYTES = 2**20
 _WAIT_S = 25.0
 
 
@@ -59,9 +55,20 @@ class HttpLink:
         return orders
 
     async def _sync(self, report: Report) -> Orders:
-        report.unsent = [log.unsent() for key, log in self._logs.items() if key in report.holding and log.behind()]
+        held = {key: log for key, log in self._logs.items() if key in report.holding}
+        async with Samples(held.values()) as samples:
+            report.samples = list(samples)
+            report.unsent = [log.unsent() for key, log in held.items() if key not in samples and log.behind()]
+            orders = await self._ask(report)
+            samples.reached(orders.lengths)
+        self._contact.keep(report.devices)
+        for ended in report.ended:
+            self._forget(f"{ended.run_id}/{ended.attempt}")
+        return orders
+
+    async def _ask(self, report: Report) -> Orders:
         try:
-            orders = await self._connection.ask("POST", "agents/sync", Orders, report)
+            return await self._connection.ask("POST", "agents/sync", Orders, report)
         except NotJoined:
             raise
         except GpurunError as error:
@@ -70,10 +77,6 @@ class HttpLink:
         except OSError as error:
             self._contact.keep(report.devices, str(error))
             raise
-        self._contact.keep(report.devices)
-        for ended in report.ended:
-            self._forget(f"{ended.run_id}/{ended.attempt}")
-        return orders
 
     async def fetch(self, grant: Grant) -> None:
         """Everything that the run was shipped with, unless it is here from a run before. Raises GpurunError."""
@@ -81,11 +84,14 @@ class HttpLink:
         await self._fetching.fetch(grant)
 
     async def advance(self, grant: Grant) -> None:
-        """Send what is new of the log; checkpoints and models that it announces follow on their own way."""
+        """Send what is new of the log; checkpoints and models that it announces follow on their own way.
+
+        What its devices did travels with the next report, or with what is printed next.
+        """
         log = self._log_of(grant)
         self._checkpoints_of(grant).grown()
         with contextlib.suppress(NotHeld, NotJoined):  # it is over for the server: the next report is told so
-            await log.send()
+            await log.send(samples_too=False)
             log.models.soon()
             await self._describing.describe(grant)
 
@@ -95,7 +101,7 @@ class HttpLink:
         self._delivering.add(grant.key)
         await self._checkpoints_of(grant).close()
         with contextlib.suppress(NotHeld, NotJoined):
-            await log.send()
+            await log.send(samples_too=True)
             await log.models.send()
             await self._describing.describe(grant)
             await deliver_files(self._connection, self._home.attempt(grant.run_id, grant.attempt), grant)
@@ -152,61 +158,3 @@ class HttpLink:
             folder = self._home.attempt(grant.run_id, grant.attempt)
             self._checkpoints[grant.key] = CheckpointShipping(self._connection, folder, grant, self.hurry)
         return self._checkpoints[grant.key]
-
-
-class LogShipping:
-    """An attempt's log on its way: the server says how much it has where that is not known."""
-
-    def __init__(self, connection: ServerConnection, home: Home, grant: Grant) -> None:
-        self._connection = connection
-        self.grant = grant
-        self._path = home.attempt(grant.run_id, grant.attempt).events
-        self._one_at_a_time = asyncio.Lock()
-        self._sent_all_at = self._moved_at = time.monotonic()
-        self.known_bytes: int | None = None
-        self.models = ModelShipping(connection, home, grant)
-
-    async def send(self) -> None:
-        """Send what is new, in order. Raises OSError and NotHeld."""
-        async with self._one_at_a_time:
-            if self.known_bytes is None:
-                self.known_bytes = await self._append(0, b"")
-            while data := _read(self._path, self.known_bytes):
-                self.known_bytes = await self._append(self.known_bytes, data)
-                self.models.look_at(data)
-            self._sent_all_at = time.monotonic()
-
-    def behind(self, since: float = math.inf) -> int:
-        """How many bytes the server has not got; of those that were there at that time, by time.monotonic."""
-        sent = self.known_bytes is not None and self._sent_all_at > since
-        return 0 if sent else max(0, _size(self._path) - (self.known_bytes or 0))
-
-    def unsent(self) -> Unsent:
-        """The same for the report."""
-        now = time.monotonic()
-        return Unsent(self.grant.key, self.behind(), round(now - self._sent_all_at, 1), round(now - self._moved_at, 1))
-
-    async def _append(self, offset: int, data: bytes) -> int:
-        try:
-            path = of_attempt(self.grant, f"log?offset={offset}")
-            await self._connection.send("POST", path, data, grant=self.grant, pack=True)
-        except WrongOffset as error:  # an answer was lost, or the server has had some from an agent before this one
-            return error.offset
-        self._moved_at = time.monotonic()
-        return offset + len(data)
-
-
-def _read(path: Path, offset: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            file.seek(offset)
-            return file.read(_LOG_PIECE_BYTES)
-    except FileNotFoundError:
-        return b""
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0

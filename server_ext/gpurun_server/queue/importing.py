@@ -261,7 +261,7 @@ def _last_place(log: Path) -> tuple[int, int]:
         for begin in (max(0, size - _TAIL_BYTES), 0):
             file.seek(begin)
             data = file.read()
-            place = data.rfind(b'{"kind":"meta"', 0, data.rfind(b"\n") + 1)
+            place = data.rfind(events.opening("meta"), 0, data.rfind(b"\n") + 1)
             if place >= 0:
                 break
     end = data.find(b"\n", place) + 1

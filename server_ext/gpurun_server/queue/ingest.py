@@ -31,7 +31,7 @@ from gpurun_server.store.tables import attempts, runs
 
 _CHUNK_BYTES = 4 * 2**20
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
-_QUIET = (b'{"kind":"output"', b'{"kind":"sample"')  # most lines are these, and say nothing to the database
+_QUIET = (events.opening("output"), events.opening("sample"))  # most lines are these, and say nothing to the database
 
 
 _MINE = sa.and_(attempts.c.run_id == sa.bindparam("run"), attempts.c.number == sa.bindparam("attempt"))

@@ -8,20 +8,23 @@ import os
 import secrets
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import sqlalchemy as sa
 
-from gpurun_jupyter.core.bells import Bell
-from gpurun_jupyter.core.grants import Orders, Report
+from gpurun_jupyter.core.bells import Bell, ring
+from gpurun_jupyter.core.errors import NotHeld, WrongOffset
+from gpurun_jupyter.core.grants import LogPiece, Orders, Report
 from gpurun_jupyter.core.home import Home
 from gpurun_server.queue.calling import Calling
 from gpurun_server.queue.doorbells import Doorbells
 from gpurun_server.queue.ingest import ingest, is_quiet
 from gpurun_server.queue.ledger import Ledger
-from gpurun_server.queue.syncing import sync
+from gpurun_server.queue.syncing import check_held, sync
 from gpurun_server.store.agent_keys import check_in
 from gpurun_server.store.database import OUTAGE, Database
+from gpurun_server.store.folders.arriving import append
 from gpurun_server.store.folders.columns import put_in_columns
 
 log = logging.getLogger("gpurun.agents")
@@ -85,9 +88,38 @@ class RemoteAgents:
             self._columns.submit(put_in_columns, self._home.attempt(ended.run_id, ended.attempt))
         return orders
 
-    def grown(self, run_id: str, number: int, lines: bytes) -> None:
+    def append(self, run_id: str, number: int, offset: int, lines: bytes) -> int:
+        """Append to the log of an attempt, and say how long it is then. Raises WrongOffset."""
+        length = append(self._home.attempt(run_id, number).events, offset, lines)
+        if lines:
+            ring(self._home.bells, f"log {run_id}")
+            self._grown((run_id, number), lines)
+        return length
+
+    def append_pieces(self, agent_id: str, pieces: Sequence[LogPiece]) -> dict[str, int]:
+        """The same for each piece that an agent may send; by `run/attempt` how long these logs are then."""
+        lengths: dict[str, int] = {}
+        for piece in self._allowed(agent_id, pieces):
+            key = f"{piece.run_id}/{piece.attempt}"
+            try:
+                lengths[key] = self.append(piece.run_id, piece.attempt, piece.offset, piece.lines.encode())
+            except WrongOffset as error:  # the answer to another report was lost
+                lengths[key] = error.offset
+        return lengths
+
+    def _allowed(self, agent_id: str, pieces: Sequence[LogPiece]) -> list[LogPiece]:
+        allowed = []
+        with self._database.read() as conn:
+            for piece in pieces:
+                try:
+                    check_held(conn, agent_id, piece.run_id, piece.attempt, piece.token)
+                    allowed.append(piece)
+                except NotHeld as error:
+                    log.warning("refused a piece of a log from agent %s: %s", agent_id, error)
+        return allowed
+
+    def _grown(self, key: _Key, lines: bytes) -> None:
         """The log of an attempt has grown: take it in soon, unless that would change nothing."""
-        key = (run_id, number)
         self._quiet_bytes[key] += len(lines)
         if is_quiet(lines) and self._quiet_bytes[key] < _MOST_QUIET_BYTES:
             return

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from gpurun_jupyter.core.errors import InvalidRequest
-from gpurun_jupyter.core.events import Metric, Model, decode_line
+from gpurun_jupyter.core.events import Metric, Model, decode_line, opening
 from gpurun_jupyter.core.models import MODEL_LIMITS
 from gpurun_jupyter.core.parameters import parameters_of
 from gpurun_server.store.content.blobs import Blobs
@@ -19,7 +19,7 @@ from gpurun_server.store.models.changes import Registration, register
 from gpurun_server.store.queries import decode_spec
 from gpurun_server.store.statements import KEY, one_run
 
-_METRIC = b'{"kind":"metric"'
+_METRIC = opening("metric")
 
 
 class Saved(NamedTuple):

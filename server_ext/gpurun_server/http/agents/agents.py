@@ -92,7 +92,11 @@ class SyncHandler(AgentHandler):
         if report.agent_id != self.agent_id:
             raise NotHeld(f"This is the key of agent {self.agent_id}, not of {report.agent_id}.")
         report.boot = f"{REMOTE}{report.boot}"  # so that its lease counts even where both machines are one
-        self.answer(await self.parts.remote.sync(report))
+        remote = self.parts.remote
+        lengths = remote.append_pieces(self.agent_id, report.samples) if report.samples else {}
+        orders = await remote.sync(report)
+        orders.lengths = lengths
+        self.answer(orders)
 
 
 class WorkHandler(AgentHandler):

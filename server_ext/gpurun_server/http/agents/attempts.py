@@ -10,7 +10,6 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
-from gpurun_jupyter.core.bells import ring
 from gpurun_jupyter.core.errors import FileMissing, InvalidRequest
 from gpurun_jupyter.core.manifests import Digest
 from gpurun_jupyter.core.remote import (
@@ -29,7 +28,7 @@ from gpurun_server.http.base import checked, operation
 from gpurun_server.queue.needs import Needs
 from gpurun_server.queue.saved_models import model_at, register_saved
 from gpurun_server.store.comparing.environments import keep
-from gpurun_server.store.folders.arriving import Arrivals, append
+from gpurun_server.store.folders.arriving import Arrivals
 from gpurun_server.store.folders.checkpoints import checkpoint_of, earlier_checkpoints
 
 _BYTES = "application/octet-stream"
@@ -88,11 +87,7 @@ class LogHandler(_AttemptHandler):
     async def post(self, **_: str) -> None:
         """Append."""
         data, offset = self.bytes_received(), self.query(OffsetQuery).offset
-        length = append(self.folder.events, offset, data)
-        if data:
-            ring(self.parts.home.bells, f"log {self.run_id}")
-            self.parts.remote.grown(self.run_id, self.number, data)
-        self.answer(Length(length))
+        self.answer(Length(self.parts.remote.append(self.run_id, self.number, offset, data)))
 
 
 class BlobsHandler(_AttemptHandler):

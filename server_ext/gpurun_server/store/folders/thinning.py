@@ -10,13 +10,11 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from gpurun_jupyter.core.events import opening
 from gpurun_jupyter.core.home import AttemptFolder, RunFolder
 
 #: Events that stay in a log.
-_KEPT = tuple(
-    b'{"kind":"%s"' % kind
-    for kind in (b"start", b"metric", b"meta", b"error", b"checkpoint", b"artifact", b"model", b"end")
-)
+_KEPT = tuple(map(opening, ("start", "metric", "meta", "error", "checkpoint", "artifact", "model", "end")))
 
 
 def weight(folder: RunFolder) -> int:
