@@ -10,6 +10,7 @@ input says who is played (`Cast`). Standard output has a line once all have been
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import sys
 import time
@@ -182,6 +183,7 @@ def _line(event: Event) -> bytes:
 
 
 async def play(cast: Cast) -> Played:
+    gc.disable()  # two hundred real agents would not all pause at once to collect garbage
     agents = [PlayedAgent(member, cast.gpus, cast.mean_s) for member in cast.members]
     for agent in agents:
         await agent.report()

@@ -195,6 +195,7 @@ class GpurunApp(ExtensionApp):
 def _keep_pauses_short() -> None:
     """Of this whole process, for claims that shall not wait (docs/decisions/0055)."""
     gc.freeze()  # what has been imported stays: the collector need not look through it again and again
+    gc.set_threshold(10_000, 10, 10)  # else what a request needs seems to last, and all is looked through every 3 s
 
 
 def _owner_of(identity: IdentityProvider) -> Any:
