@@ -13,8 +13,9 @@ import pytest
 from played_agent import PlayedAgent
 from servers import BIN, JupyterServer, wait_until
 
-from gpurun_jupyter.core.events import Output, Start, encode_line
-from gpurun_jupyter.core.grants import Grant, Unsent
+from gpurun_jupyter.core.events import End, Output, Start, encode_line
+from gpurun_jupyter.core.grants import Ended, Grant, Unsent
+from gpurun_jupyter.core.lifecycle import Outcome, Reason
 
 
 @pytest.fixture
@@ -103,6 +104,21 @@ def test_times_are_the_servers_whatever_the_machine_thinks(
     run = far_server.run(begins(played, clock_s=clock_s).run_id)
     assert run["queued_at"] <= run["started_at"] <= time.time()
     assert time.time() - run["started_at"] < 60
+
+
+@pytest.mark.parametrize(("end_s_ago", "finished_s_ago"), [(50.0, 50.0), (-600.0, 70.0), (600.0, 70.0)])
+def test_a_run_that_ended_in_a_cut_took_as_long_as_it_took(
+    far_server: JupyterServer, played: PlayedAgent, end_s_ago: float, finished_s_ago: float
+) -> None:
+    grant = begins(played)
+    with sqlite3.connect(far_server.home / "gpurun.db", timeout=30) as database:
+        database.execute("UPDATE runs SET started_at = ? WHERE id = ?", (time.time() - 100, grant.run_id))
+    database.close()
+    end = End(outcome=Outcome.SUCCEEDED, reason=Reason.COMPLETED, t=time.time() - end_s_ago, m=30.0)
+    assert played.sync(holding=[grant.key], ended=[Ended(grant.run_id, grant.attempt, end)]).is_success
+    run = far_server.run(grant.run_id)
+    assert run["outcome"] == "succeeded"
+    assert time.time() - run["finished_at"] == pytest.approx(finished_s_ago, abs=10)
 
 
 def test_the_words_of_the_command_line(far_server: JupyterServer, played: PlayedAgent) -> None:

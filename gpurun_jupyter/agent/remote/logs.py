@@ -35,7 +35,13 @@ class LogShipping:
         self.models = ModelShipping(connection, home, grant)
 
     async def send(self, *, samples_too: bool) -> None:
-        """Send what is new, in order. Raises OSError and NotHeld."""
+        """Send what is new, in order. Raises OSError and NotHeld.
+
+        Who is cancelled meanwhile leaves what is under way to its end: it would arrive, and be sent again.
+        """
+        await asyncio.shield(self._send(samples_too=samples_too))
+
+    async def _send(self, *, samples_too: bool) -> None:
         async with self.one_at_a_time:
             if self.known_bytes is None:
                 self.known_bytes = await self._append(0, b"")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import sqlalchemy as sa
 
 from gpurun_jupyter.core.events import End
@@ -11,7 +13,7 @@ from gpurun_server.store.database import Writing
 from gpurun_server.store.tables import attempts, predecessors, runs
 
 _AT_WORK = (
-    sa.select(runs.c.retries_left, runs.c.stop_by)
+    sa.select(runs.c.retries_left, runs.c.stop_by, runs.c.started_at)
     .join(attempts, attempts.c.run_id == runs.c.id)
     .where(runs.c.id == sa.bindparam("run"), attempts.c.number == sa.bindparam("attempt"))
     .where(attempts.c.ended_at.is_(None))
@@ -27,7 +29,8 @@ _WAITING_FOR = (
 def end_attempt(writing: Writing, run_id: str, attempt: int, end: End, by: str, *, at: float | None = None) -> None:
     """End an attempt as `end` says, `at` another time than now where that is long ago.
 
-    One that has ended already changes nothing: its successor may be at work.
+    One that has ended already changes nothing: its successor may be at work. Its history says when the server heard of
+    the end, the run when it came: its machine may have been cut off.
     """
     run = writing.conn.execute(_AT_WORK, {"run": run_id, "attempt": attempt}).first()
     if run is None:
@@ -40,7 +43,7 @@ def end_attempt(writing: Writing, run_id: str, attempt: int, end: End, by: str, 
         message = f"attempt {attempt} failed: {end.message or end.reason.value}"
         retry(writing, run_id, run.retries_left, by=by, message=message)
     else:
-        finish(writing, run_id, end, by, at=at)
+        finish(writing, run_id, end, by, at=at, ended_at=at or _ended_at(end, run.started_at))
 
 
 def retry(writing: Writing, run_id: str, retries_left: int, *, by: str, message: str) -> None:
@@ -48,14 +51,27 @@ def retry(writing: Writing, run_id: str, retries_left: int, *, by: str, message:
     move(writing, run_id, State.QUEUED, by=by, message=message, retries_left=retries_left - 1)
 
 
-def finish(writing: Writing, run_id: str, end: End, by: str, *, at: float | None = None) -> None:
+def _ended_at(end: End, started_at: float | None) -> float | None:
+    """When an attempt ended by the clock of its machine, or, should that be wrong, by how long it took."""
+    if started_at is None or not end.m:
+        return None
+    now = time.time()
+    by_duration = min(now, started_at + end.m)
+    return end.t if by_duration <= end.t <= now else by_duration
+
+
+def finish(
+    writing: Writing, run_id: str, end: End, by: str, *, at: float | None = None, ended_at: float | None = None
+) -> None:
     """Finish a run, and with it those that were to come after its success if it had none."""
+    known = {} if ended_at is None else {"finished_at": ended_at}
     left = {run_id: end}
     while left:
         run_id, end = left.popitem()
         outcome = Outcome(end.outcome)
         reason, message = Reason(end.reason), end.message
-        move(writing, run_id, State.FINISHED, by=by, outcome=outcome, reason=reason, message=message, at=at)
+        move(writing, run_id, State.FINISHED, by=by, outcome=outcome, reason=reason, message=message, at=at, **known)
+        known = {}  # of those that were to come after it nothing is
         waiting = list(writing.conn.scalars(_WAITING_FOR, {"after": run_id}))
         if outcome is not Outcome.SUCCEEDED:
             left |= dict.fromkeys(waiting, _in_vain(run_id))

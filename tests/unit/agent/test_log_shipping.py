@@ -26,11 +26,12 @@ class PlayedServer:
     def __init__(self) -> None:
         self.log = b""
         self.requests = 0
-        self.gate = asyncio.Event()
+        self.asked, self.gate = asyncio.Event(), asyncio.Event()
         self.gate.set()
 
     async def send(self, _method: str, path: str, data: bytes, **_: Any) -> None:
         self.requests += 1
+        self.asked.set()
         await self.gate.wait()
         if int(path.rpartition("=")[2]) != len(self.log):
             raise WrongOffset("", "", len(self.log))
@@ -125,6 +126,22 @@ def test_nothing_travels_on_both_ways_at_a_time(tell: Callable[[Story], None]) -
         assert shipping.samples() is None
         server.gate.set()
         await sending
+
+    tell(story)
+
+
+def test_who_is_cancelled_leaves_it_to_its_end(tell: Callable[[Story], None]) -> None:
+    async def story(shipping: LogShipping, server: PlayedServer, append: Callable[[bytes], None]) -> None:
+        append(OUTPUT)
+        server.asked.clear()
+        server.gate.clear()
+        sending = asyncio.create_task(shipping.send(samples_too=False))
+        await server.asked.wait()
+        sending.cancel()
+        append(OUTPUT)
+        server.gate.set()
+        await shipping.send(samples_too=True)
+        assert (server.log, server.requests) == (OUTPUT * 3, 4)  # one each, beside the question in the beginning
 
     tell(story)
 
