@@ -7,11 +7,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from heapq import heapify, heappop, heappush
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from gpurun_jupyter.core.devices import Device
-from gpurun_server.queue.placement.cells import Cell, Fit, Soonest, fit, share, soonest
+from gpurun_server.queue.placement.cells import Cell, Fit, Score, Soonest, fit, share, soonest, whole_score
 from gpurun_server.queue.placement.offers import Held, Holder, Offer, Shape, Wanted, names_of
+
+
+class Glance(NamedTuple):
+    """A room before the round: how many devices nobody has, and whether there are some that runs share."""
+
+    idle: int
+    is_shared: bool
 
 
 class Room:
@@ -31,14 +38,22 @@ class Room:
         return [Cell.of(one, place, self._held.get((agent.id, one.id), ())) for place, one in enumerate(there)]
 
     @property
-    def is_taken(self) -> bool:
-        """Whether somebody has each device for himself, as can be seen without the cells."""
-        agent = self.offer.agent
-        return all(
-            any(holder.memory_bytes is None for holder in self._held.get((agent.id, one.id), ()))
-            for one in agent.devices
-            if (one.kind == "cpu") == self._cpu
-        )
+    def is_untouched(self) -> bool:
+        """Whether nobody has looked at its cells, so that nobody was given any: a glance says enough of it."""
+        return "cells" not in self.__dict__
+
+    @cached_property
+    def glance(self) -> Glance:
+        """What can be seen without the cells: most rounds need no more of most rooms."""
+        agent, idle, is_shared = self.offer.agent, 0, False
+        for device in agent.devices:
+            if (device.kind == "cpu") != self._cpu:
+                continue
+            if holders := self._held.get((agent.id, device.id)):
+                is_shared = is_shared or all(holder.memory_bytes is not None for holder in holders)
+            elif self._is_usable(device):
+                idle += 1
+        return Glance(idle, is_shared)
 
     def _is_usable(self, device: Device) -> bool:
         return not (device.processes or self.offer.locked) or not self.offer.barred(device)
@@ -69,7 +84,8 @@ class _Finder:
     """Where runs of one shape fit, best first. Of the changes of rooms it knows the first `seen`."""
 
     pool: Pool
-    heap: list[tuple[tuple[int, int, int], int]]
+    numbers: set[int]
+    heap: list[tuple[Score, int]]
     seen: int
 
 
@@ -153,16 +169,23 @@ class Board:
 
     def _new_finder(self, shape: Shape) -> _Finder:
         open_rooms = self._open_rooms()
-        cells = self.pool(shape)
-        pool = {n: cells[n] for n in cells if n in open_rooms and self.rooms[n].startable}
-        heap = [(found.score, n) for n, cells in pool.items() if (found := fit(cells, shape))]
+        pool = self.pool(shape)
+        numbers = {n for n in pool if n in open_rooms and self.rooms[n].startable}
+        heap = [(score, n) for n in numbers if (score := self._score(pool, n, shape))]
         heapify(heap)
-        self._finders[shape] = finder = _Finder(pool, heap, len(self._changed))
+        self._finders[shape] = finder = _Finder(pool, numbers, heap, len(self._changed))
         return finder
+
+    def _score(self, pool: Pool, number: int, shape: Shape) -> Score | None:
+        room = self.rooms[number]
+        if shape.memory_bytes is None and shape.pin is None and room.is_untouched:
+            return whole_score(room.glance.idle, shape)
+        found = fit(pool[number], shape)
+        return found.score if found else None
 
     def _catch_up(self, finder: _Finder, shape: Shape) -> None:
         for number in set(self._changed[finder.seen :]):
-            if number in finder.pool and (found := fit(finder.pool[number], shape)):
+            if number in finder.numbers and (found := fit(finder.pool[number], shape)):
                 heappush(finder.heap, (found.score, number))
         finder.seen = len(self._changed)
 
@@ -201,8 +224,8 @@ class Board:
         return {n: pool[n] for n in able if n in pool}
 
     def _is_open(self, room: Room) -> bool:
-        if room.is_taken:
-            return False
+        if room.is_untouched and not room.glance.is_shared:
+            return room.glance.idle > 0
         least = self._least_bytes
         return any(cell.until > 0 and (not cell.holders or cell.free >= least) for cell in room.cells)
 

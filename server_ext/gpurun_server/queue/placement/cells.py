@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import inf
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
@@ -100,10 +100,14 @@ def share(device: Device, memory_bytes: int | None) -> float:
     return memory_bytes / device.memory_total_bytes if memory_bytes is not None and device.memory_total_bytes else 1.0
 
 
-class Fit(NamedTuple):
-    """Devices of one agent where a run can start now. The lowest score leaves the most to others."""
+#: Empty devices taken, empty devices left over, bytes that stay free beside it: the lowest leaves the most to others.
+Score: TypeAlias = tuple[int, int, int]
 
-    score: tuple[int, int, int]  # empty devices taken, empty devices left over, bytes that stay free beside it
+
+class Fit(NamedTuple):
+    """Devices of one agent where a run can start now."""
+
+    score: Score
     cells: list[Cell]
 
 
@@ -112,9 +116,15 @@ def fit(cells: Sequence[Cell], shape: Shape) -> Fit | None:
     limit_s = inf if shape.limit_s is None else shape.limit_s
     if shape.memory_bytes is None:
         empty = [cell for cell in cells if not cell.holders and limit_s <= cell.until]
-        return Fit((shape.size, len(empty) - shape.size, 0), empty[: shape.size]) if len(empty) >= shape.size else None
+        score = whole_score(len(empty), shape)
+        return Fit(score, empty[: shape.size]) if score else None
     roomy = [cell for cell in cells if cell.free >= shape.memory_bytes and limit_s <= cell.until]
     return _packed(roomy, shape.size) if len(roomy) >= shape.size else None
+
+
+def whole_score(empty: int, shape: Shape) -> Score | None:
+    """How good so many empty devices are for a run that wants devices for itself; None where they are too few."""
+    return (shape.size, empty - shape.size, 0) if empty >= shape.size else None
 
 
 def _packed(roomy: list[Cell], count: int) -> Fit:
