@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -10,6 +11,8 @@ import psutil
 import pytest
 from machines import Machine, install
 from servers import JupyterServer, free_port, wait_until
+
+from gpurun_jupyter.core.home import Home
 
 COUNTING = """
 import itertools, os, time
@@ -79,6 +82,35 @@ def test_another_gpurun_is_installed_while_a_run_goes_on(far_server: JupyterServ
     assert (run["outcome"], run["attempt"]) == ("succeeded", 1)
     numbers = far_server.log(run_id).split()
     assert numbers == [str(n) for n in range(len(numbers))]
+
+
+def test_a_machine_whose_key_the_server_does_not_know_keeps_its_runs(far_server: JupyterServer, tmp_path: Path) -> None:
+    """As when the server's database was put back: the key may be known again, so nothing is ended."""
+    machine = Machine(tmp_path / "unknown").join(far_server, "--name", "unknown", "--spares", "0")
+    try:
+        run_id = far_server.submit(COUNTING, gpu=0, on="unknown")
+        wait_until(lambda: "3\n" in far_server.log(run_id))
+        _change_key(far_server, "unknown", forget=True)
+        wait_until(lambda: machine.agent() is None, what="for the agent to give up")
+        assert "This key is none of this server's" in machine.log()
+        assert "Runs that have begun go on here" in machine.log()
+        _change_key(far_server, "unknown", forget=False)
+        machine.start()
+        (Home(machine.home).attempt(run_id, 1).work / "enough").touch()
+        assert far_server.wait(run_id)["outcome"] == "succeeded"
+        lines = far_server.log(run_id).splitlines()
+        assert lines == [str(n) for n in range(len(lines))]
+    finally:
+        machine.close()
+        far_server.http.post("agents/unknown/revoke")
+
+
+def _change_key(server: JupyterServer, agent_id: str, *, forget: bool) -> None:
+    """Have the server forget the key of an agent, or know it again."""
+    change = "'-' || key_hash" if forget else "substr(key_hash, 2)"
+    with sqlite3.connect(server.home / "gpurun.db", timeout=30) as database:
+        database.execute(f"UPDATE agent_keys SET key_hash = {change} WHERE id = ?", (agent_id,))
+    database.close()
 
 
 def test_a_revoked_machine_ends_what_it_does_and_says_why(far_server: JupyterServer, box: Machine) -> None:
