@@ -44,11 +44,12 @@ class ServerConnection:
         )
         self._http = httpx.AsyncClient(
             base_url=membership.url + API,
-            headers={"Authorization": f"Bearer {membership.key}", "Accept-Encoding": "identity"},
+            headers={"Authorization": f"Bearer {membership.key}", "User-Agent": "gpurun"},
             timeout=_TIMEOUT,
             transport=transport,
         )
-        self.sent_bytes = 0  # of bodies
+        for name in ("Accept", "Accept-Encoding", "Connection"):  # they go without saying, and lines are short
+            del self._http.headers[name]
 
     async def close(self) -> None:
         """Hang up."""
@@ -81,7 +82,6 @@ class ServerConnection:
             response = await self._http.request(method, path, content=content, headers=headers, **more)
         except (httpx.TransportError, ssl.SSLError) as error:
             raise ConnectionError(f"{type(error).__name__} {error}".strip()) from error
-        self.sent_bytes += len(content)
         if not response.is_success:
             raise refusal(response)
         return response
