@@ -13,6 +13,7 @@ import psutil
 from servers import BIN, JupyterServer, isolated_environment, wait_until
 
 from gpurun_jupyter.agent.remote.membership import Membership, folder_of, read
+from gpurun_jupyter.core.processes import read_identity
 
 
 class Machine:
@@ -69,15 +70,8 @@ class Machine:
 
     def agent(self) -> psutil.Process | None:
         """The daemon's process if it lives."""
-        import json
-
-        try:
-            record = json.loads((self.home / "agent.json").read_text())
-            process = psutil.Process(record["pid"])
-            alive = abs(process.create_time() - record["created"]) < 0.01 and process.status() != "zombie"
-            return process if alive else None
-        except (FileNotFoundError, psutil.NoSuchProcess):
-            return None
+        identity = read_identity(self.home / "agent.json")
+        return identity.process() if identity else None
 
     def start(self) -> None:
         """Start the daemon as `gpurun agent start` does, as a child of the test."""

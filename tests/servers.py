@@ -18,6 +18,7 @@ import psutil
 from databases import empty_database
 
 from gpurun_jupyter.core.home import Home
+from gpurun_jupyter.core.processes import read_identity
 
 TOKEN = "test-token"
 BIN = Path(sys.executable).parent
@@ -140,12 +141,8 @@ class JupyterServer:
 
     def agent(self) -> psutil.Process | None:
         """The local agent's process if it lives."""
-        try:
-            record = json.loads((self.home / "agent.json").read_text())
-            process = psutil.Process(record["pid"])
-            return process if abs(process.create_time() - record["created"]) < 0.01 else None
-        except (FileNotFoundError, psutil.NoSuchProcess):
-            return None
+        identity = read_identity(self.home / "agent.json")
+        return identity.process() if identity else None
 
     def end_agent(self, number: int = signal.SIGTERM) -> None:
         if (agent := self.agent()) is not None:

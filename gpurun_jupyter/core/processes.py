@@ -17,7 +17,7 @@ def boot_id() -> str:
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """A process for good: pid, creation time (seconds since the epoch) and boot."""
+    """A process for good: pid, when it was created (seconds, by a clock that no one sets) and boot."""
 
     pid: int
     created: float
@@ -26,7 +26,7 @@ class Identity(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, pid: int) -> Identity:
         """The identity of a living process. Raises psutil.NoSuchProcess."""
-        return cls(pid, psutil.Process(pid).create_time(), boot_id())
+        return cls(pid, _created(psutil.Process(pid)), boot_id())
 
     def process(self) -> psutil.Process | None:
         """The process if it still is the same one and not a zombie, else None."""
@@ -34,7 +34,7 @@ class Identity(msgspec.Struct, frozen=True):
             return None
         try:
             process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.created) < 0.01 and process.status() != psutil.STATUS_ZOMBIE
+            same = abs(_created(process) - self.created) < 0.01 and process.status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return None
         return process if same else None
@@ -42,6 +42,16 @@ class Identity(msgspec.Struct, frozen=True):
     def alive(self) -> bool:
         """Whether the process still runs."""
         return self.process() is not None
+
+
+def _created(process: psutil.Process) -> float:
+    """Seconds since boot on Linux, where psutil adds the boot's time, and that moves when the clock is set."""
+    if not psutil.LINUX:
+        return float(process.create_time())
+    while True:
+        booted, created = psutil.boot_time(), process.create_time()
+        if psutil.boot_time() == booted:
+            return float(created - booted)
 
 
 def read_identity(path: Path) -> Identity | None:
