@@ -13,9 +13,12 @@ import msgspec
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
 from gpurun_jupyter.core.manifests import Digest
+from gpurun_jupyter.core.records import UNREADABLE
 from gpurun_jupyter.core.runs import Text
 
 FORMAT_VERSION = 1
+#: Runners write no line that is longer: what is, is damage, and nobody has to hold it in memory.
+LONGEST_LINE_BYTES = 32 * 2**20
 
 Amount = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 
@@ -205,6 +208,19 @@ def opening(kind: str) -> bytes:
 def decode_line(line: bytes | str) -> AnyEvent:
     """The event on one line of a log. Raises msgspec.DecodeError for what is not an event."""
     return _decoder.decode(line)
+
+
+def event_on(line: bytes) -> AnyEvent | None:
+    """The event on a line; None where there is none: the line is damaged, or of a kind that only a newer gpurun knows.
+
+    A run can write into its own log, so who reads a log reads it with this.
+    """
+    try:
+        if not line.isascii():
+            line.decode()  # the decoder does not look at what it skips, and a browser would
+        return _decoder.decode(line)
+    except UNREADABLE:
+        return None
 
 
 class Cursor(NamedTuple):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -94,8 +95,13 @@ class RunFolder:
 
     def logged_after(self, number: int) -> int | None:
         """The next attempt that has a log; one that found its devices taken left none."""
-        logged = (int(log.parent.name) for log in (self.path / "attempts").glob("*/events.jsonl"))
-        return min((found for found in logged if found > number), default=None)
+        logged = (log.parent.name for log in (self.path / "attempts").glob("*/events.jsonl"))
+        return min((int(name) for name in logged if is_number(name) and int(name) > number), default=None)
+
+
+def is_number(name: str) -> bool:
+    """Whether a folder is called as an attempt is: a run may have made others beside it."""
+    return re.fullmatch(r"[1-9][0-9]{0,8}", name) is not None
 
 
 class AttemptFolder:

@@ -8,6 +8,8 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from gpurun_jupyter.core.records import read_record
+
 
 @cache
 def boot_id() -> str:
@@ -56,7 +58,4 @@ def _created(process: psutil.Process) -> float:
 
 def read_identity(path: Path) -> Identity | None:
     """The identity written in a file, or None where there is none."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Identity)
-    except (FileNotFoundError, msgspec.DecodeError):
-        return None
+    return read_record(path, Identity)

@@ -15,6 +15,8 @@ from gpurun_jupyter.core.runs import Bar, Pace, RunProgress
 from gpurun_jupyter.progress import epochs
 
 MAX_BARS = 8
+#: Characters of a label, and of a bar's id: all of them travel with every list of runs.
+LONGEST = 200
 #: The clock is trusted once this share of the run has been seen to pass.
 _SEEN_ENOUGH = 0.02
 _DEPTH = 8
@@ -25,8 +27,9 @@ _EPOCHS_LABEL = re.compile(r"\W*epochs?\W*", re.IGNORECASE)
 
 def with_bar(before: RunProgress, event: Progress) -> RunProgress:
     """The progress after one bar moved; `event.m` is the clock, if it is not 0."""
-    old = next((bar for bar in before.bars if bar.id == event.id), None)
-    bar = Bar(event.id, event.label, event.done, event.total, event.rate, event.left_s, event.parent)
+    name, parent = event.id[:LONGEST], event.parent and event.parent[:LONGEST]
+    old = next((bar for bar in before.bars if bar.id == name), None)
+    bar = Bar(name, event.label[:LONGEST], event.done, event.total, event.rate, event.left_s, parent)
     bars = [bar if one.id == bar.id else one for one in before.bars] if old else [*before.bars, bar]
     by_id = {one.id: one for one in bars}
     leader = _leader(by_id, bar, before.pace)
@@ -87,7 +90,7 @@ def _fraction(by_id: dict[str, Bar], active: str, leader: Bar) -> float:
     """Climb from the bar that moved last to the leader: each has done what it says and a part of the next item."""
     inner, bar = 0.0, by_id.get(active, leader)
     for _ in range(_DEPTH):
-        inner = min(1.0, (bar.done + inner) / bar.total) if bar.total else 0.0
+        inner = min(1.0, max(0.0, (bar.done + inner) / bar.total)) if bar.total else 0.0
         if bar is leader:
             break
         bar = by_id.get(bar.parent or "", leader)

@@ -8,6 +8,7 @@ from gpurun_jupyter.agent.remote.connection import ServerConnection, of_attempt
 from gpurun_jupyter.core.environments import Interpreter, Recorded
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import Home
+from gpurun_jupyter.core.records import read_record
 from gpurun_jupyter.core.remote import Described, Lacking
 
 
@@ -23,9 +24,8 @@ class Describing:
     async def describe(self, grant: Grant) -> None:
         """Tell where this attempt runs, unless that was told. Raises OSError and NotHeld."""
         path = self._home.attempt(grant.run_id, grant.attempt).environment
-        if grant.key in self._told or not path.exists():
+        if grant.key in self._told or (recorded := read_record(path, Recorded)) is None:
             return
-        recorded = msgspec.json.decode(path.read_bytes(), type=Recorded)
         known = recorded.interpreter is None or recorded.interpreter in self._known
         if await self._tell(grant, recorded, along=not known) and known:  # the server has lost it
             await self._tell(grant, recorded, along=True)
@@ -39,8 +39,7 @@ class Describing:
         """Whether the server lacks the interpreter."""
         described = Described(recorded)
         if along and recorded.interpreter is not None:
-            data = self._home.environment(recorded.interpreter).read_bytes()
-            described.interpreter = msgspec.json.decode(data, type=Interpreter)
+            described.interpreter = read_record(self._home.environment(recorded.interpreter), Interpreter)
         path, body = of_attempt(grant, "environment"), msgspec.json.encode(described)
         answer = await self._connection.send("PUT", path, body, grant=grant, pack=True)
         if recorded.interpreter is not None:

@@ -17,9 +17,10 @@ from gpurun_jupyter.agent.pauses import Hurry, Pauses
 from gpurun_jupyter.agent.remote.connection import ServerConnection
 from gpurun_jupyter.agent.remote.delivering import Delivery, checkpoints_in, files_below, left_file
 from gpurun_jupyter.core.errors import GpurunError, InvalidRequest, NotHeld
-from gpurun_jupyter.core.events import Checkpoint, decode_line
+from gpurun_jupyter.core.events import Checkpoint, event_on
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder
+from gpurun_jupyter.core.records import open_plain
 from gpurun_jupyter.core.remote import MOST_FILES, PIECE_BYTES, LeftFiles
 
 log = logging.getLogger("gpurun.agent")
@@ -93,7 +94,7 @@ class CheckpointShipping:
 
     def _look(self) -> None:
         """Find what has been announced since the last time."""
-        with contextlib.suppress(FileNotFoundError), self._folder.events.open("rb") as file:
+        with contextlib.suppress(FileNotFoundError), open_plain(self._folder.events) as file:
             file.seek(self._offset)
             while data := file.read(_READ_BYTES):
                 lines, newline, _ = data.rpartition(b"\n")
@@ -105,7 +106,7 @@ class CheckpointShipping:
                     self._take_up(line)
 
     def _take_up(self, line: bytes) -> None:
-        event = decode_line(line) if _ANNOUNCED in line else None
+        event = event_on(line) if _ANNOUNCED in line else None
         if isinstance(event, Checkpoint):
             self._announced.pop(event.path, None)
             self._announced[event.path] = event

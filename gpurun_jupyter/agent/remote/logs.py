@@ -15,6 +15,7 @@ from gpurun_jupyter.core.errors import WrongOffset
 from gpurun_jupyter.core.events import opening
 from gpurun_jupyter.core.grants import Grant, LogPiece, Unsent
 from gpurun_jupyter.core.home import Home
+from gpurun_jupyter.core.records import open_plain
 
 _PIECE_BYTES = 2**20
 #: Samples that are more, after a cut, go on their own.
@@ -123,7 +124,7 @@ def _can_wait(data: bytes) -> bool:
 
 def _read(path: Path, offset: int) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             file.seek(offset)
             return file.read(_PIECE_BYTES)
     except FileNotFoundError:

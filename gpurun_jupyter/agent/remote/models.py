@@ -8,16 +8,15 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
-
 from gpurun_jupyter.agent.remote.connection import LONG, ServerConnection, of_attempt
 from gpurun_jupyter.agent.remote.delivering import Delivery, as_blob
 from gpurun_jupyter.core.errors import GpurunError, NotHeld, NotJoined
-from gpurun_jupyter.core.events import Model, decode_line
+from gpurun_jupyter.core.events import LONGEST_LINE_BYTES, Model, event_on
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.manifests import decode
 from gpurun_jupyter.core.models import MODEL_LIMITS
+from gpurun_jupyter.core.records import open_plain
 from gpurun_jupyter.core.remote import MOST_FILES, LeftFile, LeftFiles
 
 log = logging.getLogger("gpurun.agent")
@@ -99,13 +98,12 @@ class ModelShipping:
 
 def _models_in(path: Path, offset: int) -> Iterator[tuple[int, Model]]:
     """Those that a log names from an offset on, each with its own."""
-    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+    with contextlib.suppress(FileNotFoundError), open_plain(path) as file:
         file.seek(offset)
         if offset:
-            file.readline()  # the rest of the line of the one before
-        while (line := file.readline()).endswith(b"\n"):
+            file.readline(LONGEST_LINE_BYTES)  # the rest of the line of the one before
+        while (line := file.readline(LONGEST_LINE_BYTES)).endswith(b"\n"):
             if line.startswith(_MODEL):
-                with contextlib.suppress(msgspec.DecodeError):
-                    event = decode_line(line)
-                    assert isinstance(event, Model)
+                event = event_on(line)
+                if isinstance(event, Model):
                     yield file.tell() - len(line), event

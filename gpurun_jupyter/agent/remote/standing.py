@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ from gpurun_jupyter.core.bells import ring
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import Home
+from gpurun_jupyter.core.records import read_record
 
 #: The ring that asks; a word that the answer repeats follows.
 SYNC = "sync"
@@ -86,15 +86,14 @@ def _answer(home: Home, word: str) -> Standing:
     give_up = time.monotonic() + _ANSWERS_S
     while time.monotonic() < give_up and living(home.path) is not None:
         time.sleep(_LOOK_S)
-        with contextlib.suppress(FileNotFoundError):
-            found = msgspec.json.decode(home.standing.read_bytes(), type=Standing)
-            if found.asked == word:
-                return found
+        found = read_record(home.standing, Standing)
+        if found is not None and found.asked == word:
+            return found
     raise InvalidRequest("The agent is not at work, or does not answer.", "`gpurun agent start` starts it.")
 
 
 def _was_here(home: Home, ref: str) -> bool:
     if any(path.name.startswith(ref) for path in home.runs.iterdir()):
         return True
-    grants = (msgspec.json.decode(path.read_bytes(), type=Grant) for path in home.runs.glob("*/attempts/*/grant.json"))
-    return any(grant.name == ref for grant in grants)
+    grants = (read_record(path, Grant) for path in home.runs.glob("*/attempts/*/grant.json"))
+    return any(grant is not None and grant.name == ref for grant in grants)

@@ -13,12 +13,14 @@ from pathlib import Path
 import msgspec
 
 from gpurun_jupyter.core.bells import ring
-from gpurun_jupyter.core.events import Event, Output, Progress, encode_line
+from gpurun_jupyter.core.events import LONGEST_LINE_BYTES, Event, Output, Progress, encode_line
 from gpurun_jupyter.core.home import AttemptFolder
+from gpurun_jupyter.core.units import format_size
 
 #: A stream of output becomes an event at most this often, or when this much has gathered.
 GATHER_S = 0.05
 GATHER_CHARS = 64 * 1024
+_PIECE_CHARS = 2**20
 #: Kept on the disk while the run goes on, for its last event and its exit record should the disk be full by then.
 RESERVE_BYTES = 64 * 1024
 
@@ -120,7 +122,7 @@ class EventLog:
         if not events or self.failure is not None:
             return
         now, m = round(time.time(), 3), round(time.monotonic() - self._begun, 4)
-        self._write(b"".join(_line(msgspec.structs.replace(event, t=now, m=m)) for event in events))
+        self._write(b"".join(_lines(msgspec.structs.replace(event, t=now, m=m)) for event in events))
         ring(self._bells, self._ring)
 
     def _write(self, data: bytes) -> None:
@@ -136,7 +138,20 @@ class EventLog:
             self.on_failure()
 
 
-def _line(event: Event) -> bytes:
+def _lines(event: Event) -> bytes:
+    """The event as a line of a log; text that is too long for one as several, anything else as a note in its place."""
+    line = _encoded(event)
+    if len(line) <= LONGEST_LINE_BYTES:
+        return line
+    if isinstance(event, Output):
+        pieces = (event.text[at : at + _PIECE_CHARS] for at in range(0, len(event.text), _PIECE_CHARS))
+        return b"".join(_encoded(msgspec.structs.replace(event, text=piece)) for piece in pieces)
+    note = f"[{type(event).__name__.lower()} of {format_size(len(line))} left out: a log takes no more than "
+    text = f"{note}{format_size(LONGEST_LINE_BYTES)} in one piece]\n"
+    return _encoded(Output(stream="stderr", text=text, t=event.t, m=event.m))
+
+
+def _encoded(event: Event) -> bytes:
     try:
         return encode_line(event)
     except UnicodeEncodeError:  # half of a surrogate pair, which JSON may carry and UTF-8 may not

@@ -6,6 +6,7 @@ notebook looks like; that is written into the working directory at the end, howe
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,10 +19,11 @@ from gpurun_jupyter.agent.kernels.kernelspecs import kernelspec
 from gpurun_jupyter.agent.runner.kernel_run import DEFAULT_KERNEL, KernelRun
 from gpurun_jupyter.core import parameters
 from gpurun_jupyter.core.errors import InvalidRequest
-from gpurun_jupyter.core.events import AnyEvent, Artifact, Cell, End, Progress, decode_line
+from gpurun_jupyter.core.events import AnyEvent, Artifact, Cell, End, Progress, event_on
 from gpurun_jupyter.core.launch.grid import variables
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
 from gpurun_jupyter.core.notebooks import EXECUTED, fill
+from gpurun_jupyter.core.records import open_plain
 from gpurun_jupyter.core.runs import ShippedNotebook
 
 _BAR = "cells"
@@ -115,9 +117,7 @@ def _tags(cell: Any) -> list[str]:
 
 
 def _events(log: Path) -> Iterator[AnyEvent]:
-    with log.open("rb") as file:
+    with contextlib.suppress(FileNotFoundError), open_plain(log) as file:
         for line in file:
-            try:
-                yield decode_line(line)
-            except msgspec.DecodeError:  # the last line, should the disk be full
-                return
+            if (event := event_on(line)) is not None:  # the last line is cut off should the disk be full
+                yield event

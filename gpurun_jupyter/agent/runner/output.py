@@ -9,11 +9,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
-import msgspec
-
 from gpurun_jupyter.agent.runner.event_log import EventLog
 from gpurun_jupyter.agent.runner.reasons import TAIL_CHARS
-from gpurun_jupyter.core.events import Checkpoint, Error, Event, Metric, Model, Progress, decode_line
+from gpurun_jupyter.core.events import Checkpoint, Error, Event, Metric, Model, Progress, event_on
 from gpurun_jupyter.progress.decoder import QUIET_S, Decoder
 
 _READ_BYTES = 65536
@@ -92,8 +90,7 @@ def _take_reports(fd: int, begun: bytearray, log: EventLog) -> bool:
     *lines, rest = (begun + data).split(b"\n")
     begun[:] = rest[:_LONGEST_REPORT_BYTES]
     for line in lines:
-        with contextlib.suppress(msgspec.DecodeError):
-            event = decode_line(bytes(line))
-            if isinstance(event, _REPORTED):
-                log.write(event)
+        event = event_on(bytes(line))
+        if isinstance(event, _REPORTED):
+            log.write(event)
     return len(data) == _READ_BYTES

@@ -7,14 +7,13 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator
 
-import msgspec
-
 from gpurun_jupyter.agent.processes import kill_attempt, of_attempt, signal_all
 from gpurun_jupyter.agent.runner.execution import Execution
 from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.grants import Grant, Stop
 from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
+from gpurun_jupyter.core.records import read_record
 from gpurun_jupyter.core.units import format_elapsed
 
 #: Seconds between an interrupt and a termination, and between a termination and a kill.
@@ -79,10 +78,8 @@ class Stopping:
         return end
 
     def _read_stop(self) -> None:
-        try:
-            self._stop = msgspec.json.decode(self._folder.stop.read_bytes(), type=Stop)
-        except FileNotFoundError:
-            self._stop = Stop(self._grant.run_id, self._grant.attempt, by="SIGTERM")
+        unsaid = Stop(self._grant.run_id, self._grant.attempt, by="SIGTERM")
+        self._stop = read_record(self._folder.stop, Stop) or unsaid
         self._asked.set()
         if self._stop.kill:
             self._kill.set()

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
-
 from gpurun_jupyter.agent.kernels.kernelspecs import kernelspec
 from gpurun_jupyter.core.errors import GpurunError, InvalidRequest, OutputMissing
 from gpurun_jupyter.core.events import Artifact
@@ -16,6 +14,7 @@ from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.launch.grid import variables
 from gpurun_jupyter.core.parameters import as_code
+from gpurun_jupyter.core.records import read_record
 from gpurun_jupyter.core.values import Answer
 
 
@@ -84,7 +83,5 @@ def _call(function: str, *arguments: object) -> str:
 
 
 def _answer(path: Path) -> Answer:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Answer)
-    except (FileNotFoundError, msgspec.DecodeError):
-        return Answer(refused="The kernel did not say what became of the variables.")
+    unsaid = Answer(refused="The kernel did not say what became of the variables.")
+    return read_record(path, Answer) or unsaid

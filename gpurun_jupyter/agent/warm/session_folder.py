@@ -10,6 +10,7 @@ import msgspec
 
 from gpurun_jupyter.core.home import SessionFolder
 from gpurun_jupyter.core.processes import Identity
+from gpurun_jupyter.core.records import read_record
 
 
 class Record(msgspec.Struct, kw_only=True):
@@ -29,13 +30,10 @@ class Order(msgspec.Struct):
     folder: str = ""
 
 
-def read_record(folder: SessionFolder) -> Record | None:
+def living_session(folder: SessionFolder) -> Record | None:
     """The record of a session that is there; None where it is not, or its holder is gone."""
-    try:
-        record = msgspec.json.decode(folder.record.read_bytes(), type=Record)
-    except (FileNotFoundError, msgspec.DecodeError):
-        return None
-    return record if record.holder.alive() else None
+    record = read_record(folder.record, Record)
+    return record if record is not None and record.holder.alive() else None
 
 
 def give_order(folder: SessionFolder, order: Order) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 
 from gpurun_jupyter.agent.processes import kill_session
-from gpurun_jupyter.agent.warm.session_folder import Order, Record, give_order, read_record
+from gpurun_jupyter.agent.warm.session_folder import Order, Record, give_order, living_session
 from gpurun_jupyter.core.grants import Grant, SessionName, SessionState
 from gpurun_jupyter.core.home import AttemptFolder, Home, SessionFolder
 from gpurun_jupyter.core.processes import Identity
@@ -73,11 +75,10 @@ class Sessions:
 
     def _record(self, folder: SessionFolder) -> Record | None:
         """The record of a session; where the holder was killed, what it left is ended first."""
-        record = read_record(folder)
-        if record is None and folder.record.exists():
+        record = living_session(folder)
+        if record is None and os.path.lexists(folder.record):
             kill_session(str(folder.path))
-            folder.record.unlink(missing_ok=True)
-            folder.orders.unlink(missing_ok=True)
+            shutil.rmtree(folder.path, ignore_errors=True)
         return record
 
 

@@ -34,7 +34,10 @@ _NEWS = (
     sa.select(history.c.after, history.c.outcome, history.c.at, runs.c.gpu, runs.c.queued_at, runs.c.started_at)
     .join(runs, runs.c.id == history.c.run_id)
     .where(history.c.seq > sa.bindparam("seen"), history.c.seq <= sa.bindparam("latest"))
-    .where(history.c.after.in_([State.STARTING.value, State.FINISHED.value]))
+    .where(
+        history.c.after.in_([State.STARTING.value, State.FINISHED.value]),
+        history.c.before.is_distinct_from(history.c.after),
+    )
 )
 _ON_HOLD = sa.select(sa.func.count()).where(runs.c.state == State.CREATED.value)
 

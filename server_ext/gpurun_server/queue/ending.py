@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import msgspec
 import sqlalchemy as sa
 
 from gpurun_jupyter.core.events import End
@@ -11,6 +12,9 @@ from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
 from gpurun_server.queue.transitions import move
 from gpurun_server.store.database import Writing
 from gpurun_server.store.tables import attempts, predecessors, runs
+
+#: A message is a sentence or two; that of a log or a record may be anything.
+_LONGEST_MESSAGE = 2000
 
 _AT_WORK = (
     sa.select(runs.c.retries_left, runs.c.stop_by, runs.c.started_at)
@@ -35,6 +39,7 @@ def end_attempt(writing: Writing, run_id: str, attempt: int, end: End, by: str, 
     run = writing.conn.execute(_AT_WORK, {"run": run_id, "attempt": attempt}).first()
     if run is None:
         return
+    end = msgspec.structs.replace(end, message=end.message[:_LONGEST_MESSAGE].replace("\0", ""))
     if end.reason is Reason.DEVICES_TAKEN and run.stop_by:  # it never began
         end = End(outcome=Outcome.CANCELLED, reason=Reason.CANCELLED_BY, message=f"stopped by {run.stop_by}")
     if end.reason is Reason.DEVICES_TAKEN:

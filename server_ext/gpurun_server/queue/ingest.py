@@ -6,7 +6,7 @@ holds what it read.
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,15 +22,19 @@ from gpurun_jupyter.core.runs import MetricSummary, RunProgress
 from gpurun_jupyter.progress.overall import with_bar
 from gpurun_server.queue.ending import end_attempt
 from gpurun_server.queue.saved_models import register_saved
-from gpurun_server.queue.transitions import move, touch
+from gpurun_server.queue.transitions import move, record, touch
 from gpurun_server.store.database import Writing
 from gpurun_server.store.folders.logs import read_lines
 from gpurun_server.store.queries import encode
 from gpurun_server.store.summaries import keep_metrics
-from gpurun_server.store.tables import attempts, runs
+from gpurun_server.store.tables import attempts, history, runs
+
+log = logging.getLogger("gpurun.queue")
 
 _CHUNK_BYTES = 4 * 2**20
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+#: A run has so many metrics at most, with names of so many characters: all of them are kept in its row.
+_MOST_METRICS, _LONGEST_NAME = 10_000, 1000
+_DAMAGE = "There are lines in its log that cannot be read; they are passed over."
 _QUIET = (events.opening("output"), events.opening("sample"))  # most lines are these, and say nothing to the database
 
 
@@ -41,6 +45,7 @@ _TAKEN_IN = (
     .join(runs, runs.c.id == attempts.c.run_id)
     .where(_MINE)
 )
+_TOLD = sa.select(history.c.seq).where(history.c.run_id == sa.bindparam("run"), history.c.message == _DAMAGE).limit(1)
 _ADVANCE = (
     sa.update(attempts)
     .where(_MINE, attempts.c.ingested_offset == sa.bindparam("before"))
@@ -60,7 +65,7 @@ class _Digest:
     has_progressed: bool = False
     changed: dict[str, MetricSummary] = field(default_factory=dict)  # of the metrics
 
-    def take(self, event: events.AnyEvent) -> None:
+    def take(self, event: events.AnyEvent | None) -> None:
         if isinstance(event, events.Start):
             self.started_at = event.t
         elif isinstance(event, events.Progress):
@@ -68,7 +73,8 @@ class _Digest:
             self.progress = with_bar(self.progress, event)
         elif isinstance(event, events.Metric):
             for name, value in event.values.items():
-                self.changed[name] = self.metrics[name] = _summed(self.metrics.get(name), value, event.step)
+                if name in self.metrics or (len(self.metrics) < _MOST_METRICS and len(name) <= _LONGEST_NAME):
+                    self.changed[name] = self.metrics[name] = _summed(self.metrics.get(name), value, event.step)
         elif isinstance(event, events.Model):
             self.models.append((event, {name: summary.last for name, summary in self.metrics.items()}))
         elif isinstance(event, events.End):
@@ -76,7 +82,7 @@ class _Digest:
 
 
 def ingest(
-    writing: Writing, run_id: str, attempt: int, log: Path, by: str, *, ends: bool = True, replayed: bool = False
+    writing: Writing, run_id: str, attempt: int, path: Path, by: str, *, ends: bool = True, replayed: bool = False
 ) -> bool:
     """Take in what is new of an attempt's log, some megabytes at most; returns whether there was anything new.
 
@@ -87,23 +93,24 @@ def ingest(
     row = writing.conn.execute(_TAKEN_IN, {"run": run_id, "attempt": attempt}).one()
     if row.ended_at is not None:
         return False
-    lines, offset = read_lines(log, row.ingested_offset, _CHUNK_BYTES)
+    lines, offset = read_lines(path, row.ingested_offset, _CHUNK_BYTES)
     digest = _Digest(
         progress=msgspec.json.decode(row.progress_json or "{}", type=RunProgress),
         metrics=msgspec.json.decode(row.metrics_json, type=dict[str, MetricSummary]),
     )
-    for line in lines:
-        if not line.startswith(_QUIET):
-            with contextlib.suppress(*(_UNREADABLE if replayed else ())):
-                digest.take(events.decode_line(line))
+    found = [events.event_on(line) for line in lines]
+    for event in found:
+        digest.take(event)
     if not lines or not _advance(writing.conn, run_id, attempt, row.ingested_offset, offset):
         return False
+    if None in found:
+        _tell_of_damage(writing, run_id, State(row.state), by)
     if not ends:
         digest.end = None
     if digest.started_at is not None and not replayed:
         digest.started_at = _by_our_clock(digest.started_at, row.granted_at)
     keep_metrics(writing.conn, row.seq, digest.changed)
-    home = AttemptFolder(log.parent).home
+    home = AttemptFolder(path.parent).home
     digest.models = [one for one in digest.models if home.blob(one[0].manifest).exists()]
     _apply(writing, run_id, attempt, State(row.state), digest, by, replayed)
     return True
@@ -112,6 +119,13 @@ def ingest(
 def _by_our_clock(started_at: float, granted_at: float) -> float:
     """When an attempt began: after it was granted and before now, whatever the clock of its machine says."""
     return max(granted_at, min(started_at, time.time()))
+
+
+def _tell_of_damage(writing: Writing, run_id: str, state: State, by: str) -> None:
+    """Once in the run's history, and in the log of who takes it in."""
+    if writing.conn.scalar(_TOLD, {"run": run_id}) is None:
+        log.warning("run %s: %s", run_id, _DAMAGE)
+        record(writing, run_id, state, state, by=by, message=_DAMAGE, at=time.time())
 
 
 def is_quiet(lines: bytes) -> bool:

@@ -9,17 +9,16 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
 from gpurun_jupyter.core.devices import Device
 from gpurun_jupyter.core.environments import Recorded
 from gpurun_jupyter.core.errors import AmbiguousRun, RunNotFound
 from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.grants import Grant, Stop
-from gpurun_jupyter.core.home import AttemptFolder, Home, RunFolder
+from gpurun_jupyter.core.home import AttemptFolder, Home, RunFolder, is_number
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
 from gpurun_jupyter.core.origins import origin_of
 from gpurun_jupyter.core.processes import read_identity
+from gpurun_jupyter.core.records import read_record
 from gpurun_server.queue.ending import end_attempt
 from gpurun_server.queue.ingest import ingest
 from gpurun_server.queue.transitions import move, next_revision, record
@@ -58,7 +57,7 @@ def take_up(writing: Writing, home: Home, one: RunRecord, *, by: str = BY) -> St
 
 def attempts_of(folder: RunFolder) -> list[int]:
     """The attempts that there have been, by number; not those that found their devices taken."""
-    numbers = sorted(int(path.name) for path in folder.path.glob("attempts/*") if path.name.isdecimal())
+    numbers = sorted(int(path.name) for path in folder.path.glob("attempts/*") if is_number(path.name))
     return [number for number in numbers if not _never_began(folder.attempt(number))]
 
 
@@ -152,7 +151,7 @@ def _settle(writing: Writing, one: RunRecord, number: int, folder: AttemptFolder
         killed = End(outcome=Outcome.FAILED, reason=Reason.RUNNER_KILLED, message=message)
         end_attempt(writing, one.id, number, killed, by, at=_written_at(folder.events))
     elif folder.stop.exists():
-        stop = msgspec.json.decode(folder.stop.read_bytes(), type=Stop)
+        stop = read_record(folder.stop, Stop) or Stop(one.id, number, by="somebody")
         move(writing, one.id, State.STOPPING, by=by, stop_by=stop.by, stop_kill=stop.kill)
 
 
@@ -160,10 +159,8 @@ def agent_of(one: RunRecord, folder: AttemptFolder) -> str:
     """Whose attempt it was: the machine that is written down, else this one."""
     if one.spec.kind == "files":
         return FILES_AGENT
-    try:
-        return msgspec.json.decode(folder.environment.read_bytes(), type=Recorded).host or socket.gethostname()
-    except (OSError, msgspec.DecodeError):
-        return socket.gethostname()
+    recorded = read_record(folder.environment, Recorded)
+    return (recorded and recorded.host) or socket.gethostname()
 
 
 def _lives(folder: AttemptFolder) -> bool:
@@ -173,10 +170,7 @@ def _lives(folder: AttemptFolder) -> bool:
 
 
 def _grant_of(folder: AttemptFolder) -> Grant | None:
-    try:
-        return msgspec.json.decode(folder.grant.read_bytes(), type=Grant)
-    except (OSError, msgspec.DecodeError):
-        return None
+    return read_record(folder.grant, Grant)
 
 
 def _devices_of(folder: AttemptFolder) -> list[Device]:
@@ -185,10 +179,7 @@ def _devices_of(folder: AttemptFolder) -> list[Device]:
 
 
 def _exit_of(folder: AttemptFolder) -> End | None:
-    try:
-        return msgspec.json.decode(folder.exit.read_bytes(), type=End)
-    except (OSError, msgspec.DecodeError):
-        return None
+    return read_record(folder.exit, End)
 
 
 def _written_at(path: Path) -> float | None:

@@ -10,8 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-
-import sqlalchemy as sa
+from functools import partial
 
 from gpurun_jupyter.core.bells import Bell, ring
 from gpurun_jupyter.core.errors import NotHeld, WrongOffset
@@ -56,6 +55,7 @@ class RemoteAgents:
         self._due: dict[_Key, asyncio.TimerHandle] = {}
         self._taken_in_at: dict[_Key, float] = {}  # by the clock of time.monotonic
         self._quiet_bytes: dict[_Key, int] = defaultdict(int)  # since then
+        self._set_aside: set[_Key] = set()  # logs that could not be taken in; the end of the attempt says so
         self._bell: Bell | None = None
         self._passing_on: asyncio.Task[None] | None = None
         self.bells = Doorbells()
@@ -120,6 +120,8 @@ class RemoteAgents:
 
     def _grown(self, key: _Key, lines: bytes) -> None:
         """The log of an attempt has grown: take it in soon, unless that would change nothing."""
+        if key in self._set_aside:
+            return
         self._quiet_bytes[key] += len(lines)
         if is_quiet(lines) and self._quiet_bytes[key] < _MOST_QUIET_BYTES:
             return
@@ -169,23 +171,24 @@ class RemoteAgents:
         self._due.pop(key)
         self._taken_in_at[key] = time.monotonic()
         self._quiet_bytes.pop(key, None)
-        self._thread.submit(self._ingest, key).add_done_callback(_say_what_failed)
+        self._thread.submit(self._ingest, key).add_done_callback(partial(self._say_what_failed, key))
 
     def _ingest(self, key: _Key) -> None:
         run_id, number = key
         with self._database.write() as writing:
             ingest(writing, run_id, number, self._home.attempt(run_id, number).events, "its agent", ends=False)
 
+    def _say_what_failed(self, key: _Key, done: Future[None]) -> None:
+        """Nothing is lost: the next time, or the attempt's end, takes in what this time did not."""
+        if isinstance(error := done.exception(), OUTAGE):
+            log.warning("a log could not be taken in: %s", error.orig)
+        elif error is not None:
+            self._set_aside.add(key)
+            log.error("the log of %s/%d could not be taken in", *key, exc_info=error)
+
     def _forget(self, key: _Key) -> None:
+        self._set_aside.discard(key)
         self._taken_in_at.pop(key, None)
         self._quiet_bytes.pop(key, None)
         if (due := self._due.pop(key, None)) is not None:
             due.cancel()
-
-
-def _say_what_failed(done: Future[None]) -> None:
-    """Nothing is lost: the next time, or the attempt's end, takes in what this time did not."""
-    if isinstance(error := done.exception(), sa.exc.OperationalError):
-        log.warning("a log could not be taken in: %s", error.orig)
-    elif error is not None:
-        log.error("a log could not be taken in", exc_info=error)

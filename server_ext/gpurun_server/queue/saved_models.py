@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-
 from gpurun_jupyter.core.errors import InvalidRequest
-from gpurun_jupyter.core.events import Metric, Model, decode_line, opening
+from gpurun_jupyter.core.events import LONGEST_LINE_BYTES, Metric, Model, event_on, opening
 from gpurun_jupyter.core.models import MODEL_LIMITS
 from gpurun_jupyter.core.parameters import parameters_of
+from gpurun_jupyter.core.records import open_plain
 from gpurun_server.store.content.blobs import Blobs
 from gpurun_server.store.database import Writing
 from gpurun_server.store.models.changes import Registration, register
@@ -33,13 +32,13 @@ def model_at(log: Path, offset: int, blobs: Blobs) -> Saved:
     """The model that a log names at an offset, once all its files are there. Raises InvalidRequest and NotShipped."""
     lasts: dict[str, float] = {}
     try:
-        with log.open("rb") as file:
-            while file.tell() < offset and (line := file.readline()):
-                if line.startswith(_METRIC) and isinstance(metric := decode_line(line), Metric):
+        with open_plain(log) as file:
+            while file.tell() < offset and (line := file.readline(LONGEST_LINE_BYTES)):
+                if line.startswith(_METRIC) and isinstance(metric := event_on(line), Metric):
                     lasts |= metric.values
-            model = decode_line(file.readline())
-    except (FileNotFoundError, msgspec.DecodeError) as error:
-        raise InvalidRequest(f"No event begins at {offset}.", "Send the log first.") from error
+            model = event_on(file.readline(LONGEST_LINE_BYTES))
+    except FileNotFoundError as error:
+        raise InvalidRequest("There is no log.", "Send the log first.") from error
     if not isinstance(model, Model):
         raise InvalidRequest(f"The event at {offset} is no model.")
     blobs.whole_manifest(model.manifest, MODEL_LIMITS)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import logging
+
 import sqlalchemy as sa
 
 from gpurun_jupyter.core.errors import NotHeld
+from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.grants import Ended, Orders, Report
 from gpurun_jupyter.core.home import Home
+from gpurun_jupyter.core.lifecycle import Outcome, Reason
 from gpurun_server.queue.claims import claim
 from gpurun_server.queue.ending import end_attempt
 from gpurun_server.queue.ingest import ingest
 from gpurun_server.queue.ledger import Ledger
 from gpurun_server.store.database import Writing
 from gpurun_server.store.tables import attempts
+
+log = logging.getLogger("gpurun.queue")
 
 _HOLDER = sa.select(attempts.c.agent_id).where(
     attempts.c.run_id == sa.bindparam("run"), attempts.c.number == sa.bindparam("number")
@@ -30,11 +36,25 @@ def sync(writing: Writing, home: Home, ledger: Ledger, report: Report) -> Orders
     """Take in what has ended, and claim. Raises NotHeld where another agent's attempt is said to have ended."""
     for ended in report.ended:
         if _is_known(writing.conn, report.agent_id, ended):
-            log, by = home.attempt(ended.run_id, ended.attempt).events, f"agent {report.agent_id}"
-            while ingest(writing, ended.run_id, ended.attempt, log, by):
-                pass
-            end_attempt(writing, ended.run_id, ended.attempt, ended.end, by)
+            by = f"agent {report.agent_id}"
+            end_attempt(writing, ended.run_id, ended.attempt, _taken_in(writing, home, ended, by), by)
     return claim(writing, ledger, report)
+
+
+def _taken_in(writing: Writing, home: Home, ended: Ended, by: str) -> End:
+    """How it ended, once the rest of its log is taken in; where that cannot be done, it alone is the worse for it."""
+    path = home.attempt(ended.run_id, ended.attempt).events
+    try:
+        with writing.conn.begin_nested():
+            while ingest(writing, ended.run_id, ended.attempt, path, by):
+                pass
+    except Exception as error:
+        if isinstance(error, sa.exc.DBAPIError) and not isinstance(error, sa.exc.DataError):
+            raise  # the database is to blame
+        log.exception("%s/%d: its log was not taken in", ended.run_id, ended.attempt)
+        message = f"Its log could not be taken in ({type(error).__name__}: {error})."
+        return End(outcome=Outcome.FAILED, reason=Reason.DAMAGED, message=message)
+    return ended.end
 
 
 def check_held(conn: sa.Connection, agent_id: str, run_id: str, number: int, token: str) -> None:

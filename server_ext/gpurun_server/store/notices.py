@@ -41,7 +41,8 @@ def place(conn: sa.Connection, entry: str) -> Place:
 def lines_between(conn: sa.Connection, wish: Wish, after: int, latest: int) -> list[sa.Row[Any]]:
     """The lines that are to be told, oldest first."""
     ended = sa.and_(history.c.after == State.FINISHED.value, history.c.outcome.in_(wish.outcomes))
-    lost = sa.and_(history.c.after == State.LOST.value, sa.true() if wish.lost else sa.false())
+    becomes_lost = sa.and_(history.c.after == State.LOST.value, history.c.before != State.LOST.value)
+    lost = sa.and_(becomes_lost, sa.true() if wish.lost else sa.false())
     query = (
         sa.select(*_COLUMNS, runs.c.started_at)
         .join(runs, runs.c.id == history.c.run_id)

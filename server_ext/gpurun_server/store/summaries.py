@@ -39,7 +39,7 @@ def keep_metrics(conn: sa.Connection, seq: int, metrics: Mapping[str, MetricSumm
     rows = [
         {"run": seq, "name": name, "last": one.last, "min": one.min, "max": one.max, "step": one.step}
         for name, one in found.items()
-        if len(name) <= LONGEST
+        if len(name) <= LONGEST and "\0" not in name  # PostgreSQL keeps none of these
     ]
     if rows:
         conn.execute(_KEEP_METRICS, rows)

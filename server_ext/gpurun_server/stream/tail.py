@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
-from gpurun_jupyter.core.events import START_OF_LOG, Cursor
+from gpurun_jupyter.core.events import START_OF_LOG, Cursor, event_on
 from gpurun_jupyter.core.home import Home
+from gpurun_jupyter.core.records import open_plain
 from gpurun_server.store.folders.logs import Before, newlines, read_lines
 
 _CHUNK_BYTES = 256 * 1024
@@ -15,26 +18,41 @@ _LONGEST_TAIL_BYTES = 8 * 2**20
 
 
 class Tail:
-    """A place in a run's log that moves on as it is read. The log is the only buffer there is."""
+    """A place in a run's log that moves on as it is read, up to `end` if there is one. The log is the only buffer."""
 
-    def __init__(self, home: Home, run_id: str, cursor: Cursor) -> None:
+    def __init__(self, home: Home, run_id: str, cursor: Cursor, end: Cursor | None = None) -> None:
         self._home = home
         self._run_id = run_id
+        self._end = end
         self.cursor = cursor
 
     def read(self) -> list[bytes]:
-        """The next whole lines, some hundred kilobytes at most; an empty list where there is nothing new yet."""
-        lines = self._read_here()
-        while not lines and (following := self._home.run(self._run_id).logged_after(self.cursor.attempt)):
-            self.cursor = Cursor(following, 0)
+        """The next whole lines, some hundred kilobytes at most; an empty list where there is nothing new yet.
+
+        Each is an event: what is none is passed over.
+        """
+        while self._end is None or self.cursor < self._end:
+            before = self.cursor
             lines = self._read_here()
-        return lines
+            if lines:
+                return lines
+            if self.cursor == before and not self._go_on_to_next():
+                break
+        return []
 
     def _read_here(self) -> list[bytes]:
-        log = self._home.attempt(self._run_id, self.cursor.attempt).events
-        lines, offset = read_lines(log, self.cursor.offset, _CHUNK_BYTES)
-        self.cursor = Cursor(self.cursor.attempt, offset)
-        return lines
+        attempt, offset = self.cursor
+        log = self._home.attempt(self._run_id, attempt).events
+        until_end = _CHUNK_BYTES if self._end is None or self._end.attempt != attempt else self._end.offset - offset
+        lines, offset = read_lines(log, offset, min(_CHUNK_BYTES, until_end))
+        self.cursor = Cursor(attempt, offset)
+        return [line for line in lines if event_on(line) is not None]
+
+    def _go_on_to_next(self) -> bool:
+        following = self._home.run(self._run_id).logged_after(self.cursor.attempt)
+        if following is not None:
+            self.cursor = Cursor(following, 0)
+        return following is not None
 
 
 def last_lines(home: Home, run_id: str, count: int) -> Cursor:
@@ -51,23 +69,11 @@ def last_lines(home: Home, run_id: str, count: int) -> Cursor:
 
 def before(home: Home, run_id: str, place: Cursor) -> Before:
     """What stands in the log before a place. Reads all of that: for a thread."""
-    found, tail = Before(), Tail(home, run_id, START_OF_LOG)
-    while tail.cursor < place and (lines := tail.read()):
-        if tail.cursor > place:
-            lines = _up_to(lines, tail.cursor, place)
+    found, tail = Before(), Tail(home, run_id, START_OF_LOG, place)
+    while lines := tail.read():
         for line in lines:
             found.take(line)
     return found
-
-
-def _up_to(lines: list[bytes], after: Cursor, place: Cursor) -> list[bytes]:
-    """Those of the lines read last, which end at `after`, that stand before the place."""
-    if after.attempt > place.attempt:
-        return []
-    over = after.offset - place.offset
-    while over > 0:
-        over -= len(lines.pop()) + 1
-    return lines
 
 
 def _logged(home: Home, run_id: str) -> list[int]:
@@ -80,21 +86,23 @@ def _logged(home: Home, run_id: str) -> list[int]:
 
 def _from_the_end(log: Path, count: int) -> tuple[int, int]:
     """The offset of the event from which on at least `count` lines were printed, and how many there are."""
-    size = log.stat().st_size
-    span = _CHUNK_BYTES
-    while True:
-        begin = max(0, size - span)
-        offset, found = _walk_back(log, begin, size, count)
-        if found >= count or begin == 0 or span >= _LONGEST_TAIL_BYTES:
-            return offset, found
-        span *= 4
+    try:
+        with open_plain(log) as file:
+            size, span = file.seek(0, os.SEEK_END), _CHUNK_BYTES
+            while True:
+                begin = max(0, size - span)
+                offset, found = _walk_back(file, begin, size, count)
+                if found >= count or begin == 0 or span >= _LONGEST_TAIL_BYTES:
+                    return offset, found
+                span *= 4
+    except FileNotFoundError:
+        return 0, 0
 
 
-def _walk_back(log: Path, begin: int, end: int, count: int) -> tuple[int, int]:
+def _walk_back(log: BinaryIO, begin: int, end: int, count: int) -> tuple[int, int]:
     """The same within a stretch of the log; a line that is cut by its beginning is left out."""
-    with log.open("rb") as file:
-        file.seek(begin)
-        data = file.read(end - begin)
+    log.seek(begin)
+    data = log.read(end - begin)
     first = data.find(b"\n") + 1 if begin else 0
     offset, found = begin + data.rfind(b"\n") + 1, 0
     for line in _backwards(data[first : data.rfind(b"\n") + 1]):

@@ -11,6 +11,7 @@ from tornado import web
 
 from gpurun_jupyter.core.errors import OutputMissing
 from gpurun_jupyter.core.home import AttemptFolder
+from gpurun_jupyter.core.records import read_record
 from gpurun_jupyter.core.values import Answer, Output
 from gpurun_server.http.base import GpurunHandler, operation
 from gpurun_server.store.queries import find
@@ -33,10 +34,8 @@ class _OutputsHandler(GpurunHandler):
 
     def outputs(self, folder: AttemptFolder) -> dict[str, Output]:
         """What the attempt's kernel has written down; nothing where it was asked for nothing, or has failed."""
-        try:
-            return msgspec.json.decode(folder.outputs_answer.read_bytes(), type=Answer).outputs
-        except FileNotFoundError:
-            return {}
+        answer = read_record(folder.outputs_answer, Answer)
+        return {} if answer is None else answer.outputs
 
     async def send(self, path: Path) -> None:
         """A file as the answer."""

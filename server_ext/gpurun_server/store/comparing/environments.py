@@ -9,6 +9,7 @@ import msgspec
 from gpurun_jupyter.core.environments import Interpreter, Recorded, RecordedDevice
 from gpurun_jupyter.core.errors import WrongDigest
 from gpurun_jupyter.core.home import AttemptFolder, Home, write_json, write_whole
+from gpurun_jupyter.core.records import read_record
 from gpurun_jupyter.core.remote import Described
 
 
@@ -29,15 +30,14 @@ class Environment(msgspec.Struct):
 
 def environment_of(home: Home, folder: AttemptFolder) -> Environment | None:
     """What is known of an attempt; None where its agent has not written it down."""
-    try:
-        recorded = msgspec.json.decode(folder.environment.read_bytes(), type=Recorded)
-    except (FileNotFoundError, msgspec.DecodeError):
+    recorded = read_record(folder.environment, Recorded)
+    if recorded is None:
         return None
     found = Environment(
         platform=recorded.platform, host=recorded.host, driver=recorded.driver, devices=recorded.devices
     )
-    if recorded.interpreter is not None:
-        interpreter = msgspec.json.decode(home.environment(recorded.interpreter).read_bytes(), type=Interpreter)
+    listed = None if recorded.interpreter is None else home.environment(recorded.interpreter)
+    if listed is not None and (interpreter := read_record(listed, Interpreter)) is not None:
         found.python, found.executable = interpreter.python, interpreter.executable
         found.packages = interpreter.packages
     return found

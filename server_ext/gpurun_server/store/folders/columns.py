@@ -20,6 +20,7 @@ import msgspec
 
 from gpurun_jupyter.core.events import DeviceSample
 from gpurun_jupyter.core.home import AttemptFolder
+from gpurun_jupyter.core.records import UNREADABLE, open_plain
 from gpurun_server.store.folders.logs import read_lines
 
 FORMAT_VERSION = 1
@@ -187,7 +188,8 @@ def _kept(folder: AttemptFolder) -> tuple[Measured, int, bool]:
     """What the file has, in how many blocks, and whether it may be added to."""
     found, count = Measured(), 0
     try:
-        data = folder.columns.read_bytes()
+        with open_plain(folder.columns) as file:
+            data = file.read()
         for block in _blocks_in(data):
             if block.begin == found.end:  # another server may have written the same
                 found.take_block(block)
@@ -195,7 +197,7 @@ def _kept(folder: AttemptFolder) -> tuple[Measured, int, bool]:
         sound = found.end <= folder.events.stat().st_size
     except FileNotFoundError:
         return Measured(), 0, True
-    except (msgspec.DecodeError, ValueError):
+    except (*UNREADABLE, ValueError):
         sound = False
     return (found, count, True) if sound else (Measured(), 0, False)
 
@@ -222,7 +224,7 @@ def _logged(log: Path, begin: int) -> Measured:
             return found
         found.end = end
         for line in lines:
-            with contextlib.suppress(msgspec.ValidationError):  # written by a newer runner
+            with contextlib.suppress(*UNREADABLE):
                 found.take_line(line)
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-import msgspec
-
 from gpurun_jupyter.core import events
 from gpurun_jupyter.core.curves import Curve
+from gpurun_jupyter.core.events import LONGEST_LINE_BYTES
+from gpurun_jupyter.core.records import open_plain
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _OUTPUT = b'{"kind":"output"'
@@ -28,17 +27,21 @@ class Lines(Protocol):
 
 
 def read_lines(log: Path, offset: int, chunk_bytes: int) -> tuple[list[bytes], int]:
-    """Whole lines from a byte offset on, and the offset after them; about `chunk_bytes`, more for a longer line."""
+    """Whole lines from a byte offset on, and the offset after them; about `chunk_bytes`, more for a longer line.
+
+    They are as they stand there: what damage has no newline for long comes in pieces.
+    """
     try:
-        with log.open("rb") as file:
+        with open_plain(log) as file:
             file.seek(offset)
             data = file.read(chunk_bytes)
-            while data and b"\n" not in data and (more := file.read(chunk_bytes)):
-                data += more
+            if b"\n" not in data:
+                data += file.readline(max(0, LONGEST_LINE_BYTES - len(data)))
     except FileNotFoundError:
         return [], offset
-    data = data[: data.rfind(b"\n") + 1]
-    return data.splitlines(), offset + len(data)
+    if len(data) < LONGEST_LINE_BYTES:
+        data = data[: data.rfind(b"\n") + 1]
+    return data.removesuffix(b"\n").split(b"\n") if data else [], offset + len(data)
 
 
 @dataclass
@@ -63,10 +66,9 @@ class Before:
             self.lines += newlines(line)
             self.exact = self.exact and not (b"\\u001b" in line and _MOVES.search(line))
         else:
-            with contextlib.suppress(msgspec.ValidationError):  # a kind that only a newer runner knows
-                self._take_event(events.decode_line(line))
+            self._take_event(events.event_on(line))
 
-    def _take_event(self, event: events.AnyEvent) -> None:
+    def _take_event(self, event: events.AnyEvent | None) -> None:
         if isinstance(event, events.Metric):
             for name, value in event.values.items():
                 self.curves.setdefault(name, Curve()).add(value)
@@ -92,14 +94,14 @@ def newlines(line: bytes) -> int:
 def printed_text(log: Lines) -> Iterator[str]:
     """What the run printed, in order; of displayed objects the plain text, of errors the traceback without colours."""
     while lines := log.read():
-        yield "".join(_text_of(events.decode_line(line)) for line in lines)
+        yield "".join(_text_of(events.event_on(line)) for line in lines)
 
 
-def _is_shown(event: events.AnyEvent) -> bool:
+def _is_shown(event: events.AnyEvent | None) -> bool:
     return isinstance(event, (events.Result, events.Error)) or (isinstance(event, events.Display) and not event.update)
 
 
-def _text_of(event: events.AnyEvent) -> str:
+def _text_of(event: events.AnyEvent | None) -> str:
     if isinstance(event, events.Output):
         return event.text
     if isinstance(event, (events.Display, events.Result)):

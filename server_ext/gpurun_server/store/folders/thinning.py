@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from gpurun_jupyter.core.events import opening
+from gpurun_jupyter.core.events import LONGEST_LINE_BYTES, opening
 from gpurun_jupyter.core.home import AttemptFolder, RunFolder
+from gpurun_jupyter.core.records import open_plain
 
 #: Events that stay in a log.
 _KEPT = tuple(map(opening, ("start", "metric", "meta", "error", "checkpoint", "artifact", "model", "end")))
@@ -55,9 +57,9 @@ def _printed(attempt: AttemptFolder) -> int:
 
 
 def _lines(attempt: AttemptFolder) -> Iterator[bytes]:
-    if attempt.events.exists():
-        with attempt.events.open("rb") as file:
-            yield from file
+    with suppress(FileNotFoundError), open_plain(attempt.events) as file:
+        while line := file.readline(LONGEST_LINE_BYTES):
+            yield line
 
 
 def _size(root: Path) -> int:
@@ -66,5 +68,6 @@ def _size(root: Path) -> int:
     for directory, _, names in os.walk(root):
         for name in names:
             place = Path(directory, name)
-            total += 0 if place.is_symlink() else place.stat().st_size
+            with suppress(FileNotFoundError):  # a run that is at work takes some away meanwhile
+                total += 0 if place.is_symlink() else place.stat().st_size
     return total
