@@ -152,6 +152,11 @@ class JupyterServer:
             except psutil.TimeoutExpired:
                 agent.kill()
 
+    def runner(self, run_id: str, attempt: int = 1) -> psutil.Process:
+        """The process that carries out an attempt at a run."""
+        folder = Home(self.home).attempt(run_id, attempt)
+        return wait_until(lambda: (found := read_identity(folder.runner)) and found.process(), what="for the runner")
+
     def run_processes(self) -> list[psutil.Process]:
         """Runners and processes of runs below this server's state directory."""
         return [process for process in psutil.process_iter() if self._is_ours(process)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from functools import partial
 
 from gpurun_jupyter.agent import launching
 from gpurun_jupyter.agent.devices import Devices
-from gpurun_jupyter.agent.held import Held, fetched, over_in_session, until_done
+from gpurun_jupyter.agent.held import Held, fetched, given_up, over_in_session, until_done
 from gpurun_jupyter.agent.link import Link
 from gpurun_jupyter.agent.pauses import Pauses
 from gpurun_jupyter.agent.processes import gone, kill_attempt
@@ -26,6 +27,7 @@ from gpurun_jupyter.agent.warm.sessions import Sessions
 from gpurun_jupyter.agent.warm.spares import Starter
 from gpurun_jupyter.core.bells import Bell, listeners
 from gpurun_jupyter.core.errors import Revoked
+from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.grants import Grant, Orders, Report, SessionName, Stop
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.processes import boot_id
@@ -150,8 +152,10 @@ class Agent:
         )
         try:
             orders = await self._link.sync(report)
-        except OSError as error:
-            log.warning("could not report: %s", error)
+        except Revoked:
+            raise
+        except Exception as error:
+            log.warning("could not report: %s", error, exc_info=not isinstance(error, OSError))
             self._pause_s = self._pauses.next_s()
             return Orders(waiting=1)
         self._pause_s = HEARTBEAT_S
@@ -162,7 +166,9 @@ class Agent:
 
     def _carry_on(self, orders: Orders) -> None:
         """Do as ordered. A run that comes with the wish to restart its session begins after that."""
-        begun = [grant for grant in orders.grants if self._home.attempt(grant.run_id, grant.attempt).grant.exists()]
+        begun = [
+            grant for grant in orders.grants if os.path.lexists(self._home.attempt(grant.run_id, grant.attempt).grant)
+        ]
         for grant in begun:
             self._take(grant)
         self._obey(orders)
@@ -187,9 +193,7 @@ class Agent:
     def _stop(self, stop: Stop) -> None:
         held = self._held.get(f"{stop.run_id}/{stop.attempt}")
         if held is not None and held.end is None and held.stop != stop:
-            held.stop = stop
-            held.stopping.set()
-            launching.ask_to_stop(held.folder, stop)
+            held.stop_it(stop)
 
     def _obey(self, orders: Orders) -> None:
         """End and restart sessions; what a session is busy with is killed first."""
@@ -207,21 +211,31 @@ class Agent:
         return {held.grant.session: held for held in at_work if held.grant.session is not None}
 
     async def _carry_out(self, held: Held) -> None:
-        """Start the attempt's runner, or adopt it, pass on its news, and say when it is gone."""
+        """Carry out an attempt, and say when it is over. Whatever goes wrong, it alone is the worse for it."""
+        try:
+            held.end = await self._carried_out(held)
+        except Exception as error:
+            log.exception("%s is given up", held.grant.key)
+            launching.signal_runner(held.runner, signal.SIGKILL)
+            kill_attempt(held.grant.key)
+            held.end = given_up(error)
+        self._wake.set()
+
+    async def _carried_out(self, held: Held) -> End:
+        """Start the attempt's runner, or adopt it, pass on its news, and wait until it is gone; how it ended."""
         grant = held.grant
         watching = asyncio.create_task(self._pass_on(held))
         try:
             await self._to_its_end(held)
         finally:
             watching.cancel()
-        if not held.folder.exit.exists():
+        if launching.exit_record(held.folder) is None:
             kill_attempt(grant.key)
-        end = launching.last_word(held.folder)
+        end = held.verdict()
         if held.recording is not None and self._link.takes_copies:
             await asyncio.wait([held.recording], timeout=RECORDING_S)
         await until_done(held, self._link.deliver, self._new_pauses())
-        held.end = end
-        self._wake.set()
+        return end
 
     async def _to_its_end(self, held: Held) -> None:
         identity = launching.living_runner(held.folder)
@@ -235,15 +249,17 @@ class Agent:
             await self._over(held, child)
             again = child.waited  # it may have ended just as it got its attempt
             identity = launching.living_runner(held.folder)  # of an earlier agent: it had the lock before ours
-        if identity is not None and not held.folder.exit.exists():
+        if identity is not None and not launching.has_left_word(held.folder):
             log.info("adopted %s, pid %d", held.grant.key, identity.pid)
             held.grown.set()  # while nobody looked
             await self._over(held, launching.Child(None, identity))
 
     async def _over(self, held: Held, child: launching.Child) -> None:
         """Wait until the attempt is over: its runner is gone, or goes on to wait for another."""
+        held.begun(child.identity)
         if child.channel is not None:
             if await child.over():
+                held.runner = None
                 self._starter.take_back(child)
                 return
             child.channel.close()
@@ -251,6 +267,7 @@ class Agent:
             await gone(child.identity)
         else:
             await over_in_session(held, child.identity, HEARTBEAT_S)
+        held.runner = None
         child.reap()
 
     async def _pass_on(self, held: Held) -> None:
@@ -266,6 +283,9 @@ class Agent:
             except OSError:
                 held.grown.set()
                 pause_s = pauses.next_s()
+            except Exception:
+                log.exception("%s: its log is not passed on any more; its end will tell", held.grant.key)
+                return
 
     def _new_pauses(self) -> Pauses:
         return Pauses(self._link.longest_pause_s, self._link.hurry)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 
@@ -17,13 +18,18 @@ from gpurun_jupyter.core.grants import Ended, Grant, Stop
 from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
 from gpurun_jupyter.core.processes import Identity
+from gpurun_jupyter.core.units import format_elapsed
 
 log = logging.getLogger("gpurun.agent")
 
 
+#: A runner has so long to end its attempt, its own graces included, before it is killed itself; in seconds.
+STOP_WITHIN_S, KILL_WITHIN_S = 30.0, 10.0
+
+
 @dataclass
 class Held:
-    """An attempt that this agent carries out."""
+    """An attempt that this agent carries out. Lives in an event loop."""
 
     grant: Grant
     folder: AttemptFolder
@@ -33,11 +39,59 @@ class Held:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # it has been asked to
     recording: asyncio.Task[None] | None = None  # in which environment it runs
     end: End | None = None  # its runner is gone
+    runner: Identity | None = None  # while it is at work on this
+    killed: bool = False  # by this agent, because it did not react
 
     def ended(self) -> Ended:
         """What is reported of its end."""
         assert self.end is not None
         return Ended(self.grant.run_id, self.grant.attempt, self.end)
+
+    def stop_it(self, stop: Stop) -> None:
+        """Ask its runner to end it; one that does not is killed."""
+        self.stop = stop
+        self.stopping.set()
+        launching.ask_to_stop(self.folder, stop, self.runner)
+        self._expect_end(KILL_WITHIN_S if stop.kill else STOP_WITHIN_S)
+
+    def begun(self, runner: Identity) -> None:
+        """This runner is at work on it, and has no more time than it was given."""
+        self.runner = runner
+        if self.stop is not None:
+            self._expect_end(STOP_WITHIN_S)
+        if self.grant.spec.timeout_s is not None:
+            self._expect_end(self.grant.spec.timeout_s + STOP_WITHIN_S)
+
+    def _expect_end(self, within_s: float) -> None:
+        """Kill its runner if it is still at work by then: it was stopped, or hangs."""
+        asyncio.get_running_loop().call_later(within_s, self._kill_runner)
+
+    def _kill_runner(self) -> None:
+        if self.runner is not None and self.runner.alive():
+            log.warning("%s: its runner, pid %d, does not react and is killed", self.grant.key, self.runner.pid)
+            self.killed = True
+            launching.signal_runner(self.runner, signal.SIGKILL)
+
+    def verdict(self) -> End:
+        """How it ended, now that its runner is gone: by the runner's word, else by what else is known."""
+        end = launching.exit_record(self.folder)
+        if end is not None:
+            return end
+        if not self.killed:
+            return launching.without_a_word(self.folder)
+        killed = "; its runner did not react, and was killed"
+        if self.stop is None:
+            limit = format_elapsed(self.grant.spec.timeout_s or 0)
+            message = f"It was ended after its time limit of {limit}{killed}."
+            return End(outcome=Outcome.TIMED_OUT, reason=Reason.TIMEOUT, message=message)
+        message = f"stopped by {self.stop.by}{killed}"
+        return End(outcome=Outcome.CANCELLED, reason=Reason.CANCELLED_BY, message=message)
+
+
+def given_up(error: Exception) -> End:
+    """The end of an attempt with which gpurun could not deal: it alone is the worse for it."""
+    message = f"gpurun could not deal with what it found of this run ({type(error).__name__}: {error})."
+    return End(outcome=Outcome.FAILED, reason=Reason.DAMAGED, message=message)
 
 
 async def until_done(held: Held, act: Callable[[Grant], Awaitable[None]], pauses: Pauses) -> None:
@@ -63,7 +117,7 @@ async def fetched(held: Held, link: Link) -> None:
 async def over_in_session(held: Held, holder: Identity, look_s: float) -> None:
     """Wait for the end of an attempt whose session goes on: its holder is gone, or it has left word."""
     leaving = asyncio.create_task(gone(holder))
-    while not leaving.done() and not held.folder.exit.exists():
+    while not leaving.done() and not launching.has_left_word(held.folder):
         held.moved.clear()
         moved = asyncio.create_task(held.moved.wait())
         await asyncio.wait({leaving, moved}, timeout=look_s, return_when=asyncio.FIRST_COMPLETED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -10,14 +11,15 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-import msgspec
 import psutil
 
+from gpurun_jupyter.agent.processes import signal_all
 from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.grants import Grant, Stop
 from gpurun_jupyter.core.home import AttemptFolder, write_json
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
 from gpurun_jupyter.core.processes import Identity, boot_id, read_identity
+from gpurun_jupyter.core.records import read_record
 
 
 @dataclass
@@ -58,17 +60,19 @@ def may_start(folder: AttemptFolder, grant: Grant) -> bool:
 
     A runner that found its devices taken has begun nothing, and a later grant may come back to the same attempt.
     """
-    if folder.events.exists():
+    if grant.begun or os.path.lexists(folder.runner) or os.path.lexists(folder.events):
         return False
-    if folder.exit.exists() and _given_back(folder, grant):
+    if _given_back(folder, grant):
         folder.exit.unlink()
-    return not folder.exit.exists()
+    return not has_left_word(folder)
 
 
 def _given_back(folder: AttemptFolder, grant: Grant) -> bool:
     """Whether the exit record is that of an earlier grant, whose devices were taken."""
-    before = msgspec.json.decode(folder.grant.read_bytes(), type=Grant)
-    return before.token != grant.token and last_word(folder).reason is Reason.DEVICES_TAKEN
+    before, end = read_record(folder.grant, Grant), exit_record(folder)
+    return (
+        before is not None and end is not None and (before.token != grant.token and end.reason is Reason.DEVICES_TAKEN)
+    )
 
 
 def prepare(folder: AttemptFolder, grant: Grant) -> None:
@@ -100,19 +104,46 @@ def start_runner(folder: AttemptFolder) -> Child:
         return Child(process, Identity(process.pid, 0.0, boot_id()))
 
 
-def ask_to_stop(folder: AttemptFolder, stop: Stop) -> None:
-    """Leave word who wants the attempt ended, and wake its runner. Also before the attempt has a folder."""
-    folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_json(folder.stop, stop)
-    identity = living_runner(folder)
-    if identity is not None:
-        os.kill(identity.pid, signal.SIGTERM)
+def runner_to_tell(folder: AttemptFolder, started: Identity | None) -> Identity | None:
+    """The attempt's runner once it takes signals, which its record says; also where the run has damaged that since."""
+    if os.path.lexists(folder.grant) and not os.path.lexists(folder.runner):
+        return None
+    return living_runner(folder) or started
 
 
-def last_word(folder: AttemptFolder) -> End:
-    """How the attempt ended by its runner's exit record; without one the runner was killed."""
-    try:
-        return msgspec.json.decode(folder.exit.read_bytes(), type=End)
-    except FileNotFoundError:
-        message = "The runner was killed from outside; its log ends where it was."
-        return End(outcome=Outcome.FAILED, reason=Reason.RUNNER_KILLED, message=message)
+def ask_to_stop(folder: AttemptFolder, stop: Stop, started: Identity | None = None) -> None:
+    """Leave word who wants the attempt ended, and wake its runner. Also before the attempt has a folder.
+
+    Where no word can be left, on a full disk or in a folder that the run has damaged, the runner is woken all the same.
+    """
+    with contextlib.suppress(OSError):
+        folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_json(folder.stop, stop)
+    signal_runner(runner_to_tell(folder, started), signal.SIGTERM)
+
+
+def signal_runner(runner: Identity | None, number: int) -> None:
+    """Send a signal to a runner, if it is alive."""
+    process = None if runner is None else runner.process()
+    if process is not None:
+        signal_all([process], number)
+
+
+def has_left_word(folder: AttemptFolder) -> bool:
+    """Whether the runner has said how the attempt ended, legibly or not."""
+    return os.path.lexists(folder.exit)
+
+
+def exit_record(folder: AttemptFolder) -> End | None:
+    """How the attempt ended by its runner's word; None where that cannot be read."""
+    return read_record(folder.exit, End)
+
+
+def without_a_word(folder: AttemptFolder) -> End:
+    """How an attempt ended of which the runner is gone and has left no record that can be read."""
+    reason, message = Reason.RUNNER_KILLED, "The runner was killed from outside; its log ends where it was."
+    if not os.path.lexists(folder.grant):
+        reason, message = Reason.DAMAGED, "The run's folder was removed while it was at work, and its log with it."
+    elif has_left_word(folder):
+        reason, message = Reason.DAMAGED, "The record of how it ended cannot be read."
+    return End(outcome=Outcome.FAILED, reason=reason, message=message)

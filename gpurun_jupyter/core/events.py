@@ -191,6 +191,8 @@ AnyEvent = (
     | End
 )
 
+#: How each line begins.
+BEGINNING = b'{"kind":"'
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 
@@ -202,7 +204,7 @@ def encode_line(event: Event) -> bytes:
 
 def opening(kind: str) -> bytes:
     """How each line of a kind begins: most lines need not be decoded to be told apart."""
-    return f'{{"kind":"{kind}"'.encode()
+    return BEGINNING + f'{kind}"'.encode()
 
 
 def decode_line(line: bytes | str) -> AnyEvent:
@@ -221,6 +223,14 @@ def event_on(line: bytes) -> AnyEvent | None:
         return _decoder.decode(line)
     except UNREADABLE:
         return None
+
+
+def sound_part(line: bytes) -> bytes | None:
+    """What of a line is an event: all of it, or what was appended to the half of another line; else None."""
+    if event_on(line) is not None:
+        return line
+    begin = line.rfind(BEGINNING)
+    return line[begin:] if begin > 0 and event_on(line[begin:]) is not None else None
 
 
 class Cursor(NamedTuple):

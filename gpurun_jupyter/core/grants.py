@@ -31,7 +31,10 @@ class SessionState(msgspec.Struct, kw_only=True):
 
 
 class Grant(msgspec.Struct, kw_only=True):
-    """An attempt that an agent shall carry out, with the devices it may use. `token` guards every write-back."""
+    """An attempt that an agent shall carry out, with the devices it may use. `token` guards every write-back.
+
+    `begun`: the server has heard that it has; where nothing is left of it, it may not begin again.
+    """
 
     run_id: str
     name: str
@@ -41,6 +44,7 @@ class Grant(msgspec.Struct, kw_only=True):
     devices: list[Device]
     spec: RunSpec
     owner: str = ""
+    begun: bool = False
 
     @property
     def session(self) -> SessionName | None:

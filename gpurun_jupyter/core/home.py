@@ -140,7 +140,8 @@ def write_json(path: Path, value: Any) -> None:
 def write_whole(path: Path, data: bytes) -> None:
     """Write beside and rename, so that a reader sees the old content or the new, never a part."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    with beside.open("wb") as file:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with os.fdopen(os.open(beside, flags, 0o600), "wb") as file:
         os.fchmod(file.fileno(), 0o600)
         file.write(data)
     beside.replace(path)

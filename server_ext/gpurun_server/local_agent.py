@@ -21,7 +21,7 @@ from gpurun_jupyter.core.grants import Grant, Orders, Report
 from gpurun_jupyter.core.home import Home, write_json
 from gpurun_server import __version__
 from gpurun_server.agent_process import AgentRecord
-from gpurun_server.queue.ingest import ingest
+from gpurun_server.queue.ingest import ingest, ingest_long
 from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.syncing import sync
 from gpurun_server.settings import DEFAULT_CPU_SLOTS
@@ -68,7 +68,10 @@ class DatabaseLink:
             ingest(writing, grant.run_id, grant.attempt, log, self._by)
 
     async def deliver(self, grant: Grant) -> None:
-        """Nothing: the folders are the server's."""
+        """Take in the log before its end is reported; all else lies in the server's folders already."""
+        path = self._home.attempt(grant.run_id, grant.attempt).events
+        with _as_os_error():
+            await asyncio.to_thread(ingest_long, self._database, grant.run_id, grant.attempt, path, self._by)
 
 
 class _as_os_error:  # noqa: N801 - reads as a statement where it is used

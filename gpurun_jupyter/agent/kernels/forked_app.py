@@ -112,7 +112,11 @@ class Taking:
             IOLoop.current().stop()
             return
         first = not self._cwd
-        self._change(message)
+        try:
+            self._change(message)
+        except BaseException:  # who waits for an answer learns that there is none from the kernel's end
+            IOLoop.current().stop()
+            raise
         if first:
             self._app.init_code_now()
             sys.stdout.flush()
@@ -126,10 +130,17 @@ class Taking:
                 del os.environ[name]
         os.environ.update({key: value for key, value in message.env.items() if self._env.get(key) != value})
         marking.show([sys.executable, "-m", "ipykernel_launcher", *sys.argv[1:]], os.environ)
-        if not self._cwd or os.getcwd() == self._cwd:  # noqa: PTH109 - a user who went elsewhere stays there
+        if not self._cwd or _working_directory() in (self._cwd, None):  # a user who went elsewhere stays there
             os.chdir(message.cwd)
             self._cwd = os.getcwd()  # noqa: PTH109
         self._env = message.env
+
+
+def _working_directory() -> str | None:
+    """None where it has been removed."""
+    with contextlib.suppress(FileNotFoundError):
+        return os.getcwd()  # noqa: PTH109
+    return None
 
 
 def _no_tee(channel: str) -> contextlib.AbstractContextManager[None]:  # noqa: ARG001 - IPython's signature

@@ -12,7 +12,7 @@ from pathlib import Path
 from gpurun_jupyter.agent.remote.connection import ServerConnection, of_attempt
 from gpurun_jupyter.agent.remote.models import ModelShipping
 from gpurun_jupyter.core.errors import WrongOffset
-from gpurun_jupyter.core.events import opening
+from gpurun_jupyter.core.events import event_on, opening
 from gpurun_jupyter.core.grants import Grant, LogPiece, Unsent
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.records import open_plain
@@ -119,7 +119,7 @@ def _can_wait(data: bytes) -> bool:
     """Whether this is samples alone: nobody waits for these, and each would cost a request."""
     if len(data) > _WITH_A_REPORT_BYTES or not data.endswith(b"\n"):
         return False
-    return all(line.startswith(_SAMPLE) for line in data.splitlines())
+    return all(line.startswith(_SAMPLE) and event_on(line) is not None for line in data.splitlines())
 
 
 def _read(path: Path, offset: int) -> bytes:

@@ -11,12 +11,12 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from gpurun_jupyter.agent.launching import ask_to_stop, living_runner
+from gpurun_jupyter.agent.launching import ask_to_stop, has_left_word, living_runner
 from gpurun_jupyter.agent.remote.contact import Contact, ContactFile
 from gpurun_jupyter.agent.warm.sessions import Sessions
 from gpurun_jupyter.core.errors import GpurunError
 from gpurun_jupyter.core.grants import Stop
-from gpurun_jupyter.core.home import AttemptFolder, Home
+from gpurun_jupyter.core.home import AttemptFolder, Home, is_number
 from gpurun_jupyter.core.processes import read_identity
 
 #: An agent that was started has reported within so long, or knows what is wrong. Seconds.
@@ -84,12 +84,12 @@ def _end_what_goes_on(home: Home) -> None:
     """Kill the runs that an agent has left, and end its sessions. Raises GpurunError where they do not end in time."""
     sessions = Sessions(home, 0.0)
     sessions.end_all()
-    folders = [AttemptFolder(path) for path in home.runs.glob("*/attempts/*") if not (path / "exit.json").exists()]
-    left = [folder for folder in folders if living_runner(folder) is not None]
+    folders = [AttemptFolder(path) for path in home.runs.glob("*/attempts/[1-9]*") if is_number(path.name)]
+    left = [folder for folder in folders if not has_left_word(folder) and living_runner(folder) is not None]
     for folder in left:
         number = int(folder.path.name)
         ask_to_stop(folder, Stop(folder.path.parents[1].name, number, by="who stopped the agent", kill=True))
-    over = _within(_LEAVING_S, lambda: not sessions.there() and all(folder.exit.exists() for folder in left))
+    over = _within(_LEAVING_S, lambda: not sessions.there() and all(map(has_left_word, left)))
     if not over:
         raise GpurunError(f"Not all that goes on below {home.path} has ended.", "`ps` shows its processes.")
 

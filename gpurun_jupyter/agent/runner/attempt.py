@@ -10,14 +10,13 @@ import asyncio
 import ctypes
 import fcntl
 import os
+import shutil
 import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from gpurun_jupyter.agent import device_locks
 from gpurun_jupyter.agent.processes import kill_left_behind
@@ -34,6 +33,7 @@ from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder, write_json
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
 from gpurun_jupyter.core.processes import Identity
+from gpurun_jupyter.core.records import read_record
 
 if TYPE_CHECKING:  # at run time it would bring ZMQ, which a process needs not
     from gpurun_jupyter.agent.kernels.kernel import Kernel
@@ -42,6 +42,9 @@ if TYPE_CHECKING:  # at run time it would bring ZMQ, which a process needs not
 NOT_MINE = 75
 
 _PR_SET_CHILD_SUBREAPER = 36
+
+_NO_GRANT = "What the attempt was granted cannot be read: its folder was damaged before it began."
+_FOLDER_REMOVED = "The run's folder was removed while it was at work, and its log with it."
 
 
 @dataclass
@@ -89,7 +92,10 @@ def take(folder: AttemptFolder, *, devices_held: bool = False) -> Taken | None:
         return None
     if folder.events.exists():
         return None
-    grant = msgspec.json.decode(folder.grant.read_bytes(), type=Grant)
+    grant = read_record(folder.grant, Grant)
+    if grant is None:
+        write_json(folder.exit, End(outcome=Outcome.FAILED, reason=Reason.DAMAGED, message=_NO_GRANT))
+        return None
     try:
         devices = device_locks.DeviceLocks() if devices_held else _take_devices(folder, grant)
     except GpurunError as error:
@@ -127,9 +133,21 @@ async def carry_out(taken: Taken, kernel: Kernel | None = None, after_death: Cal
     if not kept:
         end.message = f"{end.message} {after_death()}".strip()
     try:
-        write_json(folder.exit, end)
+        _leave_word(folder, end)
     finally:
         log.close(end)
+
+
+def _leave_word(folder: AttemptFolder, end: End) -> None:
+    """Write the exit record, also where the run has removed its own folder or put something in the record's place."""
+    if not folder.grant.exists():
+        folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        end.message = f"{_FOLDER_REMOVED} {end.message}".strip()
+        if end.outcome in (Outcome.SUCCEEDED, Outcome.FAILED):
+            end.outcome, end.reason = Outcome.FAILED, Reason.DAMAGED
+    if folder.exit.is_dir() and not folder.exit.is_symlink():
+        shutil.rmtree(folder.exit)
+    write_json(folder.exit, end)
 
 
 async def _carried_out(

@@ -12,8 +12,6 @@ import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
-import msgspec
-
 from gpurun_jupyter.agent.environment import may_be_forked
 from gpurun_jupyter.agent.kernels.kernelspecs import is_own
 from gpurun_jupyter.agent.kernels.own_kernel import OwnKernel, fork_kernel
@@ -23,6 +21,7 @@ from gpurun_jupyter.agent.warm import forking, marking
 from gpurun_jupyter.agent.warm.fork_messages import MESSAGE_BYTES
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder
+from gpurun_jupyter.core.records import read_record
 
 #: A runner that nobody gives another attempt leaves after so long, seconds.
 WAITING_S = 10.0
@@ -41,8 +40,8 @@ def run_runner(path: str, fd: int | None = None) -> None:
     _ignore_interrupts()
     if fd is not None:
         _leave_after(lambda: asyncio.run(_one_after_another(path, socket.socket(fileno=fd))))
-    grant = msgspec.json.decode(folder.grant.read_bytes(), type=Grant)
-    kernel = fork_kernel() if _wants_fork(grant) else None
+    grant = read_record(folder.grant, Grant)
+    kernel = fork_kernel() if grant is not None and _wants_fork(grant) else None
     _leave_after(lambda: attempt.main(path, kernel))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,6 +24,7 @@ from gpurun_jupyter.agent.warm.session_folder import Order, Record
 from gpurun_jupyter.core.bells import listeners, ring
 from gpurun_jupyter.core.home import AttemptFolder, write_json
 from gpurun_jupyter.core.processes import Identity
+from gpurun_jupyter.core.records import UNREADABLE
 
 #: An idle session without an agent ends after so long, seconds.
 UNATTENDED_S = 3600.0
@@ -104,7 +106,7 @@ class Session:
             self.alive = False
         elif order.what == "restart":
             await self._restart()
-        elif (taken := attempt.take(AttemptFolder(order.folder), devices_held=True)) is not None:
+        elif (taken := _taken(order.folder)) is not None:
             await self.carry_out(taken)
 
     async def end(self) -> None:
@@ -147,6 +149,16 @@ class Session:
         *lines, rest = begun.split(b"\n")
         begun[:] = rest
         for line in lines:
-            order = msgspec.json.decode(line, type=Order)
-            self._restarting |= order.what == "restart"
-            self._orders.put_nowait(order)
+            with contextlib.suppress(*UNREADABLE):  # a run may write into the FIFO, too
+                order = msgspec.json.decode(line, type=Order)
+                self._restarting |= order.what == "restart"
+                self._orders.put_nowait(order)
+
+
+def _taken(folder: str) -> attempt.Taken | None:
+    """The attempt that was ordered; None where there is none to be carried out."""
+    try:
+        return attempt.take(AttemptFolder(folder), devices_held=True)
+    except OSError:
+        traceback.print_exc()
+        return None

@@ -72,6 +72,7 @@ function reasonWords(run: Run, trans: Translate): string {
     kernel_died: trans.__('kernel died'),
     output_missing: trans.__('an output is missing'),
     runner_killed: trans.__('runner was killed'),
+    damaged: trans.__('its record was damaged'),
     predecessor_failed: trans.__('a run before it failed'),
     start_failed: trans.__('could not start'),
     agent_lost: trans.__('machine was lost')

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from gpurun_jupyter.core.devices import Device
@@ -106,7 +107,8 @@ def _granted_before(conn: sa.Connection, one: AtWork) -> Grant:
     mine = sa.and_(attempts.c.run_id == one.run_id, attempts.c.number == one.number)
     attempt = conn.execute(sa.select(attempts.c.token, attempts.c.devices_json).where(mine)).one()
     run = conn.execute(some_runs, {"keys": [one.run_id]}).one()
-    return _grant(run, attempt.token, one.number, decode_devices(attempt.devices_json))
+    grant = _grant(run, attempt.token, one.number, decode_devices(attempt.devices_json))
+    return msgspec.structs.replace(grant, begun=one.started_at is not None)
 
 
 def _of_ended_attempts(ended: Sequence[sa.Row[Any]]) -> list[Stop]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from gpurun_jupyter.progress.overall import with_bar
 from gpurun_server.queue.ending import end_attempt
 from gpurun_server.queue.saved_models import register_saved
 from gpurun_server.queue.transitions import move, record, touch
-from gpurun_server.store.database import Writing
+from gpurun_server.store.database import Database, Writing
 from gpurun_server.store.folders.logs import read_lines
 from gpurun_server.store.queries import encode
 from gpurun_server.store.summaries import keep_metrics
@@ -98,12 +99,14 @@ def ingest(
         progress=msgspec.json.decode(row.progress_json or "{}", type=RunProgress),
         metrics=msgspec.json.decode(row.metrics_json, type=dict[str, MetricSummary]),
     )
-    found = [events.event_on(line) for line in lines]
-    for event in found:
+    is_damaged = False
+    for line in lines:
+        if (event := events.event_on(line)) is None:
+            is_damaged, event = True, events.event_on(events.sound_part(line) or b"")
         digest.take(event)
     if not lines or not _advance(writing.conn, run_id, attempt, row.ingested_offset, offset):
         return False
-    if None in found:
+    if is_damaged:
         _tell_of_damage(writing, run_id, State(row.state), by)
     if not ends:
         digest.end = None
@@ -114,6 +117,18 @@ def ingest(
     digest.models = [one for one in digest.models if home.blob(one[0].manifest).exists()]
     _apply(writing, run_id, attempt, State(row.state), digest, by, replayed)
     return True
+
+
+def ingest_long(database: Database, run_id: str, attempt: int, path: Path, by: str) -> None:
+    """Take in most of a long log, in transactions of its own: that which ends the attempt holds up all others.
+
+    Whatever is wrong with it is found again, and said, when the attempt ends.
+    """
+    with suppress(FileNotFoundError):
+        more = path.stat().st_size > _CHUNK_BYTES
+        while more:
+            with database.write() as writing:
+                more = ingest(writing, run_id, attempt, path, by, ends=False)
 
 
 def _by_our_clock(started_at: float, granted_at: float) -> float:

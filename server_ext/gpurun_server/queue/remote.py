@@ -18,7 +18,7 @@ from gpurun_jupyter.core.grants import LogPiece, Orders, Report
 from gpurun_jupyter.core.home import Home
 from gpurun_server.queue.calling import Calling
 from gpurun_server.queue.doorbells import Doorbells
-from gpurun_server.queue.ingest import ingest, is_quiet
+from gpurun_server.queue.ingest import ingest, ingest_long, is_quiet
 from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.syncing import check_held, sync
 from gpurun_server.store.agent_keys import check_in
@@ -163,6 +163,9 @@ class RemoteAgents:
             return self._calling.look(conn)
 
     def _sync(self, report: Report) -> Orders:
+        for ended in report.ended:
+            path = self._home.attempt(ended.run_id, ended.attempt).events
+            ingest_long(self._database, ended.run_id, ended.attempt, path, "its agent")
         with self._database.write() as writing:
             check_in(writing.conn, report.agent_id)
             return sync(writing, self._home, self._ledger, report)

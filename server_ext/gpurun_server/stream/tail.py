@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from gpurun_jupyter.core.events import START_OF_LOG, Cursor, event_on
+from gpurun_jupyter.core.events import START_OF_LOG, Cursor, sound_part
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.records import open_plain
 from gpurun_server.store.folders.logs import Before, newlines, read_lines
@@ -46,7 +46,7 @@ class Tail:
         until_end = _CHUNK_BYTES if self._end is None or self._end.attempt != attempt else self._end.offset - offset
         lines, offset = read_lines(log, offset, min(_CHUNK_BYTES, until_end))
         self.cursor = Cursor(attempt, offset)
-        return [line for line in lines if event_on(line) is not None]
+        return [sound for line in lines if (sound := sound_part(line)) is not None]
 
     def _go_on_to_next(self) -> bool:
         following = self._home.run(self._run_id).logged_after(self.cursor.attempt)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from gpurun_jupyter.core.events import DeviceSample
+from gpurun_jupyter.core.events import BEGINNING, DeviceSample, sound_part
 from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.records import UNREADABLE, open_plain
 from gpurun_server.store.folders.logs import read_lines
@@ -224,8 +224,10 @@ def _logged(log: Path, begin: int) -> Measured:
             return found
         found.end = end
         for line in lines:
-            with contextlib.suppress(*UNREADABLE):
-                found.take_line(line)
+            try:
+                found.take_line(line if line.startswith(BEGINNING) else sound_part(line) or b"")
+            except UNREADABLE:
+                found.take_line(sound_part(line) or b"")
 
 
 def _framed(block: _Block) -> bytes:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from gpurun_jupyter.core import events
 from gpurun_jupyter.core.curves import Curve
@@ -33,7 +34,8 @@ def read_lines(log: Path, offset: int, chunk_bytes: int) -> tuple[list[bytes], i
     """
     try:
         with open_plain(log) as file:
-            file.seek(offset)
+            begin = _after_hole(file, offset)
+            file.seek(begin)
             data = file.read(chunk_bytes)
             if b"\n" not in data:
                 data += file.readline(max(0, LONGEST_LINE_BYTES - len(data)))
@@ -41,7 +43,18 @@ def read_lines(log: Path, offset: int, chunk_bytes: int) -> tuple[list[bytes], i
         return [], offset
     if len(data) < LONGEST_LINE_BYTES:
         data = data[: data.rfind(b"\n") + 1]
-    return data.removesuffix(b"\n").split(b"\n") if data else [], offset + len(data)
+    lines = data.removesuffix(b"\n").split(b"\n") if data else []
+    return [b"", *lines] if begin > offset else lines, begin + len(data)
+
+
+def _after_hole(file: BinaryIO, offset: int) -> int:
+    """The first byte from there on that was written: a file may have been made longer than what is in it."""
+    if not hasattr(os, "SEEK_DATA"):
+        return offset
+    try:
+        return os.lseek(file.fileno(), offset, os.SEEK_DATA)
+    except OSError:  # there is none
+        return max(offset, os.fstat(file.fileno()).st_size)
 
 
 @dataclass
