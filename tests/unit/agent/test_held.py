@@ -49,7 +49,9 @@ def end_of(folder: Path, fetch: Callable[[Grant], Awaitable[None]], *, stopped: 
             held.stop = Stop("a1", 1, by="anna")
             held.stopping.set()
         await asyncio.wait_for(fetching, 5)
-        return launching.last_word(held.folder)
+        end = launching.exit_record(held.folder)
+        assert end is not None
+        return end
 
     return asyncio.run(go())
 

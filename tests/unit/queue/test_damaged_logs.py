@@ -1,0 +1,149 @@
+"""Whatever a run has written into its log: it is taken in and read to its end, and the run is shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from damage import logs
+from hypothesis import HealthCheck, given, settings
+from unit.queue.queue_world import FAILED, World, a_world
+
+from gpurun_jupyter.core.errors import GpurunError
+from gpurun_jupyter.core.events import START_OF_LOG, Metric, encode_line, event_on
+from gpurun_jupyter.core.grants import Ended
+from gpurun_jupyter.core.home import AttemptFolder
+from gpurun_jupyter.core.lifecycle import Reason
+from gpurun_server.queue import ingest as ingesting
+from gpurun_server.queue.ledger import Ledger
+from gpurun_server.queue.listing import newest, run_of
+from gpurun_server.queue.saved_models import model_at
+from gpurun_server.queue.syncing import sync
+from gpurun_server.store.content.blobs import Blobs
+from gpurun_server.store.folders import columns
+from gpurun_server.store.folders.logs import printed_text
+from gpurun_server.store.folders.printed import find_lines, some_lines
+from gpurun_server.store.folders.thinning import thin, weight
+from gpurun_server.store.queries import encode
+from gpurun_server.stream.frames import before_frame, events_frame, run_frame
+from gpurun_server.stream.tail import Tail, before, last_lines
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with a_world(tmp_path / "home") as world:
+        world.add_agent("box", slots=1, local=True)
+        yield world
+
+
+def begun(world: World, run_id: str, data: bytes) -> AttemptFolder:
+    """An attempt of which this is the log."""
+    box = world.agents["box"]
+    world.report(box)
+    folder = box.runners[f"{run_id}/1"].folder
+    folder.path.mkdir(parents=True, exist_ok=True)
+    folder.events.write_bytes(data)
+    return folder
+
+
+def over(world: World, run_id: str) -> None:
+    """What the agent says when its runner is gone."""
+    box = world.agents["box"]
+    box.holding.pop(f"{run_id}/1")
+    report = box.report()
+    report.ended = [Ended(run_id, 1, FAILED)]
+    world.told(box, sync, world.home, world.ledgers[True], report)
+
+
+def read_all(world: World, run_id: str, folder: AttemptFolder) -> None:
+    """Everything that anybody does with a log, and what is sent to a browser."""
+    tail = Tail(world.home, run_id, START_OF_LOG)
+    while lines := tail.read():
+        for event in json.loads(events_frame(run_id, tail.cursor, lines))["events"]:
+            assert isinstance(event["kind"], str)
+    for count in (1, 5, 1000):
+        place = last_lines(world.home, run_id, count)
+        json.loads(before_frame(run_id, place, before(world.home, run_id, place)))
+    "".join(printed_text(Tail(world.home, run_id, START_OF_LOG)))
+    find_lines(Tail(world.home, run_id, START_OF_LOG), "e", 10)
+    some_lines(Tail(world.home, run_id, START_OF_LOG), 1, 3)
+    measured = columns.measured(folder)
+    for column in measured.metrics.values():
+        columns.thinned(column.value, 3)
+    for offset in (0, 7, folder.events.stat().st_size):
+        with suppress(GpurunError):
+            model_at(folder.events, offset, Blobs(world.home))
+    weight(world.home.run(run_id))
+
+
+def is_shown(world: World, run_id: str) -> None:
+    """As lists and pages show it."""
+    with world.database.read() as conn:
+        json.loads(encode(newest(conn, Ledger(), "anna", 100)))
+        json.loads(run_frame(run_of(conn, Ledger(), run_id, "anna")))
+
+
+@pytest.mark.parametrize("examples", [100, pytest.param(2000, marks=[pytest.mark.long, pytest.mark.timeout(1800)])])
+def test_no_log_stops_anything(world: World, examples: int) -> None:
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(logs(), logs())
+    def hold(first: bytes, rest: bytes) -> None:
+        run_id = world.submit()
+        folder = begun(world, run_id, first)
+        box = world.agents["box"]
+        world.ingest(box, box.runners[f"{run_id}/1"])
+        is_shown(world, run_id)
+        with folder.events.open("ab") as log:
+            log.write(rest)
+        read_all(world, run_id, folder)
+        over(world, run_id)
+        assert world.state(run_id) in ("finished", "queued"), world.messages(run_id)
+        assert world.run(run_id).reason != "damaged", world.messages(run_id)
+        is_shown(world, run_id)
+        thin(world.home.run(run_id))
+        read_all(world, run_id, folder)
+
+    hold()
+
+
+def test_damage_is_said_once(world: World) -> None:
+    run_id = world.submit()
+    good = encode_line(Metric(values={"loss": 0.5}))
+    folder = begun(world, run_id, b"broken\n" + good + b"broken\n")
+    box = world.agents["box"]
+    runner = box.runners[f"{run_id}/1"]
+    runner.begin()
+    while world.ingest(box, runner):
+        pass
+    with folder.events.open("ab") as log:
+        log.write(b'{"kind":"novel"}\n')
+    while world.ingest(box, runner):
+        pass
+    assert [message for message in world.messages(run_id) if "passed over" in message] == [ingesting._DAMAGE]
+    assert "0.5" in world.run(run_id).metrics_json
+
+
+def test_an_event_after_half_a_line_is_found() -> None:
+    line = b'{"kind":"output","stream":"std' + encode_line(Metric(values={"loss": 0.5}))
+    assert event_on(line) is None
+
+
+def test_a_log_that_cannot_be_taken_in_ends_its_run_and_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = world.submit()
+    begun(world, first, encode_line(Metric(values={"loss": 0.5})))
+
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("of ours")
+
+    monkeypatch.setattr(ingesting, "_apply", fail)
+    over(world, first)
+    monkeypatch.undo()
+    assert (world.state(first), world.run(first).reason) == ("finished", Reason.DAMAGED.value)
+    assert "ZeroDivisionError" in world.run(first).message
+    second = world.submit()
+    begun(world, second, b"")
+    over(world, second)
+    assert world.run(second).reason == FAILED.reason.value
