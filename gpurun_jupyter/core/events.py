@@ -21,6 +21,8 @@ FORMAT_VERSION = 1
 LONGEST_LINE_BYTES = 32 * 2**20
 
 Amount = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+#: As databases and browsers know them; JSON may have any.
+Int = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
 
 
 class Event(msgspec.Struct, kw_only=True, tag_field="kind", omit_defaults=True):
@@ -33,9 +35,9 @@ class Event(msgspec.Struct, kw_only=True, tag_field="kind", omit_defaults=True):
 class Start(Event, tag="start"):
     """The attempt began: which one, in which process, on which devices."""
 
-    v: int
-    attempt: int
-    pid: int
+    v: Int
+    attempt: Int
+    pid: Int
     devices: list[str]
 
 
@@ -64,9 +66,9 @@ class Display(Event, tag="display"):
 class Cell(Event, tag="cell"):
     """A notebook's code cell begins: `number` of `total` (from 1), `index` among all of its cells (from 0)."""
 
-    number: int
-    total: int
-    index: int
+    number: Int
+    total: Int
+    index: Int
     code: str
 
 
@@ -109,8 +111,8 @@ class DeviceSample(msgspec.Struct, omit_defaults=True):
 
     id: str
     util: float | None = None
-    mem: int | None = None
-    total: int | None = None
+    mem: Int | None = None
+    total: Int | None = None
     label: str = ""
     name: str = ""
 
@@ -119,7 +121,7 @@ class Sample(Event, tag="sample"):
     """What the run uses: its devices, and `rss`, the bytes of memory that its processes hold together."""
 
     devices: list[DeviceSample] = []
-    rss: int = 0
+    rss: Int = 0
 
 
 class Checkpoint(Event, tag="checkpoint"):
@@ -131,14 +133,14 @@ class Checkpoint(Event, tag="checkpoint"):
     path: str
     step: float | None = None
     values: dict[str, float] = {}
-    modified_ns: int | None = None
+    modified_ns: Int | None = None
 
 
 class Artifact(Event, tag="artifact"):
     """Something that the run left: a variable, or a file at `path` in its working directory. `size` is bytes."""
 
     digest: str
-    size: int
+    size: Int
     path: str | None = None
     variable: str | None = None
     type: str = ""
@@ -169,7 +171,7 @@ class End(Event, tag="end"):
 
     outcome: Outcome
     reason: Reason
-    exit_code: int | None = None
+    exit_code: Int | None = None
     message: str = ""
 
 

@@ -40,6 +40,12 @@ def open_plain(path: Path) -> BinaryIO:
     return os.fdopen(fd, "rb")
 
 
+def size_of(path: Path) -> int:
+    """Bytes of a plain file. Raises OSError as `open_plain` does."""
+    with open_plain(path) as file:
+        return file.seek(0, os.SEEK_END)
+
+
 def read_record(path: Path, type: type[T]) -> T | None:  # noqa: A002 - as msgspec calls it
     """What a JSON file holds; None where there is none that can be read."""
     try:

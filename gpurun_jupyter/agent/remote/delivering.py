@@ -16,7 +16,9 @@ from gpurun_jupyter.agent.remote.connection import LONG, ServerConnection, of_at
 from gpurun_jupyter.core.errors import WrongDigest, WrongOffset
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder, Home
+from gpurun_jupyter.core.records import open_plain, read_record
 from gpurun_jupyter.core.remote import MOST_FILES, PIECE_BYTES, SMALL_BYTES, Have, LeftFile, LeftFiles
+from gpurun_jupyter.core.values import Answer
 from gpurun_jupyter.report.checkpoints import OLD, PART
 
 log = logging.getLogger("gpurun.agent")
@@ -41,18 +43,27 @@ async def deliver_files(connection: ServerConnection, folder: AttemptFolder, gra
 def left_by(folder: AttemptFolder) -> LeftFiles:
     """What is sent: plain files of the workspace, checkpoints, values of variables; not what links show.
 
-    Raises FileNotFoundError and WrongDigest for files that change meanwhile.
+    Raises FileNotFoundError and WrongDigest for checkpoints and files that change meanwhile.
     """
     kept = [path for path in files_below(folder.checkpoints) if not _is_part(folder.checkpoints, path)]
     found = [*files_below(folder.outputs), *kept, *files_below(folder.work)]
     if len(found) > MOST_FILES:
         log.warning("%s left %d files; %d of them are sent", folder.path, len(found), MOST_FILES)
-    if folder.outputs_answer.exists():
+    if read_record(folder.outputs_answer, Answer) is not None:
         found.insert(0, folder.outputs_answer)
-    files = [left_file(folder.path, path) for path in found[:MOST_FILES]]
+    files = [file for path in found[:MOST_FILES] if (file := _left_file(folder.path, path)) is not None]
     names = checkpoints_in(folder)
     whole = {} if len(found) > MOST_FILES else {name: (folder.checkpoints / name).stat().st_mtime for name in names}
     return LeftFiles(files, whole, names if whole else None)
+
+
+def _left_file(root: Path, path: Path) -> LeftFile | None:
+    """The same as `left_file`; None for one that is gone meanwhile, or that may not be read."""
+    try:
+        return left_file(root, path)
+    except FileNotFoundError as error:
+        log.warning("%s is not sent: %s", path, error)
+        return None
 
 
 def left_file(root: Path, path: Path) -> LeftFile:
@@ -142,12 +153,12 @@ class Delivery:
 
 
 def files_below(root: Path) -> Iterator[Path]:
-    """The plain files of a folder, in order."""
-    for directory, names, files in os.walk(root):
+    """The plain files of a folder, in order; not what a link in its place shows."""
+    for directory, names, files in () if root.is_symlink() else os.walk(root):
         names.sort()
         for name in sorted(files):
             path = Path(directory, name)
-            if path.is_file() and not path.is_symlink():
+            if os.path.isfile(path) and not path.is_symlink():  # noqa: PTH113 - Path.is_file raises where it may not look
                 yield path
 
 
@@ -166,7 +177,7 @@ def _batches(files: list[LeftFile]) -> Iterator[list[LeftFile]]:
 
 def _sha256(path: Path) -> str:
     found = hashlib.sha256()
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         while piece := file.read(2**20):
             found.update(piece)
     return found.hexdigest()

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import os
 import shutil
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from gpurun_jupyter.agent.pauses import Hurry, Pauses
 from gpurun_jupyter.agent.remote.connection import ServerConnection
@@ -107,7 +107,7 @@ class CheckpointShipping:
 
     def _take_up(self, line: bytes) -> None:
         event = event_on(line) if _ANNOUNCED in line else None
-        if isinstance(event, Checkpoint):
+        if isinstance(event, Checkpoint) and PurePosixPath(event.path).parts == (event.path,) and event.path != "..":
             self._announced.pop(event.path, None)
             self._announced[event.path] = event
 

@@ -44,7 +44,8 @@ def _lay_out_checkpoints(folder: AttemptFolder, attempt: int) -> None:
 
 def _left_by(folder: AttemptFolder, number: int) -> Path | None:
     checkpoints = AttemptFolder(folder.path.with_name(str(number))).checkpoints
-    return checkpoints if checkpoints.is_dir() and any(checkpoints.iterdir()) else None
+    is_folder = checkpoints.is_dir() and not checkpoints.is_symlink()  # which a run may have put there
+    return checkpoints if is_folder and any(checkpoints.iterdir()) else None
 
 
 def _unfinished(folder: str, names: list[str]) -> set[str]:

@@ -40,6 +40,9 @@ def end_attempt(writing: Writing, run_id: str, attempt: int, end: End, by: str, 
     if run is None:
         return
     end = msgspec.structs.replace(end, message=end.message[:_LONGEST_MESSAGE].replace("\0", ""))
+    if end.reason is Reason.DEVICES_TAKEN and run.started_at is not None:  # a run wrote that itself
+        message = "Its record says that it never began, and it did."
+        end = End(outcome=Outcome.FAILED, reason=Reason.DAMAGED, message=message)
     if end.reason is Reason.DEVICES_TAKEN and run.stop_by:  # it never began
         end = End(outcome=Outcome.CANCELLED, reason=Reason.CANCELLED_BY, message=f"stopped by {run.stop_by}")
     if end.reason is Reason.DEVICES_TAKEN:

@@ -96,7 +96,7 @@ def checkpoint_of(folder: AttemptFolder, earlier: int, path: str) -> Path:
 def _newest_before(folder: AttemptFolder) -> Path | None:
     for earlier in range(int(folder.path.name) - 1, 0, -1):
         root = AttemptFolder(folder.path.with_name(str(earlier))).checkpoints
-        if any(_plain_below(root)):
+        if not root.is_symlink() and any(_plain_below(root)):
             return root
     return None
 

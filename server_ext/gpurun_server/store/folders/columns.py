@@ -18,9 +18,9 @@ from pathlib import Path
 
 import msgspec
 
-from gpurun_jupyter.core.events import BEGINNING, DeviceSample, sound_part
+from gpurun_jupyter.core.events import BEGINNING, DeviceSample, Int, sound_part
 from gpurun_jupyter.core.home import AttemptFolder
-from gpurun_jupyter.core.records import UNREADABLE, open_plain
+from gpurun_jupyter.core.records import UNREADABLE, open_plain, size_of
 from gpurun_server.store.folders.logs import read_lines
 
 FORMAT_VERSION = 1
@@ -28,6 +28,7 @@ FORMAT_VERSION = 1
 _CHUNK_BYTES = 2**20
 _LONG_LOG_BYTES = 2**18
 _MOST_BLOCKS = 64
+_COLUMNS_BYTES = 8  # for each byte of the log at most
 _LENGTH = struct.Struct("<Q")
 _METRIC, _SAMPLE = b'{"kind":"metric"', b'{"kind":"sample"'
 
@@ -43,7 +44,7 @@ class _Metric(msgspec.Struct):
 class _Sample(msgspec.Struct):
     m: float = 0.0
     devices: list[DeviceSample] = []
-    rss: int = 0
+    rss: Int = 0
 
 
 _metric = msgspec.json.Decoder(_Metric)
@@ -188,18 +189,25 @@ def _kept(folder: AttemptFolder) -> tuple[Measured, int, bool]:
     """What the file has, in how many blocks, and whether it may be added to."""
     found, count = Measured(), 0
     try:
-        with open_plain(folder.columns) as file:
-            data = file.read()
+        log_bytes, data = size_of(folder.events), _columns_bytes(folder)
         for block in _blocks_in(data):
             if block.begin == found.end:  # another server may have written the same
                 found.take_block(block)
             count += 1
-        sound = found.end <= folder.events.stat().st_size
+        sound = found.end <= log_bytes
     except FileNotFoundError:
-        return Measured(), 0, True
+        return Measured(), 0, not os.path.lexists(folder.columns)
     except (*UNREADABLE, ValueError):
         sound = False
     return (found, count, True) if sound else (Measured(), 0, False)
+
+
+def _columns_bytes(folder: AttemptFolder) -> bytes:
+    """Raises FileNotFoundError, and ValueError where there is more than a log of this length can have said."""
+    with open_plain(folder.columns) as file:
+        if size_of(folder.columns) > _COLUMNS_BYTES * size_of(folder.events) + _LONG_LOG_BYTES:
+            raise ValueError
+        return file.read()
 
 
 def _blocks_in(data: bytes) -> Iterator[_Block]:

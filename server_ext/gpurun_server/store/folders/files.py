@@ -45,6 +45,8 @@ def place_of(folder: AttemptFolder, path: str, *, folders: bool = False) -> Path
     if path.startswith(f"{_CHECKPOINTS}/"):
         places.append((folder.checkpoints, path.removeprefix(f"{_CHECKPOINTS}/")))
     for root, below in places if "\0" not in path else ():
+        if root.is_symlink():  # a run has put it in the place of its folder
+            continue
         real = Path(os.path.realpath(root / below))
         if real.is_relative_to(os.path.realpath(root)) and (real.is_file() or (folders and real.is_dir())):
             return real
@@ -54,7 +56,7 @@ def place_of(folder: AttemptFolder, path: str, *, folders: bool = False) -> Path
 def _below(root: Path, prefix: str) -> Iterator[RunFile]:
     """Counts what it yields: a huge tree is not walked to its end."""
     count = 0
-    for directory, names, files in os.walk(root):
+    for directory, names, files in () if root.is_symlink() else os.walk(root):
         names.sort()
         for name in sorted(files):
             place = Path(directory, name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from gpurun_jupyter.core.home import RunFolder, write_json
+from gpurun_jupyter.core.records import read_record
 from gpurun_jupyter.core.runs import RunSpec
 
 
@@ -30,5 +31,8 @@ def write(folder: RunFolder, record: RunRecord) -> None:
 
 
 def read(folder: RunFolder) -> RunRecord:
-    """What stands in a run's folder. Raises OSError and msgspec.DecodeError."""
-    return msgspec.json.decode(folder.record.read_bytes(), type=RunRecord)
+    """What stands in a run's folder. Raises ValueError where that cannot be read."""
+    found = read_record(folder.record, RunRecord)
+    if found is None:
+        raise ValueError("it is missing, or cannot be read")
+    return found

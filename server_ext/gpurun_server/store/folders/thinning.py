@@ -38,7 +38,8 @@ def _attempts(folder: RunFolder) -> list[AttemptFolder]:
 
 
 def _parts(attempt: AttemptFolder) -> list[Path]:
-    return [path for path in (attempt.work, attempt.checkpoints, attempt.outputs) if path.exists()]
+    parts = (attempt.work, attempt.checkpoints, attempt.outputs)
+    return [path for path in parts if path.is_dir() and not path.is_symlink()]
 
 
 def _thin_log(attempt: AttemptFolder) -> None:
