@@ -12,7 +12,7 @@ import msgspec
 
 from gpurun_jupyter.client.stream import Accepted, Connected, EventsFrame, Live, RunsFrame, lines
 from gpurun_jupyter.core.errors import RunFailed
-from gpurun_jupyter.core.events import START_OF_LOG, AnyEvent, Cursor, Error, Start, decode_line
+from gpurun_jupyter.core.events import START_OF_LOG, AnyEvent, Cursor, Error, Start, event_on
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
 from gpurun_jupyter.core.runs import Run as RunRecord
 from gpurun_jupyter.core.runs import RunProgress
@@ -217,13 +217,13 @@ class Run:
     def _traceback(self) -> str:
         last = ""
         for line in self._lines(START_OF_LOG):
-            if b'"kind":"error"' in line and isinstance(event := _known(line), Error):
+            if b'"kind":"error"' in line and isinstance(event := event_on(line), Error):
                 last = "\n".join(event.traceback)
         return last
 
     def _logged(self, cursor: Cursor) -> Iterator[tuple[Cursor, AnyEvent]]:
         for line in self._lines(cursor):
-            event = _known(line)
+            event = event_on(line)
             if isinstance(event, Start) and event.attempt != cursor.attempt:
                 cursor = Cursor(event.attempt, 0)
             cursor = cursor._replace(offset=cursor.offset + len(line) + 1)
@@ -277,10 +277,3 @@ def _look(waiting: dict[str, Run], frame: object) -> None:
 def _too_long(waiting: dict[str, Run], timeout: float | None) -> TimeoutError:
     names = ", ".join(run.name for run in waiting.values())
     return TimeoutError(f"{names}: not finished after {timeout:g} s, and still going on. Wait again, or cancel.")
-
-
-def _known(line: bytes) -> AnyEvent | None:
-    try:
-        return decode_line(line)
-    except msgspec.ValidationError:  # a kind that only a newer server knows
-        return None

@@ -18,7 +18,7 @@ import msgspec
 
 from gpurun_jupyter.client.http import Broken, Connection, Params
 from gpurun_jupyter.core.errors import GpurunError, ServerUnreachable, from_code
-from gpurun_jupyter.core.events import START_OF_LOG, AnyEvent, Cursor
+from gpurun_jupyter.core.events import START_OF_LOG, AnyEvent, Cursor, event_on
 from gpurun_jupyter.core.lifecycle import State
 from gpurun_jupyter.core.runs import Run
 
@@ -71,8 +71,8 @@ class EventsFrame(_Frame, tag="events"):
         for number, raw in enumerate(self.events, 1):
             offset += sizes[number - 1]
             place = after if number == len(sizes) else before._replace(offset=offset) if exact else before
-            with contextlib.suppress(msgspec.ValidationError):
-                yield place, msgspec.json.decode(raw, type=AnyEvent)
+            if (event := event_on(bytes(raw))) is not None:
+                yield place, event
 
 
 class ErrorFrame(_Frame, tag="error"):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from machines import Machine
 from servers import JupyterServer, end_session, wait_until
 
 STAY = "import os, time\nwhile not os.path.exists({flag!r}): time.sleep(0.05)"
@@ -214,3 +215,31 @@ def test_an_agent_that_begins_anew_does_not_begin_a_run_again_whose_folder_is_go
     run = place.wait(run_id, timeout_s=60)
     assert (run["outcome"], run["reason"], gone.read_text()) == ("failed", "damaged", "x"), run
     is_well(place)
+
+
+@pytest.mark.parametrize("what", ["no JSON", "an unknown kind", "zeros", "no UTF-8", "cut off"])
+def test_a_run_on_another_machine_harms_no_other(far_server: JupyterServer, far_machine: Machine, what: str) -> None:
+    other = far_server.submit("import time\nfor n in range(30): print(n); time.sleep(0.05)")
+    run_id = submit(far_server, to_the_log(DAMAGES[what]))
+    run = far_server.wait(run_id, timeout_s=60)
+    assert run["outcome"] == "succeeded", run
+    can_be_read(far_server, run_id)
+    assert far_server.wait(other)["outcome"] == "succeeded"
+    assert far_server.log(other).split() == [str(n) for n in range(30)]
+    is_well(far_server)
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_records_of_another_machine_may_be_garbage(far_server: JupyterServer, far_machine: Machine, name: str) -> None:
+    run_id = submit(far_server, harm("os.path.exists(path) and os.remove(path); os.mkdir(path)", name))
+    run = far_server.wait(run_id, timeout_s=60)
+    assert (run["outcome"], run["reason"]) in (("succeeded", "completed"), ("failed", "damaged")), run
+    can_be_read(far_server, run_id)
+    is_well(far_server)
+
+
+def test_a_run_of_another_machine_without_its_folder_ends(far_server: JupyterServer, far_machine: Machine) -> None:
+    run_id = submit(far_server, "import shutil\nshutil.rmtree('..', ignore_errors=True)")
+    run = far_server.wait(run_id, timeout_s=60)
+    assert (run["outcome"], run["reason"]) == ("failed", "damaged"), run
+    is_well(far_server)
