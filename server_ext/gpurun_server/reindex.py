@@ -84,7 +84,7 @@ def _rebuild(home: Home, database: Database) -> Iterator[str]:
     for one in records:
         try:
             states[_taken_up(home, database, one)] += 1
-        except (GpurunError, OSError, ValueError, sa.exc.IntegrityError) as error:
+        except (GpurunError, OSError, ValueError, OverflowError, sa.exc.IntegrityError) as error:
             yield f"{home.run(one.id).path} is left out: {type(error).__name__}: {error}"
     there, held = states.pop(None, 0), states.pop(State.CREATED, 0)
     live = sum(states.values()) - states[State.FINISHED]

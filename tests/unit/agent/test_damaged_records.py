@@ -101,12 +101,14 @@ def read_everything(home: Home) -> None:
 
 def take_up_again(home: Home) -> None:
     """As `gpurun reindex` does, which leaves a run out whose own record cannot be read."""
+    for path in home.path.glob("gpurun.db*"):
+        path.unlink()
     database = empty_database(home)
-    with suppress(GpurunError, OSError, ValueError):
-        one = read(home.run("r1"))
-        with database.write() as writing:
-            take_up(writing, home, one)
-    database.close()
+    try:
+        with suppress(GpurunError, OSError, ValueError, OverflowError), database.write() as writing:
+            take_up(writing, home, read(home.run("r1")))
+    finally:
+        database.close()
 
 
 def bound(path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from gpurun_jupyter.core.home import RunFolder, write_json
@@ -16,8 +18,8 @@ class RunRecord(msgspec.Struct, kw_only=True):
     name: str
     project: str
     owner: str
-    gpu: int
-    created_at: float
+    gpu: Annotated[int, msgspec.Meta(ge=0, le=10_000)]
+    created_at: Annotated[float, msgspec.Meta(ge=0, le=1e11)]
     spec: RunSpec
     idempotency_key: str | None = None
     rerun_of: str | None = None
