@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
@@ -25,6 +26,7 @@ log = logging.getLogger("gpurun.agent")
 
 #: A runner has so long to end its attempt, its own graces included, before it is killed itself; in seconds.
 STOP_WITHIN_S, KILL_WITHIN_S = 30.0, 10.0
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass
@@ -95,11 +97,13 @@ def given_up(error: Exception) -> End:
 
 
 async def until_done(held: Held, act: Callable[[Grant], Awaitable[None]], pauses: Pauses) -> None:
-    """Do it again and again until it works. Raises GpurunError."""
+    """Do it again and again until it works. Raises GpurunError, and OSError where a file is to blame: that stays so."""
     while True:
         try:
             return await act(held.grant)
         except OSError as error:
+            if error.filename is not None and error.errno not in _FULL:
+                raise
             log.warning("%s: %s", held.grant.key, error)
         await pauses.pause()
 

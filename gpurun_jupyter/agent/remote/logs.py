@@ -15,7 +15,7 @@ from gpurun_jupyter.core.errors import WrongOffset
 from gpurun_jupyter.core.events import event_on, opening
 from gpurun_jupyter.core.grants import Grant, LogPiece, Unsent
 from gpurun_jupyter.core.home import Home
-from gpurun_jupyter.core.records import open_plain
+from gpurun_jupyter.core.records import open_plain, size_of
 
 _PIECE_BYTES = 2**20
 #: Samples that are more, after a cut, go on their own.
@@ -133,6 +133,6 @@ def _read(path: Path, offset: int) -> bytes:
 
 def _size(path: Path) -> int:
     try:
-        return path.stat().st_size
+        return size_of(path)
     except FileNotFoundError:
         return 0

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from gpurun_jupyter.core import events
 from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.lifecycle import State
+from gpurun_jupyter.core.records import size_of
 from gpurun_jupyter.core.runs import MetricSummary, RunProgress
 from gpurun_jupyter.progress.overall import with_bar
 from gpurun_server.queue.ending import end_attempt
@@ -125,7 +126,7 @@ def ingest_long(database: Database, run_id: str, attempt: int, path: Path, by: s
     Whatever is wrong with it is found again, and said, when the attempt ends.
     """
     with suppress(FileNotFoundError):
-        more = path.stat().st_size > _CHUNK_BYTES
+        more = size_of(path) > _CHUNK_BYTES
         while more:
             with database.write() as writing:
                 more = ingest(writing, run_id, attempt, path, by, ends=False)

@@ -151,7 +151,7 @@ def measured(folder: AttemptFolder) -> Measured:
 def put_in_columns(folder: AttemptFolder) -> None:
     """Do so now if the log is long and takes a while to be read: who compares runs later shall not wait for it."""
     with contextlib.suppress(FileNotFoundError):  # one that found its devices taken left none
-        if folder.events.stat().st_size > _LONG_LOG_BYTES:
+        if size_of(folder.events) > _LONG_LOG_BYTES:
             measured(folder)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,10 +61,19 @@ def _below(root: Path, prefix: str) -> Iterator[RunFile]:
         names.sort()
         for name in sorted(files):
             place = Path(directory, name)
-            if place.is_symlink() or not place.is_file():
+            status = _plain(place)
+            if status is None:
                 continue
-            status = place.stat()
             yield RunFile(f"{prefix}{place.relative_to(root).as_posix()}", status.st_size, status.st_mtime)
             count += 1
             if count == MOST:
                 return
+
+
+def _plain(place: Path) -> os.stat_result | None:
+    """What is known of a plain file; None for anything else, and for what is gone by now."""
+    try:
+        status = place.lstat()
+    except OSError:
+        return None
+    return status if stat.S_ISREG(status.st_mode) else None
