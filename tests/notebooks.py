@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 from jupyter_client.blocking import BlockingKernelClient
+from jupyterhub_server import UserServer
 from servers import TOKEN, JupyterServer, wait_until
 
 
@@ -44,8 +45,8 @@ class CellOutput:
 class ServerKernel:
     """A kernel of the server, in a directory below its root."""
 
-    def __init__(self, server: JupyterServer, path: str = "") -> None:
-        self._http = httpx.Client(base_url=server.url, headers={"Authorization": f"token {TOKEN}"}, timeout=60)
+    def __init__(self, server: JupyterServer | UserServer, path: str = "", token: str = TOKEN) -> None:
+        self._http = httpx.Client(base_url=server.url, headers={"Authorization": f"token {token}"}, timeout=60)
         answer = self._http.post("api/kernels", json={"name": "python3", "path": path})
         answer.raise_for_status()
         self.id = answer.json()["id"]
