@@ -15,17 +15,27 @@ OTHER = pwd.getpwnam("nobody")
 
 def other_user(command: list[str]) -> subprocess.Popen[str]:
     """Start a program as the second user."""
-    as_them = {"user": OTHER.pw_uid, "group": OTHER.pw_gid, "extra_groups": []}
+    as_them = {"user": OTHER.pw_uid, "group": OTHER.pw_gid, "extra_groups": [], "start_new_session": True}
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd="/", **as_them)  # type: ignore[call-overload,no-any-return]
 
 
-class AsOtherUser:
-    """Python code that runs as the second user, and stays until the block ends. `said` is what it returned."""
+def end(process: subprocess.Popen[str]) -> None:
+    """End a program, and what it has started."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
-    def __init__(self, act: Callable[[], str]) -> None:
+
+class AsOtherUser:
+    """Python code that runs as the second user, and stays until the block ends. `said` is what it returned.
+
+    `before` is done as root.
+    """
+
+    def __init__(self, act: Callable[[], str], before: Callable[[], object] = int) -> None:
         read, write = os.pipe()
         self.pid = os.fork()
         if not self.pid:
+            before()
             os.setgroups([])
             os.setgid(OTHER.pw_gid)
             os.setuid(OTHER.pw_uid)

@@ -17,7 +17,7 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from gpurun_jupyter.agent.lock_files import (
@@ -34,7 +34,7 @@ from gpurun_jupyter.agent.lock_files import (
     write_holder,
 )
 from gpurun_jupyter.agent.lock_holders import named, who_holds
-from gpurun_jupyter.agent.presence import Presence, announce, possible, present
+from gpurun_jupyter.agent.presence import announce, possible, present
 from gpurun_jupyter.core.devices import Device
 from gpurun_jupyter.core.errors import GpurunError, StorageUnusable
 
@@ -52,17 +52,15 @@ class DeviceLocks:
     """The locks that one process holds. `close` lets them go, and so does the end of the process."""
 
     def __init__(self) -> None:
-        self._held: list[int | Presence] = []
+        self._held = contextlib.ExitStack()
 
-    def add(self, held: int | Presence) -> None:
-        """Hold this one too: a descriptor, or that this process is seen at work."""
-        self._held.append(held)
+    def add(self, held: contextlib.ExitStack) -> None:
+        """Hold this one too."""
+        self._held.push(held)
 
     def close(self) -> None:
-        """Let the devices go, the last one first: who is seen at work has the lock."""
-        while self._held:
-            held = self._held.pop()
-            os.close(held) if isinstance(held, int) else held.close()
+        """Let the devices go."""
+        self._held.close()
 
 
 def take(
@@ -79,33 +77,41 @@ def take(
     try:
         with _as_unusable():
             folder = prepared(locks_folder())
-            locks.add(keep_from_cleaners(folder))
+            locks.add(_kept(folder))
             for device in lockable:
-                for held in _take(folder, device, holder, shared, time.monotonic() + patience_s):
-                    locks.add(held)
+                locks.add(_take(folder, device, holder, shared, time.monotonic() + patience_s))
     except BaseException:
         locks.close()
         raise
     return locks
 
 
-def _take(
-    folder: Path, device: Device, holder: Holder, shared: bool, give_up: float
-) -> tuple[int, Presence] | tuple[int]:
-    path = lock_path(folder, device.id)
-    while True:
-        fd = _opened(path)
-        refused = "is being locked by another process" if fd is None else _refused(fd, path, device, holder, shared)
-        if fd is not None and not refused:
-            seen = _seen(folder, device, holder, shared)
-            if not isinstance(seen, str):
-                return (fd,) if seen is None else (fd, seen)
-            refused = seen
-        if fd is not None:
-            os.close(fd)
+def _kept(folder: Path) -> contextlib.ExitStack:
+    kept = contextlib.ExitStack()
+    kept.callback(os.close, keep_from_cleaners(folder))
+    return kept
+
+
+def _take(folder: Path, device: Device, holder: Holder, shared: bool, give_up: float) -> contextlib.ExitStack:
+    while isinstance(got := _tried(folder, device, holder, shared), str):
         if time.monotonic() > give_up:
-            raise DevicesTaken(f"{device.label} {refused}.")
+            raise DevicesTaken(f"{device.label} {got}.")
         time.sleep(_RETRY_S)
+    return got
+
+
+def _tried(folder: Path, device: Device, holder: Holder, shared: bool) -> contextlib.ExitStack | str:
+    """Hold a device's lock, and be seen at work; else say who does. What was taken last is let go first."""
+    path = lock_path(folder, device.id)
+    with contextlib.ExitStack() as held:
+        if (fd := _opened(path)) is None:
+            return "is being locked by another process"
+        held.callback(os.close, fd)
+        if refused := _refused(fd, path, device, holder, shared):
+            return refused
+        if others := _unseen(held, folder, device, holder, shared):
+            return removed(folder, others)
+        return held.pop_all()
 
 
 def _opened(path: Path) -> int | None:
@@ -132,23 +138,24 @@ def _taken(fd: int, holder: Holder, shared: bool) -> bool:
     return shared and try_lock(fd, fcntl.LOCK_SH) and who_holds(fd).home == holder.home
 
 
-def _seen(folder: Path, device: Device, holder: Holder, shared: bool) -> Presence | str | None:
-    """Be seen at work; else who is, though the lock was free. None where nobody can be seen."""
+def _unseen(held: contextlib.ExitStack, folder: Path, device: Device, holder: Holder, shared: bool) -> list[int | None]:
+    """Be seen at work where that is possible; returns who else is, though the lock was free."""
     if not possible():
-        return None
-    seen = announce(folder, device.id, holder.home, shared=shared)
-    others = present(folder, device.id, but_home=holder.home)
-    if seen is not None and not others:
-        return seen
-    if seen is not None:
-        seen.close()
-    return removed(folder, others or present(folder, device.id))
+        return []
+    try:
+        seen = announce(folder, device.id, holder.home, shared=shared)
+    except OSError:  # a full disk: the lock itself is held
+        return []
+    if seen is None:  # somebody of the same state directory
+        return [*present(folder, device.id)] or [None]
+    held.callback(seen.close)
+    return [*present(folder, device.id, but_home=holder.home)]
 
 
-def removed(folder: Path, pids: Iterable[int]) -> str:
-    """What is said of a lock that is free though somebody is at work."""
-    who = next((f"by {named(pid).says}" for pid in pids), "by another run")
-    return f"is held {who}, whose lock was removed from {folder}, which belongs to {owner_of(folder)}"
+def removed(folder: Path, pids: Sequence[int | None]) -> str:
+    """What is said of a lock that is free though processes are at work; None is one that is gone by now."""
+    who = named(pids[0]).says if pids[0] else "another run"
+    return f"is held by {who}, whose lock was removed from {folder}, which belongs to {owner_of(folder)}"
 
 
 @contextlib.contextmanager

@@ -108,6 +108,8 @@ def who_holds(fd: int, present: Collection[int] = ()) -> Held:
 
 
 def _named(found: Process, present: Collection[int]) -> Held:
+    if found.uid is None and found.pid not in present:
+        return Held(f"pid {found.pid}, of which this system hides the rest", found)
     who = ", ".join(filter(None, (found.user or "somebody", found.command)))
     if found.pid in present:
         return Held(f"pid {found.pid} ({who}), a run of gpurun", found)

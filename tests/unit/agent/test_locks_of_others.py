@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import logging
 import os
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from os_users import OTHER, AsOtherUser, other_user
+from os_users import OTHER, AsOtherUser, end, other_user
 from servers import wait_until
 
 from gpurun_jupyter.agent import presence
@@ -30,6 +31,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 GPU = Device(id="GPU-1", kind="gpu", index=0)
+_CLONE_NEWNS = 0x20000
 MINE, THEIRS = Home("/mine"), Home("/theirs")
 
 
@@ -86,7 +88,7 @@ def test_a_lock_that_is_not_gpuruns_is_named_as_such(folder: Path, claimed: int 
         assert (device.locked, device.locked_by) == (True, says)
         assert [(one.pid, one.user) for one in device.processes] == [(process.pid, "nobody")]
     finally:
-        process.kill()
+        end(process)
 
 
 def test_nobody_shares_with_who_writes_their_name(folder: Path) -> None:
@@ -97,7 +99,7 @@ def test_nobody_shares_with_who_writes_their_name(folder: Path) -> None:
     with pytest.raises(DevicesTaken, match=f"pid {process.pid} "):
         mine(shared=True)
     assert seen(Turns(MINE)).locked, "an agent that offered it would have its runs come back for ever"
-    process.kill()
+    end(process)
 
 
 def test_a_lock_whose_taker_has_ended_is_that_of_who_has_the_file_open(folder: Path) -> None:
@@ -106,7 +108,7 @@ def test_a_lock_whose_taker_has_ended_is_that_of_who_has_the_file_open(folder: P
     assert process.stdout.readline() == "locked\n"
     with pytest.raises(DevicesTaken, match=rf"is locked by pid {process.pid} \(nobody, sleep\), which is not gpurun"):
         mine()
-    process.kill()
+    end(process)
 
 
 def test_a_run_of_another_user_is_named_with_its_name(folder: Path) -> None:
@@ -199,6 +201,32 @@ except DevicesTaken as error:
     locks.close()  # type: ignore[attr-defined]
 
 
+def hide_processes() -> None:
+    """As an administrator may: /proc shows one's own processes only. For this process alone."""
+    assert ctypes.CDLL(None).unshare(_CLONE_NEWNS) == 0
+    for command in ("mount --make-rprivate /", "mount -t proc -o hidepid=2 proc /proc"):
+        subprocess.run(command.split(), check=True, capture_output=True)
+
+
+def test_where_processes_are_hidden_the_pid_is_said(folder: Path) -> None:
+    process = subprocess.Popen(["flock", folder / "GPU-1", "sleep", "60"], start_new_session=True, text=True)
+    wait_until(lambda: f" {process.pid} " in Path("/proc/locks").read_text())
+    with AsOtherUser(theirs, before=hide_processes) as other:
+        if "CalledProcessError" in other.said:
+            pytest.skip("mount has no hidepid here")
+        assert other.said == f"gpu0 is held by pid {process.pid}, of which this system hides the rest."
+    end(process)
+    wait_until(lambda: not _is_locked(folder / "GPU-1"))
+    locks = mine()
+    with AsOtherUser(theirs, before=hide_processes) as other:
+        assert other.said == f"gpu0 is held by pid {os.getpid()} (somebody), a run of gpurun."
+    locks.close()  # type: ignore[attr-defined]
+
+
+def _is_locked(path: Path) -> bool:
+    return subprocess.run(["flock", "--nonblock", path, "true"]).returncode != 0
+
+
 def test_a_link_speaks_for_nobody(folder: Path) -> None:
     """Or one could say of others that they are at work on a GPU."""
     process = other_user(["flock", "/tmp", "sleep", "60"])
@@ -213,7 +241,7 @@ def test_a_link_speaks_for_nobody(folder: Path) -> None:
             os.chown(held, OTHER.pw_uid, OTHER.pw_gid)
             assert presence.present(folder, "GPU-1") == []
     finally:
-        process.kill()
+        end(process)
         shutil.rmtree(held)
 
 
