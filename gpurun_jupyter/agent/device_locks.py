@@ -123,19 +123,22 @@ def _opened(path: Path) -> int | None:
 
 def _refused(fd: int, path: Path, device: Device, holder: Holder, shared: bool) -> str:
     """Take the lock; empty, or who has it."""
-    if _taken(fd, holder, shared) and still_there(fd, path):
+    folder = path.parent
+    if _taken(fd, folder, device, holder, shared) and still_there(fd, path):
         return ""
     fcntl.flock(fd, fcntl.LOCK_UN)  # it may have been had together with somebody who is none of ours
-    held = who_holds(fd, present(path.parent, device.id))
+    held = who_holds(fd, present(folder, device.id))
     return f"is {held.verb} by {held.says}"
 
 
-def _taken(fd: int, holder: Holder, shared: bool) -> bool:
+def _taken(fd: int, folder: Path, device: Device, holder: Holder, shared: bool) -> bool:
     """Take the lock if it can be had; the first of several that share it writes whose it is."""
     if try_lock(fd):
         write_holder(fd, holder)
         return not shared or try_lock(fd, fcntl.LOCK_SH)  # not at once: another may come in between
-    return shared and try_lock(fd, fcntl.LOCK_SH) and who_holds(fd).home == holder.home
+    if not (shared and try_lock(fd, fcntl.LOCK_SH)):
+        return False
+    return who_holds(fd, present(folder, device.id)).home == holder.home
 
 
 def _unseen(held: contextlib.ExitStack, folder: Path, device: Device, holder: Holder, shared: bool) -> list[int | None]:
@@ -147,9 +150,10 @@ def _unseen(held: contextlib.ExitStack, folder: Path, device: Device, holder: Ho
     except OSError:  # a full disk: the lock itself is held
         return []
     if seen is None:  # somebody of the same state directory
-        return [*present(folder, device.id)] or [None]
+        others = present(folder, device.id)
+        return [*others] if others else [None]
     held.callback(seen.close)
-    return [*present(folder, device.id, but_home=holder.home)]
+    return [*(present(folder, device.id, but_home=holder.home) or ())]
 
 
 def removed(folder: Path, pids: Sequence[int | None]) -> str:

@@ -85,8 +85,8 @@ def process(pid: int) -> Process | None:
         return Process(pid, None) if _is_hidden(pid) else None
 
 
-def who_holds(fd: int, present: Collection[int] = ()) -> Held:
-    """Who holds the lock on an opened file. `present`: processes that are known to be runners.
+def who_holds(fd: int, present: Collection[int] | None) -> Held:
+    """Who holds the lock on an opened file. `present`: who says of itself to be a runner; None where nobody can.
 
     The file's words are believed only where they agree with the kernel's: they add the name of the run.
     """
@@ -104,13 +104,17 @@ def who_holds(fd: int, present: Collection[int] = ()) -> Held:
     runner = next((one for one in living if one.pid == claim.pid), None)
     if runner is not None:
         return Held(str(claim), runner, claim.home)
-    return _named(first, present)._replace(home=claim.home)  # of several that share it, the first has ended
+    if present is None or {*pids} <= {*present, os.getpid()}:  # of several that share it, the first has ended
+        return _named(first, pids)._replace(home=claim.home)
+    return _named(first, present)
 
 
-def _named(found: Process, present: Collection[int]) -> Held:
-    if found.uid is None and found.pid not in present:
+def _named(found: Process, present: Collection[int] | None) -> Held:
+    if found.uid is None and found.pid not in (present or ()):
         return Held(f"pid {found.pid}, of which this system hides the rest", found)
     who = ", ".join(filter(None, (found.user or "somebody", found.command)))
+    if present is None:
+        return Held(f"pid {found.pid} ({who})", found)
     if found.pid in present:
         return Held(f"pid {found.pid} ({who}), a run of gpurun", found)
     return Held(f"pid {found.pid} ({who}), which is not gpurun", found, not_gpurun=True)

@@ -66,9 +66,14 @@ def possible() -> bool:
     return LIST.exists() and status.st_uid == 0 and bool(status.st_mode & stat.S_ISVTX)
 
 
-def present(locks: Path, device_id: str, *, but_home: str = "") -> list[int]:
-    """The processes that are at work on it, as the kernel names them; those of a state directory of ours left out."""
-    if not possible() or not (files := list(_files(_key(locks, device_id), but_home))):
+def present(locks: Path, device_id: str, *, but_home: str = "") -> list[int] | None:
+    """The processes that are at work on it, as the kernel names them; those of a state directory of ours left out.
+
+    None where that is not `possible`.
+    """
+    if not possible():
+        return None
+    if not (files := list(_files(_key(locks, device_id), but_home))):
         return []
     listed = all_locks() or {}
     fd = os.open(ROOT, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -141,7 +141,7 @@ def _holder(path: Path, folder: Path | None = None, device_id: str = "") -> Held
         time.sleep(_LOOK_AGAIN_S)  # it may only have been another agent that looked
         if try_lock(fd):
             return None
-        return who_holds(fd, present(folder, device_id) if folder else ())
+        return who_holds(fd, present(folder, device_id) if folder else None)
     finally:
         os.close(fd)
 

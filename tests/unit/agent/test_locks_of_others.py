@@ -91,6 +91,20 @@ def test_a_lock_that_is_not_gpuruns_is_named_as_such(folder: Path, claimed: int 
         end(process)
 
 
+def test_what_a_run_before_wrote_says_nothing_of_who_is_there_now(folder: Path) -> None:
+    """Though it is the same user, and the file names a state directory of ours."""
+    mine().close()  # type: ignore[attr-defined]
+    words = json.loads((folder / "GPU-1").read_text())
+    (folder / "GPU-1").write_text(json.dumps(words | {"pid": 2**22 - 1}))
+    process = subprocess.Popen(["flock", "-s", folder / "GPU-1", "sleep", "60"], start_new_session=True, text=True)
+    wait_until(lambda: f" {process.pid} " in Path("/proc/locks").read_text())
+    for shared in (False, True):
+        with pytest.raises(DevicesTaken, match=rf"pid {process.pid} \(root, flock\), which is not gpurun"):
+            mine(shared=shared)
+    assert seen(Turns(MINE)).locked
+    end(process)
+
+
 def test_nobody_shares_with_who_writes_their_name(folder: Path) -> None:
     process = other_user(["flock", "--shared", str(folder / "GPU-1"), "sleep", "60"])
     wait_until(lambda: f" {process.pid} " in Path("/proc/locks").read_text())
