@@ -63,7 +63,8 @@ class JupyterHub:
         self.folder = folder
         if find_spec("jupyterhub") is None:
             pytest.skip("jupyterhub is not installed")
-        if subprocess.run([ROOT / "tests/integration/install_hub_proxy.sh", sys.prefix], env=self._env()).returncode:
+        install = [ROOT / "tests/integration/install_hub_proxy.sh", sys.prefix]
+        if subprocess.run(install, env=isolated_environment(folder)).returncode:
             pytest.fail("configurable-http-proxy could not be installed")
         if not (BIN / "configurable-http-proxy").exists():
             pytest.skip("configurable-http-proxy is not installed")

@@ -8,6 +8,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -123,22 +124,34 @@ def test_streams_come_through_the_proxy(
             asyncio.run(first_frame(token, **headers))
 
 
+def signed_in(browser: httpx.Client, address: str, person: str) -> httpx.Response:
+    """Open an address as a browser does, and sign in where the Hub asks for it; returns the page that was wanted."""
+    page = browser.get(address, headers=OPENED)
+    assert page.url.path == "/hub/login"
+    hidden = re.search(r'name="_xsrf" value="([^"]+)"', page.text)
+    assert hidden is not None
+    form = {"username": person, "password": "any", "_xsrf": hidden[1]}
+    return browser.post(page.url, data=form, headers=OPENED)
+
+
+def check_xsrf(browser: httpx.Client, server: str, owner: str) -> None:
+    """That a page needs the header to change something."""
+    runs = f"{server}gpurun/api/v1/runs"
+    path = urlsplit(server).path
+    cookie = next(cookie.value for cookie in browser.cookies.jar if (cookie.name, cookie.path) == ("_xsrf", path))
+    for headers in ({}, {"X-XSRFToken": "guessed"}):
+        assert browser.post(runs, json={"code": "1"}, headers=headers).status_code == 403
+    made = browser.post(runs, json={"code": "1"}, headers={"X-XSRFToken": cookie})
+    assert (made.status_code, made.json()["owner"]) == (201, owner)
+
+
 def test_a_browser_signs_in_at_the_hub_and_needs_the_xsrf_header(hub: JupyterHub) -> None:
     with httpx.Client(follow_redirects=True, timeout=60) as browser:
-        page = browser.get(hub.service, headers=OPENED)
-        assert page.url.path == "/hub/login"
-        hidden = re.search(r'name="_xsrf" value="([^"]+)"', page.text)
-        assert hidden is not None
-        form = {"username": "dora", "password": "any", "_xsrf": hidden[1]}
-        shown = browser.post(page.url, data=form, headers=OPENED)
+        shown = signed_in(browser, hub.service, "dora")
         assert (shown.status_code, shown.url.path) == (200, "/services/gpurun/gpurun/api/v1/status")
         assert "version" in shown.json()
         assert browser.get(f"{hub.api}runs").json()["runs"] == []
-        cookie = next(c.value for c in browser.cookies.jar if (c.name, c.path) == ("_xsrf", "/services/gpurun/"))
-        for headers in ({}, {"X-XSRFToken": "guessed"}):
-            assert browser.post(f"{hub.api}runs", json={"code": "1"}, headers=headers).status_code == 403
-        made = browser.post(f"{hub.api}runs", json={"code": "1"}, headers={"X-XSRFToken": cookie})
-        assert (made.status_code, made.json()["owner"]) == (201, "dora")
+        check_xsrf(browser, hub.service, "dora")
 
 
 def test_the_command_line_uses_the_service_with_a_token_of_the_hub(hub: JupyterHub, tokens: dict[str, str]) -> None:
@@ -194,6 +207,23 @@ def test_a_notebook_uses_the_service_when_told_where_it_is(hub: JupyterHub, kern
     with hub.client(hub.add("erin")) as erin:
         assert erin.get("runs/from-erins-notebook").json()["owner"] == "erin"
         assert erin.get("runs/in-my-own-server").status_code == 404
+
+
+def test_the_page_of_a_users_own_server_needs_the_xsrf_header(own: UserServer) -> None:
+    with httpx.Client(follow_redirects=True, timeout=60) as browser:
+        assert signed_in(browser, f"{own.url}gpurun/api/v1/status", "erin").json()["owner"] == "erin"
+        check_xsrf(browser, own.url, "erin")
+
+
+def test_a_machine_joins_a_users_own_server(hub: JupyterHub, own: UserServer) -> None:
+    token = hub.add("erin", scopes=["access:servers!user=erin"])
+    with httpx.Client(base_url=f"{own.url}gpurun/api/v1/", headers={"Authorization": f"token {token}"}) as erin:
+        machine = Machine(hub.folder / "desk").join(SimpleNamespace(http=erin))
+        try:
+            run = erin.post("runs", json={"code": "1", "on": machine.agent_id}).json()["id"]
+            wait_until(lambda: erin.get(f"runs/{run}").json()["outcome"] == "succeeded", 60)
+        finally:
+            machine.close()
 
 
 def test_runs_outlive_their_users_server(hub: JupyterHub, own: UserServer) -> None:
