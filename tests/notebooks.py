@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from jupyter_client.blocking import BlockingKernelClient
-from jupyterhub_server import UserServer
 from servers import TOKEN, JupyterServer, wait_until
+
+if TYPE_CHECKING:
+    from jupyterhub_server import UserServer
 
 
 @dataclass

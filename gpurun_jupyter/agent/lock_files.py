@@ -92,7 +92,7 @@ def open_lock(path: Path) -> int:
             fd = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o666)
     except PermissionError as error:
         problem = f"{path} belongs to {owner_of(path)}, who lets nobody else open it."
-        raise StorageUnusable(problem, "An administrator can remove it: `gpurun doctor` says how.") from error
+        raise StorageUnusable(problem, "Its owner or an administrator can remove it.") from error
     status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:  # a link to a file that we would write into
         os.close(fd)
