@@ -110,7 +110,7 @@ def _tried(folder: Path, device: Device, holder: Holder, shared: bool) -> contex
         if refused := _refused(fd, path, device, holder, shared):
             return refused
         if others := _unseen(held, folder, device, holder, shared):
-            return removed(folder, others)
+            return removal(folder, others)
         return held.pop_all()
 
 
@@ -156,7 +156,7 @@ def _unseen(held: contextlib.ExitStack, folder: Path, device: Device, holder: Ho
     return [*(present(folder, device.id, but_home=holder.home) or ())]
 
 
-def removed(folder: Path, pids: Sequence[int | None]) -> str:
+def removal(folder: Path, pids: Sequence[int | None]) -> str:
     """What is said of a lock that is free though processes are at work; None is one that is gone by now."""
     who = named(pids[0]).says if pids[0] else "another run"
     return f"is held by {who}, whose lock was removed from {folder}, which belongs to {owner_of(folder)}"

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import psutil
 
-from gpurun_jupyter.agent.lock_files import read_holder, shown, user_name
+from gpurun_jupyter.agent.lock_files import Holder, read_holder, shown, user_name
 
 #: Where Linux lists all locks.
 LIST = Path("/proc/locks")
@@ -31,12 +31,16 @@ class Process(NamedTuple):
 
 
 class Held(NamedTuple):
-    """Who has a lock: in words, as a process, and the state directory of its run (None where it is not gpurun's)."""
+    """Who has a lock: in words, as a process, and the state directory of its run (None where it is not gpurun's).
+
+    `pids` are all that share it, as the kernel names them.
+    """
 
     says: str
     process: Process | None = None
     home: str | None = None
     not_gpurun: bool = False
+    pids: tuple[int, ...] = ()
 
     @property
     def verb(self) -> str:
@@ -95,6 +99,10 @@ def who_holds(fd: int, present: Collection[int] | None) -> Held:
         claimed = f"; its file claims that it is {claim}, but anybody may write there" if claim else ""
         return Held(f"a process that this system does not name{claimed}", home=claim.home if claim else None)
     pids = locks.get(f"{file_system(fd)}:{os.fstat(fd).st_ino}", [])
+    return _held(fd, pids, claim, present)._replace(pids=tuple(pids))
+
+
+def _held(fd: int, pids: list[int], claim: Holder | None, present: Collection[int] | None) -> Held:
     living = [found for pid in pids if (found := process(pid))]
     if not living:
         return _left_behind(fd, pids)

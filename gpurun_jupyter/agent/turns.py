@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from gpurun_jupyter.agent.device_locks import removed
+from gpurun_jupyter.agent.device_locks import removal
 from gpurun_jupyter.agent.lock_files import (
     Holder,
     home_mark,
@@ -64,31 +64,30 @@ class Turns:
 
     def _look(self, folder: Path, device: Device, wanting: bool) -> None:
         held = _held(folder, device)
-        if held is not None or self._is_removed(folder, device):
-            self._free_since.pop(device.id, None)
-        if held is None and not device.locked:
-            self._look_at_free(folder, device)
-        elif held is not None and self._is_ours(held):
-            self._give_back(device.id)
-        else:
-            if held is not None:
-                _mark_locked(device, held)
-            (self._take_ticket if wanting else self._give_back)(device.id)
+        removed = self._say_removed(folder, device, held)
+        if held is None and removed:
+            held = named(removed[0])
+        if held is None:
+            return self._look_at_free(folder, device)
+        self._free_since.pop(device.id, None)
+        if self._is_ours(held):
+            return self._give_back(device.id)
+        _mark_locked(device, held)
+        return (self._take_ticket if wanting else self._give_back)(device.id)
 
     def _is_ours(self, held: Held) -> bool:
         return held.home == self._mark and (held.process is None or held.process.uid == os.geteuid())
 
-    def _is_removed(self, folder: Path, device: Device) -> bool:
-        """Whether somebody is at work on it whose lock is gone: the device is not free, and that is said once."""
-        pids = present(folder, device.id)
-        if not pids or _held(folder, device) is not None:  # it has only just been taken
-            return False
-        _mark_locked(device, named(pids[0]))
-        said = f"{device.label} {removed(folder, pids)}"
+    def _say_removed(self, folder: Path, device: Device, held: Held | None) -> list[int]:
+        """Who is at work on it without the lock, which is said once: somebody has removed it, or put another there."""
+        pids = _without_lock(folder, device, held)
+        if not pids or _without_lock(folder, device, _held(folder, device)) != pids:  # only just taken, or let go
+            return []
+        said = f"{device.label} {removal(folder, pids)}"
         if self._said.get(device.id) != said:
             self._said[device.id] = said
             log.warning("%s", said)
-        return True
+        return pids
 
     def _look_at_free(self, folder: Path, device: Device) -> None:
         free_s = time.monotonic() - self._free_since.setdefault(device.id, time.monotonic())
@@ -124,6 +123,10 @@ def _ticket_path(folder: Path, device_id: str) -> Path:
 
 def _held(folder: Path, device: Device) -> Held | None:
     return _holder(lock_path(folder, device.id), folder, device.id)
+
+
+def _without_lock(folder: Path, device: Device, held: Held | None) -> list[int]:
+    return sorted({*(present(folder, device.id) or ())} - {*(held.pids if held else ())})
 
 
 def _holder(path: Path, folder: Path | None = None, device_id: str = "") -> Held | None:

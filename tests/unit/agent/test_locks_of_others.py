@@ -169,6 +169,19 @@ def test_a_held_lock_that_is_removed_still_keeps_others_away(
     assert not seen(Turns(THEIRS)).locked
 
 
+def test_a_lock_that_is_replaced_by_one_that_is_held_is_noticed(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    locks = mine()
+    (folder / "GPU-1").unlink()
+    (folder / "GPU-1").touch()
+    process = subprocess.Popen(["flock", folder / "GPU-1", "sleep", "60"], start_new_session=True, text=True)
+    wait_until(lambda: f" {process.pid} " in Path("/proc/locks").read_text())
+    assert seen(Turns(MINE)).locked_by == f"pid {process.pid} (root, flock), which is not gpurun"
+    assert f"gpu0 is held by pid {os.getpid()} " in caplog.messages[0]
+    assert "whose lock was removed from" in caplog.messages[0]
+    locks.close()  # type: ignore[attr-defined]
+    end(process)
+
+
 def test_what_belongs_to_another_is_not_used_to_be_seen(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The name of the directory below /tmp is known, so anybody may take it first."""
     root = Path(tempfile.mkdtemp(prefix="tmp-"))
