@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from jupyter_client.blocking import BlockingKernelClient
 from servers import TOKEN, JupyterServer, wait_until
+
+if TYPE_CHECKING:
+    from jupyterhub_server import UserServer
 
 
 @dataclass
@@ -44,8 +47,8 @@ class CellOutput:
 class ServerKernel:
     """A kernel of the server, in a directory below its root."""
 
-    def __init__(self, server: JupyterServer, path: str = "") -> None:
-        self._http = httpx.Client(base_url=server.url, headers={"Authorization": f"token {TOKEN}"}, timeout=60)
+    def __init__(self, server: JupyterServer | UserServer, path: str = "", token: str = TOKEN) -> None:
+        self._http = httpx.Client(base_url=server.url, headers={"Authorization": f"token {token}"}, timeout=60)
         answer = self._http.post("api/kernels", json={"name": "python3", "path": path})
         answer.raise_for_status()
         self.id = answer.json()["id"]

@@ -19,6 +19,7 @@ from gpurun_jupyter.core.units import format_size
 
 if TYPE_CHECKING:
     from gpurun_jupyter.client import Client
+    from gpurun_jupyter.core.devices import Agent
 
 _LITTLE_BYTES, _NONE_BYTES = 5 * 2**30, 256 * 2**20
 _SIGNS = {"fine": "✓", "note": "!", "wrong": "✗"}
@@ -53,6 +54,7 @@ def doctor(to: Invocation, trial: bool, as_json: bool) -> None:
 
 def _findings(to: Invocation, trial: bool) -> Iterator[Finding]:
     yield from _here()
+    yield from _locks()
     try:
         client = to.client
         status = client.status()
@@ -88,6 +90,34 @@ def _kernels() -> Finding:
     if "python3" in names:
         return Finding("fine", "kernels", ", ".join(names))
     return Finding("wrong", "kernels", f"there is no python3 among {names or 'none'}.", "pip install ipykernel")
+
+
+def _locks() -> Iterator[Finding]:
+    """The directory of this machine's GPU locks, once there is one: whoever owns it can remove those of others."""
+    if os.name != "posix":
+        return
+    from gpurun_jupyter.agent.lock_files import locks_folder, owner_of
+
+    folder = locks_folder()
+    try:
+        status = folder.lstat()
+    except OSError:
+        return
+    says = f"{folder} belongs to {owner_of(folder)}"
+    if status.st_uid in (0, os.geteuid()):
+        yield Finding("fine", "GPU locks", says)
+    else:
+        says += ", who can remove locks of others. On Linux gpurun notices that, and leaves such a GPU alone."
+        remedy = f"An administrator ends that: sudo install -d -m 1777 -o root -g root {folder} (SECURITY.md)."
+        yield Finding("note", "GPU locks", says, remedy)
+
+
+def _locked(agent: Agent) -> Iterator[Finding]:
+    """Devices that are held by what is not in this queue."""
+    for device in agent.devices:
+        if device.locked_by and not device.holder:
+            remedy = "If that is not wanted, its user or an administrator has to end it; `sudo lslocks` lists all."
+            yield Finding("note", "GPU", f"{agent.id}: {device.label} is held by {device.locked_by}.", remedy)
 
 
 def _versions(of_server: str) -> Finding:
@@ -127,6 +157,7 @@ def _agents(client: Client) -> Iterator[Finding]:
         else:
             remedy = "Look at that machine, and at its agent.log."
             yield Finding("wrong", "agent", f"{says}, {agent.health} for {agent.heard_s_ago:.0f} s.", remedy)
+        yield from _locked(agent)
     if found and not any(device.kind != "cpu" for agent in found for device in agent.devices):
         remedy = "On a machine that has one, `nvidia-smi` must work for the user of the Jupyter server."
         yield Finding("note", "GPUs", "no agent has one: runs get CPU slots.", remedy)

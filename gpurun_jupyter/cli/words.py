@@ -148,6 +148,8 @@ def _memory(device: Device) -> str:
 def _holder(device: Device) -> str:
     if device.holder:
         return device.holder
+    if device.locked_by:
+        return device.locked_by
     foreign = [process for process in device.processes if not process.ours]
     if foreign:
         who = f"{foreign[0].user}, " if foreign[0].user else ""

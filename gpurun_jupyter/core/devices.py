@@ -40,6 +40,7 @@ class Device(msgspec.Struct, omit_defaults=True, gc=False):
     power: float | None = None
     processes: list[DeviceProcess] = []
     locked: bool = False  # its machine-wide lock is held by something that is not a run of this agent
+    locked_by: str = ""  # by whom, in words: `pid 4312 (anna, flock), which is not gpurun`
     run_owner: str | None = None  # whose run holds it; the server fills these in
     run_id: str | None = None  # only if it is the run of who asks
     run_name: str | None = None

@@ -7,9 +7,11 @@ import os
 import secrets
 import sys
 from pathlib import Path
+from typing import Any
 
 from gpurun_jupyter.core.errors import GpurunError, StorageUnusable
 from gpurun_jupyter.core.home import default_home
+from gpurun_server import hub_service
 
 _REACHED = """\
 gpurun is at {url}. Magics, `gpurun` and Client elsewhere use it with
@@ -22,6 +24,8 @@ gpurun is at {url}. Magics, `gpurun` and Client elsewhere use it with
 def main(argv: list[str]) -> int:
     """Serve until somebody ends it, or print the token; returns the exit code."""
     try:
+        if hub_service.is_service():
+            return _serve(argv, "gpurun serves the users of JupyterHub at {url}.", hub_service.settings())
         token = kept_token(default_home() / "token")
     except GpurunError as error:
         print(f"gpurun: {error}", file=sys.stderr)
@@ -29,11 +33,15 @@ def main(argv: list[str]) -> int:
     if argv == ["--print-token"]:
         print(os.environ.get("JUPYTER_TOKEN") or token.read_text())
         return 0
+    os.environ.setdefault("JUPYTER_TOKEN_FILE", str(token))  # the default: what is configured is preferred
+    return _serve(argv, _REACHED, {})
+
+
+def _serve(argv: list[str], reached: str, settings: dict[str, Any]) -> int:
     from gpurun_server.app import GpurunApp
 
-    os.environ.setdefault("JUPYTER_TOKEN_FILE", str(token))  # the default: what is configured is preferred
-    server = GpurunApp.initialize_server(argv=["--no-browser", *argv])
-    print(_REACHED.format(url=server.connection_url), flush=True)
+    server = GpurunApp.initialize_server(argv=["--no-browser", *argv], **settings)
+    print(reached.format(url=server.connection_url), flush=True)
     server.start()
     return 0
 

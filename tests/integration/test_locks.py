@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from nvml.machine import Machine
+from os_users import end
 from runners import Runners
-from servers import JupyterServer, wait_until
+from servers import BIN, TOKEN, JupyterServer, wait_until
 
 from gpurun_jupyter.agent.device_locks import Holder, take
+from gpurun_jupyter.agent.presence import possible
 from gpurun_jupyter.core.devices import Device
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.lifecycle import Reason
 
 RUNS = 6
 GPU = Device(id="GPU-1", kind="gpu", index=0)
+UUID = "GPU-00000000-0000-4000-8000-000000000000"
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +57,7 @@ note(what="out", **who)
         assert run["attempt"] == 1 or run["reason"] == "completed"
     notes = [json.loads(line) for line in diary.read_text().splitlines()]
     assert len(notes) == 2 * len(runs), "each run ran once"
-    assert {note["gpu"] for note in notes} == {"GPU-00000000-0000-4000-8000-000000000000"}
+    assert {note["gpu"] for note in notes} == {UUID}
     ordered = sorted(notes, key=lambda note: note["t"])
     for entered, left in zip(ordered[::2], ordered[1::2], strict=True):
         assert (entered["what"], left["what"], entered["run"]) == ("in", "out", left["run"])
@@ -82,6 +87,50 @@ def test_a_waiting_run_names_who_holds_the_gpu(two: list[JupyterServer], tmp_pat
     assert anna.wait(held)["reason"] == "runner_killed"
     assert bert.wait(queued)["outcome"] == "succeeded"
     assert anna.wait(anna.submit("1", gpu=1))["outcome"] == "succeeded"
+
+
+def test_a_lock_that_is_not_gpuruns_is_said_to_be_so(two: list[JupyterServer], tmp_path: Path) -> None:
+    anna = two[0]
+    lock = Path(anna.env["GPURUN_LOCKS"]) / UUID
+    lock.touch()
+    process = subprocess.Popen(["flock", lock, "sleep", "120"], start_new_session=True, text=True)
+    says = f"pid {process.pid} ({getpass.getuser()}, flock), which is not gpurun"
+    try:
+        wait_until(lambda: _locked_by(anna) == says, 20)
+        queued = anna.submit("print('at last')", gpu=1)
+        wait_until(lambda: anna.run(queued)["waiting"] and says in anna.run(queued)["waiting"]["why"], 20)
+        env = anna.env | {"GPURUN_URL": anna.url, "GPURUN_TOKEN": TOKEN}
+        told = subprocess.run([BIN / "gpurun", "doctor", "--json"], env=env, capture_output=True, text=True)
+        notes = {one["what"]: one for one in json.loads(told.stdout) if one["what"].startswith("GPU")}
+        assert f"gpu0 is held by {says}." in notes["GPU"]["says"]
+        assert notes["GPU"]["verdict"] == "note"
+        assert notes["GPU locks"]["says"] == f"{lock.parent} belongs to {getpass.getuser()}"
+    finally:
+        end(process)
+    assert anna.wait(queued)["outcome"] == "succeeded"
+
+
+@pytest.mark.skipif(not possible(), reason="needs the kernel's list of locks")
+def test_a_removed_lock_is_noticed_and_its_gpu_left_alone(two: list[JupyterServer], tmp_path: Path) -> None:
+    anna, bert = two
+    release = tmp_path / "release"
+    code = f"import os, time\nprint('in', flush=True)\nwhile not os.path.exists({str(release)!r}): time.sleep(0.05)"
+    held = anna.submit(code, gpu=1)
+    wait_until(lambda: "in" in anna.log(held))
+    (Path(anna.env["GPURUN_LOCKS"]) / UUID).unlink()
+    queued = bert.submit("print('late')", gpu=1)
+    for server in two:
+        wait_until(lambda server=server: "whose lock was removed" in (server.home / "agent.log").read_text(), 20)
+    wait_until(lambda: "a run of gpurun" in bert.run(queued)["waiting"]["why"], 10)
+    assert (bert.run(queued)["state"], anna.run(held)["state"]) == ("queued", "running")
+    release.touch()
+    for server, run in ((anna, held), (bert, queued)):
+        assert server.wait(run)["outcome"] == "succeeded"
+
+
+def _locked_by(server: JupyterServer) -> str:
+    (agent,) = server.http.get("devices").json()["agents"]
+    return next(device.get("locked_by", "") for device in agent["devices"] if device["kind"] == "gpu")
 
 
 def test_a_runner_that_comes_second_starts_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

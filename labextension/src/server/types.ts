@@ -91,6 +91,8 @@ export interface Device {
   temperature?: number | null;
   power?: number | null;
   processes?: DeviceProcess[];
+  /** Who holds its lock on that machine, in words, where that is no run of this queue. */
+  locked_by?: string;
   /** Whose run holds the device; the next two are given only if it is one's own. */
   run_owner?: string | null;
   run_id?: string | null;

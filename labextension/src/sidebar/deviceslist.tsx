@@ -179,6 +179,9 @@ function Holder({ device, trans, onOpen }: DeviceProps): JSX.Element {
   if (device.run_owner) {
     return <span className="gpurun-nobody">{trans.__('a run of %1', device.run_owner)}</span>;
   }
+  if (device.locked_by) {
+    return <span className="gpurun-nobody">{device.locked_by}</span>;
+  }
   const foreign = (device.processes ?? []).find(process => !process.ours);
   return <span className="gpurun-nobody">{foreign ? foreignWords(foreign, trans) : trans.__('idle')}</span>;
 }

@@ -177,7 +177,7 @@ function compare(a: number, b: number): number {
 
 /** Whether somebody uses the device, a run of ours or not. */
 export function isBusy(device: Device): boolean {
-  return !!device.run_owner || (device.processes ?? []).some(process => !process.ours);
+  return !!device.run_owner || !!device.locked_by || (device.processes ?? []).some(process => !process.ours);
 }
 
 /** The devices to count: GPUs, or CPU slots where there is no GPU. */

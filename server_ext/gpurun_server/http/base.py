@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeVar
 
 import msgspec
 import sqlalchemy as sa
-from jupyter_server.base.handlers import APIHandler
+from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from tornado.web import HTTPError
 
 from gpurun_jupyter.core.errors import GpurunError, InvalidRequest, StorageFull, StorageUnusable
@@ -89,6 +89,12 @@ class GpurunHandler(APIHandler):
         if not super().check_origin(origin_to_satisfy_tornado):
             raise HTTPError(403, "The page is of another origin.")
         return True
+
+    def get_login_url(self) -> str:
+        """A person who opens an address in a browser may sign in there; a program is told that it needs a token."""
+        if self.request.headers.get("Sec-Fetch-Mode") == "navigate":
+            return JupyterHandler.get_login_url(self)
+        return super().get_login_url()
 
     @property
     def owner(self) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gpurun_jupyter.agent import device_locks, turns
+from gpurun_jupyter.agent import device_locks, lock_holders, turns
 from gpurun_jupyter.agent.device_locks import DevicesTaken, Holder, take
 from gpurun_jupyter.agent.turns import Turns
 from gpurun_jupyter.core.devices import Device
@@ -140,16 +140,38 @@ def test_a_closed_directory_of_somebody_else_is_refused(folder) -> None:
         take([GPU], holder())
 
 
-def test_what_others_wrote_is_shown_without_control_characters(folder) -> None:
+LIES = [
+    b'{"pid":7,"user":"\\u001b[31meve","run":"a\\nb","home":"x"}',
+    b'{"pid":1,"user":"root","run":"innocent","home":"x"}',
+    b"",
+    b"\xff" * 10_000,
+    b"[]",
+]
+
+
+@pytest.mark.parametrize("words", LIES)
+def test_the_kernel_says_who_holds_a_lock_whatever_is_written_in_it(folder, words) -> None:
     locks = take([GPU], holder())
-    (folder / "GPU-1").write_bytes(b'{"pid":7,"user":"\\u001b[31meve","run":"a\\nb","home":"x"}')
-    with pytest.raises(DevicesTaken, match=r"pid 7 \(\[31meve, «ab»\)"):
+    (folder / "GPU-1").write_bytes(words)
+    with pytest.raises(DevicesTaken, match=rf"gpu0 is held by pid {os.getpid()} \(.+\), a run of gpurun\.$"):
         take([GPU], holder("b"), patience_s=0)
-    for content in (b"", b"\xff" * 10_000, b"[]"):
-        (folder / "GPU-1").write_bytes(content)
-        with pytest.raises(DevicesTaken, match="another gpurun"):
-            take([GPU], holder("b"), patience_s=0)
     locks.close()
+
+
+def test_where_the_kernel_does_not_tell_words_are_a_claim(folder, monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(lock_holders, "LIST", tmp_path / "none")
+    locks = take([GPU], holder())
+    (folder / "GPU-1").write_bytes(LIES[0])
+    claim = r"does not name; its file claims that it is pid 7 \(\[31meve, «ab»\), but anybody may write there"
+    with pytest.raises(DevicesTaken, match=claim):
+        take([GPU], holder("b"), patience_s=0)
+    (folder / "GPU-1").write_bytes(b"")
+    with pytest.raises(DevicesTaken, match=r"does not name\.$"):
+        take([GPU], holder("b"), patience_s=0)
+    locks.close()
+    one, two = (take([GPU], holder("a", run), shared=True, patience_s=0) for run in ("one", "two"))
+    one.close()
+    two.close()
 
 
 class Agents:

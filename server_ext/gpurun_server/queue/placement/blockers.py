@@ -119,6 +119,8 @@ def _left(holder: Holder) -> str:
 
 
 def _who_bars(device: Device) -> str:
+    if device.locked_by:
+        return device.locked_by
     foreign = next((process for process in device.processes if not process.ours), None)
     return (
         f"pid {foreign.pid} ({foreign.user or 'somebody'}, not ours)" if foreign else "another gpurun on that machine"
