@@ -17,8 +17,9 @@ from gpurun_jupyter.agent import launching
 from gpurun_jupyter.agent.devices import Devices
 from gpurun_jupyter.agent.held import Held, fetched, over_in_session, until_done
 from gpurun_jupyter.agent.link import Link
+from gpurun_jupyter.agent.orphans import end_all_of
 from gpurun_jupyter.agent.pauses import Pauses
-from gpurun_jupyter.agent.processes import gone, kill_attempt
+from gpurun_jupyter.agent.processes import gone
 from gpurun_jupyter.agent.recording import Recorder
 from gpurun_jupyter.agent.signals import on_signals
 from gpurun_jupyter.agent.warm.session_folder import Order
@@ -215,7 +216,7 @@ class Agent:
         finally:
             watching.cancel()
         if not held.folder.exit.exists():
-            kill_attempt(grant.key)
+            await end_all_of(held.folder, grant.key)
         end = launching.last_word(held.folder)
         if held.recording is not None and self._link.takes_copies:
             await asyncio.wait([held.recording], timeout=RECORDING_S)

@@ -7,10 +7,8 @@ subreaper), and ends them all before it ends.
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import fcntl
 import os
-import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +18,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gpurun_jupyter.agent import device_locks
+from gpurun_jupyter.agent.descendants import become_subreaper
+from gpurun_jupyter.agent.orphans import RunnerRecord
 from gpurun_jupyter.agent.processes import kill_left_behind
 from gpurun_jupyter.agent.runner import workspace
 from gpurun_jupyter.agent.runner.event_log import EventLog
@@ -33,15 +33,12 @@ from gpurun_jupyter.core.events import FORMAT_VERSION, End, Start
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder, write_json
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
-from gpurun_jupyter.core.processes import Identity
 
 if TYPE_CHECKING:  # at run time it would bring ZMQ, which a process needs not
     from gpurun_jupyter.agent.kernels.kernel import Kernel
 
 #: Exit code of a runner that found another at work on its attempt, or the attempt begun (EX_TEMPFAIL of sysexits.h).
 NOT_MINE = 75
-
-_PR_SET_CHILD_SUBREAPER = 36
 
 
 @dataclass
@@ -98,8 +95,8 @@ def take(folder: AttemptFolder, *, devices_held: bool = False) -> Taken | None:
         write_json(folder.exit, End(outcome=Outcome.FAILED, reason=reason, message=str(error)))
         return None
     hold_terminations_back()
-    _become_subreaper()
-    write_json(folder.runner, Identity.of(os.getpid()))
+    become_subreaper()
+    write_json(folder.runner, RunnerRecord.of_this_process())
     return Taken(folder, grant, lock, devices)
 
 
@@ -173,9 +170,3 @@ def _execution_for(grant: Grant, kernel: Kernel | None) -> Callable[[AttemptFold
 def _start(grant: Grant) -> Start:
     devices = [device.id for device in grant.devices]
     return Start(v=FORMAT_VERSION, attempt=grant.attempt, pid=os.getpid(), devices=devices)
-
-
-def _become_subreaper() -> None:
-    """On Linux, inherit orphaned descendants, so that none is out of reach."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
