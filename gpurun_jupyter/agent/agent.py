@@ -210,6 +210,7 @@ class Agent:
     async def _carry_out(self, held: Held) -> None:
         """Start the attempt's runner, or adopt it, pass on its news, and say when it is gone."""
         grant = held.grant
+        ended = self._devices.ended_on(grant.devices)
         watching = asyncio.create_task(self._pass_on(held))
         try:
             await self._to_its_end(held)
@@ -217,6 +218,7 @@ class Agent:
             watching.cancel()
         if not held.folder.exit.exists():
             await end_all_of(held.folder, grant.key)
+        await self._devices.freed(grant.devices, ended)
         end = launching.last_word(held.folder)
         if held.recording is not None and self._link.takes_copies:
             await asyncio.wait([held.recording], timeout=RECORDING_S)

@@ -25,6 +25,7 @@ from gpurun_jupyter.agent.runner import workspace
 from gpurun_jupyter.agent.runner.event_log import EventLog
 from gpurun_jupyter.agent.runner.execution import Execution
 from gpurun_jupyter.agent.runner.output import OutputSink, reports_into
+from gpurun_jupyter.agent.runner.reaping import reaping
 from gpurun_jupyter.agent.runner.reasons import Evidence, judged, of_start_failure, oom_kills
 from gpurun_jupyter.agent.runner.samples import Samples
 from gpurun_jupyter.agent.runner.stopping import Stopping, hold_terminations_back
@@ -139,7 +140,7 @@ async def _carried_out(
             raise log.failure
         workspace.lay_out(folder, grant)
         execution = _execution_for(grant, kernel)(folder, grant, sink)
-        async with stopping.watching(execution), samples.going_on():
+        async with stopping.watching(execution), samples.going_on(), reaping(execution):
             end = await execution.run()
     except (GpurunError, OSError) as error:
         end = of_start_failure(error)
