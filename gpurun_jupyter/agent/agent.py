@@ -17,7 +17,7 @@ from gpurun_jupyter.agent import launching
 from gpurun_jupyter.agent.devices import Devices
 from gpurun_jupyter.agent.held import Held, fetched, over_in_session, until_done
 from gpurun_jupyter.agent.link import Link
-from gpurun_jupyter.agent.orphans import end_all_of
+from gpurun_jupyter.agent.orphans import end_left_of
 from gpurun_jupyter.agent.pauses import Pauses
 from gpurun_jupyter.agent.processes import gone
 from gpurun_jupyter.agent.recording import Recorder
@@ -209,16 +209,14 @@ class Agent:
 
     async def _carry_out(self, held: Held) -> None:
         """Start the attempt's runner, or adopt it, pass on its news, and say when it is gone."""
-        grant = held.grant
-        ended = self._devices.ended_on(grant.devices)
+        ended = self._devices.ended_on(held.grant.devices)
         watching = asyncio.create_task(self._pass_on(held))
         try:
             await self._to_its_end(held)
         finally:
             watching.cancel()
-        if not held.folder.exit.exists():
-            await end_all_of(held.folder, grant.key)
-        await self._devices.freed(grant.devices, ended)
+        await end_left_of(held.folder, held.grant.key)
+        await self._devices.freed(held.grant.devices, ended)
         end = launching.last_word(held.folder)
         if held.recording is not None and self._link.takes_copies:
             await asyncio.wait([held.recording], timeout=RECORDING_S)

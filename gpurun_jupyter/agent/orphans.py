@@ -79,12 +79,13 @@ class Brood:
         self.in_order = self._own.issuperset(children(os.getpid()))
 
 
-async def end_all_of(folder: AttemptFolder, key: str) -> None:
-    """End what an attempt has left whose runner was killed; returns when it is gone, or after a while."""
-    await asyncio.to_thread(_end_all_of, folder, key)
+async def end_left_of(folder: AttemptFolder, key: str) -> None:
+    """End what an attempt has left whose runner was killed before it could; returns when it is gone, or after a while."""
+    if not folder.exit.exists():
+        await asyncio.to_thread(_end_left_of, folder, key)
 
 
-def _end_all_of(folder: AttemptFolder, key: str) -> None:
+def _end_left_of(folder: AttemptFolder, key: str) -> None:
     above, give_up = _fork_parents(folder), time.monotonic() + _WAIT_S
     while any(_strays(parent) for parent in above) and time.monotonic() < give_up:
         time.sleep(_LOOK_S)  # it is at it

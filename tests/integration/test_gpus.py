@@ -218,7 +218,7 @@ def test_a_driver_that_does_not_free_a_gpu_is_not_waited_for_for_ever(lab: Lab, 
 def test_processes_outside_of_a_container_do_not_keep_a_session_waiting(lab: Lab) -> None:
     """Their pids are nobody's in here, as are those of processes that have ended."""
     first = lab.server.wait(lab.server.submit("1", gpu=1, session="contained"))
-    card = next(card for card in lab.machine.cards if card.uuid == first["devices"][0])
+    card = lab.machine.cards[int(first["devices"][0].removeprefix("gpu"))]
     card.processes = [Process(2**22 - 1)]
     lab.machine.write()
     begun = time.monotonic()
