@@ -80,7 +80,7 @@ class Brood:
 
 
 async def end_left_of(folder: AttemptFolder, key: str) -> None:
-    """End what an attempt has left whose runner was killed before it could; returns when it is gone, or after a while."""
+    """End what an attempt has left whose runner was killed; returns when it is gone, or after a while."""
     if not folder.exit.exists():
         await asyncio.to_thread(_end_left_of, folder, key)
 

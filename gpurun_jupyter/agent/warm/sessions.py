@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 
+from gpurun_jupyter.agent.orphans import end_orphans
 from gpurun_jupyter.agent.processes import kill_session
 from gpurun_jupyter.agent.warm.session_folder import Order, Record, give_order, read_record
 from gpurun_jupyter.core.grants import Grant, SessionName, SessionState
@@ -75,6 +76,7 @@ class Sessions:
         """The record of a session; where the holder was killed, what it left is ended first."""
         record = read_record(folder)
         if record is None and folder.record.exists():
+            end_orphans()
             kill_session(str(folder.path))
             folder.record.unlink(missing_ok=True)
             folder.orders.unlink(missing_ok=True)
