@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import psutil
 import pytest
 from integration.test_directory_run import post, zipped
 from integration.test_warm import alive, words
-from servers import JupyterServer, end_session, session_of, wait_until
+from servers import TOKEN, JupyterServer, end_session, session_of, wait_until
 
+from gpurun_jupyter import Client
 from gpurun_jupyter.agent.orphans import RunnerRecord
 from gpurun_jupyter.core.processes import read_identity
 
@@ -49,7 +51,7 @@ import os, time
 os.environ.clear()
 if os.fork() == 0:
     os.setsid()
-    os.execve("/bin/sh", ["sh", "-c", "for n in $(seq 3000); do /bin/sleep 300 & done; /bin/sleep 300"], {})
+    os.execve("/bin/sh", ["sh", "-c", "for n in $(seq 1500); do /bin/sleep 300 & done; /bin/sleep 300"], {})
 CHAIN = "import os, time\\nfor n in range(3000):\\n    if os.fork(): os._exit(0)\\ntime.sleep(300)"
 if os.fork() == 0:
     import sys
@@ -92,9 +94,9 @@ def family(server: JupyterServer, run_id: str) -> list[psutil.Process]:
     def told() -> str | None:
         return next((line for line in server.log(run_id).splitlines() if line.startswith("pids ")), None)
 
-    found = [psutil.Process(int(pid)) for pid in wait_until(told, 60, "for the family").split()[1:]]
-    assert len(set(found)) == 4 * EACH
-    return found
+    pids = [int(pid) for pid in wait_until(told, 60, "for the family").split()[1:]]
+    assert len(set(pids)) == 4 * EACH
+    return [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
 
 
 def left(processes: list[psutil.Process]) -> list[psutil.Process]:
@@ -299,6 +301,28 @@ def test_nothing_of_gpurun_is_taken_for_an_orphan(here: JupyterServer, tmp_path:
         again = here.wait(here.submit("print(x)", session="kept"))
         assert here.log(again["id"]) == "7\n"
     end_session(here, "kept")
+
+
+def test_a_runner_waits_for_the_daemons_of_its_run(here: JupyterServer, submit: Submit, tmp_path: Path) -> None:
+    """A subreaper has to: else a run that goes on for days fills the machine with what has ended."""
+    ended = "import os, time\nfor n in range(20):\n    if os.fork() == 0:\n        if os.fork(): os._exit(0)\n"
+    ended += "        os._exit(0)\n    os.wait()\nprint('on', flush=True)\n"
+    run_id = submit(ended + UNTIL.format(flag=str(tmp_path / "go")))
+    wait_until(lambda: "on" in here.log(run_id), what="for the daemons")
+    process = runner(here, run_id)
+    wait_until(lambda: len(process.children()) == 1, 20, "for the runner to wait for them")
+    (tmp_path / "go").touch()
+    assert here.wait(run_id)["outcome"] == "succeeded"
+
+
+def test_the_end_of_a_notebook(here: JupyterServer, tmp_path: Path) -> None:
+    cells = [nbformat.v4.new_code_cell(FAMILY), nbformat.v4.new_code_cell("print('last')")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "family.ipynb")
+    with Client(here.url, TOKEN) as client:
+        run = client.submit_notebook(tmp_path / "family.ipynb")
+        processes = family(here, run.id)
+        assert run.wait().outcome == "succeeded"
+    assert left(processes) == []
 
 
 def test_the_agent_leaves_no_zombies(here: JupyterServer) -> None:
