@@ -149,7 +149,7 @@ def test_a_cancel(here: JupyterServer, submit: Submit, kill: bool) -> None:
 
 
 def test_a_time_limit(here: JupyterServer, submit: Submit) -> None:
-    run_id = submit(FAMILY + "time.sleep(300)", timeout=4)
+    run_id = submit(FAMILY + "time.sleep(300)", timeout=12)
     processes = family(here, run_id)
     assert here.wait(run_id)["outcome"] == "timed_out"
     assert left(processes) == []
