@@ -14,12 +14,11 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from gpurun_jupyter.agent import launching
+from gpurun_jupyter.agent.carrying_out import CarryingOut
 from gpurun_jupyter.agent.devices import Devices
-from gpurun_jupyter.agent.held import Held, fetched, given_up, over_in_session, until_done
+from gpurun_jupyter.agent.held import Held
 from gpurun_jupyter.agent.link import Link
 from gpurun_jupyter.agent.pauses import Pauses
-from gpurun_jupyter.agent.processes import gone, kill_attempt
 from gpurun_jupyter.agent.recording import Recorder
 from gpurun_jupyter.agent.signals import on_signals
 from gpurun_jupyter.agent.warm.session_folder import Order
@@ -27,7 +26,6 @@ from gpurun_jupyter.agent.warm.sessions import Sessions
 from gpurun_jupyter.agent.warm.spares import Starter
 from gpurun_jupyter.core.bells import Bell, listeners
 from gpurun_jupyter.core.errors import Revoked
-from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.grants import Grant, Orders, Report, SessionName, Stop
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.processes import boot_id
@@ -35,13 +33,8 @@ from gpurun_jupyter.core.processes import boot_id
 log = logging.getLogger("gpurun.agent")
 
 HEARTBEAT_S = 2.0
-#: Progress reaches the database for the first time so soon: a short run has ended by then, and is written down in one
-#: stroke.
-FIRST_ADVANCE_S = 0.1
 #: How long the runs of an agent whose key was revoked may take to end, seconds.
 ENDING_S = 60.0
-#: The end of an attempt waits so long until it is written down in which environment it ran, where that is not known.
-RECORDING_S = 5.0
 
 
 class Agent:
@@ -73,6 +66,7 @@ class Agent:
         self._sessions = Sessions(home, session_idle_s)
         self._starter = Starter(self._sessions, spares)
         self._recorder = Recorder(home, host, self._devices.driver)
+        self._carrying_out = CarryingOut(link, self._devices, self._starter, self._recorder)
         self._idle_s = idle_s
         self._labels = labels
         self._outdated = outdated
@@ -81,7 +75,7 @@ class Agent:
         self._wake = asyncio.Event()
         self._leaving = False
         self._ending_all = False  # no new runs, and when the last has ended, it leaves
-        self._pauses = self._new_pauses()
+        self._pauses = Pauses(link.longest_pause_s, link.hurry)
         self._queue_waits = False
         self._pause_s = HEARTBEAT_S
 
@@ -211,84 +205,8 @@ class Agent:
         return {held.grant.session: held for held in at_work if held.grant.session is not None}
 
     async def _carry_out(self, held: Held) -> None:
-        """Carry out an attempt, and say when it is over. Whatever goes wrong, it alone is the worse for it."""
-        try:
-            held.end = await self._carried_out(held)
-        except Exception as error:
-            log.exception("%s is given up", held.grant.key)
-            launching.signal_runner(held.runner, signal.SIGKILL)
-            kill_attempt(held.grant.key)
-            held.end = given_up(error)
+        await self._carrying_out.to_the_end(held)
         self._wake.set()
-
-    async def _carried_out(self, held: Held) -> End:
-        """Start the attempt's runner, or adopt it, pass on its news, and wait until it is gone; how it ended."""
-        grant = held.grant
-        watching = asyncio.create_task(self._pass_on(held))
-        try:
-            await self._to_its_end(held)
-        finally:
-            watching.cancel()
-        if launching.exit_record(held.folder) is None:
-            kill_attempt(grant.key)
-        end = held.verdict()
-        if held.recording is not None and self._link.takes_copies:
-            await asyncio.wait([held.recording], timeout=RECORDING_S)
-        await until_done(held, self._link.deliver, self._new_pauses())
-        return end
-
-    async def _to_its_end(self, held: Held) -> None:
-        identity = launching.living_runner(held.folder)
-        if identity is None and launching.may_start(held.folder, held.grant):
-            await fetched(held, self._link)
-        again = True
-        while again and identity is None and launching.may_start(held.folder, held.grant):
-            log.info("starting %s", held.grant.key)
-            child = await self._starter.start(held.folder, held.grant)
-            held.recording = self._recorder.record(held.folder, held.grant)
-            await self._over(held, child)
-            again = child.waited  # it may have ended just as it got its attempt
-            identity = launching.living_runner(held.folder)  # of an earlier agent: it had the lock before ours
-        if identity is not None and not launching.has_left_word(held.folder):
-            log.info("adopted %s, pid %d", held.grant.key, identity.pid)
-            held.grown.set()  # while nobody looked
-            await self._over(held, launching.Child(None, identity))
-
-    async def _over(self, held: Held, child: launching.Child) -> None:
-        """Wait until the attempt is over: its runner is gone, or goes on to wait for another."""
-        held.begun(child.identity)
-        if child.channel is not None:
-            if await child.over():
-                held.runner = None
-                self._starter.take_back(child)
-                return
-            child.channel.close()
-        if held.grant.session is None:
-            await gone(child.identity)
-        else:
-            await over_in_session(held, child.identity, HEARTBEAT_S)
-        held.runner = None
-        child.reap()
-
-    async def _pass_on(self, held: Held) -> None:
-        pause_s, pauses = min(FIRST_ADVANCE_S, self._link.pace_s), self._new_pauses()
-        while True:
-            await self._link.hurry.wait(pause_s)
-            await held.grown.wait()
-            held.grown.clear()
-            try:
-                await self._link.advance(held.grant)
-                pauses.over()
-                pause_s = self._link.pace_s
-            except OSError:
-                held.grown.set()
-                pause_s = pauses.next_s()
-            except Exception:
-                log.exception("%s: its log is not passed on any more; its end will tell", held.grant.key)
-                return
-
-    def _new_pauses(self) -> Pauses:
-        return Pauses(self._link.longest_pause_s, self._link.hurry)
 
     def _rung(self, bell: Bell) -> None:
         for ring in bell.read():

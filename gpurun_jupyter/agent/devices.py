@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import platform
+import time
+from collections.abc import Iterable, Sequence
 
 import psutil
 
+from gpurun_jupyter.agent.descendants import living
 from gpurun_jupyter.agent.nvml import Gpus
 from gpurun_jupyter.agent.turns import Turns
 from gpurun_jupyter.core.devices import Device
 from gpurun_jupyter.core.home import Home
+
+#: A driver has this long to free the memory of a process that has ended, seconds.
+_FREED_S = 5.0
+_LOOK_S = 0.05
 
 
 class Devices:
@@ -30,6 +38,21 @@ class Devices:
         gpus = self._gpus.read()
         self._turns.look(gpus, wanting=wanting)
         return gpus + self._read_cpu_slots()
+
+    def ended_on(self, granted: Iterable[Device]) -> set[int]:
+        """What the driver still names on these GPUs though no such process lives here: its memory is not free yet.
+
+        In a container these may be processes outside of it, which have not ended at all.
+        """
+        gpus = {device.id for device in granted if device.kind != "cpu"}
+        return {pid for pid in self._gpus.pids(gpus) if living(pid) is None} if gpus else set()
+
+    async def freed(self, granted: Sequence[Device], before: set[int]) -> None:
+        """Wait, not for ever, until the driver names none any more that has ended since it was asked `before`."""
+        ended, give_up = self.ended_on(granted) - before, time.monotonic() + _FREED_S
+        while ended and time.monotonic() < give_up:
+            await asyncio.sleep(_LOOK_S)
+            ended &= self.ended_on(granted)
 
     def driver(self) -> str:
         """The version of the GPUs' driver; empty without one."""

@@ -9,6 +9,8 @@ import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 
+import msgspec
+
 from gpurun_jupyter.agent import launching
 from gpurun_jupyter.agent.link import Link
 from gpurun_jupyter.agent.pauses import Pauses
@@ -94,6 +96,14 @@ def given_up(error: Exception) -> End:
     """The end of an attempt with which gpurun could not deal: it alone is the worse for it."""
     message = f"gpurun could not deal with what it found of this run ({type(error).__name__}: {error})."
     return End(outcome=Outcome.FAILED, reason=Reason.DAMAGED, message=message)
+
+
+def undelivered(end: End, error: Exception) -> End:
+    """The same end, of which what the attempt left has not all reached the server: that is no success."""
+    message = f"{end.message} Not all that it left could be delivered ({error}).".strip()
+    if end.outcome is Outcome.SUCCEEDED:
+        return End(outcome=Outcome.FAILED, reason=Reason.DAMAGED, exit_code=end.exit_code, message=message)
+    return msgspec.structs.replace(end, message=message)
 
 
 async def until_done(held: Held, act: Callable[[Grant], Awaitable[None]], pauses: Pauses) -> None:

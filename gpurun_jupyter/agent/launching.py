@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from gpurun_jupyter.agent.processes import signal_all
+from gpurun_jupyter.agent.descendants import signal_all
 from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.grants import Grant, Stop
 from gpurun_jupyter.core.home import AttemptFolder, write_json

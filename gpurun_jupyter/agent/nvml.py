@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import Any, Literal, TypeVar
 
 import psutil
@@ -50,6 +50,16 @@ class Gpus:
         else:
             self._trouble = ""
         return list(self._numbered(cards))
+
+    def pids(self, ids: Container[str]) -> set[int]:
+        """The processes that hold one of these GPUs; none of a card that is out of reach."""
+        found: set[int] = set()
+        with contextlib.suppress(pynvml.NVMLError):
+            self._ensure_open()
+            for number in range(pynvml.nvmlDeviceGetCount()):
+                with contextlib.suppress(pynvml.NVMLError):
+                    found.update(_pids(pynvml.nvmlDeviceGetHandleByIndex(number), ids))
+        return found
 
     def driver(self) -> str:
         """The version of the driver; empty where there is none."""
@@ -151,6 +161,15 @@ def _processes(handle: Any) -> list[DeviceProcess]:
     graphics = [raw for raw in _running(handle, "Graphics") if raw.pid not in known]
     heavy = [raw for raw in graphics if (raw.usedGpuMemory or 0) >= GRAPHICS_MEMORY_BYTES]
     return [_process(raw) for raw in compute + heavy]
+
+
+def _pids(card: Any, ids: Container[str]) -> Iterator[int]:
+    """Those of a card, or of its slices, if it or they are asked for."""
+    places = range(_asked(pynvml.nvmlDeviceGetMaxMigDeviceCount, card) or 0)
+    slices = [_asked(pynvml.nvmlDeviceGetMigDeviceHandleByIndex, card, place) for place in places]
+    for handle in [card, *slices]:
+        if handle is not None and _text(pynvml.nvmlDeviceGetUUID(handle)) in ids:
+            yield from (process.pid for process in _processes(handle))
 
 
 def _running(handle: Any, kind: Literal["Compute", "Graphics"]) -> list[Any]:

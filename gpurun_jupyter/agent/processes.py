@@ -1,18 +1,14 @@
-"""Processes of others: waiting for one that is not a child, and finding every descendant of an attempt. POSIX only."""
+"""Processes of others: waiting for one that is not a child, finding and ending those of an attempt. POSIX only."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import signal
 import sys
-import time
-from collections.abc import Iterable
-from pathlib import Path
 
 import psutil
 
+from gpurun_jupyter.agent.descendants import PATIENCE_S, below, children, kill_all, kill_below
 from gpurun_jupyter.core.processes import Identity
 
 #: Every process of an attempt has this in its environment; its value is `run/attempt`.
@@ -71,51 +67,38 @@ def _environment(pid: int) -> list[bytes]:
     return [os.fsencode(f"{name}={value}") for name, value in psutil.Process(pid).environ().items()]
 
 
-def signal_all(processes: Iterable[psutil.Process], number: int) -> None:
-    """Send a signal to each; those that are gone, or out of our reach, are passed over."""
-    for process in processes:
-        with contextlib.suppress(psutil.Error, OSError):
-            process.send_signal(number)
+def kill_attempt(key: str, patience_s: float = PATIENCE_S) -> None:
+    """Kill whatever carries the mark of an attempt, also what it starts meanwhile."""
+    kill_all(lambda: of_attempt(key), patience_s)
 
 
-def kill_attempt(key: str, patience_s: float = 5.0) -> None:
-    """Kill whatever is left of an attempt, also what it starts meanwhile."""
-    _kill_marked(ATTEMPT_VARIABLE, key, patience_s)
+def kill_session(mark: str, patience_s: float = PATIENCE_S) -> None:
+    """Kill whatever carries the mark of a session, of all its attempts."""
+    kill_all(lambda: _with_mark(SESSION_VARIABLE, mark), patience_s)
+
+
+# Asked by the runner: everything below it is the run's
+
+
+def started_here(key: str) -> set[psutil.Process]:
+    """Every living process of the attempt that this process carries out."""
+    return {*below(os.getpid()), *of_attempt(key)}
+
+
+def kill_started_here(key: str) -> None:
+    """Kill all of it. Those that this process has started itself are left for it to wait for."""
+    kill_all(lambda: below(os.getpid()))
+    kill_attempt(key)
 
 
 def kill_left_behind(key: str) -> None:
-    """The same, asked by the attempt's own runner: as their subreaper it knows at once if nobody is left."""
-    if not _childless():
+    """The same at the end, when nobody waits for any of it. A subreaper knows at once if nothing is left."""
+    if sys.platform != "linux" or children(os.getpid()):
+        kill_below()
         kill_attempt(key)
 
 
-def _childless() -> bool:
-    """Whether this process has no children, orphans of its descendants included; False where that cannot be told."""
-    if sys.platform != "linux":
-        return False
-    try:
-        return not any(path.read_bytes() for path in Path("/proc/self/task").glob("*/children"))
-    except OSError:  # a thread has just ended; or the system keeps no such files
-        return False
-
-
-def kill_session(mark: str, patience_s: float = 5.0) -> None:
-    """Kill whatever is left of a session, of all its attempts."""
-    _kill_marked(SESSION_VARIABLE, mark, patience_s)
-
-
-def _kill_marked(variable: str, value: str, patience_s: float) -> None:
-    """Kill what carries a mark, also what it starts meanwhile.
-
-    What is found is stopped first, and killed when a look finds nothing new: else what forks quickly outruns us.
-    """
-    give_up = time.monotonic() + patience_s
-    frozen: set[psutil.Process] = set()
-    while (left := set(_with_mark(variable, value))) and time.monotonic() < give_up:
-        if left <= frozen:
-            signal_all(left, signal.SIGKILL)
-            psutil.wait_procs(left, timeout=1)
-        else:
-            signal_all(left, signal.SIGSTOP)
-            frozen |= left
-    signal_all(left, signal.SIGKILL)
+def kill_left_of_session(mark: str) -> None:
+    """The same at the end of a session or of its kernel."""
+    kill_below()
+    kill_session(mark)

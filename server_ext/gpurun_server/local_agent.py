@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from gpurun_jupyter.agent.abilities import Abilities
 from gpurun_jupyter.agent.agent import Agent
 from gpurun_jupyter.agent.agent_lock import lock_within
+from gpurun_jupyter.agent.descendants import become_subreaper
 from gpurun_jupyter.agent.pauses import Hurry
 from gpurun_jupyter.agent.upgrade import Upgrade
 from gpurun_jupyter.core.grants import Grant, Orders, Report
@@ -101,6 +102,7 @@ def main(argv: list[str]) -> int:
         logging.info("another agent is at work here")
         return 0
     write_json(home.agent_record, AgentRecord.of_this_process())
+    become_subreaper()
     database, upgrade = Database(home, options.database), Upgrade()
     _prepare(database)
     agent = _agent(home, database, options, upgrade)

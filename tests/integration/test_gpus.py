@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 from nvml.machine import GIB, Card, Machine, Process
-from servers import JupyterServer, wait_until
+from servers import JupyterServer, end_session, wait_until
 
 FOLLOWS_S = 4.0  # from what a card does to the device list
 Devices = dict[str, dict[str, Any]]
@@ -185,3 +186,42 @@ def test_gpus_outlive_a_reload_of_their_driver(lab: Lab) -> None:
     lab.seen(lambda devices: devices == {})
     lab.machine.reload_driver()
     lab.seen(lambda devices: list(devices) == ["gpu0", "gpu1"])
+
+
+def test_a_gpu_is_free_when_the_driver_has_freed_what_the_run_had(lab: Lab, tmp_path: Path) -> None:
+    """A process that has ended is named for as long as its memory is in use."""
+    run_id, pid = lab.busy(tmp_path / "go", gpu=1)
+    held = next(device for device in lab.devices().values() if device.get("run_id") == run_id)["id"]
+    card = next(card for card in lab.machine.cards if card.uuid == held)
+    card.processes = [Process(pid)]
+    lab.machine.write()
+    (tmp_path / "go").touch()
+    wait_until(lambda: not psutil.pid_exists(pid), what="for the run's kernel to end")
+    attempt = lab.server.home / "runs" / run_id / "attempts" / "1"
+    wait_until((attempt / "exit.json").exists, what="for the run to be over")
+    time.sleep(1.0)  # in which nothing may happen
+    assert lab.server.run(run_id)["state"] != "finished"
+    card.processes = []
+    lab.machine.write()
+    assert lab.server.wait(run_id, timeout_s=4)["outcome"] == "succeeded"
+
+
+def test_a_driver_that_does_not_free_a_gpu_is_not_waited_for_for_ever(lab: Lab, tmp_path: Path) -> None:
+    run_id, pid = lab.busy(tmp_path / "go", gpu=2)
+    for card in lab.machine.cards:
+        card.processes = [Process(pid)]
+    lab.machine.write()
+    (tmp_path / "go").touch()
+    assert lab.server.wait(run_id, timeout_s=30)["outcome"] == "succeeded"
+
+
+def test_processes_outside_of_a_container_do_not_keep_a_session_waiting(lab: Lab) -> None:
+    """Their pids are nobody's in here, as are those of processes that have ended."""
+    first = lab.server.wait(lab.server.submit("1", gpu=1, session="contained"))
+    card = lab.machine.cards[int(first["devices"][0].removeprefix("gpu"))]
+    card.processes = [Process(2**22 - 1)]
+    lab.machine.write()
+    begun = time.monotonic()
+    lab.server.wait(lab.server.submit("2", session="contained"))
+    assert time.monotonic() - begun < 4
+    end_session(lab.server, "contained")

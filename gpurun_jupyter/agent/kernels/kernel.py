@@ -44,6 +44,10 @@ class Kernel(Protocol):
     listener: Listener
 
     @property
+    def pid(self) -> int | None:
+        """Its process, once there is one."""
+
+    @property
     def alive(self) -> bool:
         """Whether it has been started and is not gone."""
 
@@ -86,6 +90,11 @@ class SpecKernel:
         self._client: AsyncKernelClient | None = None
         self._reading: asyncio.Task[None] | None = None
         self._exit: asyncio.Task[int | None] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """That of the process which its provisioner has started."""
+        return getattr(self._process.provisioner, "pid", None)
 
     @property
     def alive(self) -> bool:

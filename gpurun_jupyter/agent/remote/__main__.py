@@ -14,6 +14,7 @@ from pathlib import Path
 from gpurun_jupyter.agent.abilities import Abilities
 from gpurun_jupyter.agent.agent import Agent
 from gpurun_jupyter.agent.agent_lock import lock_within
+from gpurun_jupyter.agent.descendants import become_subreaper
 from gpurun_jupyter.agent.remote.connection import ServerConnection
 from gpurun_jupyter.agent.remote.link import HttpLink
 from gpurun_jupyter.agent.remote.membership import Membership, labels_in, read
@@ -38,6 +39,7 @@ def main(path: str) -> int:
         logging.info("another agent is at work here")
         return 0
     write_json(home.agent_record, Identity.of(os.getpid()))
+    become_subreaper()
     upgrade = Upgrade()
     try:
         told_to_leave = asyncio.run(_work(home, membership, upgrade))

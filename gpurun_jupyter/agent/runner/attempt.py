@@ -7,11 +7,9 @@ subreaper), and ends them all before it ends.
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import fcntl
 import os
 import shutil
-import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,11 +17,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from gpurun_jupyter.agent import device_locks
+from gpurun_jupyter.agent.descendants import become_subreaper
+from gpurun_jupyter.agent.orphans import RunnerRecord
 from gpurun_jupyter.agent.processes import kill_left_behind
 from gpurun_jupyter.agent.runner import workspace
 from gpurun_jupyter.agent.runner.event_log import EventLog
 from gpurun_jupyter.agent.runner.execution import Execution
 from gpurun_jupyter.agent.runner.output import OutputSink, reports_into
+from gpurun_jupyter.agent.runner.reaping import reaping
 from gpurun_jupyter.agent.runner.reasons import Evidence, judged, of_start_failure, oom_kills
 from gpurun_jupyter.agent.runner.samples import Samples
 from gpurun_jupyter.agent.runner.stopping import Stopping, hold_terminations_back
@@ -32,7 +33,6 @@ from gpurun_jupyter.core.events import FORMAT_VERSION, End, Start
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder, write_json
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
-from gpurun_jupyter.core.processes import Identity
 from gpurun_jupyter.core.records import read_record
 
 if TYPE_CHECKING:  # at run time it would bring ZMQ, which a process needs not
@@ -40,8 +40,6 @@ if TYPE_CHECKING:  # at run time it would bring ZMQ, which a process needs not
 
 #: Exit code of a runner that found another at work on its attempt, or the attempt begun (EX_TEMPFAIL of sysexits.h).
 NOT_MINE = 75
-
-_PR_SET_CHILD_SUBREAPER = 36
 
 _NO_GRANT = "What the attempt was granted cannot be read: its folder was damaged before it began."
 _FOLDER_REMOVED = "The run's folder was removed while it was at work, and its log with it."
@@ -104,8 +102,8 @@ def take(folder: AttemptFolder, *, devices_held: bool = False) -> Taken | None:
         write_json(folder.exit, End(outcome=Outcome.FAILED, reason=reason, message=str(error)))
         return None
     hold_terminations_back()
-    _become_subreaper()
-    write_json(folder.runner, Identity.of(os.getpid()))
+    become_subreaper()
+    write_json(folder.runner, RunnerRecord.of_this_process())
     return Taken(folder, grant, lock, devices)
 
 
@@ -160,7 +158,7 @@ async def _carried_out(
             raise log.failure
         workspace.lay_out(folder, grant)
         execution = _execution_for(grant, kernel)(folder, grant, sink)
-        async with stopping.watching(execution), samples.going_on():
+        async with stopping.watching(execution), samples.going_on(), reaping(execution):
             end = await execution.run()
     except (GpurunError, OSError) as error:
         end = of_start_failure(error)
@@ -191,9 +189,3 @@ def _execution_for(grant: Grant, kernel: Kernel | None) -> Callable[[AttemptFold
 def _start(grant: Grant) -> Start:
     devices = [device.id for device in grant.devices]
     return Start(v=FORMAT_VERSION, attempt=grant.attempt, pid=os.getpid(), devices=devices)
-
-
-def _become_subreaper() -> None:
-    """On Linux, inherit orphaned descendants, so that none is out of reach."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

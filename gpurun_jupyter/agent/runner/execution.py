@@ -10,6 +10,10 @@ from gpurun_jupyter.core.events import End
 class Execution(Protocol):
     """One cell in a kernel, or one process. `run` is called once."""
 
+    @property
+    def own(self) -> set[int]:
+        """The processes that it has started itself, and waits for: not any other child of this process."""
+
     async def run(self) -> End:
         """Start it, pass on its output, and return how it ended by itself. Raises GpurunError if it cannot start."""
 

@@ -35,6 +35,11 @@ class KernelRun:
         self._unwanted = asyncio.Event()
         self._end = End(outcome=Outcome.SUCCEEDED, reason=Reason.COMPLETED)
 
+    @property
+    def own(self) -> set[int]:
+        """The kernel."""
+        return set() if self._kernel.pid is None else {self._kernel.pid}
+
     async def run(self) -> End:
         """Have a kernel, run the code, and end the kernel unless it is a session's.
 

@@ -42,6 +42,11 @@ class ProcessRun:
         self._decode = codecs.getincrementaldecoder("utf-8")("replace")
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def own(self) -> set[int]:
+        """The entry point's process."""
+        return set() if self._process is None else {self._process.pid}
+
     async def run(self) -> End:
         """Start the process and wait for it; strays that keep the terminal open are ended before the rest is read."""
         terminal, inner = _open_terminal()

@@ -7,7 +7,8 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator
 
-from gpurun_jupyter.agent.processes import kill_attempt, of_attempt, signal_all
+from gpurun_jupyter.agent.descendants import signal_all
+from gpurun_jupyter.agent.processes import kill_started_here, started_here
 from gpurun_jupyter.agent.runner.execution import Execution
 from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.grants import Grant, Stop
@@ -95,10 +96,10 @@ class Stopping:
         if not self._kill.is_set():
             await self._interrupt(execution)
         if not self._kill.is_set():
-            signal_all(of_attempt(self._grant.key), signal.SIGTERM)
+            signal_all(started_here(self._grant.key), signal.SIGTERM)
             await self._grace(GRACE_S[1])
         execution.kill()
-        kill_attempt(self._grant.key)
+        kill_started_here(self._grant.key)
 
     async def _interrupt(self, execution: Execution) -> None:
         """The grace begins at once: what cannot be interrupted yet may never be."""

@@ -22,11 +22,13 @@ log = logging.getLogger("gpurun.agent")
 #: as if there were none.
 _READY_S = 20.0
 _FORK_S = 5.0
+#: One without children leaves at once; others are not waited for. Seconds.
+_LEAVE_S = 0.1
 _PROGRAM = "from gpurun_jupyter.agent.warm.forking import main; main({fd})"
 
 
 class ForkParent:
-    """Forks on request. Lives in an event loop; `close` ends the process, its children go on."""
+    """Forks on request. Lives in an event loop; `close` has the process end with its last child."""
 
     def __init__(self) -> None:
         self.kernels: frozenset[str] = frozenset()  # kernelspecs that are this interpreter, known once it is ready
@@ -58,7 +60,7 @@ class ForkParent:
         return None
 
     def close(self) -> None:
-        """Let it go; it ends when it sees that nobody is there any more."""
+        """Let it go; it ends when it sees that nobody is there any more, and no child."""
         if self._starting is not None:
             self._starting.cancel()
             self._starting = None
@@ -67,7 +69,7 @@ class ForkParent:
             self._channel = None
         if self._process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(1)
+                self._process.wait(_LEAVE_S)
 
     async def _start(self) -> bool:
         """Start the process and wait until it has imported everything; whether it has."""

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from gpurun_jupyter.agent.kernels.kernel import Kernel, SpecKernel
-from gpurun_jupyter.agent.processes import kill_session
+from gpurun_jupyter.agent.processes import kill_left_of_session
 from gpurun_jupyter.agent.runner import attempt
 from gpurun_jupyter.agent.runner.kernel_run import DEFAULT_KERNEL
 from gpurun_jupyter.agent.runner.stopping import forget_terminations
@@ -114,7 +114,7 @@ class Session:
         if self._watching is not None:
             self._watching.cancel()
         await self._kernel.end()
-        kill_session(str(self._folder.path))
+        kill_left_of_session(str(self._folder.path))
         self._folder.record.unlink(missing_ok=True)
         self._folder.orders.unlink(missing_ok=True)
         ring(self._bells, "work")
@@ -129,7 +129,7 @@ class Session:
             self._watching.cancel()
             self._watching = None
         await self._kernel.end()
-        kill_session(str(self._folder.path))
+        kill_left_of_session(str(self._folder.path))
         self._kernel = SpecKernel(self._record.kernel or DEFAULT_KERNEL)
 
     async def _watch_kernel(self) -> None:

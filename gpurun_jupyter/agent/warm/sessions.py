@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 
+from gpurun_jupyter.agent.orphans import end_orphans
 from gpurun_jupyter.agent.processes import kill_session
 from gpurun_jupyter.agent.warm.session_folder import Order, Record, give_order, living_session
 from gpurun_jupyter.core.grants import Grant, SessionName, SessionState
@@ -77,6 +78,7 @@ class Sessions:
         """The record of a session; where the holder was killed, what it left is ended first."""
         record = living_session(folder)
         if record is None and os.path.lexists(folder.record):
+            end_orphans()
             kill_session(str(folder.path))
             shutil.rmtree(folder.path, ignore_errors=True)
         return record

@@ -13,6 +13,7 @@ import psutil
 
 from gpurun_jupyter.agent import launching
 from gpurun_jupyter.agent.environment import environment_state, may_be_forked
+from gpurun_jupyter.agent.orphans import Adopted
 from gpurun_jupyter.agent.warm.fork_parent import ForkParent
 from gpurun_jupyter.agent.warm.sessions import Sessions
 from gpurun_jupyter.core.grants import Grant
@@ -55,6 +56,7 @@ class Starter:
         self._sessions = sessions
         self._wanted = spares
         self._fork_parent = ForkParent()
+        self._adopted = Adopted()
         self._spares: list[Spare] = []
         self._idle: list[Spare] = []  # without kernels; the one that was used last is the last
         self._keeping: asyncio.Task[None] | None = None
@@ -120,6 +122,7 @@ class Starter:
             self._wake.clear()
             quiet = time.monotonic() - self._started_at >= PAUSE_S
             if quiet:
+                self._adopted.look()
                 self._drop_unusable()
                 while len(self._spares) < self._wanted and await self._make():
                     pass

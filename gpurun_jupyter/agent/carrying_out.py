@@ -1,0 +1,129 @@
+"""Carrying out an attempt: its runner is started or adopted, its news passed on, its end waited for and reported."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+
+from gpurun_jupyter.agent import launching
+from gpurun_jupyter.agent.devices import Devices
+from gpurun_jupyter.agent.held import Held, fetched, given_up, over_in_session, undelivered, until_done
+from gpurun_jupyter.agent.link import Link
+from gpurun_jupyter.agent.orphans import end_left_of
+from gpurun_jupyter.agent.pauses import Pauses
+from gpurun_jupyter.agent.processes import gone
+from gpurun_jupyter.agent.recording import Recorder
+from gpurun_jupyter.agent.warm.spares import Starter
+from gpurun_jupyter.core.events import End
+
+log = logging.getLogger("gpurun.agent")
+
+#: Progress reaches the database for the first time so soon: a short run has ended by then, and is written down in one
+#: stroke.
+FIRST_ADVANCE_S = 0.1
+#: The end of an attempt waits so long until it is written down in which environment it ran, where that is not known.
+RECORDING_S = 5.0
+#: So often it is looked whether an attempt in a session is over, should nobody say so.
+LOOK_S = 2.0
+
+
+class CarryingOut:
+    """What an agent does for each of its attempts. Lives in an event loop."""
+
+    def __init__(self, link: Link, devices: Devices, starter: Starter, recorder: Recorder) -> None:
+        self._link = link
+        self._devices = devices
+        self._starter = starter
+        self._recorder = recorder
+
+    async def to_the_end(self, held: Held) -> None:
+        """Carry out an attempt, and say how it ended. Whatever goes wrong, it alone is the worse for it."""
+        try:
+            held.end = await self._carried_out(held)
+        except Exception as error:
+            log.exception("%s is given up", held.grant.key)
+            launching.signal_runner(held.runner, signal.SIGKILL)
+            try:
+                await end_left_of(held.folder, held.grant.key)
+            finally:
+                held.end = given_up(error)
+
+    async def _carried_out(self, held: Held) -> End:
+        ended = self._devices.ended_on(held.grant.devices)
+        watching = asyncio.create_task(self._pass_on(held))
+        try:
+            await self._until_over(held)
+        finally:
+            watching.cancel()
+        if held.killed or launching.exit_record(held.folder) is None:
+            await end_left_of(held.folder, held.grant.key)
+        await self._devices.freed(held.grant.devices, ended)
+        end = held.verdict()
+        if held.recording is not None and self._link.takes_copies:
+            await asyncio.wait([held.recording], timeout=RECORDING_S)
+        return await self._delivered(held, end)
+
+    async def _until_over(self, held: Held) -> None:
+        """Start the attempt's runner, or adopt it, and wait until it is gone."""
+        identity = launching.living_runner(held.folder)
+        if identity is None and launching.may_start(held.folder, held.grant):
+            await fetched(held, self._link)
+        again = True
+        while again and identity is None and launching.may_start(held.folder, held.grant):
+            log.info("starting %s", held.grant.key)
+            child = await self._starter.start(held.folder, held.grant)
+            held.recording = self._recorder.record(held.folder, held.grant)
+            await self._over(held, child)
+            again = child.waited  # it may have ended just as it got its attempt
+            identity = launching.living_runner(held.folder)  # of an earlier agent: it had the lock before ours
+        if identity is not None and not launching.has_left_word(held.folder):
+            log.info("adopted %s, pid %d", held.grant.key, identity.pid)
+            held.grown.set()  # while nobody looked
+            await self._over(held, launching.Child(None, identity))
+
+    async def _over(self, held: Held, child: launching.Child) -> None:
+        """Wait until the attempt is over: its runner is gone, or goes on to wait for another."""
+        held.begun(child.identity)
+        if child.channel is not None:
+            if await child.over():
+                held.runner = None
+                self._starter.take_back(child)
+                return
+            child.channel.close()
+        if held.grant.session is None:
+            await gone(child.identity)
+        else:
+            await over_in_session(held, child.identity, LOOK_S)
+        held.runner = None
+        child.reap()
+
+    async def _pass_on(self, held: Held) -> None:
+        """Say that the log has grown, again and again."""
+        pause_s, pauses = min(FIRST_ADVANCE_S, self._link.pace_s), self._pauses()
+        while True:
+            await self._link.hurry.wait(pause_s)
+            await held.grown.wait()
+            held.grown.clear()
+            try:
+                await self._link.advance(held.grant)
+                pauses.over()
+                pause_s = self._link.pace_s
+            except OSError:
+                held.grown.set()
+                pause_s = pauses.next_s()
+            except Exception:
+                log.exception("%s: its log is not passed on any more; its end will tell", held.grant.key)
+                return
+
+    async def _delivered(self, held: Held, end: End) -> End:
+        """Hand over what it left; how it ended, with what became of that."""
+        try:
+            await until_done(held, self._link.deliver, self._pauses())
+        except Exception as error:
+            log.exception("%s: what it left is not delivered", held.grant.key)
+            return undelivered(end, error)
+        return end
+
+    def _pauses(self) -> Pauses:
+        return Pauses(self._link.longest_pause_s, self._link.hurry)
