@@ -92,7 +92,8 @@ def family(server: JupyterServer, run_id: str) -> list[psutil.Process]:
     """The forty, once all are there."""
 
     def told() -> str | None:
-        return next((line for line in server.log(run_id).splitlines() if line.startswith("pids ")), None)
+        lines = server.log(run_id).splitlines(keepends=True)
+        return next((line for line in lines if line.startswith("pids ") and line.endswith("\n")), None)
 
     pids = [int(pid) for pid in wait_until(told, 60, "for the family").split()[1:]]
     assert len(set(pids)) == 4 * EACH
