@@ -207,6 +207,10 @@ def decode_line(line: bytes | str) -> AnyEvent:
     return _decoder.decode(line)
 
 
+#: More than any attempt or log has, and less than files can count.
+_CURSOR_DIGITS = 18
+
+
 class Cursor(NamedTuple):
     """A place in a run's log: the attempt (from 1) and a byte offset at a line's start."""
 
@@ -220,7 +224,8 @@ class Cursor(NamedTuple):
     def parse(cls, text: str) -> Cursor:
         """The cursor written `attempt:offset`. Raises InvalidRequest."""
         attempt, _, offset = text.partition(":")
-        if not (attempt.isdecimal() and offset.isdecimal() and attempt.isascii() and offset.isascii() and int(attempt)):
+        whole = all(part.isdecimal() and part.isascii() and len(part) <= _CURSOR_DIGITS for part in (attempt, offset))
+        if not whole or not int(attempt):
             raise InvalidRequest(f"{text!r} is not a cursor.", "A cursor is attempt:offset, such as 1:0.")
         return cls(int(attempt), int(offset))
 

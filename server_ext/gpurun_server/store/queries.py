@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Iterable
+from typing import Annotated, Any
 
 import msgspec
 import sqlalchemy as sa
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from gpurun_jupyter.core.devices import Device, Sync
 from gpurun_jupyter.core.errors import AmbiguousRun, RunNotFound
 from gpurun_jupyter.core.lifecycle import ACTIVE, Outcome, Reason, State
+from gpurun_jupyter.core.limits import LARGEST
 from gpurun_jupyter.core.runs import MetricSummary, Run, RunProgress, RunSpec, Waiting
 from gpurun_server.store.statements import KEY, one_run
 from gpurun_server.store.tables import history, runs
@@ -44,7 +45,7 @@ class Filters(msgspec.Struct, omit_defaults=True):
     after: str | None = None
     before: str | None = None
     sort: str | None = None
-    cursor: int | None = None
+    cursor: Annotated[int, msgspec.Meta(ge=0, le=LARGEST)] | None = None
 
 
 #: Runs that were not deleted.
@@ -91,6 +92,18 @@ def find(conn: sa.Connection, reference: str, owner: str) -> sa.Row[Any]:
     if row is None or row.deleted_at is not None:
         raise RunNotFound(f"There is no run {reference!r}.", "`%gpurun runs` lists those there are.")
     return row
+
+
+def find_all(conn: sa.Connection, references: Iterable[str], owner: str) -> dict[str, sa.Row[Any]]:
+    """The same for many references, by each: ids and names are looked up all at once."""
+    wanted = dict.fromkeys(references)
+    mine = sa.select(*LISTED).where(KEPT, owned_by(owner))
+    found = {row.id: row for row in conn.execute(mine.where(runs.c.id.in_(wanted)))}
+    newest = sa.select(sa.func.max(runs.c.seq)).where(KEPT, owned_by(owner), runs.c.name.in_(wanted))
+    for row in conn.execute(mine.where(runs.c.seq.in_(newest.group_by(runs.c.name)))):
+        found.setdefault(row.name, row)
+    found.pop("last", None)  # a word, not the run that is called so
+    return {reference: found.get(reference) or find(conn, reference, owner) for reference in wanted}
 
 
 def by_id(conn: sa.Connection, run_id: str) -> sa.Row[Any] | None:

@@ -29,7 +29,7 @@ class CheckBody(msgspec.Struct, forbid_unknown_fields=True):
     """A launch file's text, and its path below Jupyter's root; what it names is seen from there."""
 
     yaml: str
-    path: Annotated[str, msgspec.Meta(max_length=1000, pattern="^[^\\x00-\\x1f]*$")] = ""
+    path: Annotated[str, msgspec.Meta(max_length=1000, pattern=r"^[^\x00-\x1f]*$(?!\n)")] = ""
 
 
 class LaunchBody(CheckBody):

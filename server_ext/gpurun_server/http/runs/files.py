@@ -12,7 +12,7 @@ from tornado import web
 
 from gpurun_jupyter.core.errors import WrongState
 from gpurun_jupyter.core.home import AttemptFolder
-from gpurun_server.http.base import GpurunHandler, operation
+from gpurun_server.http.base import AttemptNumber, GpurunHandler, operation
 from gpurun_server.store.folders.files import RunFile, files_of, place_of
 from gpurun_server.store.queries import find
 
@@ -22,7 +22,7 @@ _PIECE_BYTES = 2**20
 class FilesQuery(msgspec.Struct):
     """Which attempt; the last one where it is not said."""
 
-    attempt: int | None = None
+    attempt: AttemptNumber | None = None
 
 
 class Files(msgspec.Struct):

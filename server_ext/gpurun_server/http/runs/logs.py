@@ -12,7 +12,7 @@ from tornado import web
 from gpurun_jupyter.core import events
 from gpurun_jupyter.core.events import Cursor
 from gpurun_jupyter.core.runs import Run
-from gpurun_server.http.base import GpurunHandler, operation
+from gpurun_server.http.base import Count, GpurunHandler, operation
 from gpurun_server.http.sse import follow, wants_stream
 from gpurun_server.queue.listing import run_of
 from gpurun_server.store.folders.logs import printed_text
@@ -29,8 +29,8 @@ class EventsQuery(msgspec.Struct):
 class LogQuery(msgspec.Struct):
     """How many of the last lines, or `lines` from number `first` (from 0) on; all where it is not said."""
 
-    tail: Annotated[int, msgspec.Meta(ge=0)] | None = None
-    first: Annotated[int, msgspec.Meta(ge=0)] = 0
+    tail: Count | None = None
+    first: Count = 0
     lines: Annotated[int, msgspec.Meta(ge=0, le=100_000)] | None = None
 
 

@@ -11,6 +11,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.core.limits import LARGEST
 from gpurun_jupyter.core.runs import Run
 from gpurun_server.http.base import GpurunHandler, operation
 from gpurun_server.queue.listing import shown
@@ -28,7 +29,7 @@ class RunsQuery(Filters, omit_defaults=True):
     """Filters of a list of runs, how many, and from which on; with an offset the answer has the total."""
 
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
-    offset: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    offset: Annotated[int, msgspec.Meta(ge=0, le=LARGEST)] | None = None
 
 
 class RunsPage(msgspec.Struct):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,8 +47,9 @@ def place_of(folder: AttemptFolder, path: str, *, folders: bool = False) -> Path
         places.append((folder.checkpoints, path.removeprefix(f"{_CHECKPOINTS}/")))
     for root, below in places if "\0" not in path else ():
         real = Path(os.path.realpath(root / below))
-        if real.is_relative_to(os.path.realpath(root)) and (real.is_file() or (folders and real.is_dir())):
-            return real
+        with contextlib.suppress(OSError):  # longer than a path can be
+            if real.is_relative_to(os.path.realpath(root)) and (real.is_file() or (folders and real.is_dir())):
+                return real
     raise FileMissing(f"The run has no file {path!r}.", "`%gpurun files RUN` lists those there are.")
 
 
