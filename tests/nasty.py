@@ -70,11 +70,12 @@ def _of_operation(
     if "requestBody" in described:
         for body in chance.sample(BODIES, 3):
             yield Request(method, here, content=body)
-        for name in _fields(document, described):
+        fields, usual = _fields(document, described)
+        for name in fields:
             for value in chance.sample(JSON, 3):
-                yield Request(
-                    method, here, content=b'{"code": "1", "hold": true, "%s": %s}' % (name.encode(), value.encode())
-                )
+                whole = {**usual, name: 0}
+                body = ", ".join(f'"{one}": {value if one == name else json.dumps(whole[one])}' for one in whole)
+                yield Request(method, here, content=f"{{{body}}}".encode())
 
 
 def _filled(path: str, text: str | None) -> str:
@@ -91,11 +92,16 @@ def _quoted(text: str) -> str:
     return "".join(f"%{byte:02X}" for byte in text.encode())
 
 
-def _fields(document: dict[str, Any], described: dict[str, Any]) -> list[str]:
+def _fields(document: dict[str, Any], described: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
+    """What the body may say, and something for what it has to say."""
     schema = next(iter(described["requestBody"]["content"].values()))["schema"]
     if "$ref" in schema:
         schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-    return list(schema.get("properties", ["gpu", "env"]))
+    fields = list(schema.get("properties", ["gpu", "env"]))
+    usual = {"code": "1", "hold": True} if "code" in fields else dict.fromkeys(schema.get("required", []), "last")
+    return fields, usual | ({"yaml": "code: '1'"} if "yaml" in fields else {}) | (
+        {"run": {"code": "1"}} if "values" in fields and "code" not in fields else {}
+    )
 
 
 def mutated_zips(seed: int, count: int) -> Iterator[bytes]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import Any, ClassVar
 
 import msgspec
@@ -14,12 +13,12 @@ from jupyter_server.utils import ensure_async
 from tornado import web
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
-from gpurun_jupyter.core.errors import GpurunError, InvalidRequest
+from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.events import START_OF_LOG
 from gpurun_server.http.base import AUTH_RESOURCE, GpurunHandler, Parts, checked, operation
 from gpurun_server.http.sse import EventStream
+from gpurun_server.store.database import OUTAGE
 from gpurun_server.stream.connection import LiveConnection, Watch
-from gpurun_server.stream.frames import error_frame
 
 
 class StreamQuery(msgspec.Struct):
@@ -44,8 +43,7 @@ class StreamHandler(GpurunHandler):
         if not wishes:
             raise InvalidRequest("There is nothing to watch.", "Add watch=runs, watch=devices, watch=models or run=ID.")
         stream = EventStream(self)
-        for wish in wishes:
-            stream.connection.watch(wish)
+        stream.watch(*wishes)
         await stream.send_until(lambda _frame: False)
 
     def _wish(self, name: str) -> Watch:
@@ -78,9 +76,16 @@ class StreamSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
         self._sending = asyncio.ensure_future(self._send(self._connection))
 
     async def _send(self, connection: LiveConnection) -> None:
-        with contextlib.suppress(WebSocketClosedError):
+        """Whatever ends this ends the connection: an open one that says nothing would deceive the page."""
+        try:
             async for frame in connection.frames():
                 await self.write_message(frame.decode())  # waiting for it is the back-pressure
+        except WebSocketClosedError:
+            pass
+        except OUTAGE as error:
+            self.log.warning("a live connection ends, for the database does not answer: %s", error.orig)
+        except Exception:
+            self.log.exception("a live connection ends")
         self.close()
 
     async def on_message(self, message: str | bytes) -> None:
@@ -88,9 +93,9 @@ class StreamSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
         assert self._connection is not None
         try:
             self._connection.receive(message)
-        except GpurunError as error:
-            with contextlib.suppress(WebSocketClosedError):
-                await self.write_message(error_frame(error, None).decode())
+        except OUTAGE as error:
+            self.log.warning("a live connection ends, for the database does not answer: %s", error.orig)
+            self.close()
 
     def on_close(self) -> None:
         """The client has gone."""

@@ -82,7 +82,9 @@ def find(conn: sa.Connection, reference: str, owner: str) -> sa.Row[Any]:
 
     Raises RunNotFound and AmbiguousRun.
     """
-    if reference == "last":
+    if "\0" in reference:
+        row = None  # PostgreSQL takes no such text
+    elif reference == "last":
         row = conn.execute(_newest(owner)).first()
     else:
         row = conn.execute(one_run, {KEY: reference}).first()

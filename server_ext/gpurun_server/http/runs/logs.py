@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from typing import Annotated
 
 import msgspec
@@ -17,7 +18,9 @@ from gpurun_server.http.sse import follow, wants_stream
 from gpurun_server.queue.listing import run_of
 from gpurun_server.store.folders.logs import printed_text
 from gpurun_server.store.folders.printed import FoundLines, find_lines, some_lines
-from gpurun_server.stream.tail import Tail
+from gpurun_server.stream.tail import Tail, place_in_log
+
+_MOST_LINES = 2**31  # no log has so many, and no memory
 
 
 class EventsQuery(msgspec.Struct):
@@ -61,7 +64,7 @@ class EventsHandler(_LogHandler):
         """Read or follow."""
         run = self.run(reference)
         cursor = self.request.headers.get("Last-Event-ID") or self.query(EventsQuery).cursor
-        place = Cursor.parse(cursor)
+        place = place_in_log(self.parts.home, run.id, run.attempt, Cursor.parse(cursor))
         if wants_stream(self):
             await follow(self, run.id, cursor)
         else:
@@ -91,10 +94,16 @@ class LogHandler(_LogHandler):
             return
         pieces = printed_text(log)
         if tail is not None:
-            pieces = iter(["".join(deque("".join(pieces).splitlines(keepends=True), maxlen=tail))])
-        for piece in pieces:
+            self.finish(await self.in_thread(lambda: _last_lines(pieces, tail)))
+            return
+        while (piece := await self.in_thread(lambda: next(pieces, None))) is not None:
             self.write(piece)
             await self.flush()
+        self.finish()
+
+
+def _last_lines(pieces: Iterator[str], count: int) -> str:
+    return "".join(deque("".join(pieces).splitlines(keepends=True), maxlen=min(count, _MOST_LINES)))
 
 
 class SearchHandler(_LogHandler):
