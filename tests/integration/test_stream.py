@@ -198,6 +198,8 @@ def test_a_log_that_cannot_be_read_ends_its_own_watch_only(make_server: Callable
     asyncio.run(asyncio.wait_for(watch(), 30))
     with server.http.stream("GET", f"stream?run={run_id}") as answer:
         assert next(frames(answer))["type"] == "error"
+    with server.http.stream("GET", f"runs/{run_id}/events", headers={"Accept": "text/event-stream"}) as answer:
+        assert [frame["type"] for frame in frames(answer)] == ["error"]
     assert "never retrieved" not in (server.folder / "server.log").read_text()
 
 
