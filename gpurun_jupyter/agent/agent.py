@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import signal
 import time
@@ -211,7 +212,7 @@ class Agent:
         grant = held.grant
         watching = asyncio.create_task(self._pass_on(held))
         try:
-            await self._to_its_end(held)
+            await self._to_its_end_on_any_disk(held)
         finally:
             watching.cancel()
         if not held.folder.exit.exists():
@@ -222,6 +223,18 @@ class Agent:
         await until_done(held, self._link.deliver, self._new_pauses())
         held.end = end
         self._wake.set()
+
+    async def _to_its_end_on_any_disk(self, held: Held) -> None:
+        """A disk that takes nothing, so that no runner can be started, is asked again: it holds up nothing else."""
+        pauses = self._new_pauses()
+        while True:
+            try:
+                return await self._to_its_end(held)
+            except OSError as error:
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+                    raise
+                log.warning("%s cannot begin: %s", held.grant.key, error)
+                await self._link.hurry.wait(pauses.next_s())
 
     async def _to_its_end(self, held: Held) -> None:
         identity = launching.living_runner(held.folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -18,6 +19,8 @@ from gpurun_jupyter.core.grants import Grant, Stop
 from gpurun_jupyter.core.home import AttemptFolder, write_json
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
 from gpurun_jupyter.core.processes import Identity, boot_id, read_identity
+
+log = logging.getLogger("gpurun.agent")
 
 
 @dataclass
@@ -101,9 +104,15 @@ def start_runner(folder: AttemptFolder) -> Child:
 
 
 def ask_to_stop(folder: AttemptFolder, stop: Stop) -> None:
-    """Leave word who wants the attempt ended, and wake its runner. Also before the attempt has a folder."""
-    folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_json(folder.stop, stop)
+    """Leave word who wants the attempt ended, and wake its runner. Also before the attempt has a folder.
+
+    On a disk that takes no word the runner ends the attempt none the less, without knowing for whom.
+    """
+    try:
+        folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_json(folder.stop, stop)
+    except OSError as error:
+        log.warning("no word can be left for %s/%d: %s", stop.run_id, stop.attempt, error)
     identity = living_runner(folder)
     if identity is not None:
         os.kill(identity.pid, signal.SIGTERM)

@@ -9,13 +9,13 @@ import json
 import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import msgspec
 
 from gpurun_jupyter.core.bells import ring
 from gpurun_jupyter.core.events import Event, Output, Progress, encode_line
 from gpurun_jupyter.core.home import AttemptFolder
+from gpurun_jupyter.core.reserve import Reserve
 
 #: A stream of output becomes an event at most this often, or when this much has gathered.
 GATHER_S = 0.05
@@ -31,23 +31,6 @@ _AGAIN_S = 0.25
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-class Reserve:
-    """A file that holds room on the disk until `spend` takes it away."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        with contextlib.suppress(OSError):  # full already
-            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                _allocate(fd, RESERVE_BYTES)
-            finally:
-                os.close(fd)
-
-    def spend(self) -> None:
-        """Give the room back."""
-        self._path.unlink(missing_ok=True)
-
-
 class EventLog:
     """Appends events to a file and rings the bell. Lives in an event loop; one writer for each file.
 
@@ -58,7 +41,7 @@ class EventLog:
 
     def __init__(self, folder: AttemptFolder, run_id: str) -> None:
         self._fd = os.open(folder.events, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        self._reserve = Reserve(folder.reserve)
+        self._reserve = Reserve(folder.reserve, RESERVE_BYTES).keep()
         self.failure: OSError | None = None
         self.on_failure: Callable[[], None] = lambda: None
         self._bells = folder.home.bells
@@ -199,11 +182,3 @@ def _line(event: Event) -> bytes:
         return encode_line(event)
     except UnicodeEncodeError:  # half of a surrogate pair, which JSON may carry and UTF-8 may not
         return json.dumps(msgspec.to_builtins(event), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
-
-
-def _allocate(fd: int, size_bytes: int) -> None:
-    """Room on the disk for good: a file of holes has none."""
-    if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(fd, 0, size_bytes)
-    else:
-        os.write(fd, b"\0" * size_bytes)

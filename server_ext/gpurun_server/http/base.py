@@ -25,6 +25,7 @@ from gpurun_server.queue.remote import RemoteAgents
 from gpurun_server.store.content.blobs import Blobs
 from gpurun_server.store.database import OUTAGE, Database, Writing
 from gpurun_server.store.disk import refusal_in, refusal_of
+from gpurun_server.store.room import with_reserve
 from gpurun_server.stream.hub import Hub
 
 AUTH_RESOURCE = "gpurun"
@@ -112,12 +113,18 @@ class GpurunHandler(APIHandler):
 
         return await asyncio.get_running_loop().run_in_executor(self.parts.threads, transaction)
 
-    async def write_database(self, change: Callable[[Writing], T]) -> T:
-        """Make a change in a transaction, in a thread: a writer may have to wait for another."""
+    async def write_database(self, change: Callable[[Writing], T], *, on_full_disk: bool = False) -> T:
+        """Make a change in a transaction, in a thread: a writer may have to wait for another.
 
-        def transaction() -> T:
+        `on_full_disk`: with the reserve, if there is no other room.
+        """
+
+        def written() -> T:
             with self.parts.database.write() as writing:
                 return change(writing)
+
+        def transaction() -> T:
+            return with_reserve(self.parts.home, written) if on_full_disk else written()
 
         return await asyncio.get_running_loop().run_in_executor(self.parts.threads, transaction)
 

@@ -13,6 +13,7 @@ from gpurun_jupyter.agent.runner.event_log import EventLog
 from gpurun_jupyter.core.events import End, Output, decode_line
 from gpurun_jupyter.core.home import AttemptFolder, Home
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
+from gpurun_jupyter.core.reserve import Reserve
 
 END = End(outcome=Outcome.FAILED, reason=Reason.DISK_FULL)
 
@@ -108,7 +109,7 @@ def test_what_waits_for_room_is_bounded(folder, monkeypatch) -> None:
 
 
 def test_the_reserve_is_room_for_good(folder) -> None:
-    reserve = event_log.Reserve(folder.reserve)
+    reserve = Reserve(folder.reserve, event_log.RESERVE_BYTES).keep()
     assert folder.reserve.stat().st_blocks * 512 >= event_log.RESERVE_BYTES
     reserve.spend()
     reserve.spend()
