@@ -18,6 +18,7 @@ _MOST_VALUES = 20_000
 _DEEPEST = 20
 _MOST_BITS = 1024  # of a whole number; beyond some thousands, Python writes none as text
 
+_TOO_LONG = "The file is nested too deep, or too long."
 _HALF = "A text holds half of a surrogate pair."
 
 Path: TypeAlias = tuple[str | int, ...]
@@ -89,6 +90,15 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     """Knows the plain scalars of the core schema, and no others."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - as PyYAML declares it
+    _composed = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """As ever, but a file of too many values is not read to its end, which may take seconds."""
+        self._composed += index is not None  # a key has none
+        if self._composed > _MOST_VALUES:
+            mark = self.peek_event().start_mark
+            raise Malformed(Problem(mark.line + 1, mark.column + 1, _TOO_LONG, "Use fewer aliases."))
+        return super().compose_node(parent, index)
 
 
 _TAG = "tag:yaml.org,2002:"
@@ -118,7 +128,7 @@ class _Reading:
     def _value(self, node: yaml.Node, path: Path) -> Any:
         self._count += 1
         if len(path) > _DEEPEST or self._count > _MOST_VALUES:
-            raise Malformed(Problem(*_place(node), "The file is nested too deep, or too long.", "Use fewer aliases."))
+            raise Malformed(Problem(*_place(node), _TOO_LONG, "Use fewer aliases."))
         self._document.values[path] = _place(node)
         if isinstance(node, yaml.MappingNode):
             return {key: self._value(value, (*path, key)) for key, value in self._entries(node, path)}

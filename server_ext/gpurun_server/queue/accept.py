@@ -100,6 +100,8 @@ def _accepted_before(conn: sa.Connection, owner: str, key: str) -> str | None:
 
 def _predecessors(conn: sa.Connection, spec: RunSpec, owner: str) -> list[str]:
     """The ids of the runs that have to succeed first; those that have are left out. Raises WrongState."""
+    if not spec.after:
+        return []
     waits = []
     for run in find_all(conn, spec.after, owner).values():
         if run.state != State.FINISHED.value:

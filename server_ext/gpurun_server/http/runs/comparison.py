@@ -37,8 +37,12 @@ class CompareHandler(GpurunHandler):
             raise InvalidRequest(f"Between 2 and {_MOST_RUNS} runs can be compared.", "Name each with run=ID.")
         owner = self.owner
         runs = await self.read_database(lambda conn: [to_run(find(conn, reference, owner)) for reference in query.run])
-        environments = await self.in_thread(lambda: [self._environment(run) for run in runs])
-        self.answer(compare(runs, environments, everything=query.all))
+        self.answer(await self.in_thread(lambda: self._compared(runs, everything=query.all)))
+
+    def _compared(self, runs: list[Run], *, everything: bool) -> msgspec.Raw:
+        """As JSON: of many runs that is megabytes, which the event loop is spared."""
+        environments = [self._environment(run) for run in runs]
+        return msgspec.Raw(msgspec.json.encode(compare(runs, environments, everything=everything)))
 
     def _environment(self, run: Run) -> Environment:
         home = self.parts.home

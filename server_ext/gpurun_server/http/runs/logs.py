@@ -72,7 +72,7 @@ class EventsHandler(_LogHandler):
 
     async def _dump(self, tail: Tail) -> None:
         self.set_header("Content-Type", "application/x-ndjson")
-        while lines := tail.read():
+        while lines := await self.in_thread(tail.read):
             self.write(b"\n".join(lines) + b"\n")
             await self.flush()
 
@@ -103,7 +103,16 @@ class LogHandler(_LogHandler):
 
 
 def _last_lines(pieces: Iterator[str], count: int) -> str:
-    return "".join(deque("".join(pieces).splitlines(keepends=True), maxlen=min(count, _MOST_LINES)))
+    """The last lines of a text that comes in pieces, of which the others need not be kept."""
+    last, rest = deque[str](maxlen=min(count, _MOST_LINES)), list[str]()
+    for piece in pieces:
+        rest.append(piece)
+        if "\n" in piece:
+            *whole, cut = "".join(rest).splitlines(keepends=True)
+            rest = [cut]
+            last.extend(whole)
+    last.extend("".join(rest).splitlines(keepends=True))
+    return "".join(last)
 
 
 class SearchHandler(_LogHandler):

@@ -23,6 +23,7 @@ from gpurun_server.store.search.window import Row
 from gpurun_server.store.summaries import parameters_by_run
 
 _ROWS_AT_ONCE = 500
+_CELLS_AT_ONCE = 100_000
 
 
 class RunsQuery(Filters, omit_defaults=True):
@@ -111,8 +112,9 @@ class SheetHandler(GpurunHandler):
         self.set_header("Content-Disposition", 'attachment; filename="runs.csv"')
         self.set_header("X-Content-Type-Options", "nosniff")
         self.write(sheet.head())
-        for first in range(0, len(numbers), _ROWS_AT_ONCE):
-            some = numbers[first : first + _ROWS_AT_ONCE]
+        rows = max(1, min(_ROWS_AT_ONCE, _CELLS_AT_ONCE // len(sheet.names)))
+        for first in range(0, len(numbers), rows):
+            some = numbers[first : first + rows]
             self.write(await self.read_database(lambda conn, some=some: sheet.lines(conn, some)))  # type: ignore[misc]
             await self.flush()
         self.finish()
