@@ -67,6 +67,7 @@ class Operation:
     answer: type | None = None
     answer_type: str = "application/json"
     status: int = 200
+    also: tuple[int, ...] = ()  # other statuses that are no refusals of ours
 
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -163,6 +164,12 @@ class GpurunHandler(APIHandler):
         self.set_status(status)
         self.set_header("Content-Type", "application/json")
         self.finish(msgspec.json.encode(value))
+
+    def finish(self, *args: Any, **kwargs: Any) -> Any:
+        """As tornado's: Jupyter would call JSON whatever was not begun to be sent by now, also an empty text."""
+        if (kind := self._headers.get("Content-Type", "")) and not kind.startswith("text/html"):
+            kwargs.setdefault("set_content_type", kind)
+        return super().finish(*args, **kwargs)
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
         """As tornado's, but an error of ours brings its own status."""

@@ -22,7 +22,7 @@ from gpurun_server.stream.connection import LiveConnection, Watch
 
 
 class StreamQuery(msgspec.Struct):
-    """What to watch: `runs`, `devices`, `models` (repeatable), and runs as ID or ID@CURSOR (repeatable)."""
+    """What to watch: `runs`, `devices`, `models` (repeatable), runs as ID or ID@CURSOR (repeatable); at least one."""
 
     watch: list[str] = []
     run: list[str] = []

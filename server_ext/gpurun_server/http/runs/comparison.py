@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 from jupyter_server.auth.decorator import authorized
 from tornado import web
@@ -20,7 +22,7 @@ _MOST_RUNS = 200
 class CompareQuery(msgspec.Struct):
     """The runs (repeatable), and whether lines in which they are equal are wanted too."""
 
-    run: list[str] = []
+    run: Annotated[list[str], msgspec.Meta(extra_json_schema={"minItems": 2, "maxItems": _MOST_RUNS})] = []
     all: bool = False
 
 

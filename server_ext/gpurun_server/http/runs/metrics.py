@@ -34,7 +34,7 @@ class MetricsQuery(msgspec.Struct):
 class MetricsOfRunsQuery(msgspec.Struct):
     """The runs (repeatable), at most how many points of each metric, and which metrics (`loss,acc`)."""
 
-    run: list[str] = []
+    run: Annotated[list[str], msgspec.Meta(extra_json_schema={"minItems": 1, "maxItems": _MOST_RUNS})] = []
     points: _Most = None
     names: str | None = None
 

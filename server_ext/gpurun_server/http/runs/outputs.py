@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import msgspec
 from jupyter_server.auth.decorator import authorized
 from tornado import web
@@ -13,9 +10,8 @@ from gpurun_jupyter.core.errors import OutputMissing
 from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.values import Answer, Output
 from gpurun_server.http.base import GpurunHandler, operation
+from gpurun_server.http.ranges import send_file
 from gpurun_server.store.queries import find
-
-_PIECE_BYTES = 2**20
 
 
 class Outputs(msgspec.Struct):
@@ -38,17 +34,6 @@ class _OutputsHandler(GpurunHandler):
         except FileNotFoundError:
             return {}
 
-    async def send(self, path: Path) -> None:
-        """A file as the answer."""
-        self.set_header("Content-Type", "application/octet-stream")
-        self.set_header("X-Content-Type-Options", "nosniff")
-        self.set_header("Content-Disposition", "attachment")
-        with path.open("rb") as file:
-            self.set_header("Content-Length", str(os.fstat(file.fileno()).st_size))
-            while piece := file.read(_PIECE_BYTES):
-                self.write(piece)
-                await self.flush()
-
 
 class OutputsHandler(_OutputsHandler):
     """`runs/{id}/outputs`."""
@@ -66,14 +51,19 @@ class OutputHandler(_OutputsHandler):
 
     @web.authenticated
     @authorized
-    @operation("One variable: JSON, or a zip of value.json and its parts", answer_type="application/octet-stream")
+    @operation(
+        "One variable: JSON, or a zip of value.json and its parts; or the part that Range asks for",
+        answer_type="application/octet-stream",
+        also=(206, 416),
+    )
     async def get(self, id: str, name: str) -> None:  # noqa: A002
         """Download."""
         folder = self.attempt(id)
         output = self.outputs(folder).get(name)
         if output is None or not output.file.isdecimal():
             raise OutputMissing(f"The run left no variable {name!r}.", "GET runs/ID/outputs lists those it left.")
-        await self.send(folder.outputs / output.file)
+        self.set_header("Content-Disposition", "attachment")
+        await send_file(self, folder.outputs / output.file)
 
 
 default_handlers = [
