@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
 import signal
 import time
@@ -16,7 +15,7 @@ from functools import partial
 
 from gpurun_jupyter.agent import launching
 from gpurun_jupyter.agent.devices import Devices
-from gpurun_jupyter.agent.held import Held, fetched, over_in_session, until_done
+from gpurun_jupyter.agent.held import Held, fetched, on_any_disk, over_in_session, until_done
 from gpurun_jupyter.agent.link import Link
 from gpurun_jupyter.agent.pauses import Pauses
 from gpurun_jupyter.agent.processes import gone, kill_attempt
@@ -212,7 +211,7 @@ class Agent:
         grant = held.grant
         watching = asyncio.create_task(self._pass_on(held))
         try:
-            await self._to_its_end_on_any_disk(held)
+            await on_any_disk(held, self._to_its_end, self._new_pauses())
         finally:
             watching.cancel()
         if not held.folder.exit.exists():
@@ -223,18 +222,6 @@ class Agent:
         await until_done(held, self._link.deliver, self._new_pauses())
         held.end = end
         self._wake.set()
-
-    async def _to_its_end_on_any_disk(self, held: Held) -> None:
-        """A disk that takes nothing, so that no runner can be started, is asked again: it holds up nothing else."""
-        pauses = self._new_pauses()
-        while True:
-            try:
-                return await self._to_its_end(held)
-            except OSError as error:
-                if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-                    raise
-                log.warning("%s cannot begin: %s", held.grant.key, error)
-                await self._link.hurry.wait(pauses.next_s())
 
     async def _to_its_end(self, held: Held) -> None:
         identity = launching.living_runner(held.folder)

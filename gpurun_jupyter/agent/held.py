@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
@@ -47,6 +48,18 @@ async def until_done(held: Held, act: Callable[[Grant], Awaitable[None]], pauses
             return await act(held.grant)
         except OSError as error:
             log.warning("%s: %s", held.grant.key, error)
+        await pauses.pause()
+
+
+async def on_any_disk(held: Held, act: Callable[[Held], Awaitable[None]], pauses: Pauses) -> None:
+    """Do it; a disk that takes nothing, so that no runner can be started, is asked again."""
+    while True:
+        try:
+            return await act(held)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+                raise
+            log.warning("%s cannot begin: %s", held.grant.key, error)
         await pauses.pause()
 
 

@@ -13,7 +13,7 @@ import msgspec
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
 from gpurun_jupyter.core.manifests import Digest
-from gpurun_jupyter.core.runs import Text
+from gpurun_jupyter.core.names import Text
 
 FORMAT_VERSION = 1
 

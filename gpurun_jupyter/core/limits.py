@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sized
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from gpurun_jupyter.core.errors import InvalidRequest, TooLarge
 from gpurun_jupyter.core.units import format_size
+
+if TYPE_CHECKING:
+    from gpurun_jupyter.core.runs import RunSpec
 
 #: Of a cell's code, characters.
 CODE_CHARS = 16 * 2**20
@@ -30,13 +33,26 @@ LARGEST = 2**63 - 1
 _HINT = "docs/http.md lists the limits; ship what is big as files."
 
 
-def check_items(name: str, items: Sized, most: int) -> None:
+def check(spec: RunSpec) -> None:
+    """Raises TooLarge, and InvalidRequest for what is nested too deep or no text."""
+    for name, most in ITEMS.items():
+        _check_items(name, getattr(spec, name), most)
+    if spec.dir is not None:
+        _check_items("args", spec.dir.args, ARGUMENTS)
+    parameters = {} if spec.notebook is None else spec.notebook.parameters
+    for name, values in (("values", spec.values), ("parameters", parameters)):
+        _check_depth(name, values)
+    _check_code(spec.code or "")
+    _check_size(msgspec.structs.replace(spec, code=None))
+
+
+def _check_items(name: str, items: Sized, most: int) -> None:
     """Raises TooLarge for more of something than a run may have."""
     if len(items) > most:
         raise TooLarge(f"There are {len(items):,} items in {name}; the limit is {most:,}.", _HINT)
 
 
-def check_code(code: str) -> None:
+def _check_code(code: str) -> None:
     """Raises TooLarge for a cell that is too long, InvalidRequest for one that is no text."""
     if len(code) > CODE_CHARS:
         raise TooLarge(f"The code has {len(code):,} characters; the limit is {CODE_CHARS:,}.", _HINT)
@@ -44,7 +60,7 @@ def check_code(code: str) -> None:
         _size(code)
 
 
-def check_size(spec: msgspec.Struct) -> None:
+def _check_size(spec: msgspec.Struct) -> None:
     """Raises TooLarge for what says too much in all, InvalidRequest for texts that are none."""
     if (size_bytes := _size(spec)) > SPEC_BYTES:
         raise TooLarge(
@@ -52,7 +68,7 @@ def check_size(spec: msgspec.Struct) -> None:
         )
 
 
-def check_depth(name: str, value: Any) -> None:
+def _check_depth(name: str, value: Any) -> None:
     """Raises InvalidRequest for lists and mappings that lie too deep in one another."""
     level = [value]
     for _ in range(DEPTH):

@@ -15,7 +15,6 @@ from gpurun_jupyter.core.archives import DEFAULT_LIMITS, Limits
 from gpurun_jupyter.core.errors import BadArchive
 from gpurun_jupyter.core.units import format_size
 
-#: Patterns end so because to Python `$` also is the place before a newline at the end; to others it says nothing more.
 Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 
 _LONGEST_PATH = 1024  # characters

@@ -16,14 +16,10 @@ from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.labels import On
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
 from gpurun_jupyter.core.manifests import Digest
+from gpurun_jupyter.core.names import Name, RunName, Text
 from gpurun_jupyter.core.origins import Origin
 from gpurun_jupyter.core.units import parse_duration_s, parse_size_bytes
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f/\\]+$(?!\n)")]
-#: A text that every database takes.
-Text = Annotated[str, msgspec.Meta(max_length=10_000, pattern=r"^[^\x00]*$")]
-#: The name of a run; those of a sweep are NAME/1, NAME/2.
-RunName = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f/\\]+(/[0-9]+)?$(?!\n)")]
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 #: How much the variables of a run may have in all, in each direction, unless told otherwise.
@@ -155,7 +151,7 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
 
     def check(self) -> None:
         """What the types cannot say. Raises InvalidRequest and TooLarge."""
-        self._check_amounts()
+        limits.check(self)
         if self.code is None and self.dir is None and self.notebook is None:
             raise InvalidRequest("There is nothing to run.", 'Give "code", a notebook, or a directory with an entry.')
         if self.notebook is not None:
@@ -176,17 +172,6 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
         if bad or any("\0" in value for value in self.env.values()):
             what = repr(bad[0]) if bad else "A value"
             raise InvalidRequest(f"{what} cannot be an environment variable.", "Use NAME=value.")
-
-    def _check_amounts(self) -> None:
-        for name, most in limits.ITEMS.items():
-            limits.check_items(name, getattr(self, name), most)
-        if self.dir is not None:
-            limits.check_items("args", self.dir.args, limits.ARGUMENTS)
-        parameters = {} if self.notebook is None else self.notebook.parameters
-        for name, values in (("values", self.values), ("parameters", parameters)):
-            limits.check_depth(name, values)
-        limits.check_code(self.code or "")
-        limits.check_size(msgspec.structs.replace(self, code=None))
 
     def _check_variables(self) -> None:
         names = [*self.inputs, *self.outputs]

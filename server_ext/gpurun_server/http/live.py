@@ -18,7 +18,8 @@ from gpurun_jupyter.core.events import START_OF_LOG
 from gpurun_server.http.base import AUTH_RESOURCE, GpurunHandler, Parts, checked, operation
 from gpurun_server.http.sse import EventStream
 from gpurun_server.store.database import OUTAGE
-from gpurun_server.stream.connection import LiveConnection, Watch
+from gpurun_server.stream.connection import LiveConnection
+from gpurun_server.stream.wishes import Watch
 
 
 class StreamQuery(msgspec.Struct):

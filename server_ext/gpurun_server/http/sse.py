@@ -12,8 +12,8 @@ from gpurun_jupyter.core.lifecycle import State
 from gpurun_jupyter.core.runs import Run
 from gpurun_server.http.base import GpurunHandler
 from gpurun_server.store.database import OUTAGE
-from gpurun_server.stream.connection import Watch
 from gpurun_server.stream.frames import error_frame, run_frame
+from gpurun_server.stream.wishes import Watch
 
 _RETRY_MS = 1000
 

@@ -176,7 +176,21 @@ def decode_labels(text: str) -> list[str]:
 
 def decode_spec(text: str) -> RunSpec:
     """The spec in a `spec_json` column."""
-    return _spec.decode(text)
+    try:
+        return _spec.decode(text)
+    except msgspec.ValidationError:
+        return _of_old(text)
+
+
+def _of_old(text: str) -> RunSpec:
+    """A spec of when a name might still end in a newline."""
+    fields = msgspec.json.decode(text, type=dict[str, Any])
+    for name in ("name", "project", "device", "on", "kernel", "session"):
+        if isinstance(said := fields.get(name), str):
+            fields[name] = said.rstrip("\n")
+    for name in {"tags", "after"} & fields.keys():
+        fields[name] = [one.rstrip("\n") for one in fields[name]]
+    return msgspec.convert(fields, RunSpec)
 
 
 def metrics_in(row: sa.Row[Any]) -> dict[str, MetricSummary]:

@@ -7,9 +7,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
-from typing import Literal
 
-import msgspec
 import sqlalchemy as sa
 
 from gpurun_jupyter.core.errors import GpurunError, InvalidRequest
@@ -27,6 +25,7 @@ from gpurun_server.store.models.models import revision
 from gpurun_server.store.queries import by_id, find
 from gpurun_server.stream.frames import before_frame, error_frame, events_frame, frame, run_frame
 from gpurun_server.stream.tail import Tail, before, last_lines, place_in_log
+from gpurun_server.stream.wishes import Unwatch, Watch, lines_wanted, wish_in
 
 log = logging.getLogger("gpurun.stream")
 
@@ -39,22 +38,6 @@ QUEUE_AGAIN_S = 5.0
 #: How logs of other machines stand changes as time goes by, which rings nothing at all.
 _STANDINGS_AGAIN_S = 1.0
 _NEWEST = 100
-_MOST_LINES = 100_000
-
-
-class Watch(msgspec.Struct, forbid_unknown_fields=True):
-    """What a client asks for: to watch the runs, the devices, the models, or one run from a cursor or last lines on."""
-
-    watch: Literal["runs", "devices", "models", "run"]
-    run: str | None = None
-    cursor: str = str(START_OF_LOG)
-
-
-class Unwatch(msgspec.Struct, forbid_unknown_fields=True):
-    """What a client no longer wants."""
-
-    unwatch: Literal["runs", "devices", "models", "run"]
-    run: str | None = None
 
 
 @dataclass
@@ -123,11 +106,9 @@ class LiveConnection:
     def receive(self, message: str | bytes) -> None:
         """A client's wish, as one JSON object; a refusal is a frame, of the run where it is about one."""
         try:
-            text = message.encode() if isinstance(message, str) else message
-            kind: type[Watch | Unwatch] = Unwatch if b'"unwatch"' in text else Watch
-            wish = msgspec.json.decode(text, type=kind)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            self._refuse(InvalidRequest(f"That is not something to watch: {error}.", "docs/http.md lists what is."))
+            wish = wish_in(message)
+        except InvalidRequest as error:
+            self._refuse(error)
             return
         if isinstance(wish, Unwatch):
             self._unwatch(wish)
@@ -157,7 +138,7 @@ class LiveConnection:
     def _watch_run(self, wish: Watch) -> None:
         if wish.run is None:
             raise InvalidRequest("Which run?", 'Add "run": its id.')
-        count = _lines_wanted(wish.cursor)
+        count = lines_wanted(wish.cursor)
         cursor = START_OF_LOG if count else Cursor.parse(wish.cursor)
         try:
             with self._database.read() as conn:
@@ -316,14 +297,3 @@ class LiveConnection:
         latest, told = revision(conn), self._models_told
         self._models_told = latest
         return [frame("models", revision=latest)] if latest != told else []
-
-
-def _lines_wanted(cursor: str) -> int:
-    """The number in `tail:500`; 0 where it is a place. Raises InvalidRequest."""
-    kind, _, number = cursor.partition(":")
-    if kind != "tail":
-        return 0
-    whole = number.isascii() and number.isdecimal() and len(number) <= len(str(_MOST_LINES))
-    if not (whole and 0 < int(number) <= _MOST_LINES):
-        raise InvalidRequest(f"{cursor!r} is not a cursor.", f"For the last lines: tail:1 to tail:{_MOST_LINES}.")
-    return int(number)
