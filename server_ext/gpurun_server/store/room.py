@@ -14,7 +14,7 @@ from gpurun_jupyter.core.reserve import Reserve
 from gpurun_server.store.disk import refusal_in, refusal_of
 
 #: What a deletion or a cancel writes is some pages of the database.
-_RESERVE_BYTES = 2**20
+_RESERVE_BYTES = 256 * 1024
 #: With less than so much left, what is deleted is not kept for a while.
 _SHORT_BYTES = 4 * 2**20
 
