@@ -38,4 +38,6 @@ def refusal_in(said: str) -> GpurunError | None:
 
 
 def _full(what: str) -> StorageFull:
-    return StorageFull(f"The {what} is full.", f"Make room on it, for instance by deleting runs, then do it again; {_NOTHING_KEPT}")
+    return StorageFull(
+        f"The {what} is full.", f"Make room on it, for instance by deleting runs, then do it again; {_NOTHING_KEPT}"
+    )
