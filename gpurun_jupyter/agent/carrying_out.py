@@ -8,7 +8,7 @@ import signal
 
 from gpurun_jupyter.agent import launching
 from gpurun_jupyter.agent.devices import Devices
-from gpurun_jupyter.agent.held import Held, fetched, given_up, over_in_session, undelivered, until_done
+from gpurun_jupyter.agent.held import Held, fetched, given_up, on_any_disk, over_in_session, undelivered, until_done
 from gpurun_jupyter.agent.link import Link
 from gpurun_jupyter.agent.orphans import end_left_of
 from gpurun_jupyter.agent.pauses import Pauses
@@ -53,7 +53,7 @@ class CarryingOut:
         ended = self._devices.ended_on(held.grant.devices)
         watching = asyncio.create_task(self._pass_on(held))
         try:
-            await self._until_over(held)
+            await on_any_disk(held, self._until_over, self._pauses())
         finally:
             watching.cancel()
         if held.killed or launching.exit_record(held.folder) is None:

@@ -28,7 +28,8 @@ log = logging.getLogger("gpurun.agent")
 
 #: A runner has so long to end its attempt, its own graces included, before it is killed itself; in seconds.
 STOP_WITHIN_S, KILL_WITHIN_S = 30.0, 10.0
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+#: What a disk says that takes nothing at the moment.
+_TAKES_NOTHING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 @dataclass
@@ -112,9 +113,21 @@ async def until_done(held: Held, act: Callable[[Grant], Awaitable[None]], pauses
         try:
             return await act(held.grant)
         except OSError as error:
-            if error.filename is not None and error.errno not in _FULL:
+            if error.filename is not None and error.errno not in _TAKES_NOTHING:
                 raise
             log.warning("%s: %s", held.grant.key, error)
+        await pauses.pause()
+
+
+async def on_any_disk(held: Held, act: Callable[[Held], Awaitable[None]], pauses: Pauses) -> None:
+    """Do it; a disk that takes nothing, so that no runner can be started, is asked again."""
+    while True:
+        try:
+            return await act(held)
+        except OSError as error:
+            if error.errno not in _TAKES_NOTHING:
+                raise
+            log.warning("%s cannot begin: %s", held.grant.key, error)
         await pauses.pause()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 import os
 import signal
 import socket
@@ -20,6 +20,8 @@ from gpurun_jupyter.core.home import AttemptFolder, write_json
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
 from gpurun_jupyter.core.processes import Identity, boot_id, read_identity
 from gpurun_jupyter.core.records import read_record
+
+log = logging.getLogger("gpurun.agent")
 
 
 @dataclass
@@ -116,9 +118,11 @@ def ask_to_stop(folder: AttemptFolder, stop: Stop, started: Identity | None = No
 
     Where no word can be left, on a full disk or in a folder that the run has damaged, the runner is woken all the same.
     """
-    with contextlib.suppress(OSError):
+    try:
         folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_json(folder.stop, stop)
+    except OSError as error:
+        log.warning("no word can be left for %s/%d: %s", stop.run_id, stop.attempt, error)
     signal_runner(runner_to_tell(folder, started), signal.SIGTERM)
 
 

@@ -150,7 +150,11 @@ class Recorder:
             return None
         data = msgspec.json.encode(Interpreter(version, python, packages))
         known = _Known(hashlib.sha256(data).hexdigest(), folders)
-        self._keep(known.digest, data)
+        try:
+            self._keep(known.digest, data)
+        except OSError as error:  # the run itself goes on
+            log.warning("what %s has installed cannot be kept: %s", python, error)
+            return None
         self._known[python] = known
         return known
 

@@ -17,7 +17,7 @@ import httpx
 import msgspec
 
 from gpurun_jupyter.client.http import Broken, Connection, Params
-from gpurun_jupyter.core.errors import GpurunError, ServerUnreachable, from_code
+from gpurun_jupyter.core.errors import GpurunError, ServerUnreachable, StorageUnusable, from_code
 from gpurun_jupyter.core.events import START_OF_LOG, AnyEvent, Cursor, event_on
 from gpurun_jupyter.core.lifecycle import State
 from gpurun_jupyter.core.runs import Run
@@ -209,14 +209,15 @@ class Live:
         while not self._closed.is_set():
             try:
                 for frame in self._connect():
-                    pause_s = _FIRST_PAUSE_S
+                    if not isinstance(frame, Connected):  # one that ends at once is no better than none
+                        pause_s = _FIRST_PAUSE_S
                     self._put(frame)
                     if isinstance(frame, RunFrame) and frame.run.state is State.FINISHED:
                         return self._put(None)
                     if self._closed.is_set():
                         return None
                 why = "the server closed the connection"
-            except ServerUnreachable as error:
+            except (ServerUnreachable, StorageUnusable) as error:  # a database that is away comes back
                 why = error.message
             except GpurunError as error:
                 return self._put(error)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import lzma
 import posixpath
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 import msgspec
 
@@ -18,6 +20,19 @@ from gpurun_jupyter.core.units import format_size
 
 _CHUNK_BYTES = 2**20
 _LINK_BYTES = 4096
+
+#: What zipfile raises for bytes that are no zip, or a damaged one; RuntimeError for one that is encrypted.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    OverflowError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    lzma.LZMAError,
+)
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -75,12 +90,9 @@ class Zip:
 
     def pieces(self, name: str) -> Iterator[bytes]:
         """The content of a file; never more than the size that was checked. Raises BadArchive."""
-        try:
-            with _member(self._archive, self._files[name]) as file:
-                while piece := file.read(_CHUNK_BYTES):
-                    yield piece
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise BadArchive(f"{name!r} in the zip is damaged: {error}.") from error
+        with _damage(f"{name!r} in the zip is damaged"), self._archive.open(self._files[name]) as file:
+            while piece := file.read(_CHUNK_BYTES):
+                yield piece
 
 
 @contextlib.contextmanager
@@ -92,10 +104,8 @@ def reading(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[Zip]:
 
 
 def _opened(path: Path) -> zipfile.ZipFile:
-    try:
+    with _damage("This is not a readable zip"):
         return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, NotImplementedError) as error:
-        raise BadArchive(f"This is not a readable zip: {error}.") from error
 
 
 def _check_amount(members: list[zipfile.ZipInfo], packed_bytes: int, limits: Limits) -> None:
@@ -153,12 +163,18 @@ def _leads_out(folder: str, where: str) -> bool:
 
 
 def _link_target(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> str:
-    with _member(archive, member) as file:
+    with _damage(f"{member.filename!r} in the zip is damaged"), archive.open(member) as file:
         return file.read(_LINK_BYTES).decode("utf-8", "surrogateescape")
 
 
-def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
+@contextlib.contextmanager
+def _damage(what: str) -> Iterator[None]:
+    """Say of an archive that cannot be read that it is its own fault, not the disk's. Raises BadArchive."""
     try:
-        return archive.open(member)
-    except (zipfile.BadZipFile, NotImplementedError) as error:
-        raise BadArchive(f"{member.filename!r} in the zip cannot be read: {error}.") from error
+        yield
+    except _DAMAGE as error:
+        raise BadArchive(f"{what}: {error}.") from error
+    except OSError as error:
+        if error.errno not in (None, errno.EINVAL):  # bz2 has no number for it; a place before the beginning is EINVAL
+            raise
+        raise BadArchive(f"{what}: {error}.") from error

@@ -43,7 +43,7 @@ class Bell:
 
     def close(self) -> None:
         """Stop listening and take the FIFO away."""
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # gone, or on a disk that is read-only by now: nobody listens there any more
             self.path.unlink()
         os.close(self._fd)
 

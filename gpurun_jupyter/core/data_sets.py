@@ -6,7 +6,7 @@ import msgspec
 
 from gpurun_jupyter.core.archives import Limits
 from gpurun_jupyter.core.manifests import Digest
-from gpurun_jupyter.core.runs import Name
+from gpurun_jupyter.core.names import Name
 
 #: What a data set may hold. It is laid out once a machine, not once a run.
 DATA_LIMITS = Limits(files=1_000_000, total_bytes=2**42)

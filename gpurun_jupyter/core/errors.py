@@ -30,6 +30,12 @@ class InvalidRequest(GpurunError):
     code = "invalid_request"
 
 
+class NoSuchPlace(InvalidRequest):
+    """Raised for a cursor that is no place of the run's log: beyond its end, in a line, of an attempt to come."""
+
+    code = "no_such_place"
+
+
 class RunNotFound(GpurunError):
     """Raised when no run has this id, prefix or name."""
 

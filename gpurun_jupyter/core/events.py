@@ -13,8 +13,8 @@ import msgspec
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
 from gpurun_jupyter.core.manifests import Digest
+from gpurun_jupyter.core.names import Text
 from gpurun_jupyter.core.records import UNREADABLE
-from gpurun_jupyter.core.runs import Text
 
 FORMAT_VERSION = 1
 #: Runners write no line that is longer: what is, is damage, and nobody has to hold it in memory.
@@ -235,6 +235,10 @@ def sound_part(line: bytes) -> bytes | None:
     return line[begin:] if begin > 0 and event_on(line[begin:]) is not None else None
 
 
+#: More than any attempt or log has, and less than files can count.
+_CURSOR_DIGITS = 18
+
+
 class Cursor(NamedTuple):
     """A place in a run's log: the attempt (from 1) and a byte offset at a line's start."""
 
@@ -248,7 +252,8 @@ class Cursor(NamedTuple):
     def parse(cls, text: str) -> Cursor:
         """The cursor written `attempt:offset`. Raises InvalidRequest."""
         attempt, _, offset = text.partition(":")
-        if not (attempt.isdecimal() and offset.isdecimal() and attempt.isascii() and offset.isascii() and int(attempt)):
+        whole = all(part.isdecimal() and part.isascii() and len(part) <= _CURSOR_DIGITS for part in (attempt, offset))
+        if not whole or not int(attempt):
             raise InvalidRequest(f"{text!r} is not a cursor.", "A cursor is attempt:offset, such as 1:0.")
         return cls(int(attempt), int(offset))
 

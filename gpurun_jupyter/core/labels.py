@@ -16,7 +16,7 @@ import msgspec
 from gpurun_jupyter.core.errors import InvalidRequest
 
 #: What a machine has to be called or to have, several with commas; models' names may have a slash.
-On = Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\\]+$")]
+On = Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\\]+$(?!\n)")]
 
 KERNEL = "kernel"
 MODEL = "model"

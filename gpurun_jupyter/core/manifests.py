@@ -15,7 +15,7 @@ from gpurun_jupyter.core.archives import DEFAULT_LIMITS, Limits
 from gpurun_jupyter.core.errors import BadArchive
 from gpurun_jupyter.core.units import format_size
 
-Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 
 _LONGEST_PATH = 1024  # characters
 _LONGEST_NAME_BYTES = 255  # of one folder or file, as file systems have it

@@ -10,7 +10,7 @@ import msgspec
 from gpurun_jupyter.core.archives import Limits
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.manifests import Digest, Entry
-from gpurun_jupyter.core.runs import Text
+from gpurun_jupyter.core.names import Text
 
 #: What a version may hold.
 MODEL_LIMITS = Limits(files=100_000, total_bytes=2**42)

@@ -10,19 +10,16 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from gpurun_jupyter.core import limits
 from gpurun_jupyter.core.devices import Sync
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.labels import On
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
 from gpurun_jupyter.core.manifests import Digest
+from gpurun_jupyter.core.names import Name, RunName, Text
 from gpurun_jupyter.core.origins import Origin
 from gpurun_jupyter.core.units import parse_duration_s, parse_size_bytes
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f/\\]+$")]
-#: A text that every database and encoding takes.
-Text = Annotated[str, msgspec.Meta(max_length=10_000, pattern=r"^[^\x00\ud800-\udfff]*$")]
-#: The name of a run; those of a sweep are NAME/1, NAME/2.
-RunName = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f/\\]+(/[0-9]+)?$")]
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 #: How much the variables of a run may have in all, in each direction, unless told otherwise.
@@ -153,7 +150,8 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
         return VALUES_LIMIT_BYTES if self.values_limit is None else parse_size_bytes(self.values_limit)
 
     def check(self) -> None:
-        """What the types cannot say. Raises InvalidRequest."""
+        """What the types cannot say. Raises InvalidRequest and TooLarge."""
+        limits.check(self)
         if self.code is None and self.dir is None and self.notebook is None:
             raise InvalidRequest("There is nothing to run.", 'Give "code", a notebook, or a directory with an entry.')
         if self.notebook is not None:

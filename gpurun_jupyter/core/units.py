@@ -8,7 +8,8 @@ from gpurun_jupyter.core.errors import InvalidRequest
 
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
-_AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
+_AMOUNT = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([a-z]*)")
+_LONGEST_S = 1e10  # some three hundred years; clocks and timers take no more than so much
 
 
 def parse_duration_s(text: str | float) -> float:
@@ -16,7 +17,7 @@ def parse_duration_s(text: str | float) -> float:
     found = _AMOUNT.fullmatch(str(text).strip().lower())
     if not found or found[2] not in _SECONDS or float(found[1]) == 0:
         raise InvalidRequest(f"{text!r} is not a duration.", "Write seconds or 90s, 30m, 2h, 1d.")
-    return float(found[1]) * _SECONDS[found[2]]
+    return min(float(found[1]) * _SECONDS[found[2]], _LONGEST_S)
 
 
 def parse_size_bytes(text: str | int) -> int:

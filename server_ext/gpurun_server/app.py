@@ -6,7 +6,6 @@ import asyncio
 import gc
 import getpass
 import os
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -25,13 +24,14 @@ from gpurun_server.http import routes
 from gpurun_server.http.base import Parts
 from gpurun_server.http.prometheus import QueueMetrics
 from gpurun_server.notices.notices import Notices
-from gpurun_server.queue.deletion import purge
+from gpurun_server.queue.deletion import purge, remove_folders
 from gpurun_server.queue.importing import QUIET_S, Importer
 from gpurun_server.queue.leases import LOOK_S, Judge, Terms, enforce, last_reports
 from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.remote import RemoteAgents
 from gpurun_server.store.content.blobs import Blobs
 from gpurun_server.store.database import Database
+from gpurun_server.store.room import reserve_of, with_reserve
 from gpurun_server.stream.hub import Hub
 from gpurun_server.watching import Watch
 
@@ -98,6 +98,7 @@ class GpurunApp(ExtensionApp):
         """Put the parts together."""
         home = Home(self.home)
         home.create()
+        reserve_of(home).keep()
         database = Database(home, self.database_url or None)
         database.prepare()
         self._judge, self._terms = Judge(), Terms(self.lease_s, self.retry_after_lost_s, self.lost_after_s)
@@ -171,10 +172,12 @@ class GpurunApp(ExtensionApp):
         await asyncio.get_running_loop().run_in_executor(self._parts.threads, self._purge)
 
     def _purge(self) -> None:
+        home = self._parts.home
+        remove_folders(home, with_reserve(home, self._purge_rows))
+
+    def _purge_rows(self) -> list[str]:
         with self._parts.database.write() as writing:
-            gone = purge(writing)
-        for run_id in gone:
-            shutil.rmtree(self._parts.home.run(run_id).path, ignore_errors=True)
+            return purge(writing)
 
     async def stop_extension(self) -> None:
         """Close connections and files; runs and the local agent go on."""

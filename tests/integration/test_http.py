@@ -156,3 +156,68 @@ def test_status_and_devices(server: JupyterServer) -> None:
     agents = server.http.get("devices").json()["agents"]
     assert [agent["health"] for agent in agents] == ["healthy"]
     assert [device["id"] for device in agents[0]["devices"] if device["kind"] == "cpu"] == ["cpu0", "cpu1"]
+
+
+def test_a_method_that_a_route_has_not_is_answered_with_those_it_has(server: JupyterServer) -> None:
+    for method, path, allowed in (("PUT", "runs", {"GET", "POST"}), ("GET", "runs/zip", {"POST"})):
+        answer = server.http.request(method, path)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (405, "http_error")
+        assert set(answer.headers["Allow"].split(", ")) == allowed
+
+
+def test_what_is_empty_is_of_its_own_type(server: JupyterServer) -> None:
+    run_id = server.submit("1", hold=True)
+    kinds = {
+        f"runs/{run_id}/log": "text/plain",
+        f"runs/{run_id}/log?tail=3": "text/plain",
+        f"runs/{run_id}/log?lines=3": "text/plain",
+        f"runs/{run_id}/events": "application/x-ndjson",
+        "runs.csv?project=nobodys": "text/csv",
+        "runs/nobody/log": "application/json",
+    }
+    for path, kind in kinds.items():
+        assert server.http.get(path).headers["Content-Type"].startswith(kind), path
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "expected"),
+    [
+        ("bytes=0-3", 206, b"0123"),
+        ("bytes=8-", 206, b"89"),
+        ("bytes=-3", 206, b"789"),
+        ("bytes=-30", 206, b"0123456789"),
+        ("bytes=5-500", 206, b"56789"),
+        ("bytes=10-", 416, b""),
+        ("bytes=-0", 416, b""),
+        ("bytes=3-2", 200, b"0123456789"),
+        ("bytes=-", 200, b"0123456789"),
+        ("bytes=0-1,3-4", 200, b"0123456789"),
+        ("lines=0-1", 200, b"0123456789"),
+        ("bytes=" + "9" * 50 + "-", 200, b"0123456789"),
+    ],
+)
+def test_parts_of_files(server: JupyterServer, asked: str, status: int, expected: bytes) -> None:
+    run_id = server.submit("open('digits', 'w').write('0123456789')", name="digits")
+    server.wait(run_id)
+    path = f"runs/{run_id}/files/digits"
+    answer = server.http.get(path, headers={"Range": asked})
+    assert (answer.status_code, answer.content) == (status, expected)
+    etag = answer.headers["ETag"]
+    if status == 206:
+        assert answer.headers["Content-Range"].endswith("/10")
+        assert server.http.get(path, headers={"Range": asked, "If-Range": etag}).status_code == 206
+        assert server.http.get(path, headers={"Range": asked, "If-Range": '"another"'}).content == b"0123456789"
+    if status == 416:
+        assert answer.headers["Content-Range"] == "bytes */10"
+
+
+def test_openapi_says_what_answers_there_are_and_what_is_needed(server: JupyterServer) -> None:
+    document = server.http.get("openapi.json").json()
+    assert {"200", "201"} <= set(document["paths"]["/models"]["post"]["responses"])
+    needed = {one["name"]: one for one in document["paths"]["/compare"]["get"]["parameters"]}
+    assert needed["run"]["required"]
+    assert needed["run"]["schema"]["minItems"] == 2
+    assert not needed["all"]["required"]
+    patterns = set(re.findall(r'"pattern":"((?:[^"\\]|\\.)*)"', server.http.get("openapi.json").text))
+    assert patterns
+    assert not any("ud800" in pattern for pattern in patterns)

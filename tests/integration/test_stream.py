@@ -135,6 +135,74 @@ def test_streams_end_with_the_server(make_server: Callable[..., JupyterServer]) 
             list(coming)
 
 
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "1:99999999999999999999",
+        "1:9223372036854775807",
+        "1:3",
+        "1:99999",
+        "7:0",
+        "7:3",
+        "0:0",
+        "x",
+        "tail:" + "9" * 5000,
+    ],
+)
+def test_what_is_no_place_of_a_log_is_refused_and_the_connection_lives(server: JupyterServer, cursor: str) -> None:
+    run_id = server.submit("print('here')")
+    server.wait(run_id)
+
+    async def watch() -> None:
+        connection = await socket(server)
+        connection.write_message(json.dumps({"watch": "run", "run": run_id, "cursor": cursor}))
+        connection.write_message(json.dumps({"watch": "devices"}))
+        refusals: list[dict[str, Any]] = []
+        await until(connection, lambda frame: refusals.append(frame) or frame["type"] == "devices")
+        assert [frame["run"] for frame in refusals if frame["type"] == "error"] == [run_id]
+        connection.write_message(json.dumps({"watch": "run", "run": run_id}))
+        await until(connection, lambda frame: frame["type"] == "events" and printed(frame) == "here\n")
+
+    asyncio.run(asyncio.wait_for(watch(), 30))
+    for accept in ("text/event-stream", "application/json"):
+        answer = server.http.get(f"runs/{run_id}/events", params={"cursor": cursor}, headers={"Accept": accept})
+        assert answer.status_code == 400
+        assert answer.json()["error"]["code"] in ("no_such_place", "invalid_request")
+    assert server.http.get("stream", params={"run": f"{run_id}@{cursor}"}).status_code == 400
+
+
+def test_the_end_of_a_log_and_each_line_of_it_are_places(server: JupyterServer) -> None:
+    run_id = server.submit("print('here')")
+    server.wait(run_id)
+    whole = server.http.get(f"runs/{run_id}/events").content
+    places = [0, *(at + 1 for at, byte in enumerate(whole) if byte == ord("\n"))]
+    for place in places:
+        assert server.http.get(f"runs/{run_id}/events", params={"cursor": f"1:{place}"}).content == whole[place:]
+
+
+def test_a_log_that_cannot_be_read_ends_its_own_watch_only(make_server: Callable[..., JupyterServer]) -> None:
+    server = make_server().start()
+    run_id = server.submit("print('here')")
+    server.wait(run_id)
+    log = server.home / "runs" / run_id / "attempts" / "1" / "events.jsonl"
+    log.rename(log.with_name("aside"))
+    log.mkdir()
+
+    async def watch() -> None:
+        connection = await socket(server)
+        connection.write_message(json.dumps({"watch": "run", "run": run_id}))
+        await until(connection, lambda frame: frame["type"] == "error" and frame["run"] == run_id)
+        connection.write_message(json.dumps({"watch": "devices"}))
+        await until(connection, lambda frame: frame["type"] == "devices")
+
+    asyncio.run(asyncio.wait_for(watch(), 30))
+    with server.http.stream("GET", f"stream?run={run_id}") as answer:
+        assert next(frames(answer))["type"] == "error"
+    with server.http.stream("GET", f"runs/{run_id}/events", headers={"Accept": "text/event-stream"}) as answer:
+        assert [frame["type"] for frame in frames(answer)] == ["error"]
+    assert "never retrieved" not in (server.folder / "server.log").read_text()
+
+
 @pytest.mark.parametrize("query", ["", "?watch=weather", "?run=x@1", "?run=x@tail:0"])
 def test_what_cannot_be_watched_is_refused(server: JupyterServer, query: str) -> None:
     assert server.http.get(f"stream{query}").status_code == 400

@@ -167,7 +167,7 @@ async def _carried_out(
         end = of_start_failure(error)
     finally:
         sink.close()
-    log.flush()
+    await log.settle()
     return judged(end, Evidence(sink.tail, oom_kills() - oom_kills_before, log.failure, samples.peak))
 
 

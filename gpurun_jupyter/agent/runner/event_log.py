@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import msgspec
 
 from gpurun_jupyter.core.bells import ring
 from gpurun_jupyter.core.events import LONGEST_LINE_BYTES, Event, Output, Progress, encode_line
 from gpurun_jupyter.core.home import AttemptFolder
+from gpurun_jupyter.core.reserve import Reserve
 from gpurun_jupyter.core.units import format_size
 
 #: A stream of output becomes an event at most this often, or when this much has gathered.
@@ -23,35 +24,26 @@ GATHER_CHARS = 64 * 1024
 _PIECE_CHARS = 2**20
 #: Kept on the disk while the run goes on, for its last event and its exit record should the disk be full by then.
 RESERVE_BYTES = 64 * 1024
-
-
-class Reserve:
-    """A file that holds room on the disk until `spend` takes it away."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        with contextlib.suppress(OSError):  # full already
-            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                _allocate(fd, RESERVE_BYTES)
-            finally:
-                os.close(fd)
-
-    def spend(self) -> None:
-        """Give the room back."""
-        self._path.unlink(missing_ok=True)
+#: A disk may be full for so long, seconds, until somebody makes room; lines wait in memory, so many bytes at most.
+PATIENCE_S = 60.0
+HELD_BYTES = 4 * 2**20
+#: The same once the run is over and only its log keeps its devices.
+_PATIENCE_AT_THE_END_S = 10.0
+_AGAIN_S = 0.25
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class EventLog:
     """Appends events to a file and rings the bell. Lives in an event loop; one writer for each file.
 
-    Once the file cannot be written any more, on a full disk, it ends with its last whole line: `failure` says why,
-    `on_failure` is called, and events are dropped, but for those of `close`.
+    While the disk is full it ends with its last whole line, and what follows is held back until there is room. Once
+    that has taken too long, and where the file cannot be written for another reason, `failure` says why, `on_failure`
+    is called, and events are dropped, but for those of `close`.
     """
 
     def __init__(self, folder: AttemptFolder, run_id: str) -> None:
         self._fd = os.open(folder.events, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        self._reserve = Reserve(folder.reserve)
+        self._reserve = Reserve(folder.reserve, RESERVE_BYTES).keep()
         self.failure: OSError | None = None
         self.on_failure: Callable[[], None] = lambda: None
         self._bells = folder.home.bells
@@ -62,6 +54,9 @@ class EventLog:
         self._bars: dict[str, Progress] = {}
         self._flushed = float("-inf")
         self._timer: asyncio.TimerHandle | None = None
+        self._held = b""  # whole lines that the disk has no room for
+        self._give_up_at = float("inf")  # by the clock of time.monotonic
+        self._again: asyncio.TimerHandle | None = None
 
     def write(self, event: Event) -> None:
         """Append an event at once, after what has gathered before it; output and progress may gather first."""
@@ -77,9 +72,24 @@ class EventLog:
         """Write what has gathered and the last events, and close the file."""
         self.flush()
         self._reserve.spend()
+        self._forget_held()
         self.failure = None
         self._append([*last])
+        self._forget_held()
         os.close(self._fd)
+
+    async def settle(self) -> None:
+        """Write what is held back: with the room of the reserve if that is enough, else when there is some, or never.
+
+        Afterwards `failure` says whether the log is whole.
+        """
+        self.flush()
+        if self._held and len(self._held) <= RESERVE_BYTES // 2:  # the rest is for the end and the exit record
+            self._reserve.spend()
+            self._write_held()
+        self._give_up_at = min(self._give_up_at, time.monotonic() + _PATIENCE_AT_THE_END_S)
+        while self._held:
+            await asyncio.sleep(_AGAIN_S)
 
     def spend_reserve(self) -> None:
         """Make room for the exit record."""
@@ -122,8 +132,13 @@ class EventLog:
         if not events or self.failure is not None:
             return
         now, m = round(time.time(), 3), round(time.monotonic() - self._begun, 4)
-        self._write(b"".join(_lines(msgspec.structs.replace(event, t=now, m=m)) for event in events))
-        ring(self._bells, self._ring)
+        data = b"".join(_lines(msgspec.structs.replace(event, t=now, m=m)) for event in events)
+        if self._held:
+            self._held += data
+            if len(self._held) > HELD_BYTES:
+                self._write_held()
+        else:
+            self._write(data)
 
     def _write(self, data: bytes) -> None:
         written = 0
@@ -131,11 +146,37 @@ class EventLog:
             while written < len(data):
                 written += os.write(self._fd, data[written:] if written else data)
         except OSError as error:
-            part_bytes = written - (data.rfind(b"\n", 0, written) + 1)
+            whole = data.rfind(b"\n", 0, written) + 1
             with contextlib.suppress(OSError):
-                os.ftruncate(self._fd, os.fstat(self._fd).st_size - part_bytes)
+                os.ftruncate(self._fd, os.fstat(self._fd).st_size - (written - whole))
+            self._hold(data[whole:], error)
+        else:
+            self._forget_held()
+        ring(self._bells, self._ring)
+
+    def _hold(self, data: bytes, error: OSError) -> None:
+        """Keep lines for when there is room, or give up."""
+        now = time.monotonic()
+        if not self._held:
+            self._give_up_at = now + (PATIENCE_S if error.errno in _FULL else 0.0)
+        if now >= self._give_up_at or len(data) > HELD_BYTES:
+            self._forget_held()
             self.failure = error
             self.on_failure()
+        else:
+            self._held = data
+            self._again = asyncio.get_running_loop().call_later(_AGAIN_S, self._write_held)
+
+    def _write_held(self) -> None:
+        if self._again is not None:
+            self._again.cancel()
+        self._write(self._held)
+
+    def _forget_held(self) -> None:
+        self._held, self._give_up_at = b"", float("inf")
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
 
 
 def _lines(event: Event) -> bytes:
@@ -156,11 +197,3 @@ def _encoded(event: Event) -> bytes:
         return encode_line(event)
     except UnicodeEncodeError:  # half of a surrogate pair, which JSON may carry and UTF-8 may not
         return json.dumps(msgspec.to_builtins(event), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
-
-
-def _allocate(fd: int, size_bytes: int) -> None:
-    """Room on the disk for good: a file of holes has none."""
-    if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(fd, 0, size_bytes)
-    else:
-        os.write(fd, b"\0" * size_bytes)

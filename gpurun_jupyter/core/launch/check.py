@@ -152,7 +152,7 @@ def _check_meaning(file: LaunchFile, checked: Checked) -> None:
             spec = file.spec(manifest, _ANY if file.notebook is not None else None)
             spec.values = dict.fromkeys(file.values, 0)
             spec.check()
-        except InvalidRequest as error:
+        except GpurunError as error:
             checked.problems.append(checked.refused(error, "session", "outputs", "values_as", *given))
 
 

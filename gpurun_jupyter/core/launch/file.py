@@ -10,7 +10,8 @@ from msgspec import Meta
 
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.labels import On
-from gpurun_jupyter.core.runs import DataUse, Name, RunName, RunSpec, ShippedDir, ShippedNotebook
+from gpurun_jupyter.core.names import Name, RunName
+from gpurun_jupyter.core.runs import DataUse, RunSpec, ShippedDir, ShippedNotebook
 
 
 class LaunchFile(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):

@@ -16,6 +16,10 @@ import yaml
 _LONGEST = 2**20  # characters
 _MOST_VALUES = 20_000
 _DEEPEST = 20
+_MOST_BITS = 1024  # of a whole number; beyond some thousands, Python writes none as text
+
+_TOO_LONG = "The file is nested too deep, or too long."
+_HALF = "A text holds half of a surrogate pair."
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -71,6 +75,8 @@ def read(text: str) -> Document:
         line = text.count("\n", 0, error.position) + 1
         column = error.position - text.rfind("\n", 0, error.position)
         raise Malformed(Problem(line, column, "The file holds a character that YAML does not allow.")) from error
+    except (ValueError, OverflowError) as error:  # of an escape, such as "\\UFFFFFFFF", that is no character
+        raise Malformed(Problem(1, 1, f"The file holds something that YAML does not allow: {error}.")) from error
     except RecursionError as error:
         raise Malformed(Problem(1, 1, "The file is nested too deep.", "A launch file is flat.")) from error
     if root is None:
@@ -84,6 +90,15 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     """Knows the plain scalars of the core schema, and no others."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - as PyYAML declares it
+    _composed = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """As ever, but a file of too many values is not read to its end, which may take seconds."""
+        self._composed += index is not None  # a key has none
+        if self._composed > _MOST_VALUES:
+            mark = self.peek_event().start_mark
+            raise Malformed(Problem(mark.line + 1, mark.column + 1, _TOO_LONG, "Use fewer aliases."))
+        return super().compose_node(parent, index)
 
 
 _TAG = "tag:yaml.org,2002:"
@@ -94,7 +109,7 @@ for _kind, _pattern, _first in (
     ("float", r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", "-+."),
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
 ):
-    _Loader.add_implicit_resolver(_TAG + _kind, re.compile(f"^(?:{_pattern})$"), list(_first))
+    _Loader.add_implicit_resolver(_TAG + _kind, re.compile(rf"^(?:{_pattern})\Z"), list(_first))
 
 
 class _Reading:
@@ -113,19 +128,23 @@ class _Reading:
     def _value(self, node: yaml.Node, path: Path) -> Any:
         self._count += 1
         if len(path) > _DEEPEST or self._count > _MOST_VALUES:
-            raise Malformed(Problem(*_place(node), "The file is nested too deep, or too long.", "Use fewer aliases."))
+            raise Malformed(Problem(*_place(node), _TOO_LONG, "Use fewer aliases."))
         self._document.values[path] = _place(node)
         if isinstance(node, yaml.MappingNode):
             return {key: self._value(value, (*path, key)) for key, value in self._entries(node, path)}
         if isinstance(node, yaml.SequenceNode):
             return [self._value(item, (*path, number)) for number, item in enumerate(node.value)]
         self._document.sources[path] = node.value
+        if not _is_text(node.value):
+            self._document.problem(_place(node), _HALF, "Write whole characters.")
         return self._scalar(node)
 
     def _entries(self, node: yaml.MappingNode, path: Path) -> Iterator[tuple[str, yaml.Node]]:
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 self._document.problem(_place(key), "A key is a text.", "Write NAME: VALUE.")
+            elif not _is_text(key.value):
+                self._document.problem(_place(key), _HALF, "Write whole characters.")
             elif (there := (*path, key.value)) in self._document.keys:
                 first = self._document.keys[there]
                 message = f"{key.value!r} is here twice; the first is in line {first.line}."
@@ -147,10 +166,19 @@ class _Reading:
         return text
 
 
+def _is_text(text: str) -> bool:
+    """Whether UTF-8 can write it; an escape such as "\\ud800" makes what it cannot."""
+    try:
+        return text.isascii() or bool(text.encode())
+    except UnicodeEncodeError:
+        return False
+
+
 def _whole(text: str) -> int:
-    if text[:2] in ("0o", "0x"):
-        return int(text[2:], 8 if text[1] == "o" else 16)
-    return int(text)
+    number = int(text[2:], 8 if text[1] == "o" else 16) if text[:2] in ("0o", "0x") else int(text)
+    if number.bit_length() > _MOST_BITS:
+        raise ValueError("too large")
+    return number
 
 
 _CONSTRUCTED: dict[str, Callable[[str], Any]] = {

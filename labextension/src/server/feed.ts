@@ -61,6 +61,9 @@ export class RunFeed {
         this.error = null;
         return this.tell('run');
       case 'error':
+        if (frame.error.code === 'no_such_place' && this.told?.state === 'finished') {
+          return; // what an old run printed was pruned; what is shown of it holds
+        }
         this.error = frame.error;
         return this.tell('error');
       case 'before':

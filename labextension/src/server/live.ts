@@ -122,6 +122,7 @@ export class Live {
     this.socket = socket;
     socket.onopen = () => this.opened();
     socket.onmessage = message => {
+      this.delay = FIRST_DELAY_MS; // only now: one that ends at once is no better than none
       this.expectSound();
       this.take(JSON.parse(message.data) as Frame);
     };
@@ -142,7 +143,6 @@ export class Live {
   }
 
   private opened(): void {
-    this.delay = FIRST_DELAY_MS;
     this.runsAreFirst = true;
     if (this.runs.size) {
       this.ask({ watch: 'runs' });

@@ -7,28 +7,37 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar, TypeVar
+from http import HTTPStatus
+from typing import Annotated, Any, ClassVar, TypeVar
 
 import msgspec
 import sqlalchemy as sa
 from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from tornado.web import HTTPError
 
-from gpurun_jupyter.core.errors import GpurunError, InvalidRequest, StorageFull, StorageUnusable
+from gpurun_jupyter.core import limits
+from gpurun_jupyter.core.errors import GpurunError, InvalidRequest, StorageUnusable, TooLarge
 from gpurun_jupyter.core.home import Home
+from gpurun_jupyter.core.units import format_size
 from gpurun_server.notices.notices import Notices
 from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.remote import RemoteAgents
 from gpurun_server.store.content.blobs import Blobs
 from gpurun_server.store.database import OUTAGE, Database, Writing
+from gpurun_server.store.disk import refusal_in, refusal_of
+from gpurun_server.store.room import with_reserve
 from gpurun_server.stream.hub import Hub
 
 AUTH_RESOURCE = "gpurun"
 
-#: What SQLite and PostgreSQL say of a full disk.
-_FULL = ("disk is full", "No space left on device")
-
 T = TypeVar("T")
+
+#: A number that databases and files can count to.
+Count = Annotated[int, msgspec.Meta(ge=0, le=limits.LARGEST)]
+#: The number of an attempt, as the routes have it.
+AttemptNumber = Annotated[int, msgspec.Meta(ge=1, le=999_999_999)]
+#: A time in seconds, or a time since the epoch; some thirty thousand years.
+Seconds = Annotated[float, msgspec.Meta(ge=-1e12, le=1e12)]
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,7 @@ class Operation:
     answer: type | None = None
     answer_type: str = "application/json"
     status: int = 200
+    also: tuple[int, ...] = ()  # other statuses that are no refusals of ours
 
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -110,18 +120,31 @@ class GpurunHandler(APIHandler):
 
         return await asyncio.get_running_loop().run_in_executor(self.parts.threads, transaction)
 
-    async def write_database(self, change: Callable[[Writing], T]) -> T:
-        """Make a change in a transaction, in a thread: a writer may have to wait for another."""
+    async def write_database(self, change: Callable[[Writing], T], *, on_full_disk: bool = False) -> T:
+        """Make a change in a transaction, in a thread: a writer may have to wait for another.
 
-        def transaction() -> T:
+        `on_full_disk`: with the reserve, if there is no other room.
+        """
+
+        def written() -> T:
             with self.parts.database.write() as writing:
                 return change(writing)
+
+        def transaction() -> T:
+            return with_reserve(self.parts.home, written) if on_full_disk else written()
 
         return await asyncio.get_running_loop().run_in_executor(self.parts.threads, transaction)
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Do something that takes long, or reads files, beside the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self.parts.threads, work)
+
+    def decode_argument(self, value: bytes, name: str | None = None) -> str:
+        """A part of the path, or an argument of the query. Raises InvalidRequest for what no database takes."""
+        text = super().decode_argument(value, name)
+        if "\0" in text and name != "path":  # of files, which no database is asked for
+            raise InvalidRequest(f"{name or 'The path'} holds a NUL character.", "Remove it.")
+        return text
 
     def query(self, kind: type[T]) -> T:
         """The query's arguments, checked. Raises InvalidRequest."""
@@ -137,7 +160,9 @@ class GpurunHandler(APIHandler):
         return checked(lambda: msgspec.convert(values, kind, strict=False))
 
     def body(self, kind: type[T]) -> T:
-        """The body, checked. Raises InvalidRequest."""
+        """The body, checked. Raises InvalidRequest, and TooLarge for more than JSON should say."""
+        if len(self.request.body) > limits.BODY_BYTES:
+            raise TooLarge(f"The body is bigger than {format_size(limits.BODY_BYTES)}.", "Ship what is big as files.")
         return checked(lambda: msgspec.json.decode(self.request.body or b"{}", type=kind))
 
     def answer(self, value: Any, status: int = 200) -> None:
@@ -146,6 +171,12 @@ class GpurunHandler(APIHandler):
         self.set_header("Content-Type", "application/json")
         self.finish(msgspec.json.encode(value))
 
+    def finish(self, *args: Any, **kwargs: Any) -> Any:
+        """As tornado's: Jupyter would call JSON whatever was not begun to be sent by now, also an empty text."""
+        if (kind := self._headers.get("Content-Type", "")) and not kind.startswith("text/html"):
+            kwargs.setdefault("set_content_type", kind)
+        return super().finish(*args, **kwargs)
+
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
         """As tornado's, but an error of ours brings its own status."""
         error = _ours(kwargs.get("exc_info", (None, None, None))[1])
@@ -153,7 +184,7 @@ class GpurunHandler(APIHandler):
 
     def log_exception(self, kind: Any, error: Any, traceback: Any) -> None:
         """As tornado's, but a refusal of ours is no news for the server's log, and an outage is one line."""
-        if isinstance(error, OUTAGE):
+        if isinstance(error, (*OUTAGE, OSError)) and isinstance(_ours(error), GpurunError):
             self.log.warning("%s: %s", self.request.path, _ours(error))
         elif not isinstance(error, GpurunError):
             super().log_exception(kind, error, traceback)
@@ -162,7 +193,12 @@ class GpurunHandler(APIHandler):
         """The error as JSON."""
         error = _ours(kwargs.get("exc_info", (None, None, None))[1])
         self.set_header("Content-Type", "application/json")
+        if status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            self.set_header("Allow", ", ".join(self._allowed()))
         self.finish(msgspec.json.encode({"error": _described(error, status_code)}))
+
+    def _allowed(self) -> list[str]:
+        return [name for name in self.SUPPORTED_METHODS if hasattr(getattr(self, name.lower()), "operation")]
 
 
 @cache
@@ -178,18 +214,18 @@ def checked(convert: Callable[[], T]) -> T:
         return convert()
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"{error}.", "GET openapi.json describes what is expected.") from error
+    except RecursionError as error:
+        raise InvalidRequest("It is nested too deep.", f"Values may have {limits.DEPTH} levels.") from error
 
 
 def _ours(error: BaseException | None) -> BaseException | None:
-    """The error as it is told: a database that cannot be reached is not a fault of this server."""
+    """The error as it is told: a full disk, and a database that cannot be reached, are no faults of this server."""
+    if isinstance(error, OSError):
+        return refusal_of(error) or error
     if not isinstance(error, OUTAGE):
         return error
     cause = str(error.orig).strip().partition("\n")[0]
-    if any(words in cause for words in _FULL):
-        return StorageFull(
-            "The disk of the database is full.", "Make room on it, then do it again; nothing was changed."
-        )
-    return StorageUnusable(
+    return refusal_in(cause) or StorageUnusable(
         f"The database does not answer: {cause}.", "Runs that have begun go on; ask again when it is back."
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import Any, ClassVar
 
 import msgspec
@@ -14,16 +13,17 @@ from jupyter_server.utils import ensure_async
 from tornado import web
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
-from gpurun_jupyter.core.errors import GpurunError, InvalidRequest
+from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.events import START_OF_LOG
 from gpurun_server.http.base import AUTH_RESOURCE, GpurunHandler, Parts, checked, operation
 from gpurun_server.http.sse import EventStream
-from gpurun_server.stream.connection import LiveConnection, Watch
-from gpurun_server.stream.frames import error_frame
+from gpurun_server.store.database import OUTAGE
+from gpurun_server.stream.connection import LiveConnection
+from gpurun_server.stream.wishes import Watch
 
 
 class StreamQuery(msgspec.Struct):
-    """What to watch: `runs`, `devices`, `models` (repeatable), and runs as ID or ID@CURSOR (repeatable)."""
+    """What to watch: `runs`, `devices`, `models` (repeatable), runs as ID or ID@CURSOR (repeatable); at least one."""
 
     watch: list[str] = []
     run: list[str] = []
@@ -44,8 +44,7 @@ class StreamHandler(GpurunHandler):
         if not wishes:
             raise InvalidRequest("There is nothing to watch.", "Add watch=runs, watch=devices, watch=models or run=ID.")
         stream = EventStream(self)
-        for wish in wishes:
-            stream.connection.watch(wish)
+        stream.watch(*wishes)
         await stream.send_until(lambda _frame: False)
 
     def _wish(self, name: str) -> Watch:
@@ -78,9 +77,16 @@ class StreamSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
         self._sending = asyncio.ensure_future(self._send(self._connection))
 
     async def _send(self, connection: LiveConnection) -> None:
-        with contextlib.suppress(WebSocketClosedError):
+        """Whatever ends this ends the connection: an open one that says nothing would deceive the page."""
+        try:
             async for frame in connection.frames():
                 await self.write_message(frame.decode())  # waiting for it is the back-pressure
+        except WebSocketClosedError:
+            pass
+        except OUTAGE as error:
+            self.log.warning("a live connection ends, for the database does not answer: %s", error.orig)
+        except Exception:
+            self.log.exception("a live connection ends")
         self.close()
 
     async def on_message(self, message: str | bytes) -> None:
@@ -88,9 +94,9 @@ class StreamSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
         assert self._connection is not None
         try:
             self._connection.receive(message)
-        except GpurunError as error:
-            with contextlib.suppress(WebSocketClosedError):
-                await self.write_message(error_frame(error, None).decode())
+        except OUTAGE as error:
+            self.log.warning("a live connection ends, for the database does not answer: %s", error.orig)
+            self.close()
 
     def on_close(self) -> None:
         """The client has gone."""

@@ -98,10 +98,11 @@ def _describe_operation(
     path: str, op: Operation, schema_of: dict[Any, Any], components: dict[str, Any]
 ) -> dict[str, Any]:
     answer: dict[str, Any] = {"schema": schema_of[op.answer]} if op.answer else {}
+    done = {"description": "done", "content": {op.answer_type: answer}}
     described: dict[str, Any] = {
         "summary": op.summary,
         "responses": {
-            str(op.status): {"description": "done", "content": {op.answer_type: answer}},
+            **{str(status): done for status in (op.status, *op.also)},
             "4XX": _refusals(schema_of),
         },
     }
@@ -134,7 +135,11 @@ def _parameter(name: str, path: str) -> dict[str, Any]:
 
 
 def _query_parameters(schema: dict[str, Any]) -> list[dict[str, Any]]:
-    return [{"name": name, "in": "query", "schema": kind} for name, kind in schema["properties"].items()]
+    needed = {*schema.get("required", []), *(name for name, kind in schema["properties"].items() if "minItems" in kind)}
+    return [
+        {"name": name, "in": "query", "required": name in needed, "schema": kind}
+        for name, kind in schema["properties"].items()
+    ]
 
 
 default_handlers = [(r"openapi\.json", OpenApiHandler)]

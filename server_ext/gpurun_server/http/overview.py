@@ -10,7 +10,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from gpurun_jupyter.core.errors import InvalidRequest
-from gpurun_server.http.base import AUTH_RESOURCE, GpurunHandler, operation
+from gpurun_server.http.base import AUTH_RESOURCE, GpurunHandler, Seconds, operation
 from gpurun_server.queue.moving import move_before
 from gpurun_server.store.overview.timeline import Timeline, timeline
 
@@ -20,8 +20,8 @@ _DEFAULT_SPAN_S = 3600.0
 class TimelineQuery(msgspec.Struct, omit_defaults=True):
     """From when to when (seconds since the epoch; by default the last hour), and in how many parts use is told."""
 
-    after: float | None = None
-    before: float | None = None
+    after: Seconds | None = None
+    before: Seconds | None = None
     parts: Annotated[int, msgspec.Meta(ge=1, le=500)] = 60
 
 

@@ -7,13 +7,13 @@ from contextlib import aclosing
 
 import msgspec
 from tornado.iostream import StreamClosedError
-from tornado.web import RequestHandler
 
 from gpurun_jupyter.core.lifecycle import State
 from gpurun_jupyter.core.runs import Run
 from gpurun_server.http.base import GpurunHandler
-from gpurun_server.stream.connection import Watch
-from gpurun_server.stream.frames import run_frame
+from gpurun_server.store.database import OUTAGE
+from gpurun_server.stream.frames import error_frame, run_frame
+from gpurun_server.stream.wishes import Watch
 
 _RETRY_MS = 1000
 
@@ -29,13 +29,22 @@ class EventStream:
     """Sends the frames of a live connection as the answer to a request, until the client or the server has enough."""
 
     def __init__(self, handler: GpurunHandler) -> None:
-        self._handler: RequestHandler = handler
+        self._handler = handler
         self.connection = handler.parts.hub.connect(handler.owner)
         handler.request.connection.set_close_callback(self.connection.close)
         handler.request.connection.stream.set_nodelay(True)  # else a second small frame waits for the first one's ACK
         handler.set_header("Content-Type", "text/event-stream")
         handler.set_header("Cache-Control", "no-cache")
         handler.set_header("X-Accel-Buffering", "no")  # a buffering proxy would hold everything back to the end
+
+    def watch(self, *wishes: Watch) -> None:
+        """Begin to watch. Raises InvalidRequest, and then nothing is sent."""
+        try:
+            for wish in wishes:
+                self.connection.watch(wish)
+        except Exception:
+            self.connection.close()
+            raise
 
     async def send_until(self, last: Callable[[bytes], bool], first: bytes = b"") -> None:
         """Send the frame `first`, then frames up to the one that `last` says yes to or until the connection breaks."""
@@ -52,6 +61,11 @@ class EventStream:
                         break
         except StreamClosedError:
             pass  # the client has gone; it comes back with its cursor if it wants to
+        except OUTAGE as error:  # nothing is wrong with what is watched: the client comes back
+            self._handler.log.warning("an event stream ends, for the database does not answer: %s", error.orig)
+        except Exception as error:
+            self._handler.log.exception("an event stream ends")
+            self._handler.write(_as_event(error_frame(error, None)))
         finally:
             self.connection.close()
 
@@ -64,19 +78,21 @@ def wants_stream(handler: GpurunHandler) -> bool:
 async def follow(handler: GpurunHandler, run_id: str, cursor: str) -> None:
     """Answer with a run's stream from the cursor to the run's end."""
     stream = EventStream(handler)
-    stream.connection.watch(Watch(watch="run", run=run_id, cursor=cursor))
-    await stream.send_until(_says_finished)
+    stream.watch(Watch(watch="run", run=run_id, cursor=cursor))
+    await stream.send_until(_is_last)
 
 
 async def follow_accepted(handler: GpurunHandler, run: Run) -> None:
     """The same for a run that was accepted by this request."""
     stream = EventStream(handler)
     stream.connection.watch_accepted(run)
-    await stream.send_until(_says_finished, first=run_frame(run))
+    await stream.send_until(_is_last, first=run_frame(run))
 
 
-def _says_finished(frame: bytes) -> bool:
-    """Whether this is the last frame of a run's stream."""
+def _is_last(frame: bytes) -> bool:
+    """Whether this is the last frame of a run's stream: it has finished, or cannot be shown any more."""
+    if frame.startswith(b'{"type":"error"'):
+        return True
     if not frame.startswith(b'{"type":"run"'):
         return False
     return State(msgspec.json.decode(frame)["run"]["state"]) is State.FINISHED

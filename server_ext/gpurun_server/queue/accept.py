@@ -21,7 +21,7 @@ from gpurun_server.queue.placement.offers import Offer
 from gpurun_server.queue.transitions import next_revision, record
 from gpurun_server.store.database import Writing
 from gpurun_server.store.folders.records import RunRecord, write
-from gpurun_server.store.queries import encode, find
+from gpurun_server.store.queries import encode, find_all
 from gpurun_server.store.statements import insert_into
 from gpurun_server.store.summaries import keep_parameters
 from gpurun_server.store.tables import predecessors, runs
@@ -78,8 +78,8 @@ def accept(
     }
     (seq,) = writing.conn.execute(insert_into(runs), row).inserted_primary_key or (0,)
     keep_parameters(writing.conn, seq, spec)
-    for after_id in after:
-        writing.conn.execute(insert_into(predecessors), {"run_id": run_id, "after_id": after_id})
+    if after:
+        writing.conn.execute(insert_into(predecessors), [{"run_id": run_id, "after_id": one} for one in after])
     record(writing, run_id, None, state, by=owner, at=now)
     writing.if_undone.append(lambda: shutil.rmtree(home.run(run_id).path, ignore_errors=True))
     kept = ("id", "name", "project", "owner", "gpu", "created_at", "idempotency_key", "rerun_of")
@@ -100,9 +100,10 @@ def _accepted_before(conn: sa.Connection, owner: str, key: str) -> str | None:
 
 def _predecessors(conn: sa.Connection, spec: RunSpec, owner: str) -> list[str]:
     """The ids of the runs that have to succeed first; those that have are left out. Raises WrongState."""
+    if not spec.after:
+        return []
     waits = []
-    for reference in spec.after:
-        run = find(conn, reference, owner)
+    for run in find_all(conn, spec.after, owner).values():
         if run.state != State.FINISHED.value:
             waits.append(run.id)
         elif run.outcome != Outcome.SUCCEEDED.value:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 import time
+from collections.abc import Iterable
 
 import sqlalchemy as sa
 
 from gpurun_jupyter.core.errors import RunNotFound, WrongState
+from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.lifecycle import State
 from gpurun_server.queue.transitions import touch
 from gpurun_server.store.database import Writing
 from gpurun_server.store.queries import find
+from gpurun_server.store.room import reserve_of
 from gpurun_server.store.statements import KEY, one_run
 from gpurun_server.store.summaries import forget
 from gpurun_server.store.tables import attempts, history, predecessors, runs
@@ -38,9 +42,30 @@ def restore(writing: Writing, run_id: str, *, by: str) -> str:
     return run_id
 
 
-def purge(writing: Writing) -> list[str]:
-    """Forget the runs that were deleted long ago; returns their ids, whose folders are the caller's to remove."""
-    over = sa.select(runs.c.id, runs.c.seq).where(runs.c.deleted_at < time.time() - UNDO_S)
+def delete_for_good(writing: Writing, reference: str, *, by: str) -> tuple[str, list[str]]:
+    """Delete a run where room is short: it and what else the same person has deleted cannot be restored.
+
+    Returns its id, and the ids of all that is gone, whose folders are the caller's to remove. Raises as `delete`.
+    """
+    run_id = delete(writing, reference, by=by)
+    return run_id, purge(writing, undo_s=0.0, owner=by)
+
+
+def remove_folders(home: Home, run_ids: Iterable[str]) -> None:
+    """Remove what runs left that are gone, and hold the reserve anew if it was spent on that."""
+    for run_id in run_ids:
+        shutil.rmtree(home.run(run_id).path, ignore_errors=True)
+    reserve_of(home).keep()
+
+
+def purge(writing: Writing, undo_s: float = UNDO_S, owner: str | None = None) -> list[str]:
+    """Forget the runs, of an owner or of all, that were deleted long ago.
+
+    Returns their ids, whose folders are the caller's to remove.
+    """
+    over = sa.select(runs.c.id, runs.c.seq).where(runs.c.deleted_at <= time.time() - undo_s)
+    if owner is not None:
+        over = over.where(runs.c.owner == owner)
     rows = writing.conn.execute(over).all()
     gone = [row.id for row in rows]
     if gone:

@@ -9,7 +9,8 @@ import msgspec
 
 from gpurun_jupyter.core.errors import InvalidRequest, WrongState
 from gpurun_jupyter.core.lifecycle import State
-from gpurun_jupyter.core.runs import Name, RunSpec
+from gpurun_jupyter.core.names import Name
+from gpurun_jupyter.core.runs import RunSpec
 from gpurun_server.queue.transitions import move, touch
 from gpurun_server.store.database import Writing
 from gpurun_server.store.queries import encode, find

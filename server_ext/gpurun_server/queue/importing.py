@@ -234,10 +234,17 @@ def import_folder(importer: Importer, folder: Path) -> list[str]:
 
     Raises InvalidRequest where there is no such folder.
     """
-    if not folder.is_dir():
+    if not _is_folder(folder):
         raise InvalidRequest(f"The server's machine has no folder {folder}.", "Name one that holds PROJECT/RUN.csv.")
     found = (importer.look(run, whole=True) for run in runs_in(folder) or runs_below(folder))
     return [run_id for run_id in found if run_id is not None]
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # longer than a path can be
+        return False
 
 
 def _record_of(run: PlainRun, run_id: str, owner: str, at: float, spec: RunSpec) -> RunRecord:

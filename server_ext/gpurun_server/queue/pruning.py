@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from gpurun_server.store.content.references import collect, in_use, unused
 from gpurun_server.store.database import Database
 from gpurun_server.store.folders import thinning
 from gpurun_server.store.queries import kept_of
+from gpurun_server.store.room import reserve_of, with_reserve
 from gpurun_server.store.tables import runs
 
 
@@ -42,8 +44,11 @@ def prune(database: Database, home: Home, owner: str, terms: Terms, *, dry_run: 
     weights = {run_id: weight for run_id in old if (weight := thinning.weight(home.run(run_id)))}
     if not dry_run:
         for run_id in weights:
-            thinning.thin(home.run(run_id))
+            thinning.take_files(home.run(run_id))
+        for run_id in weights:  # only now: a log is written anew, for which a full disk may have no room before
+            with_reserve(home, partial(thinning.thin_logs, home.run(run_id)))
     sizes = _collected(database, home, dry_run)
+    reserve_of(home).keep()
     return Pruned(weights, sum(weights.values()), len(sizes), sum(sizes))
 
 

@@ -10,6 +10,7 @@ import re
 import secrets
 import time
 from itertools import chain, count
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -41,16 +42,22 @@ def invite(writing: Writing, by: str) -> tuple[str, float]:
 def join(writing: Writing, token: str, who: Join) -> Joined:
     """Give a machine an id and a key. Raises NotJoined for a token that is used, expired or forged."""
     conn, now = writing.conn, time.time()
-    good = sa.and_(join_tokens.c.token_hash == _hash(token), join_tokens.c.used_at.is_(None))
-    row = conn.execute(sa.select(join_tokens).where(good, join_tokens.c.expires_at > now)).first()
-    if row is None:
-        raise NotJoined("This token to join with is used, expired or none of this server's.", _ASK_AGAIN)
-    conn.execute(sa.update(join_tokens).where(good).values(used_at=now))
+    row = check_invited(conn, token)
+    conn.execute(sa.update(join_tokens).where(join_tokens.c.token_hash == row.token_hash).values(used_at=now))
     key, agent_id = secrets.token_urlsafe(32), _free_id(conn, _NOT_A_NAME.sub("-", who.name or who.host).strip("-"))
     _put_aside_revoked(conn, agent_id)
     values = {"id": agent_id, "host": who.host, "key_hash": _hash(key), "created_by": row.created_by}
     conn.execute(sa.insert(agent_keys), {**values, "created_at": now})
     return Joined(agent_id, key)
+
+
+def check_invited(conn: sa.Connection, token: str) -> sa.Row[Any]:
+    """The invitation that this token is of. Raises NotJoined for one that is used, expired or forged."""
+    good = sa.and_(join_tokens.c.token_hash == _hash(token), join_tokens.c.used_at.is_(None))
+    row = conn.execute(sa.select(join_tokens).where(good, join_tokens.c.expires_at > time.time())).first()
+    if row is None:
+        raise NotJoined("This token to join with is used, expired or none of this server's.", _ASK_AGAIN)
+    return row
 
 
 def agent_of(conn: sa.Connection, key: str) -> str:

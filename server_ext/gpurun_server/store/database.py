@@ -67,6 +67,7 @@ class Database:
             _refuse_network_file_system(home.path)
             sa.event.listen(self.engine, "connect", _configure_sqlite)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
+            sa.event.listen(self.engine, "handle_error", _let_read_only_go)
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -140,6 +141,12 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
         "foreign_keys=ON",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _let_read_only_go(context: Any) -> None:
+    """A connection that was made while the disk was read-only would stay so when the disk no longer is."""
+    if "readonly database" in str(context.original_exception):
+        context.is_disconnect = True
 
 
 def _begin_sqlite(conn: sa.Connection) -> None:

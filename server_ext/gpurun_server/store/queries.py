@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Iterable
+from typing import Annotated, Any
 
 import msgspec
 import sqlalchemy as sa
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from gpurun_jupyter.core.devices import Device, Sync
 from gpurun_jupyter.core.errors import AmbiguousRun, RunNotFound
 from gpurun_jupyter.core.lifecycle import ACTIVE, Outcome, Reason, State
+from gpurun_jupyter.core.limits import LARGEST
 from gpurun_jupyter.core.runs import MetricSummary, Run, RunProgress, RunSpec, Waiting
 from gpurun_server.store.statements import KEY, one_run
 from gpurun_server.store.tables import history, runs
@@ -44,7 +45,7 @@ class Filters(msgspec.Struct, omit_defaults=True):
     after: str | None = None
     before: str | None = None
     sort: str | None = None
-    cursor: int | None = None
+    cursor: Annotated[int, msgspec.Meta(ge=0, le=LARGEST)] | None = None
 
 
 #: Runs that were not deleted.
@@ -81,7 +82,9 @@ def find(conn: sa.Connection, reference: str, owner: str) -> sa.Row[Any]:
 
     Raises RunNotFound and AmbiguousRun.
     """
-    if reference == "last":
+    if "\0" in reference:
+        row = None  # PostgreSQL takes no such text
+    elif reference == "last":
         row = conn.execute(_newest(owner)).first()
     else:
         row = conn.execute(one_run, {KEY: reference}).first()
@@ -91,6 +94,18 @@ def find(conn: sa.Connection, reference: str, owner: str) -> sa.Row[Any]:
     if row is None or row.deleted_at is not None:
         raise RunNotFound(f"There is no run {reference!r}.", "`%gpurun runs` lists those there are.")
     return row
+
+
+def find_all(conn: sa.Connection, references: Iterable[str], owner: str) -> dict[str, sa.Row[Any]]:
+    """The same for many references, by each: ids and names are looked up all at once."""
+    wanted = dict.fromkeys(references)
+    mine = sa.select(*LISTED).where(KEPT, owned_by(owner))
+    found = {row.id: row for row in conn.execute(mine.where(runs.c.id.in_(wanted)))}
+    newest = sa.select(sa.func.max(runs.c.seq)).where(KEPT, owned_by(owner), runs.c.name.in_(wanted))
+    for row in conn.execute(mine.where(runs.c.seq.in_(newest.group_by(runs.c.name)))):
+        found.setdefault(row.name, row)
+    found.pop("last", None)  # a word, not the run that is called so
+    return {reference: found.get(reference) or find(conn, reference, owner) for reference in wanted}
 
 
 def by_id(conn: sa.Connection, run_id: str) -> sa.Row[Any] | None:
@@ -161,7 +176,21 @@ def decode_labels(text: str) -> list[str]:
 
 def decode_spec(text: str) -> RunSpec:
     """The spec in a `spec_json` column."""
-    return _spec.decode(text)
+    try:
+        return _spec.decode(text)
+    except msgspec.ValidationError:
+        return _of_old(text)
+
+
+def _of_old(text: str) -> RunSpec:
+    """A spec of when a name might still end in a newline."""
+    fields = msgspec.json.decode(text, type=dict[str, Any])
+    for name in ("name", "project", "device", "on", "kernel", "session"):
+        if isinstance(said := fields.get(name), str):
+            fields[name] = said.rstrip("\n")
+    for name in {"tags", "after"} & fields.keys():
+        fields[name] = [one.rstrip("\n") for one in fields[name]]
+    return msgspec.convert(fields, RunSpec)
 
 
 def metrics_in(row: sa.Row[Any]) -> dict[str, MetricSummary]:

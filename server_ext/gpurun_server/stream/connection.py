@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
-from typing import Literal
 
-import msgspec
 import sqlalchemy as sa
 
 from gpurun_jupyter.core.errors import GpurunError, InvalidRequest
@@ -21,11 +20,14 @@ from gpurun_server.queue.behind import HERE, Standing
 from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.listing import first as first_of
 from gpurun_server.queue.listing import out_of_step, shown, since
-from gpurun_server.store.database import Database
+from gpurun_server.store.database import OUTAGE, Database
 from gpurun_server.store.models.models import revision
 from gpurun_server.store.queries import by_id, find
 from gpurun_server.stream.frames import before_frame, error_frame, events_frame, frame, run_frame
-from gpurun_server.stream.tail import Tail, before, last_lines
+from gpurun_server.stream.tail import Tail, before, last_lines, place_in_log
+from gpurun_server.stream.wishes import Unwatch, Watch, lines_wanted, wish_in
+
+log = logging.getLogger("gpurun.stream")
 
 BEAT_S = 15.0
 #: Lists of runs and devices, and why a run waits, follow one another by so much at least: a busy queue rings hundreds
@@ -36,22 +38,6 @@ QUEUE_AGAIN_S = 5.0
 #: How logs of other machines stand changes as time goes by, which rings nothing at all.
 _STANDINGS_AGAIN_S = 1.0
 _NEWEST = 100
-_MOST_LINES = 100_000
-
-
-class Watch(msgspec.Struct, forbid_unknown_fields=True):
-    """What a client asks for: to watch the runs, the devices, the models, or one run from a cursor or last lines on."""
-
-    watch: Literal["runs", "devices", "models", "run"]
-    run: str | None = None
-    cursor: str = str(START_OF_LOG)
-
-
-class Unwatch(msgspec.Struct, forbid_unknown_fields=True):
-    """What a client no longer wants."""
-
-    unwatch: Literal["runs", "devices", "models", "run"]
-    run: str | None = None
 
 
 @dataclass
@@ -118,15 +104,23 @@ class LiveConnection:
             self._woken.set()
 
     def receive(self, message: str | bytes) -> None:
-        """A client's wish, as one JSON object. Raises InvalidRequest."""
+        """A client's wish, as one JSON object; a refusal is a frame, of the run where it is about one."""
         try:
-            text = message.encode() if isinstance(message, str) else message
-            if b'"unwatch"' in text:
-                self._unwatch(msgspec.json.decode(text, type=Unwatch))
-            else:
-                self.watch(msgspec.json.decode(text, type=Watch))
-        except msgspec.DecodeError as error:
-            raise InvalidRequest(f"That is not something to watch: {error}.", "docs/http.md lists what is.") from error
+            wish = wish_in(message)
+        except InvalidRequest as error:
+            self._refuse(error)
+            return
+        if isinstance(wish, Unwatch):
+            self._unwatch(wish)
+            return
+        try:
+            self.watch(wish)
+        except GpurunError as error:
+            self._refuse(error, wish.run)
+
+    def _refuse(self, error: GpurunError, run: str | None = None) -> None:
+        self._pending.append(error_frame(error, run))
+        self._woken.set()
 
     def watch(self, wish: Watch) -> None:
         """Begin to watch. Raises InvalidRequest; a run that does not exist is answered by an error frame."""
@@ -144,14 +138,15 @@ class LiveConnection:
     def _watch_run(self, wish: Watch) -> None:
         if wish.run is None:
             raise InvalidRequest("Which run?", 'Add "run": its id.')
-        count = _lines_wanted(wish.cursor)
+        count = lines_wanted(wish.cursor)
         cursor = START_OF_LOG if count else Cursor.parse(wish.cursor)
         try:
             with self._database.read() as conn:
-                run_id = find(conn, wish.run, self._owner).id
+                run = find(conn, wish.run, self._owner)
         except GpurunError as error:
             self._pending.append(error_frame(error, wish.run))
             return
+        run_id, cursor = run.id, place_in_log(self._home, run.id, run.attempt, cursor)
         if count and (cursor := last_lines(self._home, run_id, count)) != START_OF_LOG:
             self._pending.append(before_frame(run_id, cursor, None))
             counting = asyncio.ensure_future(self._tell_before(run_id, cursor))
@@ -161,7 +156,11 @@ class LiveConnection:
 
     async def _tell_before(self, run_id: str, cursor: Cursor) -> None:
         """Read what stands before the place from which on a run is shown, and say what it is."""
-        found = await asyncio.to_thread(before, self._home, run_id, cursor)
+        try:
+            found = await asyncio.to_thread(before, self._home, run_id, cursor)
+        except OSError as error:  # whoever watches sees what follows none the less
+            log.warning("what stands before %s in the log of run %s cannot be counted: %s", cursor, run_id, error)
+            return
         if run_id in self._watched:
             self._pending.append(before_frame(run_id, cursor, found))
             self._woken.set()
@@ -211,7 +210,7 @@ class LiveConnection:
         frames, self._pending = self._pending, []
         due = self._slow_wait and time.monotonic() >= self._slow_due
         for run_id, watched in list(self._watched.items()):
-            frames += self._of_run(run_id, watched, due)
+            frames += self._of_run_or_why_not(run_id, watched, due)
         if due:
             self._slow_due = time.monotonic() + SLOW_S
             with self._database.read() as conn:
@@ -223,6 +222,17 @@ class LiveConnection:
         """Whether something is to be looked at that is costly."""
         rung = self._runs_rung or self._devices_rung or self._models_rung
         return rung or any(watched.row_rung for watched in self._watched.values())
+
+    def _of_run_or_why_not(self, run_id: str, watched: _WatchedRun, due: bool) -> list[bytes]:
+        """What is wrong with one run ends the watching of that one; without a database nothing can be told at all."""
+        try:
+            return self._of_run(run_id, watched, due)
+        except OUTAGE:
+            raise
+        except Exception as error:
+            log.exception("run %s cannot be shown", run_id)
+            self._watched.pop(run_id, None)
+            return [error_frame(error, run_id)]
 
     def _of_run(self, run_id: str, watched: _WatchedRun, due: bool) -> list[bytes]:
         """Events first; a run that has finished is said to have only when its last events were sent."""
@@ -287,13 +297,3 @@ class LiveConnection:
         latest, told = revision(conn), self._models_told
         self._models_told = latest
         return [frame("models", revision=latest)] if latest != told else []
-
-
-def _lines_wanted(cursor: str) -> int:
-    """The number in `tail:500`; 0 where it is a place. Raises InvalidRequest."""
-    kind, _, number = cursor.partition(":")
-    if kind != "tail":
-        return 0
-    if not (number.isascii() and number.isdecimal() and 0 < int(number) <= _MOST_LINES):
-        raise InvalidRequest(f"{cursor!r} is not a cursor.", f"For the last lines: tail:1 to tail:{_MOST_LINES}.")
-    return int(number)

@@ -37,7 +37,11 @@ def run_frame(run: Run) -> bytes:
     return frame("run", run=run)
 
 
-def error_frame(error: GpurunError, run: str | None) -> bytes:
-    """A refusal as a frame."""
-    body: dict[str, Any] = {"code": error.code, "message": error.message, "hint": error.hint}
+def error_frame(error: Exception, run: str | None) -> bytes:
+    """A refusal as a frame, or that what is watched cannot be shown."""
+    if isinstance(error, GpurunError):
+        body = {"code": error.code, "message": error.message, "hint": error.hint}
+    else:
+        hint = "The server's log has more; the run itself is not touched by it."
+        body = {"code": "internal_error", "message": f"It cannot be shown: {error}.", "hint": hint}
     return frame("error", run=run, error=body)

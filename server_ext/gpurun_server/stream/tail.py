@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from gpurun_jupyter.core.errors import NoSuchPlace
 from gpurun_jupyter.core.events import START_OF_LOG, Cursor, sound_part
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.records import open_plain
@@ -53,6 +54,27 @@ class Tail:
         if following is not None:
             self.cursor = Cursor(following, 0)
         return following is not None
+
+
+def place_in_log(home: Home, run_id: str, newest: int, cursor: Cursor) -> Cursor:
+    """The cursor, if a line of the log begins there, or will. `newest` is the run's attempt, 0 before the first.
+
+    Raises NoSuchPlace, also where the log is shorter by now, because it was pruned or damaged.
+    """
+    if cursor.attempt > max(1, newest) or not _begins_line(home.attempt(run_id, cursor.attempt).events, cursor.offset):
+        raise NoSuchPlace(f"The run's log has no line that begins at {str(cursor)!r}.", f"Begin at {START_OF_LOG}.")
+    return cursor
+
+
+def _begins_line(log: Path, offset: int) -> bool:
+    if offset == 0:
+        return True
+    try:
+        with open_plain(log) as file:
+            file.seek(offset - 1)
+            return file.read(1) == b"\n"
+    except FileNotFoundError:
+        return False
 
 
 def last_lines(home: Home, run_id: str, count: int) -> Cursor:

@@ -5,6 +5,7 @@ import errno
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gpurun_jupyter.agent.runner import event_log
@@ -12,6 +13,7 @@ from gpurun_jupyter.agent.runner.event_log import EventLog
 from gpurun_jupyter.core.events import End, Output, decode_line
 from gpurun_jupyter.core.home import AttemptFolder, Home
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
+from gpurun_jupyter.core.reserve import Reserve
 
 END = End(outcome=Outcome.FAILED, reason=Reason.DISK_FULL)
 
@@ -45,6 +47,7 @@ _write = os.write
 @pytest.mark.parametrize("room", [0, 1, 60, 100, 150, 199])
 def test_a_full_disk_leaves_whole_lines_and_an_end(folder, monkeypatch, room) -> None:
     disk, told = Disk(room), []
+    monkeypatch.setattr(event_log, "PATIENCE_S", 0.0)
 
     async def run() -> OSError | None:
         log = EventLog(folder, "r1")
@@ -71,8 +74,42 @@ def test_a_full_disk_leaves_whole_lines_and_an_end(folder, monkeypatch, room) ->
     assert not folder.reserve.exists()
 
 
+@pytest.mark.parametrize("room", [0, 1, 60, 150])
+def test_a_disk_that_is_full_for_a_while_costs_no_line(folder, monkeypatch, room) -> None:
+    disk = Disk(room)
+
+    async def run() -> OSError | None:
+        log = EventLog(folder, "r1")
+        monkeypatch.setattr(event_log.os, "write", disk.write)
+        for n in range(5):
+            log.write(Output(stream="stdout", text=f"{n}\n"))
+            log.flush()
+            assert log.failure is None
+        disk.room = 10_000
+        await log.settle()
+        log.close(END)
+        return log.failure
+
+    assert asyncio.run(run()) is None
+    *outputs, end = [decode_line(line) for line in folder.events.read_bytes().splitlines()]
+    assert "".join(event.text for event in outputs) == "0\n1\n2\n3\n4\n"
+    assert end == msgspec.structs.replace(END, t=end.t, m=end.m)
+
+
+def test_what_waits_for_room_is_bounded(folder, monkeypatch) -> None:
+    async def run() -> None:
+        log = EventLog(folder, "r1")
+        monkeypatch.setattr(event_log.os, "write", Disk(0).write)
+        for _ in range(event_log.HELD_BYTES // event_log.GATHER_CHARS):
+            assert log.failure is None
+            log.write(Output(stream="stdout", text="x" * event_log.GATHER_CHARS))
+        assert log.failure is not None
+
+    asyncio.run(run())
+
+
 def test_the_reserve_is_room_for_good(folder) -> None:
-    reserve = event_log.Reserve(folder.reserve)
+    reserve = Reserve(folder.reserve, event_log.RESERVE_BYTES).keep()
     assert folder.reserve.stat().st_blocks * 512 >= event_log.RESERVE_BYTES
     reserve.spend()
     reserve.spend()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 from jupyter_server.auth.decorator import authorized
 from tornado import web
@@ -36,7 +38,7 @@ class Revoked(msgspec.Struct):
 class WorkQuery(msgspec.Struct):
     """How long to wait, in seconds, and what was answered before."""
 
-    wait: float = 25.0
+    wait: Annotated[float, msgspec.Meta(ge=0, le=1e9)] = 25.0
     seen: int = 0
 
 
@@ -75,7 +77,10 @@ class JoinHandler(KeyHandler):
     @operation("For machines: become an agent, with a token of agents/invite", body=Join, answer=Joined, status=201)
     async def post(self) -> None:
         """Join."""
-        token, who = self.bearer, self.body(Join)
+        token = self.bearer
+        with self.parts.database.read() as conn:
+            agent_keys.check_invited(conn, token)  # a stranger is not told what is wrong with the body
+        who = self.body(Join)
         joined = await self.write_database(lambda writing: agent_keys.join(writing, token, who))
         self.log.info("%s has joined as agent %s", who.host, joined.agent_id)
         self.answer(joined, 201)

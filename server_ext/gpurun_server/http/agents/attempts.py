@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -24,7 +24,7 @@ from gpurun_jupyter.core.remote import (
     Wanted,
 )
 from gpurun_server.http.agents.handler import AttemptHandler, allow_unauthenticated
-from gpurun_server.http.base import checked, operation
+from gpurun_server.http.base import Count, checked, operation
 from gpurun_server.queue.needs import Needs
 from gpurun_server.queue.saved_models import model_at, register_saved
 from gpurun_server.store.comparing.environments import keep
@@ -39,7 +39,7 @@ T = TypeVar("T")
 class OffsetQuery(msgspec.Struct):
     """Where the bytes belong."""
 
-    offset: Annotated[int, msgspec.Meta(ge=0)]
+    offset: Count
 
 
 class Length(msgspec.Struct):
@@ -63,7 +63,7 @@ class _AttemptHandler(AttemptHandler):
 
     async def send_piece(self, path: Path) -> None:
         """The part of a file that Range begins, at most a piece of it."""
-        first = re.fullmatch(r"bytes=(\d+)-", self.request.headers.get("Range", "bytes=0-"))
+        first = re.fullmatch(r"bytes=(\d{1,18})-", self.request.headers.get("Range", "bytes=0-"))
         if first is None:
             raise InvalidRequest("Range says bytes=N- here.")
         data, size = await self.in_thread(lambda: _piece(path, int(first[1])))

@@ -29,7 +29,7 @@ class CheckBody(msgspec.Struct, forbid_unknown_fields=True):
     """A launch file's text, and its path below Jupyter's root; what it names is seen from there."""
 
     yaml: str
-    path: Annotated[str, msgspec.Meta(max_length=1000, pattern="^[^\\x00-\\x1f]*$")] = ""
+    path: Annotated[str, msgspec.Meta(max_length=1000, pattern=r"^[^\x00-\x1f]*$(?!\n)")] = ""
 
 
 class LaunchBody(CheckBody):
@@ -84,7 +84,7 @@ class CheckHandler(_LaunchHandler):
     async def post(self) -> None:
         """Check."""
         body = self.body(CheckBody)
-        checked = check(body.yaml)
+        checked = await self.in_a_thread(lambda: check(body.yaml))
         self.parts.ensure_agent()
         await self.parts.hub.first_agent()
         owner = self.owner
@@ -102,7 +102,7 @@ class LaunchHandler(_LaunchHandler):
     async def post(self) -> None:
         """Launch."""
         body = self.body(LaunchBody)
-        file = parse(body.yaml)
+        file = await self.in_a_thread(lambda: parse(body.yaml))
         spec = await self.in_a_thread(lambda: self._taken(file, body.path))
         spec.name = spec.name or name_of(body.path)
         spec.hold = spec.hold or body.hold

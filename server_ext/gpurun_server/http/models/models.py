@@ -90,6 +90,7 @@ class ModelsHandler(RegistryHandler):
         body=NewVersion,
         answer=ModelVersion,
         status=201,
+        also=(200,),
     )
     async def post(self) -> None:
         """Register."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ from tornado import web
 from gpurun_jupyter.core.errors import RunNotFound
 from gpurun_jupyter.core.origins import Origin
 from gpurun_jupyter.core.runs import Run
-from gpurun_server.http.base import GpurunHandler, operation
+from gpurun_server.http.base import AttemptNumber, GpurunHandler, operation
 from gpurun_server.queue.listing import shown
 from gpurun_server.store.comparing.difference import Difference, Side, difference
 from gpurun_server.store.comparing.environments import Environment, environment_of
@@ -35,7 +35,7 @@ class DiffQuery(msgspec.Struct, rename={"other": "with"}):
 class EnvironmentQuery(msgspec.Struct):
     """Of which attempt; the last where it is not said."""
 
-    attempt: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    attempt: AttemptNumber | None = None
 
 
 class EnvironmentOfRun(msgspec.Struct):

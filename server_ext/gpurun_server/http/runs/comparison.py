@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 from jupyter_server.auth.decorator import authorized
 from tornado import web
@@ -20,7 +22,7 @@ _MOST_RUNS = 200
 class CompareQuery(msgspec.Struct):
     """The runs (repeatable), and whether lines in which they are equal are wanted too."""
 
-    run: list[str] = []
+    run: Annotated[list[str], msgspec.Meta(extra_json_schema={"minItems": 2, "maxItems": _MOST_RUNS})] = []
     all: bool = False
 
 
@@ -37,8 +39,12 @@ class CompareHandler(GpurunHandler):
             raise InvalidRequest(f"Between 2 and {_MOST_RUNS} runs can be compared.", "Name each with run=ID.")
         owner = self.owner
         runs = await self.read_database(lambda conn: [to_run(find(conn, reference, owner)) for reference in query.run])
-        environments = await self.in_thread(lambda: [self._environment(run) for run in runs])
-        self.answer(compare(runs, environments, everything=query.all))
+        self.answer(await self.in_thread(lambda: self._compared(runs, everything=query.all)))
+
+    def _compared(self, runs: list[Run], *, everything: bool) -> msgspec.Raw:
+        """As JSON: of many runs that is megabytes, which the event loop is spared."""
+        environments = [self._environment(run) for run in runs]
+        return msgspec.Raw(msgspec.json.encode(compare(runs, environments, everything=everything)))
 
     def _environment(self, run: Run) -> Environment:
         home = self.parts.home

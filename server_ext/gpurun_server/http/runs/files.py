@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from urllib.parse import quote
 
 import msgspec
@@ -12,17 +11,16 @@ from tornado import web
 
 from gpurun_jupyter.core.errors import WrongState
 from gpurun_jupyter.core.home import AttemptFolder
-from gpurun_server.http.base import GpurunHandler, operation
+from gpurun_server.http.base import AttemptNumber, GpurunHandler, operation
+from gpurun_server.http.ranges import send_file
 from gpurun_server.store.folders.files import RunFile, files_of, place_of
 from gpurun_server.store.queries import find
-
-_PIECE_BYTES = 2**20
 
 
 class FilesQuery(msgspec.Struct):
     """Which attempt; the last one where it is not said."""
 
-    attempt: int | None = None
+    attempt: AttemptNumber | None = None
 
 
 class Files(msgspec.Struct):
@@ -62,26 +60,18 @@ class FileHandler(_FilesHandler):
 
     @web.authenticated
     @authorized
-    @operation("Download one of them", query=FilesQuery, answer_type="application/octet-stream")
+    @operation(
+        "Download one of them, or the part that Range asks for",
+        query=FilesQuery,
+        answer_type="application/octet-stream",
+        also=(206, 416),
+    )
     async def get(self, reference: str, path: str) -> None:
-        """Download. Whatever it is, no browser takes it for a page of this server."""
+        """Download."""
         _, folder = self.attempt_of(reference)
         place = place_of(folder, path)
-        self.set_header("Content-Type", "application/octet-stream")
-        self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Content-Disposition", f"attachment; filename*=UTF-8''{quote(place.name)}")
-        size_bytes = place.stat().st_size
-        self.set_header("Content-Length", str(size_bytes))
-        await self._send(place, size_bytes)
-
-    async def _send(self, place: Path, left: int) -> None:
-        """As many bytes as were promised: the file may grow meanwhile."""
-        loop = asyncio.get_running_loop()
-        with place.open("rb") as file:
-            while left and (data := await loop.run_in_executor(self.parts.threads, file.read, min(left, _PIECE_BYTES))):
-                left -= len(data)
-                self.write(data)
-                await self.flush()
+        await send_file(self, place)
 
 
 default_handlers = [

@@ -35,8 +35,15 @@ class ImportHandler(GpurunHandler):
         """Import."""
         path, left_out = self.body(Import).path, list[str]()
         importer = Importer(self.parts.home, self.parts.database, self.owner, left_out.append)
-        found = await self.in_thread(lambda: import_folder(importer, Path(path).expanduser()))
+        found = await self.in_thread(lambda: import_folder(importer, _place(path)))
         self.answer(Imported(found, left_out), 201)
+
+
+def _place(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # nobody is called so
+        return Path(path)
 
 
 default_handlers = [(r"import", ImportHandler)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from typing import Annotated
 
 import msgspec
@@ -12,12 +13,14 @@ from tornado import web
 from gpurun_jupyter.core import events
 from gpurun_jupyter.core.events import Cursor
 from gpurun_jupyter.core.runs import Run
-from gpurun_server.http.base import GpurunHandler, operation
+from gpurun_server.http.base import Count, GpurunHandler, operation
 from gpurun_server.http.sse import follow, wants_stream
 from gpurun_server.queue.listing import run_of
 from gpurun_server.store.folders.logs import printed_text
 from gpurun_server.store.folders.printed import FoundLines, find_lines, some_lines
-from gpurun_server.stream.tail import Tail
+from gpurun_server.stream.tail import Tail, place_in_log
+
+_MOST_LINES = 2**31  # no log has so many, and no memory
 
 
 class EventsQuery(msgspec.Struct):
@@ -29,8 +32,8 @@ class EventsQuery(msgspec.Struct):
 class LogQuery(msgspec.Struct):
     """How many of the last lines, or `lines` from number `first` (from 0) on; all where it is not said."""
 
-    tail: Annotated[int, msgspec.Meta(ge=0)] | None = None
-    first: Annotated[int, msgspec.Meta(ge=0)] = 0
+    tail: Count | None = None
+    first: Count = 0
     lines: Annotated[int, msgspec.Meta(ge=0, le=100_000)] | None = None
 
 
@@ -61,7 +64,7 @@ class EventsHandler(_LogHandler):
         """Read or follow."""
         run = self.run(reference)
         cursor = self.request.headers.get("Last-Event-ID") or self.query(EventsQuery).cursor
-        place = Cursor.parse(cursor)
+        place = place_in_log(self.parts.home, run.id, run.attempt, Cursor.parse(cursor))
         if wants_stream(self):
             await follow(self, run.id, cursor)
         else:
@@ -69,7 +72,7 @@ class EventsHandler(_LogHandler):
 
     async def _dump(self, tail: Tail) -> None:
         self.set_header("Content-Type", "application/x-ndjson")
-        while lines := tail.read():
+        while lines := await self.in_thread(tail.read):
             self.write(b"\n".join(lines) + b"\n")
             await self.flush()
 
@@ -91,10 +94,25 @@ class LogHandler(_LogHandler):
             return
         pieces = printed_text(log)
         if tail is not None:
-            pieces = iter(["".join(deque("".join(pieces).splitlines(keepends=True), maxlen=tail))])
-        for piece in pieces:
+            self.finish(await self.in_thread(lambda: _last_lines(pieces, tail)))
+            return
+        while (piece := await self.in_thread(lambda: next(pieces, None))) is not None:
             self.write(piece)
             await self.flush()
+        self.finish()
+
+
+def _last_lines(pieces: Iterator[str], count: int) -> str:
+    """The last lines of a text that comes in pieces, of which the others need not be kept."""
+    last, rest = deque[str](maxlen=min(count, _MOST_LINES)), list[str]()
+    for piece in pieces:
+        rest.append(piece)
+        if "\n" in piece:
+            *whole, cut = "".join(rest).splitlines(keepends=True)
+            rest = [cut]
+            last.extend(whole)
+    last.extend("".join(rest).splitlines(keepends=True))
+    return "".join(last)
 
 
 class SearchHandler(_LogHandler):

@@ -11,15 +11,16 @@ import msgspec
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
+from gpurun_jupyter.core import limits
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.runs import MetricSummary
-from gpurun_server.http.base import GpurunHandler, operation
+from gpurun_server.http.base import AttemptNumber, GpurunHandler, operation
 from gpurun_server.store.folders.columns import Columns, Measured, measured, thinned
 from gpurun_server.store.queries import find, metrics_in
 
 _MOST_RUNS = 1000
 
-_Most = Annotated[int, msgspec.Meta(ge=2)] | None
+_Most = Annotated[int, msgspec.Meta(ge=2, le=limits.LARGEST)] | None
 
 
 class MetricsQuery(msgspec.Struct):
@@ -27,13 +28,13 @@ class MetricsQuery(msgspec.Struct):
 
     points: _Most = None
     names: str | None = None
-    attempt: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    attempt: AttemptNumber | None = None
 
 
 class MetricsOfRunsQuery(msgspec.Struct):
     """The runs (repeatable), at most how many points of each metric, and which metrics (`loss,acc`)."""
 
-    run: list[str] = []
+    run: Annotated[list[str], msgspec.Meta(extra_json_schema={"minItems": 1, "maxItems": _MOST_RUNS})] = []
     points: _Most = None
     names: str | None = None
 
@@ -42,7 +43,7 @@ class SamplesQuery(msgspec.Struct):
     """At most how many points of each, and of which attempt."""
 
     points: _Most = None
-    attempt: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    attempt: AttemptNumber | None = None
 
 
 class Metric(msgspec.Struct):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import msgspec
 from jupyter_server.auth.decorator import authorized
 from tornado import web
@@ -14,9 +11,8 @@ from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.records import read_record
 from gpurun_jupyter.core.values import Answer, Output
 from gpurun_server.http.base import GpurunHandler, operation
+from gpurun_server.http.ranges import send_file
 from gpurun_server.store.queries import find
-
-_PIECE_BYTES = 2**20
 
 
 class Outputs(msgspec.Struct):
@@ -37,17 +33,6 @@ class _OutputsHandler(GpurunHandler):
         answer = read_record(folder.outputs_answer, Answer)
         return {} if answer is None else answer.outputs
 
-    async def send(self, path: Path) -> None:
-        """A file as the answer."""
-        self.set_header("Content-Type", "application/octet-stream")
-        self.set_header("X-Content-Type-Options", "nosniff")
-        self.set_header("Content-Disposition", "attachment")
-        with path.open("rb") as file:
-            self.set_header("Content-Length", str(os.fstat(file.fileno()).st_size))
-            while piece := file.read(_PIECE_BYTES):
-                self.write(piece)
-                await self.flush()
-
 
 class OutputsHandler(_OutputsHandler):
     """`runs/{id}/outputs`."""
@@ -65,14 +50,19 @@ class OutputHandler(_OutputsHandler):
 
     @web.authenticated
     @authorized
-    @operation("One variable: JSON, or a zip of value.json and its parts", answer_type="application/octet-stream")
+    @operation(
+        "One variable: JSON, or a zip of value.json and its parts; or the part that Range asks for",
+        answer_type="application/octet-stream",
+        also=(206, 416),
+    )
     async def get(self, id: str, name: str) -> None:  # noqa: A002
         """Download."""
         folder = self.attempt(id)
         output = self.outputs(folder).get(name)
         if output is None or not output.file.isdecimal():
             raise OutputMissing(f"The run left no variable {name!r}.", "GET runs/ID/outputs lists those it left.")
-        await self.send(folder.outputs / output.file)
+        self.set_header("Content-Disposition", "attachment")
+        await send_file(self, folder.outputs / output.file)
 
 
 default_handlers = [

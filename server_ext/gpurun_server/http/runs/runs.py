@@ -13,11 +13,12 @@ from gpurun_jupyter.core.runs import Run, RunSpec
 from gpurun_server.http.base import AUTH_RESOURCE, GpurunHandler, operation
 from gpurun_server.http.runs.accepting import accept_run
 from gpurun_server.http.runs.search import RunsList
-from gpurun_server.queue.deletion import UNDO_S, delete, restore
+from gpurun_server.queue.deletion import UNDO_S, delete, delete_for_good, remove_folders, restore
 from gpurun_server.queue.editing import Changes, changed, edit, start
 from gpurun_server.queue.listing import run_of
 from gpurun_server.queue.stopping import cancel
 from gpurun_server.store.queries import find, history_of
+from gpurun_server.store.room import is_short
 
 
 class CancelBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -89,12 +90,22 @@ class RunHandler(_RunHandler):
 
     @web.authenticated
     @authorized
-    @operation("Delete a run that has finished, with its files; it can be restored for ten minutes", answer=Deleted)
+    @operation(
+        "Delete a run that has finished, with its files; it can be restored for ten minutes, unless the disk is full",
+        answer=Deleted,
+    )
     async def delete(self, reference: str) -> None:
         """Delete."""
-        owner = self.owner
-        run_id = await self.write_database(lambda writing: delete(writing, reference, by=owner))
-        self.answer(Deleted(run_id, UNDO_S))
+        owner, home = self.owner, self.parts.home
+        if is_short(home):
+            run_id, gone = await self.write_database(
+                lambda w: delete_for_good(w, reference, by=owner), on_full_disk=True
+            )
+            await self.in_thread(lambda: remove_folders(home, gone))
+            self.answer(Deleted(run_id, 0.0))
+        else:
+            run_id = await self.write_database(lambda writing: delete(writing, reference, by=owner))
+            self.answer(Deleted(run_id, UNDO_S))
 
 
 class StartHandler(_RunHandler):
@@ -158,7 +169,11 @@ class CancelHandler(_RunHandler):
     async def post(self, reference: str) -> None:
         """Cancel."""
         kill, owner = self.body(CancelBody).kill, self.owner
-        self.answer_run(await self.write_database(lambda writing: cancel(writing, reference, by=owner, kill=kill)))
+        self.answer_run(
+            await self.write_database(
+                lambda writing: cancel(writing, reference, by=owner, kill=kill), on_full_disk=True
+            )
+        )
 
 
 default_handlers = [

@@ -11,6 +11,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.core.limits import LARGEST
 from gpurun_jupyter.core.runs import Run
 from gpurun_server.http.base import GpurunHandler, operation
 from gpurun_server.queue.listing import shown
@@ -22,13 +23,14 @@ from gpurun_server.store.search.window import Row
 from gpurun_server.store.summaries import parameters_by_run
 
 _ROWS_AT_ONCE = 500
+_CELLS_AT_ONCE = 100_000
 
 
 class RunsQuery(Filters, omit_defaults=True):
     """Filters of a list of runs, how many, and from which on; with an offset the answer has the total."""
 
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
-    offset: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    offset: Annotated[int, msgspec.Meta(ge=0, le=LARGEST)] | None = None
 
 
 class RunsPage(msgspec.Struct):
@@ -110,8 +112,9 @@ class SheetHandler(GpurunHandler):
         self.set_header("Content-Disposition", 'attachment; filename="runs.csv"')
         self.set_header("X-Content-Type-Options", "nosniff")
         self.write(sheet.head())
-        for first in range(0, len(numbers), _ROWS_AT_ONCE):
-            some = numbers[first : first + _ROWS_AT_ONCE]
+        rows = max(1, min(_ROWS_AT_ONCE, _CELLS_AT_ONCE // len(sheet.names)))
+        for first in range(0, len(numbers), rows):
+            some = numbers[first : first + rows]
             self.write(await self.read_database(lambda conn, some=some: sheet.lines(conn, some)))  # type: ignore[misc]
             await self.flush()
         self.finish()

@@ -13,6 +13,7 @@ import python_multipart
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
+from gpurun_jupyter.core import limits
 from gpurun_jupyter.core.archives import check, top_folder
 from gpurun_jupyter.core.errors import InvalidRequest, TooLarge
 from gpurun_jupyter.core.manifests import Entry
@@ -24,8 +25,6 @@ from gpurun_server.http.shipping.receiving import ReceivingHandler
 from gpurun_server.settings import MAX_UPLOAD_BYTES
 from gpurun_server.store.content.blobs import Blobs, Upload
 from gpurun_server.store.content.intake import take_project
-
-_LONGEST_FIELD_BYTES = 2**20
 
 
 class ZipForm(msgspec.Struct):
@@ -53,6 +52,8 @@ class Form:
         self._headers: dict[bytes, bytes] = {}
         self._name: str | None = None
         self._value = bytearray()
+        self._parts = 0
+        self._left_bytes = limits.FORM_BYTES  # of what is kept in memory
 
     def feed(self, data: bytes) -> None:
         """The next piece of the body. Raises InvalidRequest."""
@@ -69,6 +70,7 @@ class Form:
     def _callbacks(self) -> Any:
         return {
             "on_part_begin": self._headers_begin,
+            "on_header_begin": self._on_header_begin,
             "on_header_field": self._on_header_field,
             "on_header_value": self._on_header_value,
             "on_headers_finished": self._part_begins,
@@ -78,11 +80,19 @@ class Form:
 
     def _headers_begin(self) -> None:
         self._headers, self._header, self._value = {}, b"", bytearray()
+        self._parts += 1
+        if self._parts > limits.FORM_PARTS:
+            raise TooLarge(f"The form has more than {limits.FORM_PARTS:,} parts.", "Ship what is much as a file.")
+
+    def _on_header_begin(self) -> None:
+        self._header = b""
 
     def _on_header_field(self, data: bytes, start: int, end: int) -> None:
-        self._header = data[start:end].lower()
+        self._count(end - start)
+        self._header += data[start:end].lower()
 
     def _on_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._count(end - start)
         self._headers[self._header] = self._headers.get(self._header, b"") + data[start:end]
 
     def _part_begins(self) -> None:
@@ -97,10 +107,15 @@ class Form:
     def _part_data(self, data: bytes, start: int, end: int) -> None:
         if self._name == "file" and self.upload is not None:
             self.upload.write(data[start:end])
-        elif len(self._value) + end - start > _LONGEST_FIELD_BYTES:
-            raise TooLarge(f"The field {self._name!r} is longer than {format_size(_LONGEST_FIELD_BYTES)}.")
         else:
+            self._count(end - start)
             self._value += data[start:end]
+
+    def _count(self, size_bytes: int) -> None:
+        self._left_bytes -= size_bytes
+        if self._left_bytes < 0:
+            most = format_size(limits.FORM_BYTES)
+            raise TooLarge(f"The fields of the form are bigger than {most}.", "Ship what is big as a file.")
 
     def _part_ends(self) -> None:
         if self._name and self._name != "file":

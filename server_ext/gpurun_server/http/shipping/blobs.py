@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import Annotated
 
 import msgspec
 from jupyter_server.auth.decorator import authorized
@@ -12,7 +11,7 @@ from tornado import web
 
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.manifests import Digest
-from gpurun_server.http.base import AUTH_RESOURCE, GpurunHandler, operation
+from gpurun_server.http.base import AUTH_RESOURCE, Count, GpurunHandler, operation
 from gpurun_server.http.shipping.receiving import ReceivingHandler
 from gpurun_server.settings import MAX_BLOB_BYTES, MAX_UPLOAD_BYTES
 from gpurun_server.store.content.blobs import Upload
@@ -22,7 +21,7 @@ from gpurun_server.store.content.intake import take_blobs
 class BlobsAsked(msgspec.Struct, forbid_unknown_fields=True):
     """Digests, each with the size in bytes that it must have, or null."""
 
-    blobs: dict[Digest, Annotated[int, msgspec.Meta(ge=0)] | None]
+    blobs: dict[Digest, Count | None]
 
 
 class BlobsMissing(msgspec.Struct):

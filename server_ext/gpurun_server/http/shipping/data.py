@@ -12,7 +12,7 @@ from tornado import web
 from gpurun_jupyter.core.data_sets import DATA_LIMITS, DataSet
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.manifests import Digest
-from gpurun_jupyter.core.runs import Name
+from gpurun_jupyter.core.names import Name
 from gpurun_server.http.base import AUTH_RESOURCE, GpurunHandler, operation
 from gpurun_server.store.content.data_sets import of_owner, remember
 

@@ -6,7 +6,8 @@ from typing import Any, Protocol
 
 from tornado import web
 
-from gpurun_jupyter.core.errors import GpurunError
+from gpurun_jupyter.core.errors import GpurunError, TooLarge
+from gpurun_jupyter.core.units import format_size
 from gpurun_server.http.base import GpurunHandler
 
 
@@ -26,7 +27,7 @@ class ReceivingHandler(GpurunHandler):
     method = "POST"
     max_body_bytes: int
     _receiver: Receiver | None = None
-    _refusal: GpurunError | None = None
+    _refusal: GpurunError | OSError | None = None
 
     def make_receiver(self) -> Receiver:
         """What takes the body. Raises GpurunError."""
@@ -34,7 +35,7 @@ class ReceivingHandler(GpurunHandler):
 
     @property
     def received(self) -> Receiver:
-        """What took the whole body. Raises the GpurunError that it met."""
+        """What took the whole body. Raises the error that it met."""
         if self._refusal is not None:
             raise self._refusal
         assert self._receiver is not None  # prepare has made it
@@ -47,10 +48,15 @@ class ReceivingHandler(GpurunHandler):
             return
         if self.current_user is None:
             raise web.HTTPError(403)
+        if int(self.request.headers.get("Content-Length", 0)) > self.max_body_bytes:
+            raise TooLarge(f"The body is bigger than {format_size(self.max_body_bytes)}.", "Send less at once.")
         self.request.connection.set_max_body_size(self.max_body_bytes)
         try:
             self._receiver = self.make_receiver()
-        except GpurunError as error:  # told when the body is through: a client that is still sending would not hear it
+        except (
+            GpurunError,
+            OSError,
+        ) as error:  # told when the body is through: a client that is still sending would not hear it
             self._refusal = error
 
     def data_received(self, chunk: bytes) -> None:
@@ -58,7 +64,7 @@ class ReceivingHandler(GpurunHandler):
         if self._receiver is not None and self._refusal is None:
             try:
                 self._receiver.feed(chunk)
-            except GpurunError as error:
+            except (GpurunError, OSError) as error:
                 self._refusal = error
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import os
 import secrets
@@ -13,16 +12,16 @@ from pathlib import Path
 from types import TracebackType
 
 from gpurun_jupyter.core.archives import DEFAULT_LIMITS, Limits
-from gpurun_jupyter.core.errors import BlobDamaged, NotShipped, StorageFull, WrongDigest
+from gpurun_jupyter.core.errors import BlobDamaged, NotShipped, WrongDigest
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.manifests import Entry, Manifest, decode, encode
+from gpurun_server.store.disk import refusal_of
 
 #: A blob that somebody has sent or asked for in the last so many seconds is not collected.
 FRESH_S = 86400.0
 #: An upload that grew no more for so long is nobody's, seconds.
 _ABANDONED_S = 86400.0
 _READ_BYTES = 2**20
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Upload:
@@ -31,14 +30,15 @@ class Upload:
     def __init__(self, home: Home) -> None:
         self._home = home
         self.path = home.blobs / f".upload-{secrets.token_hex(8)}"
-        self._file = self.path.open("xb")
+        with _room():
+            self._file = self.path.open("xb")
         self._hash = hashlib.sha256()
         self.size_bytes = 0
 
     def write(self, data: bytes) -> None:
         """Add the next piece. Raises StorageFull."""
         self._hash.update(data)
-        with _room(self._home):
+        with _room():
             self._file.write(data)
         self.size_bytes += len(data)
 
@@ -46,7 +46,7 @@ class Upload:
         """No more pieces: the file is whole, and with `durable` on the disk."""
         if not self._file.closed:
             os.fchmod(self._file.fileno(), 0o400)
-            with _room(self._home):
+            with _room():
                 self._file.flush()
                 if durable:
                     os.fsync(self._file.fileno())
@@ -59,7 +59,7 @@ class Upload:
         if digest not in (None, found):
             raise WrongDigest(f"The bytes announced as {digest} have the sha256 {found}.", "Send the file again.")
         place = self._home.blob(found)
-        with _room(self._home):
+        with _room():
             place.parent.mkdir(mode=0o700, exist_ok=True)
             self.path.replace(place)
         return found
@@ -76,7 +76,8 @@ class Upload:
         """Throw away what has not been kept."""
         with contextlib.suppress(OSError):  # on a full disk, what it still holds back cannot be written
             self._file.close()
-        self.path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # read-only by now: `tidy` takes it away some day
+            self.path.unlink(missing_ok=True)
 
 
 class Blobs:
@@ -172,15 +173,15 @@ class Blobs:
 
 
 @contextlib.contextmanager
-def _room(home: Home) -> Iterator[None]:
-    """Say of a full disk what it is. Raises StorageFull."""
+def _room() -> Iterator[None]:
+    """Say of a full or read-only disk what it is. Raises StorageFull and StorageUnusable."""
     try:
         yield
     except OSError as error:
-        if error.errno not in _FULL:
+        refusal = refusal_of(error)
+        if refusal is None:
             raise
-        hint = f"Make room on the disk of {home.path}, then do it again; nothing was kept by halves."
-        raise StorageFull("The server's disk is full.", hint) from error
+        raise refusal from error
 
 
 _RESTORE = "Register the same files again, which stores them anew, or restore the blob from a backup."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterator
@@ -49,8 +50,9 @@ def place_of(folder: AttemptFolder, path: str, *, folders: bool = False) -> Path
         if root.is_symlink():  # a run has put it in the place of its folder
             continue
         real = Path(os.path.realpath(root / below))
-        if real.is_relative_to(os.path.realpath(root)) and (real.is_file() or (folders and real.is_dir())):
-            return real
+        with contextlib.suppress(OSError):  # longer than a path can be
+            if real.is_relative_to(os.path.realpath(root)) and (real.is_file() or (folders and real.is_dir())):
+                return real
     raise FileMissing(f"The run has no file {path!r}.", "`%gpurun files RUN` lists those there are.")
 
 

@@ -25,12 +25,17 @@ def weight(folder: RunFolder) -> int:
     return sum(_size(part) for attempt in attempts for part in _parts(attempt)) + sum(map(_printed, attempts))
 
 
-def thin(folder: RunFolder) -> None:
-    """Take it away. Interrupted, it is done by the next call."""
+def take_files(folder: RunFolder) -> None:
+    """Take the files away, which needs no room."""
     for attempt in _attempts(folder):
-        _thin_log(attempt)
         for part in _parts(attempt):
             shutil.rmtree(part, ignore_errors=True)
+
+
+def thin_logs(folder: RunFolder) -> None:
+    """Take away what was printed. Interrupted, it is done by the next call."""
+    for attempt in _attempts(folder):
+        _thin_log(attempt)
 
 
 def _attempts(folder: RunFolder) -> list[AttemptFolder]:
@@ -46,8 +51,12 @@ def _thin_log(attempt: AttemptFolder) -> None:
     if not _printed(attempt):
         return
     beside = attempt.events.with_name(".events.thin")
-    with beside.open("wb") as file:
-        file.writelines(line for line in _lines(attempt) if line.startswith(_KEPT))
+    try:
+        with beside.open("wb") as file:
+            file.writelines(line for line in _lines(attempt) if line.startswith(_KEPT))
+    except OSError:
+        beside.unlink(missing_ok=True)  # what has no room must not take the rest of it
+        raise
     beside.chmod(attempt.events.stat().st_mode)
     attempt.columns.unlink(missing_ok=True)  # made anew: places in the log are others now
     beside.replace(attempt.events)

@@ -20,6 +20,7 @@ from gpurun_server.store.summaries import number_of, parameters_by_run
 
 #: A spreadsheet takes a cell that begins so for a formula, and would execute what a run was named.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_MOST_COLUMNS = 16_384
 _METRIC, _PARAMETER = "metrics.", "params."
 
 
@@ -58,7 +59,10 @@ class Sheet:
 
     @classmethod
     def of(cls, conn: sa.Connection, owner: str, wanted: Sequence[str] | None) -> Sheet:
-        """A sheet with these columns, or with all there are. Raises InvalidRequest for one that there is not."""
+        """A sheet with these columns, or with all there are.
+
+        Raises InvalidRequest for one that there is not, and for too many.
+        """
         known = columns(conn, owner)
         every = [
             *_OF_RUN,
@@ -67,7 +71,13 @@ class Sheet:
         ]
         if wanted is not None and (unknown := [name for name in wanted if name not in every]):
             raise InvalidRequest(f"There is no column {unknown[0]!r}.", "GET runs/columns lists those there are.")
-        return cls(tuple(every if wanted is None else wanted))
+        names = tuple(every if wanted is None else wanted)
+        if len(names) > _MOST_COLUMNS:
+            raise InvalidRequest(
+                f"The list would have {len(names):,} columns; a spreadsheet has at most {_MOST_COLUMNS:,}.",
+                "Name those you want: columns=name,metrics.acc.",
+            )
+        return cls(names)
 
     def head(self) -> str:
         """The first line."""
