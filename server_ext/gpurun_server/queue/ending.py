@@ -12,6 +12,9 @@ from gpurun_server.queue.transitions import move
 from gpurun_server.store.database import Writing
 from gpurun_server.store.tables import attempts, predecessors, runs
 
+#: What says that it took longer was not written by a runner.
+_LONGEST_S = 20 * 365.25 * 86_400
+
 _AT_WORK = (
     sa.select(runs.c.retries_left, runs.c.stop_by, runs.c.started_at)
     .join(attempts, attempts.c.run_id == runs.c.id)
@@ -30,7 +33,7 @@ def end_attempt(writing: Writing, run_id: str, attempt: int, end: End, by: str, 
     """End an attempt as `end` says, `at` another time than now where that is long ago.
 
     One that has ended already changes nothing: its successor may be at work. Its history says when the server heard of
-    the end, the run when it came: its machine may have been cut off.
+    the end, the run when it came: its machine may have been cut off. `end.m` is how long the attempt took, if known.
     """
     run = writing.conn.execute(_AT_WORK, {"run": run_id, "attempt": attempt}).first()
     if run is None:
@@ -43,7 +46,7 @@ def end_attempt(writing: Writing, run_id: str, attempt: int, end: End, by: str, 
         message = f"attempt {attempt} failed: {end.message or end.reason.value}"
         retry(writing, run_id, run.retries_left, by=by, message=message)
     else:
-        finish(writing, run_id, end, by, at=at, ended_at=at or _ended_at(end, run.started_at))
+        finish(writing, run_id, end, by, at=at, ended_at=_ended_at(end, run.started_at, at or time.time()))
 
 
 def retry(writing: Writing, run_id: str, retries_left: int, *, by: str, message: str) -> None:
@@ -51,13 +54,14 @@ def retry(writing: Writing, run_id: str, retries_left: int, *, by: str, message:
     move(writing, run_id, State.QUEUED, by=by, message=message, retries_left=retries_left - 1)
 
 
-def _ended_at(end: End, started_at: float | None) -> float | None:
-    """When an attempt ended by the clock of its machine, or, should that be wrong, by how long it took."""
-    if started_at is None or not end.m:
-        return None
-    now = time.time()
-    by_duration = min(now, started_at + end.m)
-    return end.t if by_duration <= end.t <= now else by_duration
+def _ended_at(end: End, started_at: float | None, heard_at: float) -> float:
+    """When an attempt ended: so long after its start as it took by its runner's clock, which no one sets.
+
+    Clocks that tell the time are set, also while a run is at work, and that of its machine may be wrong from the start.
+    """
+    if started_at is None:
+        return heard_at
+    return started_at + end.m if 0 < end.m < _LONGEST_S else max(started_at, heard_at)
 
 
 def finish(

@@ -12,6 +12,7 @@ from gpurun_server.queue.ending import end_attempt
 from gpurun_server.queue.ingest import ingest
 from gpurun_server.queue.ledger import Ledger
 from gpurun_server.store.database import Writing
+from gpurun_server.store.folders.logs import with_duration
 from gpurun_server.store.tables import attempts
 
 _HOLDER = sa.select(attempts.c.agent_id).where(
@@ -33,7 +34,8 @@ def sync(writing: Writing, home: Home, ledger: Ledger, report: Report) -> Orders
             log, by = home.attempt(ended.run_id, ended.attempt).events, f"agent {report.agent_id}"
             while ingest(writing, ended.run_id, ended.attempt, log, by):
                 pass
-            end_attempt(writing, ended.run_id, ended.attempt, ended.end, by)
+            end = with_duration(ended.end, log)  # where the runner was killed the log has no end
+            end_attempt(writing, ended.run_id, ended.attempt, end, by)
     return claim(writing, ledger, report)
 
 

@@ -43,7 +43,7 @@ def lines_between(conn: sa.Connection, wish: Wish, after: int, latest: int) -> l
     ended = sa.and_(history.c.after == State.FINISHED.value, history.c.outcome.in_(wish.outcomes))
     lost = sa.and_(history.c.after == State.LOST.value, sa.true() if wish.lost else sa.false())
     query = (
-        sa.select(*_COLUMNS, runs.c.started_at)
+        sa.select(*_COLUMNS, runs.c.started_at, runs.c.finished_at)
         .join(runs, runs.c.id == history.c.run_id)
         .where(history.c.seq > after, history.c.seq <= latest, sa.or_(ended, lost))
         .where(KEPT, runs.c.owner.in_(wish.owners))

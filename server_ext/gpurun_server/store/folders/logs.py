@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from gpurun_jupyter.core.curves import Curve
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _OUTPUT = b'{"kind":"output"'
+#: Enough of a log's end to hold a whole line; output is cut into pieces of this size.
+_TAIL_BYTES = 256 * 1024
 #: Moves of the cursor, as JSON writes them: what has them may show fewer lines than it has newlines.
 _MOVES = re.compile(rb"\\u001b(?:\[\d*[ABEFHJf]|c)")
 
@@ -39,6 +42,28 @@ def read_lines(log: Path, offset: int, chunk_bytes: int) -> tuple[list[bytes], i
         return [], offset
     data = data[: data.rfind(b"\n") + 1]
     return data.splitlines(), offset + len(data)
+
+
+class _Moment(msgspec.Struct):
+    m: float = 0.0
+
+
+def with_duration(end: events.End, log: Path) -> events.End:
+    """The end with how long its attempt took: as the last readable line of its log says, where it is unknown."""
+    return end if end.m else msgspec.structs.replace(end, m=_last_moment(log))
+
+
+def _last_moment(log: Path) -> float:
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            lines = file.read().splitlines()
+    except FileNotFoundError:
+        return 0.0
+    for line in reversed(lines):
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+            return msgspec.json.decode(line, type=_Moment).m
+    return 0.0
 
 
 @dataclass
