@@ -89,6 +89,8 @@ def _rebuild(home: Home, database: Database) -> Iterator[str]:
     there, held = states.pop(None, 0), states.pop(State.CREATED, 0)
     live = sum(states.values()) - states[State.FINISHED]
     yield f"{states.total() + held} runs are back, {live} of them at work; {there} were there already."
+    if deleted := sum(home.run(one.id).deleted.exists() for one in records):
+        yield f"{deleted} of them had been deleted, and are so still: that can be taken back for ten minutes."
     if held:
         yield f"{held} had not begun, or were cancelled before: they are on hold, and `gpurun start RUN` queues one."
     yield from _not_rebuilt(database)

@@ -47,9 +47,11 @@ _NETWORK_FILE_SYSTEMS = {
 
 @dataclass
 class Writing:
-    """A write transaction: its connection, the bells to ring once it is committed, what to do if it is undone."""
+    """A write transaction: its connection, the folders beside it, the bells to ring once it is committed, what to do if
+    it is undone."""
 
     conn: sa.Connection
+    home: Home
     rings: set[str] = field(default_factory=set)
     if_undone: list[Callable[[], None]] = field(default_factory=list)
 
@@ -59,7 +61,7 @@ class Database:
 
     def __init__(self, home: Home, url: str | None = None) -> None:
         self.url = url or f"sqlite:///{home.database}"
-        self._bells = home.bells
+        self._home = home
         self.engine = sa.create_engine(self.url)
         self._writers = self.engine.execution_options(gpurun_write=True)
         self._turn = threading.Lock()  # SQLite has who waits for a writer sleep, and look again by chance
@@ -78,7 +80,7 @@ class Database:
     def write(self) -> Iterator[Writing]:
         """A transaction that may change things: the only writer from its first moment."""
         with self._turn, self._writers.connect() as conn:
-            writing = Writing(conn)
+            writing = Writing(conn, self._home)
             try:
                 with conn.begin():
                     if self.engine.dialect.name == "postgresql":
@@ -89,7 +91,7 @@ class Database:
                     undo()
                 raise
         if writing.rings:
-            ring(self._bells, *sorted(writing.rings))
+            ring(self._home.bells, *sorted(writing.rings))
 
     def close(self) -> None:
         """Close every connection."""
