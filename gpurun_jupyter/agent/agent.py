@@ -215,7 +215,7 @@ class Agent:
         finally:
             watching.cancel()
         if not held.folder.exit.exists():
-            kill_attempt(grant.key)
+            kill_attempt(grant.key, held.folder.path)
         end = launching.last_word(held.folder)
         if held.recording is not None and self._link.takes_copies:
             await asyncio.wait([held.recording], timeout=RECORDING_S)

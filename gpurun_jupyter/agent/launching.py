@@ -17,6 +17,7 @@ from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.grants import Grant, Stop
 from gpurun_jupyter.core.home import AttemptFolder, write_json
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
+from gpurun_jupyter.core.locks import holder
 from gpurun_jupyter.core.processes import Identity, boot_id, read_identity
 
 
@@ -49,8 +50,7 @@ class Child:
 
 def living_runner(folder: AttemptFolder) -> Identity | None:
     """The attempt's runner if it runs."""
-    identity = read_identity(folder.runner)
-    return identity if identity is not None and identity.alive() else None
+    return holder(folder.runner, folder.lock)
 
 
 def may_start(folder: AttemptFolder, grant: Grant) -> bool:
@@ -115,4 +115,6 @@ def last_word(folder: AttemptFolder) -> End:
         return msgspec.json.decode(folder.exit.read_bytes(), type=End)
     except FileNotFoundError:
         message = "The runner was killed from outside; its log ends where it was."
+        if (identity := read_identity(folder.runner)) is not None and identity.alive():
+            message = "This state directory is a copy, made while the run was at work; in the other one it goes on."
         return End(outcome=Outcome.FAILED, reason=Reason.RUNNER_KILLED, message=message)

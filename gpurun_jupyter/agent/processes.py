@@ -17,6 +17,8 @@ from gpurun_jupyter.core.processes import Identity
 
 #: Every process of an attempt has this in its environment; its value is `run/attempt`.
 ATTEMPT_VARIABLE = "GPURUN_ATTEMPT"
+#: And this one; its value lies in the attempt's folder. A copy of a state directory has attempts of the same keys.
+REPORT_VARIABLE = "GPURUN_REPORT"
 #: Every process of a session has this one too; its value is the name of the session's folder.
 SESSION_VARIABLE = "GPURUN_SESSION"
 
@@ -43,25 +45,33 @@ async def gone(identity: Identity) -> None:
         os.close(pidfd)
 
 
-def of_attempt(key: str) -> list[psutil.Process]:
-    """Every living process that carries the mark of this attempt, this process left out."""
-    return _with_mark(ATTEMPT_VARIABLE, key)
+def of_attempt(key: str, folder: Path | None = None) -> list[psutil.Process]:
+    """Every living process that carries the mark of this attempt, in this folder if one is named, but for this one."""
+    return _with_mark(ATTEMPT_VARIABLE, key, folder)
 
 
-def _with_mark(variable: str, value: str) -> list[psutil.Process]:
+def _with_mark(variable: str, value: str, folder: Path | None = None) -> list[psutil.Process]:
     mark = os.fsencode(f"{variable}={value}")
-    return [found for pid in psutil.pids() if pid != os.getpid() and (found := _marked(pid, mark)) is not None]
+    return [found for pid in psutil.pids() if pid != os.getpid() and (found := _marked(pid, mark, folder)) is not None]
 
 
-def _marked(pid: int, mark: bytes) -> psutil.Process | None:
+def _marked(pid: int, mark: bytes, folder: Path | None) -> psutil.Process | None:
     """The process if it carries the mark and is no zombie. Every run asks this of every process of the machine."""
     try:
-        if mark not in _environment(pid):
+        environment = _environment(pid)
+        if mark not in environment or (folder is not None and _is_elsewhere(environment, folder)):
             return None
         process = psutil.Process(pid)
         return process if process.status() != psutil.STATUS_ZOMBIE else None
     except (psutil.Error, OSError):
         return None
+
+
+def _is_elsewhere(environment: list[bytes], folder: Path) -> bool:
+    """Whether these are the variables of an attempt in another folder."""
+    name = os.fsencode(f"{REPORT_VARIABLE}=")
+    reports = (entry.removeprefix(name) for entry in environment if entry.startswith(name))
+    return any(os.path.realpath(os.path.dirname(path)) != os.fsencode(folder.resolve()) for path in reports)  # noqa: PTH120
 
 
 def _environment(pid: int) -> list[bytes]:
@@ -78,15 +88,15 @@ def signal_all(processes: Iterable[psutil.Process], number: int) -> None:
             process.send_signal(number)
 
 
-def kill_attempt(key: str, patience_s: float = 5.0) -> None:
-    """Kill whatever is left of an attempt, also what it starts meanwhile."""
-    _kill_marked(ATTEMPT_VARIABLE, key, patience_s)
+def kill_attempt(key: str, folder: Path, patience_s: float = 5.0) -> None:
+    """Kill whatever is left of the attempt in this folder, also what it starts meanwhile."""
+    _kill_marked(ATTEMPT_VARIABLE, key, patience_s, folder)
 
 
-def kill_left_behind(key: str) -> None:
+def kill_left_behind(key: str, folder: Path) -> None:
     """The same, asked by the attempt's own runner: as their subreaper it knows at once if nobody is left."""
     if not _childless():
-        kill_attempt(key)
+        kill_attempt(key, folder)
 
 
 def _childless() -> bool:
@@ -104,14 +114,14 @@ def kill_session(mark: str, patience_s: float = 5.0) -> None:
     _kill_marked(SESSION_VARIABLE, mark, patience_s)
 
 
-def _kill_marked(variable: str, value: str, patience_s: float) -> None:
+def _kill_marked(variable: str, value: str, patience_s: float, folder: Path | None = None) -> None:
     """Kill what carries a mark, also what it starts meanwhile.
 
     What is found is stopped first, and killed when a look finds nothing new: else what forks quickly outruns us.
     """
     give_up = time.monotonic() + patience_s
     frozen: set[psutil.Process] = set()
-    while (left := set(_with_mark(variable, value))) and time.monotonic() < give_up:
+    while (left := set(_with_mark(variable, value, folder))) and time.monotonic() < give_up:
         if left <= frozen:
             signal_all(left, signal.SIGKILL)
             psutil.wait_procs(left, timeout=1)

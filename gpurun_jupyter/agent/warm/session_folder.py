@@ -20,6 +20,7 @@ class Record(msgspec.Struct, kw_only=True):
     name: str
     kernel: str | None
     devices: list[str]
+    inode: int = 0  # of the session's folder: a copy of it has another
 
 
 class Order(msgspec.Struct):
@@ -35,7 +36,8 @@ def read_record(folder: SessionFolder) -> Record | None:
         record = msgspec.json.decode(folder.record.read_bytes(), type=Record)
     except (FileNotFoundError, msgspec.DecodeError):
         return None
-    return record if record.holder.alive() else None
+    is_ours = record.inode in (0, folder.path.stat().st_ino)
+    return record if is_ours and record.holder.alive() else None
 
 
 def give_order(folder: SessionFolder, order: Order) -> bool:

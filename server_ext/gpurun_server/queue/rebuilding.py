@@ -18,8 +18,8 @@ from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.grants import Grant, Stop
 from gpurun_jupyter.core.home import AttemptFolder, Home, RunFolder
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
+from gpurun_jupyter.core.locks import holder
 from gpurun_jupyter.core.origins import origin_of
-from gpurun_jupyter.core.processes import read_identity
 from gpurun_server.queue.deletion import deleted_at
 from gpurun_server.queue.ending import end_attempt
 from gpurun_server.queue.ingest import ingest
@@ -174,8 +174,7 @@ def agent_of(one: RunRecord, folder: AttemptFolder) -> str:
 
 def _lives(folder: AttemptFolder) -> bool:
     """Whether its runner is at work; that of a session lives on when an attempt is over."""
-    identity = read_identity(folder.runner)
-    return identity is not None and identity.alive() and not folder.exit.exists()
+    return holder(folder.runner, folder.lock) is not None and not folder.exit.exists()
 
 
 def _grant_of(folder: AttemptFolder) -> Grant | None:

@@ -1,0 +1,37 @@
+"""Locks that a process holds for its whole life, as others see them. POSIX only.
+
+What a state directory says of a process, a copy of it says too, and the process lives: only the lock, which is on a
+file of this directory, tells whose it is.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from gpurun_jupyter.core.processes import Identity, read_identity
+
+
+def is_held(path: Path) -> bool:
+    """Whether some process, this one included, holds the lock on a file."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
+def holder(record: Path, lock: Path) -> Identity | None:
+    """The process that is written down in `record`, if it lives and the lock is held.
+
+    It is written down after it took the lock, so that this look cannot be in its way.
+    """
+    identity = read_identity(record)
+    return identity if identity is not None and identity.alive() and is_held(lock) else None
