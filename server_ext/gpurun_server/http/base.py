@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cache
@@ -25,6 +25,9 @@ from gpurun_server.stream.hub import Hub
 
 AUTH_RESOURCE = "gpurun"
 
+#: What is raised where the state directory or the database cannot be used.
+UNUSABLE = (StorageUnusable, StorageFull, OSError, sa.exc.SQLAlchemyError)
+
 #: What SQLite and PostgreSQL say of a full disk.
 _FULL = ("disk is full", "No space left on device")
 
@@ -45,6 +48,24 @@ class Parts:
     threads: Executor
     owner: Callable[[Any], str]
     ensure_agent: Callable[[], None]
+
+
+def parts_in(settings: Mapping[str, Any]) -> Parts:
+    """The parts of a server. Raises what stands in their place where its database cannot be used."""
+    found: Parts | GpurunError = settings["gpurun"]
+    lost = found if isinstance(found, GpurunError) else found.database.lost()
+    if lost is not None:
+        raise lost
+    assert isinstance(found, Parts)
+    return found
+
+
+def unusable(error: BaseException) -> GpurunError:
+    """What keeps the server from having its parts, as a sentence; for the errors in UNUSABLE."""
+    told = _ours(error)
+    if isinstance(told, GpurunError):
+        return told
+    return StorageUnusable(f"The state directory or its database cannot be used: {told}.", "The server's log has more.")
 
 
 @dataclass(frozen=True)
@@ -80,9 +101,8 @@ class GpurunHandler(APIHandler):
 
     @property
     def parts(self) -> Parts:
-        """The parts of the server."""
-        parts: Parts = self.settings["gpurun"]
-        return parts
+        """The parts of the server. Raises what keeps it from having them."""
+        return parts_in(self.settings)
 
     def check_origin(self, origin_to_satisfy_tornado: str = "") -> bool:
         """Whether the page that asks is one of ours; Jupyter would answer a foreign one with 404."""
