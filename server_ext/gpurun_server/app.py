@@ -212,7 +212,7 @@ class GpurunApp(ExtensionApp):
         """Let go of the parts, because they cannot be used any more."""
         assert self._parts is not None
         assert self._undo is not None
-        self._lost = self._parts.database
+        self._lost = self._parts.database if self._parts.database.lost() else None
         self._do_without(error)
         await self._undo.aclose()
 

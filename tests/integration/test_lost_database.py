@@ -238,6 +238,21 @@ def test_an_agent_leaves_a_directory_that_was_moved(make_server: Callable[..., J
     assert moved.wait(moved.submit("1", gpu=0))["outcome"] == "succeeded"
 
 
+def test_a_new_one_beside_folders_of_runs_is_said(make_server: Callable[..., JupyterServer]) -> None:
+    server = make_server().start()
+    run = server.submit("print('kept')", gpu=0)
+    server.wait(run)
+    assert "folders of runs" not in gpurun(server, "doctor").stdout
+    server.stop()
+    server.end_agent()
+    remove(server.home)
+    server.start()
+    assert "folders of runs" in (server.folder / "server.log").read_text()
+    assert "gpurun reindex" in gpurun(server, "doctor").stdout
+    assert gpurun(server, "reindex", str(server.home)).returncode == 0
+    assert server.log(run) == "kept\n"
+
+
 def test_a_killed_agent_does_not_come_back_for_a_lost_database(make_server: Callable[..., JupyterServer]) -> None:
     server = make_server().start()
     wait_until(server.agent)

@@ -16,6 +16,7 @@ from prometheus_client import REGISTRY, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from gpurun_jupyter.core.errors import StorageUnusable
 from gpurun_jupyter.core.lifecycle import ACTIVE, Outcome, State
 from gpurun_server.queue.agents import offers
 from gpurun_server.queue.ledger import Ledger
@@ -77,7 +78,7 @@ class QueueMetrics(Collector):
             try:
                 with self._database.read() as conn:
                     found = list(self._read(conn))
-            except OUTAGE:
+            except (*OUTAGE, StorageUnusable):
                 found = []
         yield _database_up(up=bool(found))
         yield from found

@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import sqlalchemy as sa
 
 from gpurun_jupyter.core.bells import Bell, ring
-from gpurun_jupyter.core.errors import NotHeld, WrongOffset
+from gpurun_jupyter.core.errors import NotHeld, StorageUnusable, WrongOffset
 from gpurun_jupyter.core.grants import LogPiece, Orders, Report
 from gpurun_jupyter.core.home import Home
 from gpurun_server.queue.calling import Calling
@@ -140,8 +140,8 @@ class RemoteAgents:
             self._work.clear()
             try:
                 self._called = await asyncio.get_running_loop().run_in_executor(self._thread, self._look)
-            except OUTAGE as error:
-                log.warning("agents could not be called: %s", error.orig)
+            except (*OUTAGE, StorageUnusable) as error:
+                log.warning("agents could not be called: %s", getattr(error, "orig", error))
             except Exception:
                 log.exception("agents could not be called")
             else:
@@ -185,7 +185,7 @@ class RemoteAgents:
 
 def _say_what_failed(done: Future[None]) -> None:
     """Nothing is lost: the next time, or the attempt's end, takes in what this time did not."""
-    if isinstance(error := done.exception(), sa.exc.OperationalError):
-        log.warning("a log could not be taken in: %s", error.orig)
+    if isinstance(error := done.exception(), (sa.exc.OperationalError, StorageUnusable)):
+        log.warning("a log could not be taken in: %s", getattr(error, "orig", error))
     elif error is not None:
         log.error("a log could not be taken in", exc_info=error)
