@@ -48,8 +48,10 @@ _NETWORK_FILE_SYSTEMS = {
 
 @dataclass
 class Writing:
-    """A write transaction: its connection, the folders beside it, the bells to ring once it is committed, what to do if
-    it is undone."""
+    """A write transaction: its connection, the folders that belong to it, and what follows.
+
+    `rings`: the bells to ring once it is committed. `if_undone`: what to do if it is undone.
+    """
 
     conn: sa.Connection
     home: Home
@@ -121,7 +123,8 @@ class Database:
         """Say of a database that is not whole what to do about it, whoever asked it for what."""
         error = context.original_exception
         where = self.engine.url.database if self._presence else self.engine.url.render_as_string(hide_password=True)
-        if (unusable := told(error, str(where))) is None:
+        unusable = told(error, str(where)) or self.lost()  # whatever SQLite says of a file that is gone
+        if unusable is None:
             return
         if self._presence is not None and isinstance(unusable, DatabaseLost):
             self._presence.lose(unusable)
