@@ -253,6 +253,26 @@ def test_a_new_one_beside_folders_of_runs_is_said(make_server: Callable[..., Jup
     assert server.log(run) == "kept\n"
 
 
+def test_jupyter_is_restarted_before_the_index_is_built(
+    make_server: Callable[..., JupyterServer], tmp_path: Path
+) -> None:
+    server = make_server().start()
+    live = server.submit(UNTIL_TOLD.format(str(tmp_path / "go")), gpu=0)
+    wait_until(lambda: "begun" in server.log(live), what="for the run to begin")
+    agent = server.agent()
+    remove(server.home)
+    server.stop()
+    server.start()
+    assert server.http.get(f"runs/{live}").status_code == 404
+    done = gpurun(server, "reindex", str(server.home))
+    assert "1 runs are back, 1 of them at work" in done.stdout, done.stderr
+    assert server.run(live)["state"] == "running"
+    (tmp_path / "go").touch()
+    ended = server.wait(live)
+    assert (ended["outcome"], ended["attempt"], server.log(live)) == ("succeeded", 1, "begun\nended\n")
+    assert server.agent() == agent
+
+
 def test_a_killed_agent_does_not_come_back_for_a_lost_database(make_server: Callable[..., JupyterServer]) -> None:
     server = make_server().start()
     wait_until(server.agent)
