@@ -17,7 +17,7 @@ from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.grants import Grant, Stop
 from gpurun_jupyter.core.home import AttemptFolder, write_json
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
-from gpurun_jupyter.core.locks import holder
+from gpurun_jupyter.core.locks import holder, is_held
 from gpurun_jupyter.core.processes import Identity, boot_id, read_identity
 
 
@@ -115,6 +115,7 @@ def last_word(folder: AttemptFolder) -> End:
         return msgspec.json.decode(folder.exit.read_bytes(), type=End)
     except FileNotFoundError:
         message = "The runner was killed from outside; its log ends where it was."
-        if (identity := read_identity(folder.runner)) is not None and identity.alive():
+        identity = read_identity(folder.runner)
+        if identity is not None and identity.alive() and not is_held(folder.lock):
             message = "This state directory is a copy, made while the run was at work; in the other one it goes on."
         return End(outcome=Outcome.FAILED, reason=Reason.RUNNER_KILLED, message=message)
