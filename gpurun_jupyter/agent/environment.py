@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import gpurun_jupyter
-from gpurun_jupyter.agent.processes import ATTEMPT_VARIABLE, SESSION_VARIABLE
+from gpurun_jupyter.agent.processes import ATTEMPT_VARIABLE, REPORT_VARIABLE, SESSION_VARIABLE
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder, Home
 from gpurun_jupyter.core.launch.grid import environment
@@ -55,12 +55,12 @@ def run_environment(folder: AttemptFolder, grant: Grant) -> dict[str, str]:
         "GPURUN_RUN_NAME": grant.name,
         "GPURUN_OUTPUT_DIR": str(folder.work),
         "GPURUN_CHECKPOINT_DIR": str(folder.checkpoints),
-        "GPURUN_REPORT": str(folder.report),
         "GPURUN_BLOBS": str(folder.home.blobs),
         "PYTHONPATH": os.pathsep.join(filter(None, python_path)),
         **_session_mark(folder, grant),
         **environment(grant.spec),
         ATTEMPT_VARIABLE: grant.key,
+        REPORT_VARIABLE: str(folder.report),
     }
 
 

@@ -18,6 +18,7 @@ from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.grants import Grant, Stop
 from gpurun_jupyter.core.home import AttemptFolder, write_json
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
+from gpurun_jupyter.core.locks import holder, is_held
 from gpurun_jupyter.core.processes import Identity, boot_id, read_identity
 from gpurun_jupyter.core.records import read_record
 
@@ -53,8 +54,7 @@ class Child:
 
 def living_runner(folder: AttemptFolder) -> Identity | None:
     """The attempt's runner if it runs."""
-    identity = read_identity(folder.runner)
-    return identity if identity is not None and identity.alive() else None
+    return holder(folder.runner, folder.lock)
 
 
 def may_start(folder: AttemptFolder, grant: Grant) -> bool:
@@ -150,4 +150,12 @@ def without_a_word(folder: AttemptFolder) -> End:
         reason, message = Reason.DAMAGED, "The run's folder was removed while it was at work, and its log with it."
     elif has_left_word(folder):
         reason, message = Reason.DAMAGED, "The record of how it ended cannot be read."
+    elif _is_a_copy(folder):
+        message = "This state directory is a copy, made while the run was at work; in the other one it goes on."
     return End(outcome=Outcome.FAILED, reason=reason, message=message)
+
+
+def _is_a_copy(folder: AttemptFolder) -> bool:
+    """Whether the runner that is written down here is at work in another state directory."""
+    identity = read_identity(folder.runner)
+    return identity is not None and identity.alive() and not is_held(folder.lock)

@@ -89,7 +89,7 @@ def _end_left_of(folder: AttemptFolder, key: str) -> None:
     while any(_strays(parent) for parent in above) and time.monotonic() < give_up:
         time.sleep(_LOOK_S)  # it is at it
     end_orphans()
-    kill_attempt(key)
+    kill_attempt(key, folder.path)
 
 
 def end_orphans() -> None:

@@ -15,6 +15,7 @@ import click
 from gpurun_jupyter.cli.screen import Invocation, Table
 from gpurun_jupyter.cli.verbs import as_json
 from gpurun_jupyter.core.errors import GpurunError, RouteMissing
+from gpurun_jupyter.core.home import Home, RunFolder
 from gpurun_jupyter.core.units import format_size
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def _findings(to: Invocation, trial: bool) -> Iterator[Finding]:
         return
     yield Finding("fine", "server", f"{client.url}, state in {status['home']}")
     yield _versions(str(status["version"]))
+    yield from _database(Home(status["home"]), status["runs"])
     yield _disk(int(status["disk_free_bytes"]))
     yield from _proxies(client.url)
     yield from _agents(client)
@@ -126,6 +128,14 @@ def _versions(of_server: str) -> Finding:
         return Finding("fine", "version", f"{here}, here and in the server")
     remedy = "Install the same version of gpurun-jupyter in both environments."
     return Finding("note", "version", f"{here} here, {of_server} in the server.", remedy)
+
+
+def _database(home: Home, runs: dict[str, int]) -> Iterator[Finding]:
+    """Whether it is a new one in the place of one that was lost, as far as that can be seen from here."""
+    kept = (path for path in home.runs.glob("*/run.json") if not RunFolder(path.parent).deleted.exists())
+    if not any(runs.values()) and any(kept):
+        says = f"has no runs of yours, but {home.runs} has folders of runs."
+        yield Finding("note", "database", says, "If it was lost, `gpurun reindex` builds it again from them.")
 
 
 def _disk(free_bytes: int) -> Finding:

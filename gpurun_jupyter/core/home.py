@@ -3,7 +3,7 @@
 GPURUN_HOME/
   gpurun.db  agent.json  agent.lock  agent.log  files.lock  bells/  blobs/ab/ab12...  data/ab12.../  report/
   standing.json  sessions/  environments/<sha256>.json
-  runs/<run id>/run.json
+  runs/<run id>/run.json  deleted.json
   runs/<run id>/attempts/<n>/grant.json events.jsonl runner.json runner.log stop.json exit.json lock report
                              reserve work/ checkpoints/ inputs.json outputs.json outputs/ columns environment.json
 """
@@ -88,6 +88,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.record = path / "run.json"  # spec and owner, written at acceptance
+        self.deleted = path / "deleted.json"  # when it was deleted, while that can be taken back
 
     def attempt(self, number: int) -> AttemptFolder:
         """The folder of attempt `number`, from 1."""

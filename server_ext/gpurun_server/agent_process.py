@@ -13,6 +13,7 @@ import msgspec
 from packaging.version import Version
 
 from gpurun_jupyter.core.home import Home
+from gpurun_jupyter.core.locks import is_held
 from gpurun_jupyter.core.processes import Identity
 from gpurun_server import __version__
 
@@ -72,7 +73,9 @@ class AgentProcess:
             self._child = self._start()
 
     def _record(self) -> AgentRecord | None:
-        """That of the living agent."""
+        """That of the living agent of this directory: a copy of another one has the record of that one's."""
+        if not is_held(self._home.agent_lock):
+            return None
         try:
             record = msgspec.json.decode(self._home.agent_record.read_bytes(), type=AgentRecord)
         except (FileNotFoundError, msgspec.DecodeError):

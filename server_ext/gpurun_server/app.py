@@ -6,7 +6,9 @@ import asyncio
 import gc
 import getpass
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from typing import Any
 
 from jupyter_server.auth import IdentityProvider, PasswordIdentityProvider
@@ -15,13 +17,14 @@ from tornado.ioloop import PeriodicCallback
 from traitlets import Any as AnyTrait
 from traitlets import Bool, Float, Int, List, Unicode, default
 
+from gpurun_jupyter.core.errors import GpurunError
 from gpurun_jupyter.core.home import Home, default_home
 from gpurun_jupyter.core.labels import checked
 from gpurun_jupyter.core.processes import boot_id
 from gpurun_server import settings
 from gpurun_server.agent_process import AgentProcess
 from gpurun_server.http import routes
-from gpurun_server.http.base import Parts
+from gpurun_server.http.base import UNUSABLE, Parts, unusable
 from gpurun_server.http.prometheus import QueueMetrics
 from gpurun_server.notices.notices import Notices
 from gpurun_server.queue.deletion import purge, remove_folders
@@ -31,11 +34,13 @@ from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.remote import RemoteAgents
 from gpurun_server.store.content.blobs import Blobs
 from gpurun_server.store.database import Database
+from gpurun_server.store.presence import REINDEX
 from gpurun_server.store.room import reserve_of, with_reserve
 from gpurun_server.stream.hub import Hub
 from gpurun_server.watching import Watch
 
 _AGENT_CHECK_MS = 5000
+_LOOK_MS = 3000
 _PURGE_MS = 60_000
 
 
@@ -82,6 +87,12 @@ class GpurunApp(ExtensionApp):
     ).tag(config=True)
     local_agent = Bool(True, help="Whether this machine's own devices are offered.").tag(config=True)
 
+    _parts: Parts | None = None
+    _lost: Database | None = None  # the one that was in use
+    _undo: AsyncExitStack | None = None  # what was started
+    _threads: ThreadPoolExecutor | None = None
+    _looking: PeriodicCallback | None = None
+
     @default("home")
     def _default_home(self) -> str:
         return str(default_home())
@@ -96,11 +107,38 @@ class GpurunApp(ExtensionApp):
 
     def initialize_settings(self) -> None:
         """Put the parts together."""
-        home = Home(self.home)
-        home.create()
-        reserve_of(home).keep()
-        database = Database(home, self.database_url or None)
-        database.prepare()
+        self._home = Home(self.home)
+        self._threads = ThreadPoolExecutor(4, "gpurun")
+        try:
+            self._put_together(self._opened())
+        except UNUSABLE as error:
+            self._do_without(error)
+
+    def _opened(self) -> Database:
+        """The database, brought up to date. Raises what is in UNUSABLE."""
+        self._home.create()
+        reserve_of(self._home).keep()
+        database = Database(self._home, self.database_url or None)
+        try:
+            is_new = database.prepare()
+        except UNUSABLE:
+            database.close()
+            raise
+        if is_new and any(self._home.runs.iterdir()):
+            self.log.warning("The database is a new one, and there are folders of runs in %s: %s.", self.home, REINDEX)
+        return database
+
+    def _do_without(self, error: BaseException) -> None:
+        """Have what is wrong with the database in the place of the parts: whoever asks for anything is told."""
+        fault = unusable(error)
+        if str(fault) != str(self.settings.get("gpurun")):
+            self.log.error("gpurun cannot be used: %s", fault)
+        self._show(fault)
+        self._parts = None
+
+    def _put_together(self, database: Database) -> None:
+        assert self._threads is not None
+        home, ledger = self._home, Ledger()
         self._judge, self._terms = Judge(), Terms(self.lease_s, self.retry_after_lost_s, self.lost_after_s)
         self._agent = AgentProcess(
             home,
@@ -110,8 +148,7 @@ class GpurunApp(ExtensionApp):
             session_idle_s=self.session_idle_s,
             labels=checked(self.labels),
         )
-        ledger = Ledger()
-        self._parts = Parts(
+        parts = Parts(
             home=home,
             database=database,
             ledger=ledger,
@@ -119,39 +156,85 @@ class GpurunApp(ExtensionApp):
             hub=Hub(home, database, ledger),
             remote=RemoteAgents(home, database),
             notices=Notices(database, self.notices, getpass.getuser(), self.log),
-            threads=ThreadPoolExecutor(4, "gpurun"),
+            threads=self._threads,
             owner=_owner_of(self.serverapp.identity_provider),
             ensure_agent=self._agent.ensure if self.local_agent else lambda: None,
         )
-        self._parts.blobs.tidy()
-        self.settings["gpurun"] = self._parts
+        parts.blobs.tidy()
+        self._show(parts)
+        self._parts = parts
+
+    def _show(self, found: Parts | GpurunError) -> None:
+        """To the handlers."""
+        self.settings["gpurun"] = found  # these are copied once
+        assert self.serverapp.web_app is not None
+        self.serverapp.web_app.settings["gpurun"] = found
 
     def initialize_handlers(self) -> None:
         """Answer the routes."""
         self.handlers.extend(routes.handlers())
 
     async def _start_jupyter_server_extension(self, _serverapp: Any) -> None:
-        self._parts.hub.start()
-        self._parts.remote.start()
-        self._metrics = QueueMetrics(self._parts.database)
-        if not self._metrics.register():
-            self.log.info("/metrics tells of another gpurun in this process")
-        self._parts.notices.start()
-        self._judging = PeriodicCallback(self._judge_leases, LOOK_S * 1000)
-        self._judging.start()
-        self._purging = PeriodicCallback(self._purge_deleted, _PURGE_MS)
-        self._purging.start()
-        self._watch = self._watch_folders()
-        if self.local_agent:
-            self._keeping = PeriodicCallback(self._agent.ensure, _AGENT_CHECK_MS)
-            self._keeping.start()
-            await asyncio.get_running_loop().run_in_executor(self._parts.threads, self._agent.ensure)
+        await self._begin()
+        self._looking = PeriodicCallback(self._look_after_database, _LOOK_MS)
+        self._looking.start()
         _keep_pauses_short()
 
-    def _watch_folders(self) -> Watch | None:
+    async def _begin(self) -> None:
+        """Have the parts at work, if there are some."""
+        try:
+            if self._parts is not None:
+                await self._start(self._parts)
+        except UNUSABLE as error:
+            await self._end(error)
+
+    async def _start(self, parts: Parts) -> None:
+        undo = self._undo = AsyncExitStack()  # from its end
+        undo.callback(parts.database.close)
+        undo.callback(parts.remote.close)
+        undo.callback(parts.hub.close)
+        parts.hub.start()
+        parts.remote.start()
+        metrics = QueueMetrics(parts.database)
+        undo.callback(metrics.unregister)
+        if not metrics.register():
+            self.log.info("/metrics tells of another gpurun in this process")
+        undo.callback(parts.notices.stop)
+        parts.notices.start()
+        _regularly(undo, self._judge_leases, LOOK_S * 1000)
+        _regularly(undo, self._purge_deleted, _PURGE_MS)
+        if (watch := self._watch_folders(parts)) is not None:
+            undo.push_async_callback(watch.close)
+        if self.local_agent:
+            _regularly(undo, self._agent.ensure, _AGENT_CHECK_MS)
+            await asyncio.get_running_loop().run_in_executor(self._threads, self._agent.ensure)
+
+    async def _end(self, error: BaseException) -> None:
+        """Let go of the parts, because they cannot be used any more."""
+        assert self._parts is not None
+        assert self._undo is not None
+        self._lost = self._parts.database if self._parts.database.lost() else None
+        self._do_without(error)
+        await self._undo.aclose()
+
+    async def _look_after_database(self) -> None:
+        """Do without a database that was lost, and begin again with another once there is one."""
+        if self._parts is not None:
+            if (lost := self._parts.database.lost()) is not None:
+                await self._end(lost)
+        elif self._lost is None or self._lost.has_successor():
+            try:
+                self._put_together(await asyncio.get_running_loop().run_in_executor(self._threads, self._opened))
+            except UNUSABLE as error:
+                self._do_without(error)
+            else:
+                self.log.info("The database can be used: gpurun is at work.")
+                await self._begin()
+
+    def _watch_folders(self, parts: Parts) -> Watch | None:
         if not self.watched_folders:
             return None
-        parts, tell = self._parts, self.log.warning
+        tell = self.log.warning
         importer = Importer(parts.home, parts.database, getpass.getuser(), tell, self.watched_quiet_s)
         watch = Watch(parts.home, self.watched_folders, importer, parts.threads)
         watch.start()
@@ -159,40 +242,42 @@ class GpurunApp(ExtensionApp):
 
     async def _judge_leases(self) -> None:
         """Look which agents are silent, and let go of the runs of those that have been for long."""
+        if self._parts is None:
+            return
         with self._parts.database.read() as conn:
             silence_s = self._judge.look(last_reports(conn, boot_id()))
         if any(silent_s >= self._terms.lost_s for silent_s in silence_s.values()):
-            await asyncio.get_running_loop().run_in_executor(self._parts.threads, self._enforce, silence_s)
+            await asyncio.get_running_loop().run_in_executor(self._threads, self._enforce, self._parts, silence_s)
 
-    def _enforce(self, silence_s: dict[str, float]) -> None:
-        with self._parts.database.write() as writing:
+    def _enforce(self, parts: Parts, silence_s: dict[str, float]) -> None:
+        with parts.database.write() as writing:
             enforce(writing, silence_s, self._terms)
 
     async def _purge_deleted(self) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._parts.threads, self._purge)
+        if self._parts is not None:
+            await asyncio.get_running_loop().run_in_executor(self._threads, self._purge, self._parts)
 
-    def _purge(self) -> None:
-        home = self._parts.home
-        remove_folders(home, with_reserve(home, self._purge_rows))
+    def _purge(self, parts: Parts) -> None:
+        def act() -> list[str]:
+            with parts.database.write() as writing:
+                return purge(writing)
 
-    def _purge_rows(self) -> list[str]:
-        with self._parts.database.write() as writing:
-            return purge(writing)
+        remove_folders(parts.home, with_reserve(parts.home, act))
 
     async def stop_extension(self) -> None:
         """Close connections and files; runs and the local agent go on."""
-        self._judging.stop()
-        self._purging.stop()
-        if self._watch is not None:
-            await self._watch.close()
-        if self.local_agent:
-            self._keeping.stop()
-        self._metrics.unregister()
-        self._parts.notices.stop()
-        self._parts.hub.close()
-        self._parts.remote.close()
-        self._parts.threads.shutdown()
-        self._parts.database.close()
+        if self._looking is not None:
+            self._looking.stop()
+        if self._undo is not None:
+            await self._undo.aclose()
+        if self._threads is not None:
+            self._threads.shutdown()
+
+
+def _regularly(undo: AsyncExitStack, what: Callable[[], Any], every_ms: float) -> None:
+    callback = PeriodicCallback(what, every_ms)
+    callback.start()
+    undo.callback(callback.stop)
 
 
 def _keep_pauses_short() -> None:

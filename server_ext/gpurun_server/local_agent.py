@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -18,8 +19,10 @@ from gpurun_jupyter.agent.agent_lock import lock_within
 from gpurun_jupyter.agent.descendants import become_subreaper
 from gpurun_jupyter.agent.pauses import Hurry
 from gpurun_jupyter.agent.upgrade import Upgrade
+from gpurun_jupyter.core.errors import StorageUnusable
 from gpurun_jupyter.core.grants import Grant, Orders, Report
 from gpurun_jupyter.core.home import Home, write_json
+from gpurun_jupyter.core.locks import is_held
 from gpurun_server import __version__
 from gpurun_server.agent_process import AgentRecord
 from gpurun_server.queue.ingest import ingest, ingest_long
@@ -28,6 +31,7 @@ from gpurun_server.queue.syncing import sync
 from gpurun_server.settings import DEFAULT_CPU_SLOTS
 from gpurun_server.store.database import Database
 from gpurun_server.store.folders.columns import put_in_columns
+from gpurun_server.store.presence import REINDEX
 
 #: An agent that finds another one at work waits this long for it to leave, then leaves itself.
 _TAKE_OVER_S = 2.0
@@ -81,8 +85,8 @@ class _as_os_error:  # noqa: N801 - reads as a statement where it is used
     def __enter__(self) -> None: ...
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        if isinstance(error, sa.exc.OperationalError):
-            raise OSError(str(error.orig)) from error
+        if isinstance(error, (sa.exc.OperationalError, StorageUnusable)):
+            raise OSError(str(getattr(error, "orig", error))) from error
 
 
 def main(argv: list[str]) -> int:
@@ -104,26 +108,48 @@ def main(argv: list[str]) -> int:
     write_json(home.agent_record, AgentRecord.of_this_process())
     become_subreaper()
     database, upgrade = Database(home, options.database), Upgrade()
-    _prepare(database)
-    agent = _agent(home, database, options, upgrade)
+    if not _is_prepared(database):
+        return 1
+    agent = _agent(home, database, options, lambda: bool(_why_anew(home, database, upgrade)))
     asyncio.run(agent.run())
     database.close()
-    if upgrade.done() and not agent.told_to_leave:
-        logging.info("another gpurun is installed: beginning anew as that one; runs go on")
+    if not is_held(home.agent_lock):
+        logging.info("the state directory was moved or removed: leaving")
+        return 0
+    if (why := _why_anew(home, database, upgrade)) and not agent.told_to_leave:
+        logging.info("%s: beginning anew; runs go on", why)
         os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - the same process, so that nobody misses it
     home.agent_record.unlink(missing_ok=True)
     return 0
 
 
-def _prepare(database: Database) -> None:
-    """Bring the schema up to date where an upgrade changed it while the server goes on."""
+def _is_prepared(database: Database) -> bool:
+    """Bring the schema up to date where an upgrade changed it while the server goes on; whether there is a database.
+
+    None is made here: where it was lost, an empty one would hide that.
+    """
     try:
+        if database.is_missing():
+            raise StorageUnusable("The database is not there.", f"{REINDEX}.")
         database.prepare()
     except sa.exc.OperationalError as error:
         logging.warning("the database does not answer yet: %s", error.orig)
+    except StorageUnusable as error:
+        logging.error("%s", error)
+        return False
+    return True
 
 
-def _agent(home: Home, database: Database, options: argparse.Namespace, upgrade: Upgrade) -> Agent:
+def _why_anew(home: Home, database: Database, upgrade: Upgrade) -> str:
+    """Why this process cannot go on as it is; empty where it can."""
+    if upgrade.done():
+        return "another gpurun is installed"
+    if not is_held(home.agent_lock):
+        return "the state directory is not here any more"
+    return "the database is another one" if database.has_successor() else ""
+
+
+def _agent(home: Home, database: Database, options: argparse.Namespace, outdated: Callable[[], bool]) -> Agent:
     host = socket.gethostname()
     return Agent(
         home,
@@ -136,5 +162,5 @@ def _agent(home: Home, database: Database, options: argparse.Namespace, upgrade:
         spares=options.spares,
         session_idle_s=options.session_idle,
         labels=Abilities(lambda: options.label),
-        outdated=upgrade.done,
+        outdated=outdated,
     )

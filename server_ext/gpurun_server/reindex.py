@@ -19,10 +19,11 @@ from gpurun_jupyter.core.errors import GpurunError, WrongState
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.lifecycle import State
 from gpurun_server.queue.rebuilding import take_up
-from gpurun_server.store.database import Database
+from gpurun_server.store.database import OUTAGE, SCHEMA, Database
 from gpurun_server.store.folders.records import RunRecord, read
+from gpurun_server.store.presence import DatabaseLost
 from gpurun_server.store.queries import by_id
-from gpurun_server.store.tables import data_sets, models, runs
+from gpurun_server.store.tables import data_sets, metadata, models, runs
 
 _LEAVE = "Stop the Jupyter server, then end the process whose number is in agent.json; runs that are at work go on."
 
@@ -39,14 +40,18 @@ def main(argv: list[str]) -> int:
     except GpurunError as error:
         print(error, file=sys.stderr)
         return 1
+    except OUTAGE as error:
+        print(f"The database does not answer: {error.orig}.", file=sys.stderr)
+        return 1
     return 0
 
 
 def reindexed(home: Home, url: str | None = None) -> Iterator[str]:
     """Add every run whose folder is there and that the database lacks; yields what there is to say. Raises GpurunError.
 
-    A database that cannot be read is put aside first. While a server or an agent is at work here, only an empty
-    database is filled: what they know of one that holds runs, they know from memory.
+    A database that cannot be read is put aside first: who has it open notices, and takes the new one. While a server or
+    an agent is at work here, only an empty database is filled: what they know of one that holds runs, they know from
+    memory.
     """
     if not home.runs.is_dir():
         raise WrongState(f"{home.path} is no state directory: it has no folder `runs`.", "Name another.")
@@ -54,9 +59,8 @@ def reindexed(home: Home, url: str | None = None) -> Iterator[str]:
     with _agent_kept_away(home) as alone:
         database = Database(home, url)
         if is_damaged(database):
-            if not alone:
-                raise WrongState("The database is damaged, and a server or an agent has it open.", _LEAVE)
             yield _put_aside(Path(str(database.engine.url.database)))
+            database = Database(home, url)
         database.prepare()
         if not alone and not _is_empty(database):
             raise WrongState("A server or an agent is at work here, on a database that holds runs.", _LEAVE)
@@ -65,13 +69,17 @@ def reindexed(home: Home, url: str | None = None) -> Iterator[str]:
 
 
 def is_damaged(database: Database) -> bool:
-    """Whether SQLite cannot read its file, or finds that it contradicts itself."""
+    """Whether SQLite cannot read its file, finds that it contradicts itself, or misses tables."""
     if database.engine.dialect.name != "sqlite":
         return False
     try:
         with database.read() as conn:
-            return conn.exec_driver_sql("PRAGMA quick_check(1)").scalar() != "ok"
-    except sa.exc.DatabaseError:
+            if conn.exec_driver_sql("PRAGMA quick_check(1)").scalar() != "ok":
+                return True
+            there = metadata.tables.keys() & set(sa.inspect(conn).get_table_names())
+        version = database.version()
+        return (version is None and bool(there)) or (version == SCHEMA and there < metadata.tables.keys())
+    except DatabaseLost:
         return True
     finally:
         database.close()
@@ -89,6 +97,8 @@ def _rebuild(home: Home, database: Database) -> Iterator[str]:
     there, held = states.pop(None, 0), states.pop(State.CREATED, 0)
     live = sum(states.values()) - states[State.FINISHED]
     yield f"{states.total() + held} runs are back, {live} of them at work; {there} were there already."
+    if deleted := sum(home.run(one.id).deleted.exists() for one in records):
+        yield f"{deleted} of them had been deleted, and are so still: that can be taken back for ten minutes."
     if held:
         yield f"{held} had not begun, or were cancelled before: they are on hold, and `gpurun start RUN` queues one."
     yield from _not_rebuilt(database)

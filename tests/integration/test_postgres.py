@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from receivers import Webhook
 from servers import TOKEN, JupyterServer, wait_until
 
@@ -203,3 +204,37 @@ def test_a_killed_agent_finds_its_run_again(server: JupyterServer) -> None:
     server.end_agent(signal.SIGKILL)
     assert server.wait(run_id)["outcome"] == "succeeded"
     assert server.log(run_id).split() == [str(n) for n in range(100)]
+
+
+def test_a_server_that_starts_before_its_database_waits_for_it(
+    server: JupyterServer, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.stop()
+    cluster.stop()
+    with monkeypatch.context() as patch:
+        patch.setattr(server, "_answers", lambda: _refuses(server))
+        server.start()
+    assert "does not answer" in server.http.get("runs").json()["error"]["message"]
+    cluster.start()
+    wait_until(lambda: server.http.get("status").status_code == 200)
+    assert server.wait(server.submit("1"))["outcome"] == "succeeded"
+
+
+def _refuses(server: JupyterServer) -> bool:
+    try:
+        return server.http.get("status").status_code == 503
+    except httpx.TransportError:
+        return False
+
+
+def test_a_dropped_table_is_a_sentence(server: JupyterServer, cluster: Cluster) -> None:
+    with sa.create_engine(cluster.url).begin() as conn:
+        conn.exec_driver_sql("DROP TABLE models CASCADE")
+    answer = server.http.get("models")
+    assert answer.status_code == 503, answer.text
+    assert "lost tables" in answer.json()["error"]["message"]
+    assert "gpurun reindex" in answer.json()["error"]["hint"]
+    with sa.create_engine(cluster.url).begin() as conn:
+        conn.exec_driver_sql("DROP SCHEMA public CASCADE")
+    wait_until(lambda: "lost tables" in server.http.get("runs").text)
+    assert server.http.post("runs", json={"code": "1"}).status_code == 503

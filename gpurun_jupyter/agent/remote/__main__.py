@@ -22,6 +22,7 @@ from gpurun_jupyter.agent.remote.service import NOT_LET_IN
 from gpurun_jupyter.agent.upgrade import Upgrade
 from gpurun_jupyter.core.errors import NotJoined, Revoked
 from gpurun_jupyter.core.home import Home, write_json
+from gpurun_jupyter.core.locks import is_held
 from gpurun_jupyter.core.processes import Identity
 
 #: An agent that finds another one at work waits this long for it to leave, then leaves itself.
@@ -49,6 +50,9 @@ def main(path: str) -> int:
     except NotJoined as error:
         logging.error("%s says: %s Runs that have begun go on here; %s ends them.", membership.url, error, _END_THEM)
         return NOT_LET_IN
+    if not is_held(home.agent_lock):
+        logging.info("the state directory was moved or removed: leaving")
+        return 0
     if upgrade.done() and not told_to_leave:
         logging.info("another gpurun is installed: beginning anew as that one; runs go on")
         os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - the same process, so that nobody misses it
@@ -71,7 +75,7 @@ async def _work(home: Home, membership: Membership, upgrade: Upgrade) -> bool:
         spares=membership.spares,
         session_idle_s=membership.session_idle_s,
         labels=Abilities(lambda: labels_in(home.path)),
-        outdated=upgrade.done,
+        outdated=lambda: upgrade.done() or not is_held(home.agent_lock),
     )
     listening = asyncio.create_task(link.listening())
     try:

@@ -17,7 +17,7 @@ from gpurun_jupyter.agent.warm.sessions import Sessions
 from gpurun_jupyter.core.errors import GpurunError
 from gpurun_jupyter.core.grants import Stop
 from gpurun_jupyter.core.home import AttemptFolder, Home, is_number
-from gpurun_jupyter.core.processes import read_identity
+from gpurun_jupyter.core.locks import holder
 
 #: An agent that was started has reported within so long, or knows what is wrong. Seconds.
 _STARTING_S = 20.0
@@ -27,8 +27,9 @@ _LOOK_S = 0.1
 
 def living(folder: Path) -> int | None:
     """The agent's pid if it is at work."""
-    found = read_identity(Home(folder).agent_record)
-    return found.pid if found is not None and found.alive() else None
+    home = Home(folder)
+    found = holder(home.agent_record, home.agent_lock)
+    return None if found is None else found.pid
 
 
 def command(folder: Path) -> list[str]:

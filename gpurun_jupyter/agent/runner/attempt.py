@@ -125,7 +125,7 @@ async def carry_out(taken: Taken, kernel: Kernel | None = None, after_death: Cal
         end = await _carried_out(folder, grant, log, stopping, kernel)
     kept = grant.session is not None and kernel is not None and kernel.alive
     if not kept:
-        kill_left_behind(grant.key)
+        kill_left_behind(grant.key, folder.path)
     log.spend_reserve()
     end = stopping.verdict(end)
     if not kept:

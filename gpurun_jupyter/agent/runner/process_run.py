@@ -59,7 +59,7 @@ class ProcessRun:
         try:
             await gone(Identity.of(self._process.pid))
             exit_code = self._process.wait()
-            kill_left_behind(self._grant.key)
+            kill_left_behind(self._grant.key, self._folder.path)
             self._read_rest(terminal)
         finally:
             loop.remove_reader(terminal)

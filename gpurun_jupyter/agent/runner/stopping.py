@@ -96,10 +96,10 @@ class Stopping:
         if not self._kill.is_set():
             await self._interrupt(execution)
         if not self._kill.is_set():
-            signal_all(started_here(self._grant.key), signal.SIGTERM)
+            signal_all(started_here(self._grant.key, self._folder.path), signal.SIGTERM)
             await self._grace(GRACE_S[1])
         execution.kill()
-        kill_started_here(self._grant.key)
+        kill_started_here(self._grant.key, self._folder.path)
 
     async def _interrupt(self, execution: Execution) -> None:
         """The grace begins at once: what cannot be interrupted yet may never be."""

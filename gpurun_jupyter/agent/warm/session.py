@@ -75,6 +75,7 @@ class Session:
             os.mkfifo(self._folder.orders, 0o600)
         fd = os.open(self._folder.orders, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)  # never an end of file
         asyncio.get_running_loop().add_reader(fd, self._read_orders, fd, bytearray())
+        self._record.inode = self._folder.path.stat().st_ino
         write_json(self._folder.record, self._record)
         try:
             yield self._orders

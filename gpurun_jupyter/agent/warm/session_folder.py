@@ -21,6 +21,7 @@ class Record(msgspec.Struct, kw_only=True):
     name: str
     kernel: str | None
     devices: list[str]
+    inode: int = 0  # of the session's folder: a copy of it has another
 
 
 class Order(msgspec.Struct):
@@ -33,7 +34,15 @@ class Order(msgspec.Struct):
 def living_session(folder: SessionFolder) -> Record | None:
     """The record of a session that is there; None where it is not, or its holder is gone."""
     record = read_record(folder.record, Record)
-    return record if record is not None and record.holder.alive() else None
+    if record is None or record.inode not in (0, _inode(folder)):
+        return None
+    return record if record.holder.alive() else None
+
+
+def _inode(folder: SessionFolder) -> int | None:
+    with contextlib.suppress(OSError):
+        return folder.path.stat().st_ino
+    return None
 
 
 def give_order(folder: SessionFolder, order: Order) -> bool:

@@ -7,6 +7,7 @@ import { Agent, Device, isLive, Run } from '../server/types';
 import type { Translate } from '../look/words';
 
 const MOST_RUNS = 400;
+const WHY_AGAIN_MS = 5000;
 const REDRAW_MS = 100; // however many runs change, the panel is drawn ten times a second at most
 
 export class PanelModel {
@@ -27,6 +28,8 @@ export class PanelModel {
   private watchers = 0;
   private stops: Stop[] = [];
   private redraw = 0;
+  private again = 0; // the timer of the next question why there is no connection
+  private disposed = false;
 
   constructor(
     readonly server: IRunServer,
@@ -79,6 +82,8 @@ export class PanelModel {
   dispose(): void {
     this.stops.splice(0).forEach(stop => stop());
     clearTimeout(this.redraw);
+    clearTimeout(this.again);
+    this.disposed = true;
     this.server.live.linkChanged.disconnect(this.linkChanged);
     Signal.clearData(this);
   }
@@ -131,23 +136,43 @@ export class PanelModel {
     this.tell();
   };
 
-  private linkChanged = async (): Promise<void> => {
-    const down = this.server.live.link === 'down';
-    this.trouble = down ? this.trans.__('Not connected. Trying again; runs go on without this page.') : '';
-    this.tell();
-    if (down && !this.loaded.runs && (await this.isWithoutGpurun())) {
-      this.trouble = this.trans.__('This Jupyter server runs without gpurun. Restart it where gpurun-jupyter is installed.');
-      this.tell();
+  private linkChanged = (): void => {
+    clearTimeout(this.again);
+    if (this.server.live.link === 'down') {
+      this.trouble ||= this.notConnected();
+      void this.askWhy();
+    } else {
+      this.trouble = '';
     }
+    this.tell();
   };
 
-  private async isWithoutGpurun(): Promise<boolean> {
-    try {
-      await this.server.api.status();
-      return false;
-    } catch (error) {
-      return error instanceof RequestError && error.status === 404;
+  /** Ask the server why there is no connection, as long as there is none: it may be there, and say it. */
+  private async askWhy(): Promise<void> {
+    const why = await this.server.api.status().then(
+      () => '',
+      error => this.reason(error)
+    );
+    if (this.server.live.link === 'down' && !this.disposed) {
+      this.trouble = why || this.notConnected();
+      this.tell();
+      clearTimeout(this.again);
+      this.again = window.setTimeout(() => void this.askWhy(), WHY_AGAIN_MS);
     }
+  }
+
+  private reason(error: unknown): string {
+    if (!(error instanceof RequestError)) {
+      return '';
+    }
+    if (error.status === 404 && !error.code && !this.loaded.runs) {
+      return this.trans.__('This Jupyter server runs without gpurun. Restart it where gpurun-jupyter is installed.');
+    }
+    return error.code ? error.message : '';
+  }
+
+  private notConnected(): string {
+    return this.trans.__('Not connected. Trying again; runs go on without this page.');
   }
 
   private tell(): void {

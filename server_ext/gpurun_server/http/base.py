@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cache
@@ -16,7 +16,7 @@ from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from tornado.web import HTTPError
 
 from gpurun_jupyter.core import limits
-from gpurun_jupyter.core.errors import GpurunError, InvalidRequest, StorageUnusable, TooLarge
+from gpurun_jupyter.core.errors import GpurunError, InvalidRequest, StorageFull, StorageUnusable, TooLarge
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.units import format_size
 from gpurun_server.notices.notices import Notices
@@ -29,6 +29,9 @@ from gpurun_server.store.room import with_reserve
 from gpurun_server.stream.hub import Hub
 
 AUTH_RESOURCE = "gpurun"
+
+#: What is raised where the state directory or the database cannot be used.
+UNUSABLE = (StorageUnusable, StorageFull, OSError, sa.exc.SQLAlchemyError)
 
 T = TypeVar("T")
 
@@ -54,6 +57,24 @@ class Parts:
     threads: Executor
     owner: Callable[[Any], str]
     ensure_agent: Callable[[], None]
+
+
+def parts_in(settings: Mapping[str, Any]) -> Parts:
+    """The parts of a server. Raises what stands in their place where its database cannot be used."""
+    found: Parts | GpurunError = settings["gpurun"]
+    lost = found if isinstance(found, GpurunError) else found.database.lost()
+    if lost is not None:
+        raise lost
+    assert isinstance(found, Parts)
+    return found
+
+
+def unusable(error: BaseException) -> GpurunError:
+    """What keeps the server from having its parts, as a sentence; for the errors in UNUSABLE."""
+    told = _ours(error)
+    if isinstance(told, GpurunError):
+        return told
+    return StorageUnusable(f"The state directory or its database cannot be used: {told}.", "The server's log has more.")
 
 
 @dataclass(frozen=True)
@@ -90,9 +111,8 @@ class GpurunHandler(APIHandler):
 
     @property
     def parts(self) -> Parts:
-        """The parts of the server."""
-        parts: Parts = self.settings["gpurun"]
-        return parts
+        """The parts of the server. Raises what keeps it from having them."""
+        return parts_in(self.settings)
 
     def check_origin(self, origin_to_satisfy_tornado: str = "") -> bool:
         """Whether the page that asks is one of ours; Jupyter would answer a foreign one with 404."""

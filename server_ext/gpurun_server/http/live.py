@@ -13,9 +13,9 @@ from jupyter_server.utils import ensure_async
 from tornado import web
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
-from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.core.errors import GpurunError, InvalidRequest
 from gpurun_jupyter.core.events import START_OF_LOG
-from gpurun_server.http.base import AUTH_RESOURCE, GpurunHandler, Parts, checked, operation
+from gpurun_server.http.base import AUTH_RESOURCE, GpurunHandler, checked, operation, parts_in
 from gpurun_server.http.sse import EventStream
 from gpurun_server.store.database import OUTAGE
 from gpurun_server.stream.connection import LiveConnection
@@ -64,6 +64,10 @@ class StreamSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
         """Open, if the user may read and the page is one of ours."""
         if not self._from_our_page():
             raise web.HTTPError(403, "The page is of another origin.")
+        try:
+            parts_in(self.settings)
+        except GpurunError as error:
+            raise web.HTTPError(error.status, error.message) from error
         allowed = self.authorizer.is_authorized(self, self.current_user, "read", self.auth_resource)
         if not await ensure_async(allowed):
             raise web.HTTPError(403)
@@ -72,7 +76,7 @@ class StreamSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
     def open(self, *args: str, **kwargs: str) -> None:
         """Begin to send."""
         super().open(*args, **kwargs)
-        parts: Parts = self.settings["gpurun"]
+        parts = parts_in(self.settings)
         self._connection = parts.hub.connect(parts.owner(self))
         self._sending = asyncio.ensure_future(self._send(self._connection))
 

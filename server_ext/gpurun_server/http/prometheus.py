@@ -16,6 +16,7 @@ from prometheus_client import REGISTRY, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from gpurun_jupyter.core.errors import StorageUnusable
 from gpurun_jupyter.core.lifecycle import ACTIVE, Outcome, State
 from gpurun_server.queue.agents import offers
 from gpurun_server.queue.ledger import Ledger
@@ -31,7 +32,8 @@ _RAN_S = (1, 5, 15, 60, 300, 900, 1800, 3600, 2 * 3600, 4 * 3600, 8 * 3600, 86_4
 _LATEST = sa.select(sa.func.max(history.c.seq))
 #: Runs that were granted their devices or finished since the last look; history grows at its end only.
 _NEWS = (
-    sa.select(history.c.after, history.c.outcome, history.c.at, runs.c.gpu, runs.c.queued_at, runs.c.started_at)
+    sa.select(history.c.after, history.c.outcome, history.c.at, runs.c.gpu, runs.c.queued_at)
+    .add_columns(runs.c.started_at, runs.c.finished_at)
     .join(runs, runs.c.id == history.c.run_id)
     .where(history.c.seq > sa.bindparam("seen"), history.c.seq <= sa.bindparam("latest"))
     .where(
@@ -79,7 +81,7 @@ class QueueMetrics(Collector):
             try:
                 with self._database.read() as conn:
                     found = list(self._read(conn))
-            except OUTAGE:
+            except (*OUTAGE, StorageUnusable):
                 found = []
         yield _database_up(up=bool(found))
         yield from found
@@ -105,7 +107,7 @@ class QueueMetrics(Collector):
         if row.after == State.FINISHED.value:
             self._finished.labels(row.outcome).inc()
             if row.started_at is not None:
-                self._ran.labels(kind).observe(max(0.0, row.at - row.started_at))
+                self._ran.labels(kind).observe(max(0.0, (row.finished_at or row.at) - row.started_at))
         elif row.queued_at is not None and row.queued_at <= row.at:  # else it is waiting again
             self._waited.labels(kind).observe(row.at - row.queued_at)
 

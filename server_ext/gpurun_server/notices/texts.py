@@ -30,7 +30,8 @@ def text(lines: Sequence[Any]) -> str:
 
 
 def _line(line: Any) -> str:
-    after = f" after {format_elapsed(line.at - line.started_at)}" if line.outcome and line.started_at else ""
+    ran = line.outcome and line.started_at and line.finished_at
+    after = f" after {format_elapsed(line.finished_at - line.started_at)}" if ran else ""
     why = next(iter(line.message.splitlines()), "")[:_MESSAGE_CHARACTERS]
     return f"{line.name} ({line.project}, {line.id}): {_word(line)}{after}{f'. {why}' if why else ''}"
 

@@ -6,6 +6,7 @@ import threading
 from logging import Logger, LoggerAdapter
 from typing import Any
 
+from gpurun_jupyter.core.errors import StorageUnusable
 from gpurun_server.notices import texts
 from gpurun_server.notices.entries import Entry, Occasion
 from gpurun_server.notices.sending import NotSent, Target
@@ -73,7 +74,7 @@ class Watch:
     def _news(self) -> list[Any]:
         try:
             return self.take_news()
-        except OUTAGE:
+        except (*OUTAGE, StorageUnusable):
             return []  # the handlers say so already; nothing is passed over
 
     def _tell(self, title: str, text: str) -> None:

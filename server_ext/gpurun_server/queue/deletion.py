@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
 from collections.abc import Iterable
 
+import msgspec
 import sqlalchemy as sa
 
 from gpurun_jupyter.core.errors import RunNotFound, WrongState
-from gpurun_jupyter.core.home import Home
+from gpurun_jupyter.core.home import Home, RunFolder, write_json
 from gpurun_jupyter.core.lifecycle import State
+from gpurun_jupyter.core.records import read_record
 from gpurun_server.queue.transitions import touch
 from gpurun_server.store.database import Writing
 from gpurun_server.store.queries import find
@@ -19,16 +22,27 @@ from gpurun_server.store.statements import KEY, one_run
 from gpurun_server.store.summaries import forget
 from gpurun_server.store.tables import attempts, history, predecessors, runs
 
+
+class _Mark(msgspec.Struct):
+    at: float  # seconds since the epoch
+
+
 #: How long a deleted run can be restored, seconds.
 UNDO_S = 600.0
 
 
 def delete(writing: Writing, reference: str, *, by: str) -> str:
-    """Delete a run of one's own; returns its id. Raises RunNotFound, AmbiguousRun, and WrongState if it is not over."""
+    """Delete a run of one's own; returns its id. Its folder says so too, for a database that is built from it again.
+
+    Raises RunNotFound, AmbiguousRun, and WrongState if it is not over.
+    """
     run = find(writing.conn, reference, by)
     if State(run.state) is not State.FINISHED:
         raise WrongState(f"Run {run.name} ({run.id}) is {run.state}.", "Cancel it first.")
-    touch(writing, run.id, deleted_at=time.time())
+    now, folder = time.time(), writing.home.run(run.id)
+    touch(writing, run.id, deleted_at=now)
+    writing.if_undone.append(lambda: _unmark(folder))
+    _mark(folder, now)
     return str(run.id)
 
 
@@ -39,6 +53,9 @@ def restore(writing: Writing, run_id: str, *, by: str) -> str:
         raise RunNotFound(f"There is no run {run_id!r} any more.", "Deleted runs are kept for ten minutes.")
     if run.deleted_at is not None:
         touch(writing, run_id, deleted_at=None)
+        folder, deleted_at = writing.home.run(run_id), run.deleted_at
+        writing.if_undone.append(lambda: _mark(folder, deleted_at))
+        _unmark(folder)
     return run_id
 
 
@@ -56,6 +73,26 @@ def remove_folders(home: Home, run_ids: Iterable[str]) -> None:
     for run_id in run_ids:
         shutil.rmtree(home.run(run_id).path, ignore_errors=True)
     reserve_of(home).keep()
+
+
+def deleted_at(folder: RunFolder) -> float | None:
+    """When the run was deleted by what its folder says; None for one that was not."""
+    if (mark := read_record(folder.deleted, _Mark)) is not None:
+        return min(time.time(), mark.at)
+    try:
+        return folder.deleted.lstat().st_mtime
+    except OSError:
+        return None
+
+
+def _mark(folder: RunFolder, at: float) -> None:
+    with contextlib.suppress(OSError):  # on a full disk runs are deleted to make room
+        write_json(folder.deleted, _Mark(at))
+
+
+def _unmark(folder: RunFolder) -> None:
+    with contextlib.suppress(OSError):
+        folder.deleted.unlink()
 
 
 def purge(writing: Writing, undo_s: float = UNDO_S, owner: str | None = None) -> list[str]:

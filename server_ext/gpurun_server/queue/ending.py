@@ -15,6 +15,8 @@ from gpurun_server.store.tables import attempts, predecessors, runs
 
 #: A message is a sentence or two; that of a log or a record may be anything.
 _LONGEST_MESSAGE = 2000
+#: What says that it took longer was not written by a runner.
+_LONGEST_S = 20 * 365.25 * 86_400
 
 _AT_WORK = (
     sa.select(runs.c.retries_left, runs.c.stop_by, runs.c.started_at)
@@ -34,7 +36,7 @@ def end_attempt(writing: Writing, run_id: str, attempt: int, end: End, by: str, 
     """End an attempt as `end` says, `at` another time than now where that is long ago.
 
     One that has ended already changes nothing: its successor may be at work. Its history says when the server heard of
-    the end, the run when it came: its machine may have been cut off.
+    the end, the run when it came: its machine may have been cut off. `end.m` is how long the attempt took, if known.
     """
     run = writing.conn.execute(_AT_WORK, {"run": run_id, "attempt": attempt}).first()
     if run is None:
@@ -51,7 +53,7 @@ def end_attempt(writing: Writing, run_id: str, attempt: int, end: End, by: str, 
         message = f"attempt {attempt} failed: {end.message or end.reason.value}"
         retry(writing, run_id, run.retries_left, by=by, message=message)
     else:
-        finish(writing, run_id, end, by, at=at, ended_at=at or _ended_at(end, run.started_at))
+        finish(writing, run_id, end, by, at=at, ended_at=_ended_at(end, run.started_at, at or time.time()))
 
 
 def retry(writing: Writing, run_id: str, retries_left: int, *, by: str, message: str) -> None:
@@ -59,13 +61,14 @@ def retry(writing: Writing, run_id: str, retries_left: int, *, by: str, message:
     move(writing, run_id, State.QUEUED, by=by, message=message, retries_left=retries_left - 1)
 
 
-def _ended_at(end: End, started_at: float | None) -> float | None:
-    """When an attempt ended by the clock of its machine, or, should that be wrong, by how long it took."""
-    if started_at is None or not end.m:
-        return None
-    now = time.time()
-    by_duration = min(now, started_at + end.m)
-    return end.t if by_duration <= end.t <= now else by_duration
+def _ended_at(end: End, started_at: float | None, heard_at: float) -> float:
+    """When an attempt ended: so long after its start as it took by its runner's clock, which no one sets.
+
+    Clocks that tell the time are set, also while a run is at work, and that of its machine may be wrong from the start.
+    """
+    if started_at is None:
+        return heard_at
+    return started_at + end.m if 0 < end.m < _LONGEST_S else max(started_at, heard_at)
 
 
 def finish(

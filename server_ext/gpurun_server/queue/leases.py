@@ -78,7 +78,7 @@ def found_again(writing: Writing, run_id: str, agent_id: str) -> None:
 
 def _enforce_on(writing: Writing, agent_id: str, silent_s: float, terms: Terms) -> None:
     query = (
-        sa.select(runs.c.id, runs.c.state, runs.c.retries_left, runs.c.stop_by)
+        sa.select(runs.c.id, runs.c.state, runs.c.retries_left, runs.c.stop_by, runs.c.started_at)
         .join(attempts, attempts.c.run_id == runs.c.id)
         .where(attempts.c.agent_id == agent_id, attempts.c.ended_at.is_(None))
     )
@@ -87,6 +87,7 @@ def _enforce_on(writing: Writing, agent_id: str, silent_s: float, terms: Terms) 
         if State(run.state) is not State.LOST:
             move(writing, run.id, State.LOST, by="the lease", message=message)
         elif silent_s >= terms.given_up_s:
-            finish(writing, run.id, End(outcome=Outcome.FAILED, reason=Reason.AGENT_LOST, message=message), "the lease")
+            end = End(outcome=Outcome.FAILED, reason=Reason.AGENT_LOST, message=message)
+            finish(writing, run.id, end, "the lease", ended_at=max(time.time(), run.started_at or 0.0))
         elif silent_s >= terms.retry_s and run.retries_left and not run.stop_by:
             retry(writing, run.id, run.retries_left, by="the lease", message=message)

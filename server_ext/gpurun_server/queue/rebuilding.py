@@ -16,13 +16,15 @@ from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.grants import Grant, Stop
 from gpurun_jupyter.core.home import AttemptFolder, Home, RunFolder, is_number
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
+from gpurun_jupyter.core.locks import holder
 from gpurun_jupyter.core.origins import origin_of
-from gpurun_jupyter.core.processes import read_identity
 from gpurun_jupyter.core.records import read_record
+from gpurun_server.queue.deletion import deleted_at
 from gpurun_server.queue.ending import end_attempt
 from gpurun_server.queue.ingest import ingest
-from gpurun_server.queue.transitions import move, next_revision, record
+from gpurun_server.queue.transitions import move, next_revision, record, touch
 from gpurun_server.store.database import Writing
+from gpurun_server.store.folders.logs import with_duration
 from gpurun_server.store.folders.records import RunRecord
 from gpurun_server.store.queries import by_id, encode, find
 from gpurun_server.store.statements import insert_into
@@ -41,7 +43,8 @@ def take_up(writing: Writing, home: Home, one: RunRecord, *, by: str = BY) -> St
     """Add a run that the database lacks, as its folder says that it is; returns its state.
 
     One that never began stays on hold: the folder does not say whether it was cancelled. One whose runner lives is
-    running, for the agent of this machine to adopt.
+    running, for the agent of this machine to adopt. One that was deleted is so again, and can be
+    restored until it would have been gone.
     """
     tried = attempts_of(home.run(one.id))
     before = [] if tried else _predecessors(writing, one)
@@ -50,6 +53,8 @@ def take_up(writing: Writing, home: Home, one: RunRecord, *, by: str = BY) -> St
         writing.conn.execute(insert_into(predecessors), {"run_id": one.id, "after_id": after_id})
     if tried:
         _replay(writing, home, one, tried, by)
+    if (at := deleted_at(home.run(one.id))) is not None:
+        touch(writing, one.id, deleted_at=at)
     found = by_id(writing.conn, one.id)
     assert found is not None
     return State(found.state)
@@ -143,12 +148,13 @@ def _settle(writing: Writing, one: RunRecord, number: int, folder: AttemptFolder
         return
     here = row.agent_id == socket.gethostname()
     if (end := _exit_of(folder)) is not None:
-        end_attempt(writing, one.id, number, end, by, at=_written_at(folder.exit))
+        end_attempt(writing, one.id, number, with_duration(end, folder.events), by, at=_written_at(folder.exit))
     elif not here:
         move(writing, one.id, State.LOST, by=by, message=f"agent {row.agent_id} has not been heard since")
     elif folder.events.exists() and not _lives(folder):
         message = "The runner is gone without a word; its log ends where it was."
         killed = End(outcome=Outcome.FAILED, reason=Reason.RUNNER_KILLED, message=message)
+        killed = with_duration(killed, folder.events)
         end_attempt(writing, one.id, number, killed, by, at=_written_at(folder.events))
     elif folder.stop.exists():
         stop = read_record(folder.stop, Stop) or Stop(one.id, number, by="somebody")
@@ -165,8 +171,7 @@ def agent_of(one: RunRecord, folder: AttemptFolder) -> str:
 
 def _lives(folder: AttemptFolder) -> bool:
     """Whether its runner is at work; that of a session lives on when an attempt is over."""
-    identity = read_identity(folder.runner)
-    return identity is not None and identity.alive() and not folder.exit.exists()
+    return holder(folder.runner, folder.lock) is not None and not folder.exit.exists()
 
 
 def _grant_of(folder: AttemptFolder) -> Grant | None:

@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
 from gpurun_jupyter.core.bells import Bell, ring
-from gpurun_jupyter.core.errors import NotHeld, WrongOffset
+from gpurun_jupyter.core.errors import NotHeld, StorageUnusable, WrongOffset
 from gpurun_jupyter.core.grants import LogPiece, Orders, Report
 from gpurun_jupyter.core.home import Home
 from gpurun_server.queue.calling import Calling
@@ -142,8 +142,8 @@ class RemoteAgents:
             self._work.clear()
             try:
                 self._called = await asyncio.get_running_loop().run_in_executor(self._thread, self._look)
-            except OUTAGE as error:
-                log.warning("agents could not be called: %s", error.orig)
+            except (*OUTAGE, StorageUnusable) as error:
+                log.warning("agents could not be called: %s", getattr(error, "orig", error))
             except Exception:
                 log.exception("agents could not be called")
             else:
@@ -183,8 +183,8 @@ class RemoteAgents:
 
     def _say_what_failed(self, key: _Key, done: Future[None]) -> None:
         """Nothing is lost: the next time, or the attempt's end, takes in what this time did not."""
-        if isinstance(error := done.exception(), OUTAGE):
-            log.warning("a log could not be taken in: %s", error.orig)
+        if isinstance(error := done.exception(), (*OUTAGE, StorageUnusable)):
+            log.warning("a log could not be taken in: %s", getattr(error, "orig", error))
         elif error is not None:
             self._set_aside.add(key)
             log.error("the log of %s/%d could not be taken in", *key, exc_info=error)

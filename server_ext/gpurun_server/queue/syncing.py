@@ -6,7 +6,7 @@ import logging
 
 import sqlalchemy as sa
 
-from gpurun_jupyter.core.errors import NotHeld
+from gpurun_jupyter.core.errors import NotHeld, StorageUnusable
 from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.grants import Ended, Orders, Report
 from gpurun_jupyter.core.home import Home
@@ -16,6 +16,7 @@ from gpurun_server.queue.ending import end_attempt
 from gpurun_server.queue.ingest import ingest
 from gpurun_server.queue.ledger import Ledger
 from gpurun_server.store.database import Writing
+from gpurun_server.store.folders.logs import with_duration
 from gpurun_server.store.tables import attempts
 
 log = logging.getLogger("gpurun.queue")
@@ -49,12 +50,12 @@ def _taken_in(writing: Writing, home: Home, ended: Ended, by: str) -> End:
             while ingest(writing, ended.run_id, ended.attempt, path, by):
                 pass
     except Exception as error:
-        if isinstance(error, sa.exc.DBAPIError) and not isinstance(error, sa.exc.DataError):
+        if isinstance(error, (sa.exc.DBAPIError, StorageUnusable)) and not isinstance(error, sa.exc.DataError):
             raise  # the database is to blame
         log.exception("%s/%d: its log was not taken in", ended.run_id, ended.attempt)
         message = f"Its log could not be taken in ({type(error).__name__}: {error})."
         return End(outcome=Outcome.FAILED, reason=Reason.DAMAGED, message=message)
-    return ended.end
+    return with_duration(ended.end, path)  # where the runner was killed the log has no end
 
 
 def check_held(conn: sa.Connection, agent_id: str, run_id: str, number: int, token: str) -> None:

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from gpurun_jupyter.core.bells import ring
 from gpurun_jupyter.core.errors import StorageUnusable
 from gpurun_jupyter.core.home import Home
+from gpurun_server.store.presence import REINDEX, DatabaseLost, Presence, told
 
 #: The newest migration; a test holds it equal to what Alembic says.
 SCHEMA = "0010"
@@ -47,9 +48,13 @@ _NETWORK_FILE_SYSTEMS = {
 
 @dataclass
 class Writing:
-    """A write transaction: its connection, the bells to ring once it is committed, what to do if it is undone."""
+    """A write transaction: its connection, the folders that belong to it, and what follows.
+
+    `rings`: the bells to ring once it is committed. `if_undone`: what to do if it is undone.
+    """
 
     conn: sa.Connection
+    home: Home
     rings: set[str] = field(default_factory=set)
     if_undone: list[Callable[[], None]] = field(default_factory=list)
 
@@ -59,15 +64,18 @@ class Database:
 
     def __init__(self, home: Home, url: str | None = None) -> None:
         self.url = url or f"sqlite:///{home.database}"
-        self._bells = home.bells
+        self._home = home
         self.engine = sa.create_engine(self.url)
         self._writers = self.engine.execution_options(gpurun_write=True)
+        self._presence: Presence | None = None
         self._turn = threading.Lock()  # SQLite has who waits for a writer sleep, and look again by chance
         if self.engine.dialect.name == "sqlite":
             _refuse_network_file_system(home.path)
             sa.event.listen(self.engine, "connect", _configure_sqlite)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
+            self._presence = Presence(self.engine)
             sa.event.listen(self.engine, "handle_error", _let_read_only_go)
+        sa.event.listen(self.engine, "handle_error", self._failed)
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -79,7 +87,7 @@ class Database:
     def write(self) -> Iterator[Writing]:
         """A transaction that may change things: the only writer from its first moment."""
         with self._turn, self._writers.connect() as conn:
-            writing = Writing(conn)
+            writing = Writing(conn, self._home)
             try:
                 with conn.begin():
                     if self.engine.dialect.name == "postgresql":
@@ -90,7 +98,38 @@ class Database:
                     undo()
                 raise
         if writing.rings:
-            ring(self._bells, *sorted(writing.rings))
+            ring(self._home.bells, *sorted(writing.rings))
+
+    def lost(self) -> DatabaseLost | None:
+        """What has become of the file, where this database is not to be used any more; looks whether it is there."""
+        if self._presence is None:
+            return None
+        with contextlib.suppress(DatabaseLost):
+            self._presence.look()
+        return self._presence.lost
+
+    def has_successor(self) -> bool:
+        """Whether another file has been put in the place of this one, and can be used."""
+        if self._presence is None or not self._presence.is_another():
+            return False
+        successor = Database(self._home, self.url)
+        try:
+            return successor.version() == SCHEMA
+        except (StorageUnusable, sa.exc.SQLAlchemyError):
+            return False
+        finally:
+            successor.close()
+
+    def _failed(self, context: sa.ExceptionContext) -> None:
+        """Say of a database that is not whole what to do about it, whoever asked it for what."""
+        error = context.original_exception
+        where = self.engine.url.database if self._presence else self.engine.url.render_as_string(hide_password=True)
+        unusable = told(error, str(where)) or self.lost()  # whatever SQLite says of a file that is gone
+        if unusable is None:
+            return
+        if self._presence is not None and isinstance(unusable, DatabaseLost):
+            self._presence.lose(unusable)
+        raise unusable from error
 
     def close(self) -> None:
         """Close every connection."""
@@ -103,23 +142,29 @@ class Database:
                 return None
             return str(conn.scalar(sa.text("SELECT version_num FROM alembic_version")))
 
-    def prepare(self) -> None:
+    def is_missing(self) -> bool:
+        """Whether SQLite's file is not there; whoever asks it for anything makes one."""
+        return self._presence is not None and not Path(str(self.engine.url.database)).exists()
+
+    def prepare(self) -> bool:
         """Bring the schema up to date, in a process of its own so that Alembic is not kept in memory.
 
-        Raises StorageUnusable where that fails or the database is of a newer gpurun.
+        Returns whether the database was a new one. Raises StorageUnusable where that fails or it is of a newer gpurun.
         """
         found = self.version()
         if found == SCHEMA:
-            return
+            return False
         if found is not None and found > SCHEMA:
             raise StorageUnusable(
                 f"The database is of a newer gpurun (schema {found}, this one knows {SCHEMA}).",
-                "Upgrade gpurun-jupyter, or name another state directory with GPURUN_HOME.",
+                "Upgrade gpurun-jupyter, or name another state directory with GPURUN_HOME. Or move the database away: "
+                f"{REINDEX}.",
             )
         command = [sys.executable, "-m", "gpurun_server", "migrate", self.url]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise StorageUnusable(f"The database could not be brought up to date:\n{done.stderr.strip()[-2000:]}")
+        return found is None
 
 
 def _refuse_network_file_system(path: Path) -> None:

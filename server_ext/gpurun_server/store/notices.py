@@ -44,7 +44,7 @@ def lines_between(conn: sa.Connection, wish: Wish, after: int, latest: int) -> l
     becomes_lost = sa.and_(history.c.after == State.LOST.value, history.c.before != State.LOST.value)
     lost = sa.and_(becomes_lost, sa.true() if wish.lost else sa.false())
     query = (
-        sa.select(*_COLUMNS, runs.c.started_at)
+        sa.select(*_COLUMNS, runs.c.started_at, runs.c.finished_at)
         .join(runs, runs.c.id == history.c.run_id)
         .where(history.c.seq > after, history.c.seq <= latest, sa.or_(ended, lost))
         .where(KEPT, runs.c.owner.in_(wish.owners))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator
@@ -9,13 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+import msgspec
+
 from gpurun_jupyter.core import events
 from gpurun_jupyter.core.curves import Curve
 from gpurun_jupyter.core.events import LONGEST_LINE_BYTES
-from gpurun_jupyter.core.records import open_plain
+from gpurun_jupyter.core.records import UNREADABLE, open_plain
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _OUTPUT = b'{"kind":"output"'
+#: Enough of a log's end to hold a whole line; output is cut into pieces of this size.
+_TAIL_BYTES = 256 * 1024
 #: Moves of the cursor, as JSON writes them: what has them may show fewer lines than it has newlines.
 _MOVES = re.compile(rb"\\u001b(?:\[\d*[ABEFHJf]|c)")
 
@@ -55,6 +60,28 @@ def _after_hole(file: BinaryIO, offset: int) -> int:
         return os.lseek(file.fileno(), offset, os.SEEK_DATA)
     except OSError:  # there is none
         return max(offset, os.fstat(file.fileno()).st_size)
+
+
+class _Moment(msgspec.Struct):
+    m: float = 0.0
+
+
+def with_duration(end: events.End, log: Path) -> events.End:
+    """The end with how long its attempt took: as the last readable line of its log says, where it is unknown."""
+    return end if end.m else msgspec.structs.replace(end, m=_last_moment(log))
+
+
+def _last_moment(log: Path) -> float:
+    try:
+        with open_plain(log) as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            lines = file.read().splitlines()
+    except FileNotFoundError:
+        return 0.0
+    for line in reversed(lines):
+        with contextlib.suppress(*UNREADABLE):
+            return msgspec.json.decode(line, type=_Moment).m
+    return 0.0
 
 
 @dataclass
