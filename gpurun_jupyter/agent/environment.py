@@ -83,6 +83,7 @@ def report_path(home: Home) -> Path:
     if not folder.exists():
         beside = folder.with_name(f".{folder.name}.{os.getpid()}")
         package = beside / "gpurun_jupyter"
+        home.report.mkdir(mode=0o700, exist_ok=True)
         package.mkdir(parents=True)
         for name in _FOR_RUNS:
             (package / name).symlink_to(ours / name)

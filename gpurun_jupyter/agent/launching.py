@@ -15,7 +15,7 @@ import psutil
 
 from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.grants import Grant, Stop
-from gpurun_jupyter.core.home import AttemptFolder, write_json
+from gpurun_jupyter.core.home import AttemptFolder, open_log, write_json
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
 from gpurun_jupyter.core.processes import Identity, boot_id, read_identity
 
@@ -85,7 +85,7 @@ def give_up(folder: AttemptFolder, grant: Grant, end: End) -> None:
 
 def start_runner(folder: AttemptFolder) -> Child:
     """Start the runner of a prepared attempt, detached: it outlives this process and its terminal."""
-    with folder.runner_log.open("ab") as own_words:
+    with open_log(folder.runner_log) as own_words:
         process = subprocess.Popen(
             [sys.executable, "-m", "gpurun_jupyter.agent.runner", str(folder.path)],
             cwd=folder.path,

@@ -24,7 +24,7 @@ from gpurun_server.agent_process import AgentRecord
 from gpurun_server.queue.ingest import ingest
 from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.syncing import sync
-from gpurun_server.settings import DEFAULT_CPU_SLOTS
+from gpurun_server.settings import DATABASE_VARIABLE, DEFAULT_CPU_SLOTS
 from gpurun_server.store.database import Database
 from gpurun_server.store.folders.columns import put_in_columns
 
@@ -85,27 +85,28 @@ def main(argv: list[str]) -> int:
     """Be the agent of a state directory until there is nothing left to do; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m gpurun_server agent", description=main.__doc__)
     parser.add_argument("home", type=Path)
-    parser.add_argument("--database", help="a database URL; default: SQLite in HOME")
     parser.add_argument("--cpu-slots", type=int, default=DEFAULT_CPU_SLOTS)
     parser.add_argument("--spares", type=int, default=1, help="kernels kept ready for cells")
     parser.add_argument("--session-idle", type=float, default=1800.0, help="seconds after which an idle session ends")
     parser.add_argument("--idle", type=float, default=60.0, help="seconds after which an agent without work leaves")
     parser.add_argument("--label", action="append", default=[], help="what runs may ask for with --on; repeatable")
     options = parser.parse_args(argv)
+    database_url = os.environ.pop(DATABASE_VARIABLE, "")  # what this process starts shall not find it
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     home = Home(options.home)
     if not lock_within(home.agent_lock, _TAKE_OVER_S):
         logging.info("another agent is at work here")
         return 0
     write_json(home.agent_record, AgentRecord.of_this_process())
-    database, upgrade = Database(home, options.database), Upgrade()
+    database, upgrade = Database(home, database_url or None), Upgrade()
     _prepare(database)
     agent = _agent(home, database, options, upgrade)
     asyncio.run(agent.run())
     database.close()
     if upgrade.done() and not agent.told_to_leave:
         logging.info("another gpurun is installed: beginning anew as that one; runs go on")
-        os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - the same process, so that nobody misses it
+        again = {**os.environ, DATABASE_VARIABLE: database_url}
+        os.execve(sys.executable, sys.orig_argv, again)  # noqa: S606 - the same process, so that nobody misses it
     home.agent_record.unlink(missing_ok=True)
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 import threading
@@ -16,7 +17,8 @@ import sqlalchemy as sa
 
 from gpurun_jupyter.core.bells import ring
 from gpurun_jupyter.core.errors import StorageUnusable
-from gpurun_jupyter.core.home import Home
+from gpurun_jupyter.core.home import Home, tighten
+from gpurun_server.settings import DATABASE_VARIABLE
 
 #: The newest migration; a test holds it equal to what Alembic says.
 SCHEMA = "0010"
@@ -65,6 +67,7 @@ class Database:
         self._turn = threading.Lock()  # SQLite has who waits for a writer sleep, and look again by chance
         if self.engine.dialect.name == "sqlite":
             _refuse_network_file_system(home.path)
+            _make_private(self.engine.url.database)
             sa.event.listen(self.engine, "connect", _configure_sqlite)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
 
@@ -115,8 +118,8 @@ class Database:
                 f"The database is of a newer gpurun (schema {found}, this one knows {SCHEMA}).",
                 "Upgrade gpurun-jupyter, or name another state directory with GPURUN_HOME.",
             )
-        command = [sys.executable, "-m", "gpurun_server", "migrate", self.url]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        command, env = [sys.executable, "-m", "gpurun_server", "migrate"], {**os.environ, DATABASE_VARIABLE: self.url}
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise StorageUnusable(f"The database could not be brought up to date:\n{done.stderr.strip()[-2000:]}")
 
@@ -129,6 +132,16 @@ def _refuse_network_file_system(path: Path) -> None:
             f"{path} lies on a network file system ({nearest.fstype}), where SQLite loses data.",
             "Set GPURUN_HOME to a local directory, or GPURUN_DB to a PostgreSQL URL.",
         )
+
+
+def _make_private(path: str | None) -> None:
+    """Have the file there before SQLite makes it: those beside it, -wal and -shm, get its mode."""
+    if not path or path == ":memory:":
+        return
+    with contextlib.suppress(OSError):  # SQLite says better what is wrong
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        for ending in ("", "-wal", "-shm"):
+            tighten(Path(path + ending))
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:

@@ -43,6 +43,7 @@ def _thin_log(attempt: AttemptFolder) -> None:
     if not _printed(attempt):
         return
     beside = attempt.events.with_name(".events.thin")
+    beside.touch(mode=0o600)
     with beside.open("wb") as file:
         file.writelines(line for line in _lines(attempt) if line.startswith(_KEPT))
     beside.chmod(attempt.events.stat().st_mode)
