@@ -214,6 +214,7 @@ class Agent:
             await self._to_its_end(held)
         finally:
             watching.cancel()
+        held.folder.secrets.unlink(missing_ok=True)  # should no runner have taken them
         if not held.folder.exit.exists():
             kill_attempt(grant.key)
         end = launching.last_word(held.folder)

@@ -77,6 +77,12 @@ def prepare(folder: AttemptFolder, grant: Grant) -> None:
     write_json(folder.grant, grant)
 
 
+def give_secrets(folder: AttemptFolder, values: dict[str, str]) -> None:
+    """Leave the values of its secrets for the attempt's runner, which takes them away."""
+    folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_json(folder.secrets, values)
+
+
 def give_up(folder: AttemptFolder, grant: Grant, end: End) -> None:
     """Leave word that the attempt is over before it could begin."""
     prepare(folder, grant)

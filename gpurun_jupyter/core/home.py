@@ -2,7 +2,7 @@
 
 GPURUN_HOME/
   gpurun.db  agent.json  agent.lock  agent.log  files.lock  bells/  blobs/ab/ab12...  data/ab12.../  report/
-  standing.json  sessions/  environments/<sha256>.json
+  standing.json  secrets/<run id>.json  sessions/  environments/<sha256>.json
   runs/<run id>/run.json
   runs/<run id>/attempts/<n>/grant.json events.jsonl runner.json runner.log stop.json exit.json lock report
                              reserve work/ checkpoints/ inputs.json outputs.json outputs/ columns environment.json
@@ -48,6 +48,7 @@ class Home:
         self.blobs = self.path / "blobs"
         self.data = self.path / "data"  # a read-only copy of each data set that a run here has used
         self.runs = self.path / "runs"
+        self.secrets = self.path / "secrets"  # the values of the secrets of each run that has not ended
         self.sessions = self.path / "sessions"
         self.environments = self.path / "environments"  # the packages of each interpreter at each time
         self.report = self.path / "report"  # what runs import `gpurun_jupyter.report` from
@@ -70,6 +71,10 @@ class Home:
     def environment(self, digest: str) -> Path:
         """Where the description of an interpreter with this sha256 lies."""
         return self.environments / f"{digest}.json"
+
+    def secrets_of(self, run_id: str) -> Path:
+        """Where the values of a run's secrets lie until it has ended."""
+        return self.secrets / f"{run_id}.json"
 
     def session(self, owner: str, name: str) -> SessionFolder:
         """The folder of a session; names from users never become paths."""
@@ -117,6 +122,7 @@ class AttemptFolder:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self.grant = self.path / "grant.json"  # written by the agent before the runner starts
+        self.secrets = self.path / "secrets.json"  # put there by the agent, taken away by the runner
         self.stop = self.path / "stop.json"  # written by the agent before it signals the runner
         self.events = self.path / "events.jsonl"
         self.columns = self.path / "columns"  # metrics and samples; the server makes it from the log

@@ -15,10 +15,12 @@ import sqlalchemy as sa
 from gpurun_jupyter.agent.abilities import Abilities
 from gpurun_jupyter.agent.agent import Agent
 from gpurun_jupyter.agent.agent_lock import lock_within
+from gpurun_jupyter.agent.launching import give_secrets
 from gpurun_jupyter.agent.pauses import Hurry
 from gpurun_jupyter.agent.upgrade import Upgrade
 from gpurun_jupyter.core.grants import Grant, Orders, Report
 from gpurun_jupyter.core.home import Home, write_json
+from gpurun_jupyter.core.labels import PRIVATE
 from gpurun_server import __version__
 from gpurun_server.agent_process import AgentRecord
 from gpurun_server.queue.ingest import ingest
@@ -26,6 +28,7 @@ from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.syncing import sync
 from gpurun_server.settings import DATABASE_VARIABLE, DEFAULT_CPU_SLOTS
 from gpurun_server.store.database import Database
+from gpurun_server.store.folders import secret_files
 from gpurun_server.store.folders.columns import put_in_columns
 
 #: An agent that finds another one at work waits this long for it to leave, then leaves itself.
@@ -59,7 +62,9 @@ class DatabaseLink:
         return orders
 
     async def fetch(self, grant: Grant) -> None:
-        """Nothing: the blobs lie in the same home."""
+        """The values of its secrets; the blobs lie in the same home. Raises GpurunError where they are gone."""
+        if grant.spec.secrets:
+            give_secrets(self._home.attempt(grant.run_id, grant.attempt), secret_files.read(self._home, grant.run_id))
 
     async def advance(self, grant: Grant) -> None:
         """Take in what is new of the attempt's log."""
@@ -99,7 +104,7 @@ def main(argv: list[str]) -> int:
         return 0
     write_json(home.agent_record, AgentRecord.of_this_process())
     database, upgrade = Database(home, database_url or None), Upgrade()
-    _prepare(database)
+    _prepare(database, home)
     agent = _agent(home, database, options, upgrade)
     asyncio.run(agent.run())
     database.close()
@@ -111,10 +116,12 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _prepare(database: Database) -> None:
-    """Bring the schema up to date where an upgrade changed it while the server goes on."""
+def _prepare(database: Database, home: Home) -> None:
+    """Bring the schema up to date where an upgrade changed it while the server goes on, and forget old secrets."""
     try:
         database.prepare()
+        with database.read() as conn:
+            secret_files.tidy(conn, home)
     except sa.exc.OperationalError as error:
         logging.warning("the database does not answer yet: %s", error.orig)
 
@@ -131,6 +138,6 @@ def _agent(home: Home, database: Database, options: argparse.Namespace, upgrade:
         idle_s=options.idle,
         spares=options.spares,
         session_idle_s=options.session_idle,
-        labels=Abilities(lambda: options.label),
+        labels=Abilities(lambda: [*options.label, PRIVATE]),
         outdated=upgrade.done,
     )

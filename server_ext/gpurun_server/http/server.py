@@ -10,6 +10,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from gpurun_jupyter.core.devices import Agent, Sync
+from gpurun_jupyter.core.labels import PRIVATE
 from gpurun_server import __version__
 from gpurun_server.http.base import GpurunHandler, operation
 from gpurun_server.queue.agents import known_agents, shown_offers
@@ -141,7 +142,7 @@ def _summary(offer: Offer) -> AgentSummary:
         behind_s=agent.behind_s,
         sync=agent.sync,
         removable=agent.removable,
-        labels=sorted(offer.labels),
+        labels=sorted(offer.labels - {PRIVATE}),
         gpus=len(agent.devices) - slots,
         cpu_slots=slots,
     )

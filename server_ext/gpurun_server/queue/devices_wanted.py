@@ -31,7 +31,7 @@ def gpus_wanted(spec: RunSpec, offers: Sequence[Offer]) -> int:
 
 def _needs(spec: RunSpec, offers: Sequence[Offer]) -> tuple[str, ...]:
     """What counts of the run's needs now: not a kernel, framework or model that nobody has."""
-    needs = asked(spec.on, spec.kernel)
+    needs = asked(spec.needs_on, spec.kernel)
     return tuple(need for need in needs if not is_ability(need)) if nobody_has_all(needs, offers) else needs
 
 

@@ -115,7 +115,7 @@ def _wanted(row: Any, spec: RunSpec) -> Wanted:
         name=row.name,
         memory_bytes=spec.gpu_mem_bytes,
         pin=spec.device,
-        on=spec.on,
+        on=spec.needs_on,
         limit_s=None if spec.timeout_s is None else spec.timeout_s + STOPPING_S,
         session=row.session,
         kernel=spec.kernel,

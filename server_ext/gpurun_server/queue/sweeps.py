@@ -102,7 +102,7 @@ def _supposed(spec: RunSpec, everybody: Sequence[Offer], owner: str, seq: int) -
         name=spec.name or "",
         memory_bytes=spec.gpu_mem_bytes,
         pin=spec.device,
-        on=spec.on,
+        on=spec.needs_on,
         limit_s=None if spec.timeout_s is None else spec.timeout_s + STOPPING_S,
         after=tuple(spec.after),
         session=spec.session,

@@ -54,6 +54,7 @@ class Writing:
     conn: sa.Connection
     rings: set[str] = field(default_factory=set)
     if_undone: list[Callable[[], None]] = field(default_factory=list)
+    finished: set[str] = field(default_factory=set)  # runs whose secrets are forgotten once it is committed
 
 
 class Database:
@@ -61,7 +62,7 @@ class Database:
 
     def __init__(self, home: Home, url: str | None = None) -> None:
         self.url = url or f"sqlite:///{home.database}"
-        self._bells = home.bells
+        self._home = home
         self.engine = sa.create_engine(self.url)
         self._writers = self.engine.execution_options(gpurun_write=True)
         self._turn = threading.Lock()  # SQLite has who waits for a writer sleep, and look again by chance
@@ -91,8 +92,10 @@ class Database:
                 for undo in writing.if_undone:
                     undo()
                 raise
+        for run_id in writing.finished:
+            self._home.secrets_of(run_id).unlink(missing_ok=True)
         if writing.rings:
-            ring(self._bells, *sorted(writing.rings))
+            ring(self._home.bells, *sorted(writing.rings))
 
     def close(self) -> None:
         """Close every connection."""
