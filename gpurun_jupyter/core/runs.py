@@ -10,9 +10,10 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from gpurun_jupyter.core import secrets
 from gpurun_jupyter.core.devices import Sync
 from gpurun_jupyter.core.errors import InvalidRequest
-from gpurun_jupyter.core.labels import PRIVATE, On
+from gpurun_jupyter.core.labels import On
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
 from gpurun_jupyter.core.manifests import Digest
 from gpurun_jupyter.core.origins import Origin
@@ -23,7 +24,6 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x
 Text = Annotated[str, msgspec.Meta(max_length=10_000, pattern=r"^[^\x00\ud800-\udfff]*$")]
 #: The name of a run; those of a sweep are NAME/1, NAME/2.
 RunName = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f/\\]+(/[0-9]+)?$")]
-_SECRET = re.compile(r"[^\x00\ud800-\udfff]{1,65536}", re.DOTALL)
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 #: How much the variables of a run may have in all, in each direction, unless told otherwise.
@@ -141,11 +141,6 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
         return self.values_as or ("variables" if self.in_kernel else "args")
 
     @property
-    def needs_on(self) -> str | None:
-        """What `on` says, and that secrets go only where they can be sent to."""
-        return ",".join(filter(None, (self.on, PRIVATE))) if self.secrets else self.on
-
-    @property
     def timeout_s(self) -> float | None:
         """The time limit in seconds. Raises InvalidRequest."""
         return None if self.timeout is None else parse_duration_s(self.timeout)
@@ -178,24 +173,7 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
         self._check_variables()
         self._check_values()
         assert 0 not in (self.timeout_s, self.gpu_mem_bytes)  # these parse their texts
-        bad = [key for key in self.env if not _ENV_NAME.fullmatch(key)]
-        if bad or any("\0" in value for value in self.env.values()):
-            what = repr(bad[0]) if bad else "A value"
-            raise InvalidRequest(f"{what} cannot be an environment variable.", "Use NAME=value.")
-        self._check_secrets()
-
-    def _check_secrets(self) -> None:
-        for name in self.secrets:
-            if not _ENV_NAME.fullmatch(name):  # it may be a value, put down in the wrong place: it is not repeated
-                raise InvalidRequest("A secret has a name of letters, digits and _.", "Use NAME=value.")
-            if name in self.env:
-                raise InvalidRequest(f"{name} is both a variable and a secret.", "Leave one of them out.")
-        values = self.secrets if isinstance(self.secrets, dict) else {}
-        if bad := [name for name, value in values.items() if not _SECRET.fullmatch(value)]:
-            raise InvalidRequest(
-                f"The value of the secret {bad[0]} is empty, too long or no text.",
-                "A secret has up to 64 K characters.",
-            )
+        secrets.check(self)
 
     def _check_variables(self) -> None:
         names = [*self.inputs, *self.outputs]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.core.labels import PRIVATE
 
 if TYPE_CHECKING:
     from gpurun_jupyter.core.runs import RunSpec
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 #: What is shown in the place of a secret.
 MASK = "***"
 
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_VALUE = re.compile(r"[^\x00\ud800-\udfff]{1,65536}")
 _NAMES = re.compile(
     r"TOKEN(?!S|IZ)|SECRET|PASSW(OR)?D|PASSPHRASE|CREDENTIAL|(API|ACCESS|PRIVATE|AUTH|ACCOUNT)_?KEY", re.IGNORECASE
 )
@@ -25,6 +28,27 @@ _VALUES = re.compile(
 )
 #: Switches, whatever they are called.
 _NO_SECRETS = ("", "0", "1", "true", "false", "yes", "no", "on", "off", "none")
+
+
+def check(spec: RunSpec) -> None:
+    """Whether variables and secrets can be such. Raises InvalidRequest, which repeats no value."""
+    bad = [name for name in spec.env if not _NAME.fullmatch(name)]
+    if bad or any("\0" in value for value in spec.env.values()):
+        what = repr(bad[0]) if bad else "A value"
+        raise InvalidRequest(f"{what} cannot be an environment variable.", "Use NAME=value.")
+    for name in spec.secrets:
+        if not _NAME.fullmatch(name):  # it may be a value, put down in the wrong place
+            raise InvalidRequest("A secret has a name of letters, digits and _.", "Use NAME=value.")
+        if name in spec.env:
+            raise InvalidRequest(f"{name} is both a variable and a secret.", "Leave one of them out.")
+    values = spec.secrets if isinstance(spec.secrets, dict) else {}
+    if bad := [name for name, value in values.items() if not _VALUE.fullmatch(value)]:
+        raise InvalidRequest(f"The secret {bad[0]} is empty, too long or no text.", "It has up to 65,536 characters.")
+
+
+def needed_on(spec: RunSpec) -> str | None:
+    """What `on` says, and that secrets go only to machines to which they can be sent unseen."""
+    return ",".join(filter(None, (spec.on, PRIVATE))) if spec.secrets else spec.on
 
 
 def looks_secret(name: str, value: str) -> bool:
