@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import signal
 import stat
 import subprocess
 import threading
@@ -15,6 +17,7 @@ from servers import BIN, TOKEN, JupyterServer, wait_until
 
 from gpurun_jupyter.client import Client
 from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.core.processes import read_identity
 
 SECRET = "s3cret-Zq81xWn"
 LOOK = """
@@ -103,7 +106,7 @@ def test_a_cell_has_it_and_nobody_else_is_told(server: JupyterServer, command_li
     assert "whole ***" in log
     assert "to stderr ***" in log
     assert "child ***" in log
-    assert "digest 7" in log or "digest" in log
+    assert f"digest {hashlib.sha256(SECRET.encode()).hexdigest()}" in log
     nowhere(server, run_id)
     assert not [line for line in command_lines if SECRET in line]
 
@@ -275,3 +278,24 @@ def test_another_machine_gets_it_and_keeps_nothing(server: JupyterServer, tmp_pa
         nowhere(server, run_id)
     finally:
         machine.close()
+
+
+def test_what_a_killed_process_left_is_forgotten_by_the_next_agent(server: JupyterServer) -> None:
+    run_id = server.wait(server.submit("1"))["id"]
+    left = server.home / "secrets" / f"{run_id}.json"
+    left.write_text(f'{{"KEY": "{SECRET}"}}')
+    server.end_agent()
+    server.wait(server.submit("2"))
+    wait_until(lambda: not left.exists(), 20)
+
+
+def test_a_killed_runner_and_a_killed_agent_leave_nothing(server: JupyterServer) -> None:
+    run_id = server.submit(holding(LOOK), secrets={"KEY": SECRET})
+    wait_until(lambda: "child" in server.log(run_id), 30)
+    server.end_agent(signal.SIGKILL)
+    attempt = server.home / f"runs/{run_id}/attempts/1"
+    identity = read_identity(attempt / "runner.json")
+    assert identity is not None
+    identity.process().kill()
+    assert server.wait(run_id)["reason"] == "runner_killed"
+    nowhere(server, run_id)

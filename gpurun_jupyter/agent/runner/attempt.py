@@ -7,6 +7,7 @@ subreaper), and ends them all before it ends.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -148,6 +149,8 @@ async def carry_out(taken: Taken, kernel: Kernel | None = None, after_death: Cal
     if not kept:
         end.message = f"{end.message} {after_death()}".strip()
     end.message = taken.masking.text(end.message)
+    with contextlib.suppress(OSError):
+        taken.masking.file(folder.runner_log)
     try:
         write_json(folder.exit, end)
     finally:

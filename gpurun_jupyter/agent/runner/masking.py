@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -35,6 +36,16 @@ class Masking:
     def text(self, text: str) -> str:
         """A text that is whole, without them."""
         return self._found.sub(MASK, text) if self.forms else text
+
+    def file(self, path: Path) -> None:
+        """A file that others may have written to: what kernels and their children say apart from their messages."""
+        if self.forms:
+            with path.open("r+b") as file:
+                said = file.read().decode(errors="surrogateescape")
+                if (masked := self.text(said)) != said:
+                    file.seek(0)
+                    file.truncate()
+                    file.write(masked.encode(errors="surrogateescape"))
 
     def event(self, event: Event) -> Event:
         """An event without them; what is told by bytes or by numbers is left."""

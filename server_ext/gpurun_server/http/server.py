@@ -6,6 +6,7 @@ import shutil
 from typing import Literal
 
 import msgspec
+import sqlalchemy as sa
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
@@ -75,7 +76,7 @@ class StatusHandler(GpurunHandler):
         parts, owner = self.parts, self.owner
         counts = await self.read_database(lambda conn: count_by_state(conn, owner))
         free_bytes = shutil.disk_usage(parts.home.path).free
-        database = parts.database.engine.url.render_as_string(hide_password=True)
+        database = _without_password(parts.database.engine.url)
         self.answer(Status(__version__, str(parts.home.path), database, free_bytes, counts, owner))
 
 
@@ -128,6 +129,12 @@ class StatsHandler(GpurunHandler):
         """Count."""
         owner = self.owner
         self.answer(await self.read_database(lambda conn: statistics(conn, owner)))
+
+
+def _without_password(url: sa.URL) -> str:
+    """An address of a database; a driver takes the password as one of its options, too."""
+    secret = [name for name in url.query if "pass" in name.lower()]
+    return url.difference_update_query(secret).render_as_string(hide_password=True)
 
 
 def _summary(offer: Offer) -> AgentSummary:
