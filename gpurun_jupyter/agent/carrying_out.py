@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import signal
 
@@ -56,6 +57,8 @@ class CarryingOut:
             await on_any_disk(held, self._until_over, self._pauses())
         finally:
             watching.cancel()
+            with contextlib.suppress(OSError):
+                held.folder.secrets.unlink()  # should no runner have taken them
         if held.killed or launching.exit_record(held.folder) is None:
             await end_left_of(held.folder, held.grant.key)
         await self._devices.freed(held.grant.devices, ended)

@@ -7,7 +7,9 @@ import hashlib
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import gpurun_jupyter
 from gpurun_jupyter.agent.processes import ATTEMPT_VARIABLE, REPORT_VARIABLE, SESSION_VARIABLE
@@ -17,6 +19,8 @@ from gpurun_jupyter.core.launch.grid import environment
 
 #: What belongs to the Jupyter server that happened to start the agent.
 _NOT_PASSED_ON = ("JPY_", "JUPYTER_TOKEN", "JUPYTERHUB_", "GPURUN_")
+
+NO_SECRETS: Mapping[str, str] = MappingProxyType({})
 
 #: What an environment without gpurun finds of it.
 _FOR_RUNS = ("__init__.py", "report", "values")
@@ -30,7 +34,8 @@ _READ_AT_START = (
 
 def may_be_forked(grant: Grant) -> bool:
     """Whether a process that already runs can take on the run's variables."""
-    return not any(name.startswith(_READ_AT_START) for name in environment(grant.spec))
+    names = (*environment(grant.spec), *grant.spec.secrets)
+    return not any(name.startswith(_READ_AT_START) for name in names)
 
 
 def environment_state() -> list[int]:
@@ -43,7 +48,7 @@ def environment_state() -> list[int]:
     return state
 
 
-def run_environment(folder: AttemptFolder, grant: Grant) -> dict[str, str]:
+def run_environment(folder: AttemptFolder, grant: Grant, secrets: Mapping[str, str] = NO_SECRETS) -> dict[str, str]:
     """The variables of every process of an attempt; what the run's own spec names comes last and wins."""
     env = {key: value for key, value in os.environ.items() if not key.startswith(_NOT_PASSED_ON)}
     gpus = [device.id for device in grant.devices if device.kind != "cpu"]
@@ -59,6 +64,7 @@ def run_environment(folder: AttemptFolder, grant: Grant) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(filter(None, python_path)),
         **_session_mark(folder, grant),
         **environment(grant.spec),
+        **secrets,
         ATTEMPT_VARIABLE: grant.key,
         REPORT_VARIABLE: str(folder.report),
     }
@@ -83,6 +89,7 @@ def report_path(home: Home) -> Path:
     if not folder.exists():
         beside = folder.with_name(f".{folder.name}.{os.getpid()}")
         package = beside / "gpurun_jupyter"
+        home.report.mkdir(mode=0o700, exist_ok=True)
         package.mkdir(parents=True)
         for name in _FOR_RUNS:
             (package / name).symlink_to(ours / name)

@@ -16,7 +16,7 @@ import psutil
 from gpurun_jupyter.agent.descendants import signal_all
 from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.grants import Grant, Stop
-from gpurun_jupyter.core.home import AttemptFolder, write_json
+from gpurun_jupyter.core.home import AttemptFolder, open_log, write_json
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
 from gpurun_jupyter.core.locks import holder, is_held
 from gpurun_jupyter.core.processes import Identity, boot_id, read_identity
@@ -83,6 +83,12 @@ def prepare(folder: AttemptFolder, grant: Grant) -> None:
     write_json(folder.grant, grant)
 
 
+def give_secrets(folder: AttemptFolder, values: dict[str, str]) -> None:
+    """Leave the values of its secrets for the attempt's runner, which takes them away."""
+    folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_json(folder.secrets, values)
+
+
 def give_up(folder: AttemptFolder, grant: Grant, end: End) -> None:
     """Leave word that the attempt is over before it could begin."""
     prepare(folder, grant)
@@ -91,7 +97,7 @@ def give_up(folder: AttemptFolder, grant: Grant, end: End) -> None:
 
 def start_runner(folder: AttemptFolder) -> Child:
     """Start the runner of a prepared attempt, detached: it outlives this process and its terminal."""
-    with folder.runner_log.open("ab") as own_words:
+    with open_log(folder.runner_log) as own_words:
         process = subprocess.Popen(
             [sys.executable, "-m", "gpurun_jupyter.agent.runner", str(folder.path)],
             cwd=folder.path,

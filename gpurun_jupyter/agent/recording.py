@@ -21,7 +21,7 @@ import msgspec
 
 from gpurun_jupyter.core.environments import Interpreter, Recorded, RecordedDevice
 from gpurun_jupyter.core.grants import Grant
-from gpurun_jupyter.core.home import AttemptFolder, Home, write_json
+from gpurun_jupyter.core.home import AttemptFolder, Home, write_json, write_whole
 
 log = logging.getLogger("gpurun.agent")
 
@@ -162,9 +162,7 @@ class Recorder:
         place = self._home.environment(digest)
         if not place.exists():
             place.parent.mkdir(mode=0o700, exist_ok=True)
-            beside = place.with_name(f".{digest}.{os.getpid()}")
-            beside.write_bytes(data)
-            beside.replace(place)
+            write_whole(place, data)
 
 
 async def _printed(python: str, code: str, *arguments: str) -> bytes:

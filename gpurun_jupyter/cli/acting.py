@@ -11,7 +11,7 @@ import msgspec
 
 from gpurun_jupyter.cli import words
 from gpurun_jupyter.cli.completion import RUN
-from gpurun_jupyter.cli.options import given, run_options
+from gpurun_jupyter.cli.options import given, run_options, secret_option
 from gpurun_jupyter.cli.plan import show_plan
 from gpurun_jupyter.cli.screen import Invocation
 from gpurun_jupyter.cli.verbs import LEFT, as_json
@@ -115,12 +115,15 @@ def tag(to: Invocation, run: str, tags: tuple[str, ...]) -> None:
 @click.command()
 @click.argument("run", type=RUN)
 @click.option("--set", "changes", multiple=True, metavar="K=V", help="Change an option: gpu=2, timeout=1h, env.LR=0.1.")
+@secret_option
 @click.option("--wait", "waits", is_flag=True, help="Show it to its end; exits with 0 only if it succeeds.")
 @as_json
 @click.pass_obj
-def rerun(to: Invocation, run: str, changes: tuple[str, ...], waits: bool, as_json: bool) -> None:
-    """Run RUN again, as it was or with some options changed."""
-    again = to.client.get(run).rerun(**_changed(changes))
+def rerun(
+    to: Invocation, run: str, changes: tuple[str, ...], secrets: dict[str, str | None], waits: bool, as_json: bool
+) -> None:
+    """Run RUN again, as it was or with some options changed; its secrets are taken from here or asked for anew."""
+    again = to.client.get(run).rerun(**_changed(changes), **({"secrets": secrets} if secrets else {}))
     if waits:
         watch(to, again, as_json)
     elif as_json:
@@ -191,7 +194,7 @@ def _sweep(
 
     what = {"dir": str(path), "entry": inside} if options["directory"] is not None else {"entry": str(path)}
     file = as_file(options | {"directory": None}, **what, args=list(args), values=options["sweep"])
-    launch(to, file, waits=waits, as_json=as_json, dry=options["dry_run"])
+    launch(to, file, waits=waits, as_json=as_json, dry=options["dry_run"], secrets=options["secrets"])
 
 
 def _plan(to: Invocation, path: Path, inside: str | None, args: tuple[str, ...], options: dict[str, Any]) -> None:

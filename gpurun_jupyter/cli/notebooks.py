@@ -44,7 +44,7 @@ def notebook(
     if options["sweep"]:
         single = {name: [value] if isinstance(value, list) else value for name, value in parameters.items()}
         asked = as_file(options, notebook=file, values=single | options["sweep"])
-        launch(to, asked, waits=waits, as_json=as_json, dry=options["dry_run"])
+        launch(to, asked, waits=waits, as_json=as_json, dry=options["dry_run"], secrets=options["secrets"])
         return
     if options["dry_run"]:
         from gpurun_jupyter.shipping.collect import collect

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: Options that are passed on as they are, where they were given.
 _SINGLE = [
     *["gpu", "gpu_mem", "device", "on", "kernel", "session", "name", "project", "priority"],
-    *["timeout", "retries", "env", "hold", "wait_for_device"],
+    *["timeout", "retries", "env", "secrets", "hold", "wait_for_device"],
 ]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -47,6 +47,15 @@ def _variables(_: click.Context, parameter: click.Parameter, pairs: tuple[str, .
     return dict(pair.split("=", 1) for pair in pairs)
 
 
+def secret_values(_: click.Context, parameter: click.Parameter, words: tuple[str, ...]) -> dict[str, str | None]:
+    """The callback of `--secret NAME[=VALUE]`."""
+    for word in words:
+        if not word.partition("=")[0].isidentifier():  # it may be a value by mistake: it is not repeated
+            raise click.BadParameter("a secret has a name: write NAME, or NAME=VALUE.", param=parameter)
+    pairs = [word.partition("=") for word in words]
+    return {name: value if equals else None for name, equals, value in pairs}
+
+
 def _lists(_: click.Context, parameter: click.Parameter, pairs: tuple[str, ...]) -> dict[str, Any]:
     return {name: value_of(text) for name, text in _variables(_, parameter, pairs).items()}
 
@@ -66,6 +75,15 @@ def value_of(text: str) -> Any:
             return value
     return text
 
+
+secret_option = click.option(
+    "--secret",
+    "secrets",
+    callback=secret_values,
+    multiple=True,
+    metavar="NAME[=VALUE]",
+    help="An environment variable that nobody is shown. Without VALUE it is taken from here, else asked for.",
+)
 
 _OPTIONS = (
     click.option(
@@ -102,6 +120,8 @@ _OPTIONS = (
         metavar="K=V",
         help="An environment variable; may be repeated.",
     ),
+    secret_option,
+    click.option("--show-env", multiple=True, metavar="K", help="Show this variable, though it looks like a secret."),
     click.option("--retries", type=click.IntRange(0, 100), metavar="N", help="Try again so often if it fails."),
     click.option(
         "--after", multiple=True, metavar="RUN", help="Start it once this run has succeeded; may be repeated."
@@ -132,7 +152,7 @@ def run_options(command: Command) -> Command:
 
 def given(options: dict[str, Any]) -> RunOptions:
     """Those of a command's options that were given, as the client takes them."""
-    lists = {name: list(options.get(name) or ()) for name in ("tags", "after", "data")}
+    lists = {name: list(options.get(name) or ()) for name in ("tags", "after", "data", "show_env")}
     chosen = {name: options.get(name) for name in _SINGLE} | lists
     said = {key: value for key, value in chosen.items() if value is not None and value is not False}  # but --gpu 0
     return cast("RunOptions", {key: value for key, value in said.items() if value not in ({}, [])})

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from gpurun_jupyter.cli import words
-from gpurun_jupyter.cli.options import given
+from gpurun_jupyter.cli.options import given, secret_option
 from gpurun_jupyter.cli.plan import show_plan
 from gpurun_jupyter.cli.screen import Invocation, Table
 from gpurun_jupyter.cli.verbs import LEFT, as_json
@@ -27,23 +27,26 @@ _COMBINATIONS_SHOWN = 10
 @click.command()
 @click.argument("file", metavar="FILE.yaml")
 @click.option("--dry-run", "dry", is_flag=True, help="Show the combinations, what is shipped and where it starts.")
+@secret_option
 @click.option("--hold", is_flag=True, help="Create the runs, but queue each only when it is started.")
 @click.option("--wait/--detach", "waits", help="Wait for all runs, or leave them to the queue (the default).")
 @as_json
 @click.pass_obj
-def sweep(to: Invocation, file: str, dry: bool, hold: bool, waits: bool, as_json: bool) -> None:
+def sweep(
+    to: Invocation, file: str, secrets: dict[str, str | None], dry: bool, hold: bool, waits: bool, as_json: bool
+) -> None:
     """Queue what the launch file FILE.yaml describes: a run for each combination of the lists in its `values`.
 
     With --wait it exits with 0 only if all succeeded.
     """
-    launch(to, file, hold=hold, waits=waits, as_json=as_json, dry=dry)
+    launch(to, file, hold=hold, waits=waits, as_json=as_json, dry=dry, secrets=secrets)
 
 
 def as_file(options: dict[str, Any], **what: Any) -> LaunchFile:
     """The options of a command as a launch file. Raises InvalidRequest."""
     from gpurun_jupyter.core.launch.file import LaunchFile
 
-    fields = {**given(options), **what}
+    fields = {**given(options), **what, "secrets": list(options.get("secrets") or ())}
     if options.get("directory") is not None:
         fields["dir"] = options["directory"]
     try:
@@ -53,13 +56,20 @@ def as_file(options: dict[str, Any], **what: Any) -> LaunchFile:
 
 
 def launch(
-    to: Invocation, file: str | LaunchFile, *, waits: bool, as_json: bool, hold: bool = False, dry: bool = False
+    to: Invocation,
+    file: str | LaunchFile,
+    *,
+    waits: bool,
+    as_json: bool,
+    hold: bool = False,
+    dry: bool = False,
+    secrets: dict[str, str | None] | None = None,
 ) -> None:
     """Queue the runs of a launch file and show them, or show what there would be."""
     if dry:
         show_dry(to, file)
         return
-    found = to.client.sweep(file, hold=hold, tell=None if as_json else to.screen.say)
+    found = to.client.sweep(file, hold=hold, secrets=secrets, tell=None if as_json else to.screen.say)
     if waits:
         _wait(to, found)
     if as_json:

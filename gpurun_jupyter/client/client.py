@@ -153,7 +153,7 @@ class Client(Overviews, Upkeep):
     def sweep(self, file: Path | str | LaunchFile, **options: Any) -> list[Run]:
         """Queue what a launch file (its path, or its text) describes, a run for each combination of its values.
 
-        `hold=True` creates them only; `inputs`, `modules` and `tell` are those of `submit`.
+        `hold=True` creates them only; `inputs`, `modules`, `secrets` and `tell` are those of `submit`.
         Raises InvalidRequest, which names lines and columns, NoSuchDevices, FileMissing, SecretsFound and TooLarge.
         """
         from gpurun_jupyter.client import sweeps

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 import msgspec
 
+from gpurun_jupyter.client.secrets import with_values
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.origins import Origin
 from gpurun_jupyter.core.runs import DataUse, RunSpec
@@ -29,6 +30,8 @@ class RunOptions(TypedDict, total=False):
     timeout: seconds, or text such as "2h".
     priority: higher starts earlier; 0 by default.
     retries: attempts after the first, should it fail; after: runs that must have succeeded first.
+    secrets: environment variables that are never shown, by name with their values; a name alone, as in a list, has its
+    value from this environment, else it is asked for. show_env: those of env that are shown though they look secret.
     data: data sets in the run, each NAME or NAME:PATH, PATH being the folder of the run that shows it.
     hold: create it, but queue it only when it is started.
     origin: which cell of which notebook it is, so that the run before it is found.
@@ -49,6 +52,8 @@ class RunOptions(TypedDict, total=False):
     retries: int
     after: list[str]
     env: dict[str, str]
+    show_env: list[str]
+    secrets: Mapping[str, str | None] | list[str]
     outputs: list[str]
     pickle: bool
     values_limit: int | str | None
@@ -63,6 +68,8 @@ def spec_of(options: Mapping[str, Any], **what: Any) -> RunSpec:
     fields = {key: value for key, value in {**options, **what}.items() if value is not None}
     if "data" in fields:
         fields["data"] = [DataUse.parse(str(text)) for text in fields["data"]]
+    if "secrets" in fields:
+        fields["secrets"] = with_values(fields["secrets"])
     try:
         return msgspec.convert(fields, RunSpec)
     except msgspec.ValidationError as error:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from gpurun_jupyter.client.secrets import with_values
 from gpurun_jupyter.client.stream import Accepted, Connected, EventsFrame, Live, RunsFrame, lines
 from gpurun_jupyter.core.errors import RunFailed
 from gpurun_jupyter.core.events import START_OF_LOG, AnyEvent, Cursor, Error, Start, event_on
@@ -135,8 +136,15 @@ class Run:
     def rerun(self, **changes: Any) -> Run:
         """Run it again, as it was or with other options: `run.rerun(gpu=2, env={"LR": "0.1"})`; returns the new run.
 
-        A variable of `env` is added to those that there are; None takes an option back. Raises InvalidRequest.
+        A variable of `env` is added to those that there are; None takes an option back. Its `secrets` need their values
+        anew: what is not given is taken from this environment, else asked for. Raises InvalidRequest.
         """
+        spec = self.record.spec or self.refresh().record.spec
+        if names := [] if spec is None or ("secrets" in changes and changes["secrets"] is None) else list(spec.secrets):
+            given = changes.get("secrets", {})
+            changes["secrets"] = dict.fromkeys(names) | (given if isinstance(given, dict) else dict.fromkeys(given))
+        if changes.get("secrets"):
+            changes["secrets"] = with_values(changes["secrets"])
         return Run(self._connection, self._connection.post(f"{self._route()}/rerun", RunRecord, changes))
 
     def delete(self) -> None:

@@ -11,6 +11,7 @@ import msgspec
 
 from gpurun_jupyter.client import blobs, ship, values
 from gpurun_jupyter.client.http import UPLOAD_TIMEOUT, Connection
+from gpurun_jupyter.client.secrets import with_values
 from gpurun_jupyter.core.errors import FileMissing
 from gpurun_jupyter.core.launch.check import parse
 from gpurun_jupyter.core.launch.file import LaunchFile, name_of
@@ -59,6 +60,7 @@ def launch(
     *,
     inputs: Mapping[str, Any] | None = None,
     modules: Shipment | None = None,
+    secrets: Mapping[str, str | None] | None = None,
     hold: bool = False,
     tell: Callable[[str], None] | None = None,
 ) -> Launched:
@@ -66,10 +68,12 @@ def launch(
     found, folder = read(file)
     gathered = gather(found, folder, lambda reference: spec_of(connection, reference))
     shipment = gathered.shipment or modules
+    secret_values = with_values(dict.fromkeys(found.secrets) | dict(secrets or {}))
 
     def act(manifest: str | None) -> Launched:
         spec = gathered.spec(found, manifest)
         spec.hold = spec.hold or hold
+        spec.secrets = secret_values
         if inputs:
             values.ship(connection, inputs, spec)
         return _post(connection, spec, found.values, key)

@@ -2,7 +2,7 @@
 
 GPURUN_HOME/
   gpurun.db  agent.json  agent.lock  agent.log  files.lock  bells/  blobs/ab/ab12...  data/ab12.../  report/
-  standing.json  sessions/  environments/<sha256>.json
+  standing.json  secrets/<run id>.json  sessions/  environments/<sha256>.json
   runs/<run id>/run.json  deleted.json
   runs/<run id>/attempts/<n>/grant.json events.jsonl runner.json runner.log stop.json exit.json lock report
                              reserve work/ checkpoints/ inputs.json outputs.json outputs/ columns environment.json
@@ -10,13 +10,20 @@ GPURUN_HOME/
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
+import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
+
+from gpurun_jupyter.core.errors import StorageUnusable
+
+#: What anybody but the owner may do with a file.
+_OTHERS = 0o077
 
 
 def default_home() -> Path:
@@ -42,14 +49,21 @@ class Home:
         self.blobs = self.path / "blobs"
         self.data = self.path / "data"  # a read-only copy of each data set that a run here has used
         self.runs = self.path / "runs"
+        self.secrets = self.path / "secrets"  # the values of the secrets of each run that has not ended
         self.sessions = self.path / "sessions"
         self.environments = self.path / "environments"  # the packages of each interpreter at each time
         self.report = self.path / "report"  # what runs import `gpurun_jupyter.report` from
 
     def create(self) -> None:
-        """Make the folders that are not there yet, readable by this user alone."""
+        """Make the folders that are not there yet; they and the files in them are for this user alone.
+
+        Raises StorageUnusable where that cannot be had.
+        """
         for folder in (self.path, self.bells, self.blobs, self.runs):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_private(self.path)
+        for path in self.path.iterdir():
+            tighten(path)
 
     def blob(self, digest: str) -> Path:
         """Where the blob with this sha256 lies."""
@@ -58,6 +72,10 @@ class Home:
     def environment(self, digest: str) -> Path:
         """Where the description of an interpreter with this sha256 lies."""
         return self.environments / f"{digest}.json"
+
+    def secrets_of(self, run_id: str) -> Path:
+        """Where the values of a run's secrets lie until it has ended."""
+        return self.secrets / f"{run_id}.json"
 
     def session(self, owner: str, name: str) -> SessionFolder:
         """The folder of a session; names from users never become paths."""
@@ -111,6 +129,7 @@ class AttemptFolder:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self.grant = self.path / "grant.json"  # written by the agent before the runner starts
+        self.secrets = self.path / "secrets.json"  # put there by the agent, taken away by the runner
         self.stop = self.path / "stop.json"  # written by the agent before it signals the runner
         self.events = self.path / "events.jsonl"
         self.columns = self.path / "columns"  # metrics and samples; the server makes it from the log
@@ -131,6 +150,35 @@ class AttemptFolder:
     def home(self) -> Home:
         """The state directory that this attempt lies in."""
         return Home(self.path.parents[3])
+
+
+def _make_private(folder: Path) -> None:
+    """Keep others out of a folder that may have been there before. Raises StorageUnusable."""
+    found = folder.stat()
+    if found.st_uid != os.geteuid():
+        raise StorageUnusable(
+            f"{folder} belongs to another user (uid {found.st_uid}), who could read what runs say there.",
+            "Name a directory of your own with GPURUN_HOME, or give this one to yourself with chown.",
+        )
+    tighten(folder)
+    if folder.stat().st_mode & _OTHERS:
+        raise StorageUnusable(
+            f"Other users can read {folder}, and that cannot be changed.",
+            f"Try `chmod 700 {folder}`, or name a directory on another file system with GPURUN_HOME.",
+        )
+
+
+def tighten(path: Path) -> None:
+    """Take away what other users may do with a file or a folder of this user; a link's target is left alone."""
+    with contextlib.suppress(OSError):  # gone, somebody else's, or on a file system that cannot
+        found = path.lstat()
+        if found.st_mode & _OTHERS and not stat.S_ISLNK(found.st_mode):
+            path.chmod(stat.S_IMODE(found.st_mode) & ~_OTHERS)
+
+
+def open_log(path: Path) -> BinaryIO:
+    """A file for what a program says, appended to, for this user alone whatever the umask is."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600), "ab")
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -20,8 +20,11 @@ On = Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=r"^[^\x00
 
 KERNEL = "kernel"
 MODEL = "model"
+LINK = "link"
+#: The label of a machine to which secrets may be sent: it is the server's own, or its link is encrypted.
+PRIVATE = f"{LINK}:private"
 #: What stands before the colon of a label that says what a machine has; an installation may bring it at any time.
-KINDS = (KERNEL, "framework", MODEL)
+KINDS = (KERNEL, "framework", MODEL, LINK)
 
 _FITS = re.compile(r"[^\x00-\x1f\\,]{1,200}")
 

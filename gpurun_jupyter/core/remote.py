@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 from typing import Annotated
 
 import msgspec
@@ -105,3 +107,10 @@ class EarlierCheckpoints(msgspec.Struct):
     attempt: int | None = None
     files: list[CheckpointFile] = []
     folders: dict[str, float] = {}  # the checkpoints that are folders, with the time of each
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this is a name or an address of the machine itself, that no packet leaves it for."""
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    return host == "localhost" or host.endswith(".localhost")

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from gpurun_jupyter.core import limits
+from gpurun_jupyter.core import limits, secrets
 from gpurun_jupyter.core.devices import Sync
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.labels import On
@@ -107,6 +107,8 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
     retries: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0  # attempts after the first, should it fail
     after: list[RunName] = []  # runs that must have finished first
     env: dict[str, str] = {}
+    show_env: list[str] = []  # variables that are shown although they look like secrets
+    secrets: dict[str, str] | list[str] = []  # variables that are never shown: with values on the way, else their names
     values: dict[str, Any] = {}  # parameters of the run, such as those of one combination of a sweep
     values_as: Literal["args", "env", "variables"] | None = None  # how it gets them; None: as fits its kind
     inputs: dict[str, Digest] = {}  # variables that are there in the cell, each by its blob
@@ -168,10 +170,7 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
         self._check_variables()
         self._check_values()
         assert 0 not in (self.timeout_s, self.gpu_mem_bytes)  # these parse their texts
-        bad = [key for key in self.env if not _ENV_NAME.fullmatch(key)]
-        if bad or any("\0" in value for value in self.env.values()):
-            what = repr(bad[0]) if bad else "A value"
-            raise InvalidRequest(f"{what} cannot be an environment variable.", "Use NAME=value.")
+        secrets.check(self)
 
     def _check_variables(self) -> None:
         names = [*self.inputs, *self.outputs]

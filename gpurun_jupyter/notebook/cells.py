@@ -46,7 +46,9 @@ def run_cell(shell: Any, to: Invocation, line: str, code: str) -> Any:
     modules = imports.local_modules(code) if directory is None else None
     if options["sweep"]:
         file = as_file(options, code=code, values=options["sweep"], kernel=chosen.get("kernel"), **wanted.options)
-        sweeps.run_cells(to, file, detach=detach, dry=options["dry_run"], inputs=inputs, modules=modules)
+        sweeps.run_cells(
+            to, file, detach=detach, dry=options["dry_run"], inputs=inputs, modules=modules, secrets=options["secrets"]
+        )
         return None
     if options["dry_run"]:
         return show_plan(to, _lines(code), modules if directory is None else collect(directory), chosen)

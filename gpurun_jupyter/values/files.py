@@ -24,7 +24,8 @@ class Written(NamedTuple):
 
 def write(path: Path, name: str, value: Any, budget: Budget, *, pickle: bool = False) -> Written:
     """Write the variable `name` to a new file. Raises Refused, which leaves no file, and OSError."""
-    with path.open("xb") as file:
+    path.touch(mode=0o600, exist_ok=False)
+    with path.open("r+b") as file:
         parts = PartsWriter(file, name, budget)
         try:
             parts.finish(Packing(name, parts, pickle).encode(value))

@@ -53,6 +53,7 @@ def _answer(path: str, act: Callable[[], Dict[str, Any]]) -> None:
     except BaseException as error:  # noqa: BLE001 - an interrupt too: the runner knows what it was
         answer = {"refused": f"{type(error).__name__}: {error}".rstrip(": ")}
     beside = Path(f"{path}.{os.getpid()}")
+    beside.touch(mode=0o600)
     beside.write_text(json.dumps(answer))
     beside.replace(path)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
-USAGE = (
-    "usage: python -m gpurun_server server [jupyter options] | agent HOME [--cpu-slots N] | migrate URL | reindex HOME"
-)
+from gpurun_server.settings import DATABASE_VARIABLE
+
+USAGE = """\
+usage: python -m gpurun_server server [jupyter options] | agent HOME [--cpu-slots N] | migrate | reindex HOME
+GPURUN_DB names the database of these: it may hold a password, and everybody on the machine sees command lines."""
 
 
 def main(argv: list[str]) -> int:
@@ -20,10 +23,10 @@ def main(argv: list[str]) -> int:
         from gpurun_server.local_agent import main as agent
 
         return agent(rest)
-    if program == "migrate" and len(rest) == 1:
+    if program == "migrate" and not rest and os.environ.get(DATABASE_VARIABLE):
         from gpurun_server.store.migrate import migrate
 
-        migrate(rest[0])
+        migrate(os.environ[DATABASE_VARIABLE])
         return 0
     if program == "reindex":
         from gpurun_server.reindex import main as reindex

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 import msgspec
 from packaging.version import Version
 
-from gpurun_jupyter.core.home import Home
+from gpurun_jupyter.core.home import Home, open_log
 from gpurun_jupyter.core.locks import is_held
 from gpurun_jupyter.core.processes import Identity
 from gpurun_server import __version__
+from gpurun_server.settings import DATABASE_VARIABLE
 
 #: What tells a child of this server that it is one; the agent outlives the server.
 _SERVERS_OWN = ("JPY_", "JUPYTERHUB_", "JUPYTER_TOKEN")
@@ -53,9 +54,10 @@ class AgentProcess:
     ) -> None:
         self._home = home
         self._command = [sys.executable, "-m", "gpurun_server", "agent", str(home.path)]
-        self._command += ["--database", database_url, "--cpu-slots", str(cpu_slots)]
+        self._command += ["--cpu-slots", str(cpu_slots)]
         self._command += ["--spares", str(spares), "--session-idle", str(session_idle_s)]
         self._command += [word for label in labels for word in ("--label", label)]
+        self._database_url = database_url
         self._child: subprocess.Popen[bytes] | None = None
 
     def ensure(self) -> None:
@@ -84,7 +86,8 @@ class AgentProcess:
 
     def _start(self) -> subprocess.Popen[bytes]:
         env = {key: value for key, value in os.environ.items() if not key.startswith(_SERVERS_OWN)}
-        with self._home.agent_log.open("ab") as log:
+        env[DATABASE_VARIABLE] = self._database_url  # it may hold a password, and everybody sees command lines
+        with open_log(self._home.agent_log) as log:
             return subprocess.Popen(
                 self._command,
                 cwd=self._home.path,

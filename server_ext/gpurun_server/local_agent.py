@@ -17,19 +17,22 @@ from gpurun_jupyter.agent.abilities import Abilities
 from gpurun_jupyter.agent.agent import Agent
 from gpurun_jupyter.agent.agent_lock import lock_within
 from gpurun_jupyter.agent.descendants import become_subreaper
+from gpurun_jupyter.agent.launching import give_secrets
 from gpurun_jupyter.agent.pauses import Hurry
 from gpurun_jupyter.agent.upgrade import Upgrade
 from gpurun_jupyter.core.errors import StorageUnusable
 from gpurun_jupyter.core.grants import Grant, Orders, Report
 from gpurun_jupyter.core.home import Home, write_json
+from gpurun_jupyter.core.labels import PRIVATE
 from gpurun_jupyter.core.locks import is_held
 from gpurun_server import __version__
 from gpurun_server.agent_process import AgentRecord
 from gpurun_server.queue.ingest import ingest, ingest_long
 from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.syncing import sync
-from gpurun_server.settings import DEFAULT_CPU_SLOTS
+from gpurun_server.settings import DATABASE_VARIABLE, DEFAULT_CPU_SLOTS
 from gpurun_server.store.database import Database
+from gpurun_server.store.folders import secret_files
 from gpurun_server.store.folders.columns import put_in_columns
 from gpurun_server.store.presence import REINDEX
 
@@ -64,7 +67,9 @@ class DatabaseLink:
         return orders
 
     async def fetch(self, grant: Grant) -> None:
-        """Nothing: the blobs lie in the same home."""
+        """The values of its secrets; the blobs lie in the same home. Raises GpurunError where they are gone."""
+        if grant.spec.secrets:
+            give_secrets(self._home.attempt(grant.run_id, grant.attempt), secret_files.read(self._home, grant.run_id))
 
     async def advance(self, grant: Grant) -> None:
         """Take in what is new of the attempt's log."""
@@ -93,13 +98,13 @@ def main(argv: list[str]) -> int:
     """Be the agent of a state directory until there is nothing left to do; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m gpurun_server agent", description=main.__doc__)
     parser.add_argument("home", type=Path)
-    parser.add_argument("--database", help="a database URL; default: SQLite in HOME")
     parser.add_argument("--cpu-slots", type=int, default=DEFAULT_CPU_SLOTS)
     parser.add_argument("--spares", type=int, default=1, help="kernels kept ready for cells")
     parser.add_argument("--session-idle", type=float, default=1800.0, help="seconds after which an idle session ends")
     parser.add_argument("--idle", type=float, default=60.0, help="seconds after which an agent without work leaves")
     parser.add_argument("--label", action="append", default=[], help="what runs may ask for with --on; repeatable")
     options = parser.parse_args(argv)
+    database_url = os.environ.pop(DATABASE_VARIABLE, "")  # what this process starts shall not find it
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     home = Home(options.home)
     if not lock_within(home.agent_lock, _TAKE_OVER_S):
@@ -107,8 +112,8 @@ def main(argv: list[str]) -> int:
         return 0
     write_json(home.agent_record, AgentRecord.of_this_process())
     become_subreaper()
-    database, upgrade = Database(home, options.database), Upgrade()
-    if not _is_prepared(database):
+    database, upgrade = Database(home, database_url or None), Upgrade()
+    if not _is_prepared(database, home):
         return 1
     agent = _agent(home, database, options, lambda: bool(_why_anew(home, database, upgrade)))
     asyncio.run(agent.run())
@@ -118,22 +123,27 @@ def main(argv: list[str]) -> int:
         return 0
     if (why := _why_anew(home, database, upgrade)) and not agent.told_to_leave:
         logging.info("%s: beginning anew; runs go on", why)
-        os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - the same process, so that nobody misses it
+        again = {**os.environ, DATABASE_VARIABLE: database_url}
+        os.execve(sys.executable, sys.orig_argv, again)  # noqa: S606 - the same process, so that nobody misses it
     home.agent_record.unlink(missing_ok=True)
     return 0
 
 
-def _is_prepared(database: Database) -> bool:
+def _is_prepared(database: Database, home: Home) -> bool:
     """Bring the schema up to date where an upgrade changed it while the server goes on; whether there is a database.
 
-    None is made here: where it was lost, an empty one would hide that.
+    Secrets of runs that are over are forgotten. No database is made here: where it was lost, an empty one would hide that.
     """
     try:
         if database.is_missing():
             raise StorageUnusable("The database is not there.", f"{REINDEX}.")
         database.prepare()
+        with database.read() as conn:
+            secret_files.tidy(conn, home)
     except sa.exc.OperationalError as error:
         logging.warning("the database does not answer yet: %s", error.orig)
+    except OSError as error:
+        logging.warning("secrets of runs that are over are still there: %s", error)
     except StorageUnusable as error:
         logging.error("%s", error)
         return False
@@ -161,6 +171,6 @@ def _agent(home: Home, database: Database, options: argparse.Namespace, outdated
         idle_s=options.idle,
         spares=options.spares,
         session_idle_s=options.session_idle,
-        labels=Abilities(lambda: options.label),
+        labels=Abilities(lambda: [*options.label, PRIVATE]),
         outdated=outdated,
     )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 
+#: The environment variable that names the database. It may hold a password, so it is never passed as an argument.
+DATABASE_VARIABLE = "GPURUN_DB"
+
 #: CPU slots that a local agent offers where nothing is said.
 DEFAULT_CPU_SLOTS = os.cpu_count() or 1
 

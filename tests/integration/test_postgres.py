@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 import sqlalchemy as sa
 from receivers import Webhook
@@ -238,3 +240,38 @@ def test_a_dropped_table_is_a_sentence(server: JupyterServer, cluster: Cluster) 
         conn.exec_driver_sql("DROP SCHEMA public CASCADE")
     wait_until(lambda: "lost tables" in server.http.get("runs").text)
     assert server.http.post("runs", json={"code": "1"}).status_code == 503
+
+
+def test_no_password_is_seen_in_command_lines_nor_by_runs(cluster: Cluster, tmp_path: Path) -> None:
+    password = "s3cretPGpw"
+    server = JupyterServer(tmp_path, migrated=False)
+    server.env["GPURUN_DB"] = cluster.url.replace("gpurun@", f"gpurun:{password}@")  # trusted without asking
+    lines: list[str] = []
+    done = threading.Event()
+    watching = threading.Thread(target=_watch_command_lines, args=(lines, done))
+    watching.start()
+    try:
+        server.start()
+        look = "import os, psutil\nme = psutil.Process()\nprint('ENV', dict(os.environ), me.parent().environ())"
+        cell = server.submit(look)
+        assert server.wait(cell)["outcome"] == "succeeded"
+        script = server.http.post("runs/zip", files={"file": ("main.py", look.encode())}).json()["id"]
+        assert server.wait(script)["outcome"] == "succeeded"
+        for run_id in (cell, script):
+            assert "ENV" in server.log(run_id)
+            assert password not in server.log(run_id)
+            assert "GPURUN_DB" not in server.log(run_id)
+    finally:
+        done.set()
+        watching.join()
+        server.close()
+    assert any("gpurun_server agent" in line for line in lines)
+    assert not [line for line in lines if password in line]
+    said = (tmp_path / "server.log").read_text() + (server.home / "agent.log").read_text()
+    assert password not in said
+
+
+def _watch_command_lines(lines: list[str], done: threading.Event) -> None:
+    """Every command line that is there, again and again, as `ps` shows them to everybody."""
+    while not done.is_set():
+        lines += [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]

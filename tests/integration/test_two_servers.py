@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -106,8 +107,8 @@ def test_many_may_bring_an_empty_database_up_to_date_at_once(tmp_path: Path) -> 
     home = Home(tmp_path / "home")
     home.create()
     database = Database(home)
-    command = [sys.executable, "-m", "gpurun_server", "migrate", database.url]
-    started = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(6)]
+    command, env = [sys.executable, "-m", "gpurun_server", "migrate"], {**os.environ, "GPURUN_DB": database.url}
+    started = [subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) for _ in range(6)]
     said = [process.communicate(timeout=60)[1] for process in started]
     assert [process.returncode for process in started] == [0] * 6, said
     assert database.version() == SCHEMA

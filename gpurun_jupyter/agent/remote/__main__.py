@@ -17,11 +17,12 @@ from gpurun_jupyter.agent.agent_lock import lock_within
 from gpurun_jupyter.agent.descendants import become_subreaper
 from gpurun_jupyter.agent.remote.connection import ServerConnection
 from gpurun_jupyter.agent.remote.link import HttpLink
-from gpurun_jupyter.agent.remote.membership import Membership, labels_in, read
+from gpurun_jupyter.agent.remote.membership import Membership, labels_in, private, read
 from gpurun_jupyter.agent.remote.service import NOT_LET_IN
 from gpurun_jupyter.agent.upgrade import Upgrade
 from gpurun_jupyter.core.errors import NotJoined, Revoked
 from gpurun_jupyter.core.home import Home, write_json
+from gpurun_jupyter.core.labels import PRIVATE
 from gpurun_jupyter.core.locks import is_held
 from gpurun_jupyter.core.processes import Identity
 
@@ -62,6 +63,7 @@ def main(path: str) -> int:
 
 async def _work(home: Home, membership: Membership, upgrade: Upgrade) -> bool:
     """Whether it was told to leave."""
+    own = [PRIVATE] if private(membership.url) else []
     connection = ServerConnection(membership)
     link = HttpLink(connection, home)
     agent = Agent(
@@ -74,7 +76,7 @@ async def _work(home: Home, membership: Membership, upgrade: Upgrade) -> bool:
         idle_s=math.inf,
         spares=membership.spares,
         session_idle_s=membership.session_idle_s,
-        labels=Abilities(lambda: labels_in(home.path)),
+        labels=Abilities(lambda: [*labels_in(home.path), *own]),
         outdated=lambda: upgrade.done() or not is_held(home.agent_lock),
     )
     listening = asyncio.create_task(link.listening())

@@ -60,6 +60,7 @@ class Fetching:
             offset = 0
             for digest, size in zip(digests, msgspec.json.decode(line, type=list[int]), strict=True):
                 part = _part_of(self._home, f"{digest}-{grant.run_id}")
+                part.touch(mode=0o600)
                 part.write_bytes(data[offset : offset + size])
                 _keep(self._home, digest, part)
                 offset += size
@@ -75,6 +76,7 @@ class Fetching:
         """Piece by piece, from where it stopped before."""
         total = -1
         part.parent.mkdir(parents=True, exist_ok=True)
+        part.touch(mode=0o600)  # noqa: ASYNC240 - as quick as to open it
         with part.open("ab") as file:
             while file.tell() != total:
                 headers = {"Range": f"bytes={file.tell()}-"}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import time
 
+from gpurun_jupyter.agent.launching import give_secrets
 from gpurun_jupyter.agent.pauses import Hurry, Pauses
-from gpurun_jupyter.agent.remote.connection import ServerConnection
+from gpurun_jupyter.agent.remote.connection import ServerConnection, of_attempt
 from gpurun_jupyter.agent.remote.contact import ContactFile
 from gpurun_jupyter.agent.remote.delivering import deliver_files
 from gpurun_jupyter.agent.remote.describing import Describing
@@ -81,6 +82,9 @@ class HttpLink:
     async def fetch(self, grant: Grant) -> None:
         """Everything that the run was shipped with, unless it is here from a run before. Raises GpurunError."""
         self._log_of(grant).known_bytes = 0
+        if grant.spec.secrets:
+            values = await self._connection.ask("GET", of_attempt(grant, "secrets"), dict[str, str], grant=grant)
+            give_secrets(self._home.attempt(grant.run_id, grant.attempt), values)
         await self._fetching.fetch(grant)
 
     async def advance(self, grant: Grant) -> None:

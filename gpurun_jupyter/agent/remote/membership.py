@@ -11,6 +11,7 @@ import msgspec
 
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.home import Home, write_json
+from gpurun_jupyter.core.remote import is_loopback
 
 _RECORD = "server.json"
 
@@ -58,6 +59,12 @@ def read(folder: Path) -> Membership:
             "This machine has not joined that server.",
             "`gpurun agent invite` on the server's side gives a line for it.",
         ) from error
+
+
+def private(url: str) -> bool:
+    """Whether secrets may be sent along the link to this server: nobody on the way can read them."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or is_loopback(parts.hostname or "")
 
 
 def labels_in(folder: Path) -> list[str]:

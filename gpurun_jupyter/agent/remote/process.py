@@ -16,7 +16,7 @@ from gpurun_jupyter.agent.remote.contact import Contact, ContactFile
 from gpurun_jupyter.agent.warm.sessions import Sessions
 from gpurun_jupyter.core.errors import GpurunError
 from gpurun_jupyter.core.grants import Stop
-from gpurun_jupyter.core.home import AttemptFolder, Home, is_number
+from gpurun_jupyter.core.home import AttemptFolder, Home, is_number, open_log
 from gpurun_jupyter.core.locks import holder
 
 #: An agent that was started has reported within so long, or knows what is wrong. Seconds.
@@ -55,7 +55,7 @@ def start(folder: Path) -> Contact | None:
     Raises GpurunError where it ends at once.
     """
     home = Home(folder)
-    with home.agent_log.open("ab") as log:
+    with open_log(home.agent_log) as log:
         process = subprocess.Popen(
             command(folder), cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )

@@ -7,12 +7,13 @@ subreaper), and ends them all before it ends.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import shutil
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from gpurun_jupyter.agent.processes import kill_left_behind
 from gpurun_jupyter.agent.runner import workspace
 from gpurun_jupyter.agent.runner.event_log import EventLog
 from gpurun_jupyter.agent.runner.execution import Execution
+from gpurun_jupyter.agent.runner.masking import Masking
 from gpurun_jupyter.agent.runner.output import OutputSink, reports_into
 from gpurun_jupyter.agent.runner.reaping import reaping
 from gpurun_jupyter.agent.runner.reasons import Evidence, judged, of_start_failure, oom_kills
@@ -53,6 +55,8 @@ class Taken:
     grant: Grant
     lock: int
     devices: device_locks.DeviceLocks
+    secrets: dict[str, str] = field(default_factory=dict)
+    masking: Masking = field(default_factory=Masking)
 
     def release(self) -> None:
         """Let the locks go before the process ends."""
@@ -96,6 +100,7 @@ def take(folder: AttemptFolder, *, devices_held: bool = False) -> Taken | None:
         return None
     try:
         devices = device_locks.DeviceLocks() if devices_held else _take_devices(folder, grant)
+        secrets = _take_secrets(folder, grant)
     except GpurunError as error:
         taken = isinstance(error, device_locks.DevicesTaken)
         reason = Reason.DEVICES_TAKEN if taken else Reason.START_FAILED
@@ -104,7 +109,21 @@ def take(folder: AttemptFolder, *, devices_held: bool = False) -> Taken | None:
     hold_terminations_back()
     become_subreaper()
     write_json(folder.runner, RunnerRecord.of_this_process())
-    return Taken(folder, grant, lock, devices)
+    return Taken(folder, grant, lock, devices, secrets, Masking(secrets.values()))
+
+
+def _take_secrets(folder: AttemptFolder, grant: Grant) -> dict[str, str]:
+    """The values that the agent has left here; from now on only this process and the run's have them.
+
+    Raises GpurunError where they are not there.
+    """
+    if not grant.spec.secrets:
+        return {}
+    values = read_record(folder.secrets, dict[str, str])
+    if values is None:
+        raise GpurunError("The values of the run's secrets are not here.", "Run it again, and give them anew.")
+    folder.secrets.unlink()
+    return values
 
 
 def _take_devices(folder: AttemptFolder, grant: Grant) -> device_locks.DeviceLocks:
@@ -119,10 +138,10 @@ async def carry_out(taken: Taken, kernel: Kernel | None = None, after_death: Cal
     `after_death` says, where that kernel died, what it means for the session.
     """
     folder, grant = taken.folder, taken.grant
-    log = EventLog(folder, grant.run_id)
+    log = EventLog(folder, grant.run_id, taken.masking)
     log.write(_start(grant))
     with Stopping(folder, grant) as stopping, reports_into(log, folder.report):
-        end = await _carried_out(folder, grant, log, stopping, kernel)
+        end = await _carried_out(taken, log, stopping, kernel)
     kept = grant.session is not None and kernel is not None and kernel.alive
     if not kept:
         kill_left_behind(grant.key, folder.path)
@@ -130,6 +149,9 @@ async def carry_out(taken: Taken, kernel: Kernel | None = None, after_death: Cal
     end = stopping.verdict(end)
     if not kept:
         end.message = f"{end.message} {after_death()}".strip()
+    end.message = taken.masking.text(end.message)
+    with contextlib.suppress(OSError):
+        taken.masking.file(folder.runner_log)
     try:
         _leave_word(folder, end)
     finally:
@@ -148,16 +170,16 @@ def _leave_word(folder: AttemptFolder, end: End) -> None:
     write_json(folder.exit, end)
 
 
-async def _carried_out(
-    folder: AttemptFolder, grant: Grant, log: EventLog, stopping: Stopping, kernel: Kernel | None
-) -> End:
-    sink, samples, oom_kills_before = OutputSink(log), Samples(grant.devices, log.write), oom_kills()
+async def _carried_out(taken: Taken, log: EventLog, stopping: Stopping, kernel: Kernel | None) -> End:
+    folder, grant = taken.folder, taken.grant
+    sink, samples = OutputSink(log, taken.masking), Samples(grant.devices, log.write)
+    oom_kills_before = oom_kills()
     log.on_failure = stopping.give_up
     try:
         if log.failure is not None:
             raise log.failure
         workspace.lay_out(folder, grant)
-        execution = _execution_for(grant, kernel)(folder, grant, sink)
+        execution = _execution_for(grant, kernel)(folder, grant, sink, secrets=taken.secrets)
         async with stopping.watching(execution), samples.going_on(), reaping(execution):
             end = await execution.run()
     except (GpurunError, OSError) as error:
@@ -171,7 +193,7 @@ async def _carried_out(
     return judged(end, Evidence(sink.tail, oom_kills() - oom_kills_before, log.failure, samples.peak))
 
 
-def _execution_for(grant: Grant, kernel: Kernel | None) -> Callable[[AttemptFolder, Grant, OutputSink], Execution]:
+def _execution_for(grant: Grant, kernel: Kernel | None) -> Callable[..., Execution]:
     """A kernel for a cell or a notebook, a process for an entry point. Imported here: a process needs no ZMQ."""
     if grant.spec.kind == "notebook":
         from gpurun_jupyter.agent.runner.notebook_run import NotebookRun

@@ -25,7 +25,7 @@ def show(home: Home, use: DataUse, work: Path) -> None:
     """Link a data set into the workspace. Raises FileMissing and OSError."""
     assert use.manifest is not None  # given at acceptance
     place = work / use.place
-    place.parent.mkdir(parents=True, exist_ok=True)
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     place.symlink_to(_copy_of(home, use.manifest), target_is_directory=True)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from gpurun_jupyter.agent.runner.masking import Masking
 from gpurun_jupyter.core.bells import ring
 from gpurun_jupyter.core.events import LONGEST_LINE_BYTES, Event, Output, Progress, encode_line
 from gpurun_jupyter.core.home import AttemptFolder
@@ -41,8 +42,9 @@ class EventLog:
     is called, and events are dropped, but for those of `close`.
     """
 
-    def __init__(self, folder: AttemptFolder, run_id: str) -> None:
+    def __init__(self, folder: AttemptFolder, run_id: str, masking: Masking | None = None) -> None:
         self._fd = os.open(folder.events, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._masking = masking or Masking()
         self._reserve = Reserve(folder.reserve, RESERVE_BYTES).keep()
         self.failure: OSError | None = None
         self.on_failure: Callable[[], None] = lambda: None
@@ -60,6 +62,7 @@ class EventLog:
 
     def write(self, event: Event) -> None:
         """Append an event at once, after what has gathered before it; output and progress may gather first."""
+        event = self._masking.event(event)
         if isinstance(event, Output):
             self._gather_output(event)
         elif isinstance(event, Progress):

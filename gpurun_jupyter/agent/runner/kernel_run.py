@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
-from gpurun_jupyter.agent.environment import run_environment
+from gpurun_jupyter.agent.environment import NO_SECRETS, run_environment
 from gpurun_jupyter.agent.kernels.displays import event_of
 from gpurun_jupyter.agent.kernels.kernel import Kernel, Reply, SpecKernel, nobody
 from gpurun_jupyter.agent.kernels.requests import Request
@@ -24,7 +25,15 @@ DEFAULT_KERNEL = "python3"
 class KernelRun:
     """Runs `spec.code` in the workspace, in a fresh kernel or in one that is there; that of a session goes on."""
 
-    def __init__(self, folder: AttemptFolder, grant: Grant, sink: OutputSink, kernel: Kernel | None = None) -> None:
+    def __init__(
+        self,
+        folder: AttemptFolder,
+        grant: Grant,
+        sink: OutputSink,
+        kernel: Kernel | None = None,
+        secrets: Mapping[str, str] = NO_SECRETS,
+    ) -> None:
+        self._secrets = secrets
         self._folder = folder
         self._grant = grant
         self._sink = sink
@@ -74,7 +83,7 @@ class KernelRun:
     async def _start(self) -> None:
         """Have the kernel ready. One that nobody wants any more is not waited for, but for that of a session."""
         starting = asyncio.create_task(
-            self._kernel.start(run_environment(self._folder, self._grant), str(self._folder.work))
+            self._kernel.start(run_environment(self._folder, self._grant, self._secrets), str(self._folder.work))
         )
         if self._grant.session is None:
             unwanted = asyncio.create_task(self._unwanted.wait())

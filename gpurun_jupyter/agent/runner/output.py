@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from gpurun_jupyter.agent.runner.event_log import EventLog
+from gpurun_jupyter.agent.runner.masking import MaskedStream, Masking
 from gpurun_jupyter.agent.runner.reasons import TAIL_CHARS
 from gpurun_jupyter.core.events import Checkpoint, Error, Event, Metric, Model, Progress, event_on
 from gpurun_jupyter.progress.decoder import QUIET_S, Decoder
@@ -23,16 +24,19 @@ _LONGEST_REPORT_BYTES = 64 * 1024
 class OutputSink:
     """Takes what a run prints and displays, and writes it to the log in order."""
 
-    def __init__(self, log: EventLog) -> None:
+    def __init__(self, log: EventLog, masking: Masking | None = None) -> None:
         self.tail = ""  # what was printed last, or what the cell raised: it tells why a run failed
         self._log = log
         self._decoder = Decoder()
+        self._masking = masking or Masking()
+        self._masked: dict[Literal["stdout", "stderr"], MaskedStream] = {}
         self._quiet: asyncio.TimerHandle | None = None
 
     def text(self, stream: Literal["stdout", "stderr"], text: str) -> None:
         """Text as it was printed, in pieces of any size."""
-        self.tail = (self.tail + text)[-TAIL_CHARS:]
-        self._write(self._decoder.feed(text, stream))
+        if self._masking:
+            text = self._masked.setdefault(stream, MaskedStream(self._masking)).feed(text)
+        self._say(stream, text)
         if self._quiet is not None:
             self._quiet.cancel()
         self._quiet = asyncio.get_running_loop().call_later(QUIET_S, self._say_what_waits)
@@ -40,12 +44,13 @@ class OutputSink:
     def event(self, event: Event) -> None:
         """Anything that is not printed text."""
         if isinstance(event, Error):
-            self.tail = f"{event.name}: {event.value}"
+            self.tail = self._masking.text(f"{event.name}: {event.value}")
         self._say_what_waits()
         self._log.write(event)
 
     def flush(self) -> None:
         """Write what has gathered, so that the log's file is what was said so far."""
+        self._release()
         self._write(self._decoder.flush())
         self._log.flush()
 
@@ -53,9 +58,21 @@ class OutputSink:
         """Write what the decoder still holds back: there is no more to come."""
         if self._quiet is not None:
             self._quiet.cancel()
+        self._release()
         self._write(self._decoder.flush())
 
+    def _say(self, stream: Literal["stdout", "stderr"], text: str) -> None:
+        self.tail = (self.tail + text)[-TAIL_CHARS:]
+        self._write(self._decoder.feed(text, stream))
+
+    def _release(self) -> None:
+        """What was held back as the beginning of a secret."""
+        for stream, masked in self._masked.items():
+            if rest := masked.release():
+                self._say(stream, rest)
+
     def _say_what_waits(self) -> None:
+        self._release()
         self._write(self._decoder.idle())
 
     def _write(self, events: Iterable[Event]) -> None:

@@ -13,9 +13,10 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
-from gpurun_jupyter.agent.environment import run_environment
+from gpurun_jupyter.agent.environment import NO_SECRETS, run_environment
 from gpurun_jupyter.agent.kernels.kernelspecs import python_of
 from gpurun_jupyter.agent.processes import gone, kill_left_behind
 from gpurun_jupyter.agent.runner.output import OutputSink
@@ -35,7 +36,10 @@ _REST_S = 2.0
 class ProcessRun:
     """Runs `spec.dir.entry` with its arguments in the workspace."""
 
-    def __init__(self, folder: AttemptFolder, grant: Grant, sink: OutputSink) -> None:
+    def __init__(
+        self, folder: AttemptFolder, grant: Grant, sink: OutputSink, *, secrets: Mapping[str, str] = NO_SECRETS
+    ) -> None:
+        self._secrets = secrets
         self._folder = folder
         self._grant = grant
         self._sink = sink
@@ -83,7 +87,7 @@ class ProcessRun:
         return subprocess.Popen(
             [*command, *arguments(shipped.args, self._grant.spec)],
             cwd=self._folder.work,
-            env=terminal | run_environment(self._folder, self._grant),
+            env=terminal | run_environment(self._folder, self._grant, self._secrets),
             stdin=subprocess.DEVNULL,
             stdout=inner,
             stderr=inner,

@@ -18,6 +18,7 @@ from gpurun_jupyter.agent.kernels.kernel import Kernel, SpecKernel
 from gpurun_jupyter.agent.processes import kill_left_of_session
 from gpurun_jupyter.agent.runner import attempt
 from gpurun_jupyter.agent.runner.kernel_run import DEFAULT_KERNEL
+from gpurun_jupyter.agent.runner.masking import Masking
 from gpurun_jupyter.agent.runner.stopping import forget_terminations
 from gpurun_jupyter.agent.warm.forking import redirect
 from gpurun_jupyter.agent.warm.session_folder import Order, Record
@@ -52,6 +53,7 @@ class Session:
         assert grant.session is not None  # attempt.main has looked
         self.alive = True
         self._restarting = False  # that is ordered
+        self._masking = Masking()  # of all attempts: the kernel may have kept what it was told
         self._bells = home.bells
         self._folder = home.session(grant.session.owner, grant.session.name)
         self._kernel = kernel
@@ -94,6 +96,7 @@ class Session:
     async def carry_out(self, taken: attempt.Taken) -> None:
         """Carry out one attempt; afterwards the session is idle, or over if its kernel is."""
         forget_terminations()
+        self._masking = taken.masking = Masking({*self._masking.values, *taken.secrets.values()})
         await attempt.carry_out(taken, self._kernel, self._after_death)
         os.close(taken.lock)
         self.alive = self._kernel.alive or self._restarting
@@ -142,7 +145,7 @@ class Session:
     def _listen(self, kind: str, _: str, content: dict[str, Any]) -> None:
         """What is printed while no attempt is carried out."""
         if kind == "stream" and not (self._folder.log.exists() and self._folder.log.stat().st_size > _MAX_LOG_BYTES):
-            os.write(1, content["text"].encode(errors="replace"))
+            os.write(1, self._masking.text(content["text"]).encode(errors="replace"))
 
     def _read_orders(self, fd: int, begun: bytearray) -> None:
         with contextlib.suppress(BlockingIOError):

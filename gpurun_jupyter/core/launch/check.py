@@ -225,6 +225,17 @@ def _value(file: LaunchFile, name: str) -> None:
         raise InvalidRequest(f"A value of {name} is not a finite number.", "Write it as a text, in quotes.")
 
 
+def _secrets(file: LaunchFile) -> None:
+    _, fits = PASSED["env"]
+    if not all(map(fits, file.secrets)):
+        raise InvalidRequest(
+            "A launch file has the names of secrets, not their values.",
+            "Write `secrets: [NAME]`; the value is taken from the environment of who launches it, or asked for.",
+        )
+    if both := [name for name in file.secrets if name in file.env]:
+        raise InvalidRequest(f"{both[0]} is both in env and a secret.", "Leave one of them out.")
+
+
 def _name(file: LaunchFile) -> None:
     if file.name is not None and grid.is_sweep(file.values) and (len(file.name) > LONGEST_NAME or "/" in file.name):
         raise InvalidRequest(
@@ -245,6 +256,7 @@ _LOOKS: Mapping[str, Callable[[LaunchFile], object]] = {
     "entry": _entry,
     "values": _values,
     "name": _name,
+    "secrets": _secrets,
     "timeout": lambda file: file.timeout is None or parse_duration_s(file.timeout),
     "gpu_mem": lambda file: file.gpu_mem is None or parse_size_bytes(file.gpu_mem),
     "values_limit": lambda file: file.values_limit is None or parse_size_bytes(file.values_limit),

@@ -91,6 +91,15 @@ class LaunchFile(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True,
     retries: Annotated[Annotated[int, Meta(ge=0, le=100)], Meta(description="Try again so often if it fails.")] = 0
     after: Annotated[list[RunName], Meta(description="Runs that have to succeed first.")] = []
     env: Annotated[dict[str, str], Meta(description="Environment variables.", examples=[{"SEED": "1"}])] = {}
+    show_env: Annotated[list[str], Meta(description="Variables of env to show, though they look like secrets.")] = []
+    secrets: Annotated[
+        list[str],
+        Meta(
+            description="Names of environment variables that nobody is shown. Their values never stand in the file: "
+            "they are taken from the environment of who launches it, or asked for.",
+            examples=[["HF_TOKEN"]],
+        ),
+    ] = []
     data: Annotated[
         list[str],
         Meta(description="Data sets in the run, read-only: NAME, or NAME:FOLDER.", examples=[["digits"]]),

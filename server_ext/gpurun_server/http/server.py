@@ -6,10 +6,12 @@ import shutil
 from typing import Literal
 
 import msgspec
+import sqlalchemy as sa
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from gpurun_jupyter.core.devices import Agent, Sync
+from gpurun_jupyter.core.labels import PRIVATE
 from gpurun_server import __version__
 from gpurun_server.http.base import GpurunHandler, operation
 from gpurun_server.queue.agents import known_agents, shown_offers
@@ -74,7 +76,7 @@ class StatusHandler(GpurunHandler):
         parts, owner = self.parts, self.owner
         counts = await self.read_database(lambda conn: count_by_state(conn, owner))
         free_bytes = shutil.disk_usage(parts.home.path).free
-        database = parts.database.engine.url.render_as_string(hide_password=True)
+        database = _without_password(parts.database.engine.url)
         self.answer(Status(__version__, str(parts.home.path), database, free_bytes, counts, owner))
 
 
@@ -129,6 +131,12 @@ class StatsHandler(GpurunHandler):
         self.answer(await self.read_database(lambda conn: statistics(conn, owner)))
 
 
+def _without_password(url: sa.URL) -> str:
+    """An address of a database; a driver takes the password as one of its options, too."""
+    secret = [name for name in url.query if "pass" in name.lower()]
+    return url.difference_update_query(secret).render_as_string(hide_password=True)
+
+
 def _summary(offer: Offer) -> AgentSummary:
     agent = offer.agent
     slots = sum(device.kind == "cpu" for device in agent.devices)
@@ -141,7 +149,7 @@ def _summary(offer: Offer) -> AgentSummary:
         behind_s=agent.behind_s,
         sync=agent.sync,
         removable=agent.removable,
-        labels=sorted(offer.labels),
+        labels=sorted(offer.labels - {PRIVATE}),
         gpus=len(agent.devices) - slots,
         cpu_slots=slots,
     )

@@ -16,10 +16,12 @@ from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.lifecycle import Outcome, State
 from gpurun_jupyter.core.origins import origin_of
 from gpurun_jupyter.core.runs import RunSpec
+from gpurun_jupyter.core.secrets import parted
 from gpurun_server.queue.devices_wanted import gpus_wanted
 from gpurun_server.queue.placement.offers import Offer
 from gpurun_server.queue.transitions import next_revision, record
 from gpurun_server.store.database import Writing
+from gpurun_server.store.folders import secret_files
 from gpurun_server.store.folders.records import RunRecord, write
 from gpurun_server.store.queries import encode, find_all
 from gpurun_server.store.statements import insert_into
@@ -51,6 +53,7 @@ def accept(
     spec.check()
     if key and (before := _accepted_before(writing.conn, owner, key)):
         return before
+    spec, secret_values = parted(spec)
     gpu = gpus_wanted(spec, offers)
     after = _predecessors(writing.conn, spec, owner)
     state = State.CREATED if spec.hold else State.QUEUED
@@ -82,6 +85,9 @@ def accept(
         writing.conn.execute(insert_into(predecessors), [{"run_id": run_id, "after_id": one} for one in after])
     record(writing, run_id, None, state, by=owner, at=now)
     writing.if_undone.append(lambda: shutil.rmtree(home.run(run_id).path, ignore_errors=True))
+    if secret_values:
+        writing.if_undone.append(lambda: secret_files.forget(home, run_id))
+        secret_files.keep(home, run_id, secret_values)
     kept = ("id", "name", "project", "owner", "gpu", "created_at", "idempotency_key", "rerun_of")
     write(home.run(run_id), RunRecord(spec=spec, **{name: row[name] for name in kept}))
     writing.rings |= {f"run {run_id}", "queue", "work"}

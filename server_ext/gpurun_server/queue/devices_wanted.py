@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from gpurun_jupyter.core.errors import NoSuchDevices
 from gpurun_jupyter.core.labels import asked
 from gpurun_jupyter.core.runs import RunSpec
+from gpurun_jupyter.core.secrets import needed_on
 from gpurun_jupyter.core.units import format_size
 from gpurun_server.queue.placement.lacking import is_ability, nobody_has_all
 from gpurun_server.queue.placement.offers import Offer, Shape, possible
@@ -31,7 +32,7 @@ def gpus_wanted(spec: RunSpec, offers: Sequence[Offer]) -> int:
 
 def _needs(spec: RunSpec, offers: Sequence[Offer]) -> tuple[str, ...]:
     """What counts of the run's needs now: not a kernel, framework or model that nobody has."""
-    needs = asked(spec.on, spec.kernel)
+    needs = asked(needed_on(spec), spec.kernel)
     return tuple(need for need in needs if not is_ability(need)) if nobody_has_all(needs, offers) else needs
 
 

@@ -11,6 +11,7 @@ from gpurun_jupyter.core.errors import InvalidRequest, WrongState
 from gpurun_jupyter.core.lifecycle import State
 from gpurun_jupyter.core.names import Name
 from gpurun_jupyter.core.runs import RunSpec
+from gpurun_jupyter.core.secrets import unmasked, values_missing
 from gpurun_server.queue.transitions import move, touch
 from gpurun_server.store.database import Writing
 from gpurun_server.store.queries import encode, find
@@ -34,7 +35,9 @@ def changed(spec: RunSpec, changes: Mapping[str, Any]) -> RunSpec:
         fields.pop(name, None)
     given = {name: value for name, value in changes.items() if value is not None}
     if isinstance(given.get("env"), dict):
-        given["env"] = {**fields.get("env", {}), **given["env"]}
+        given["env"] = unmasked({**fields.get("env", {}), **given["env"]}, fields.get("env", {}))
+    if isinstance(given.get("secrets"), dict) and (left := set(fields.get("secrets", ())) - given["secrets"].keys()):
+        raise values_missing(left)
     try:
         return msgspec.convert({**fields, **given}, RunSpec)
     except msgspec.ValidationError as error:

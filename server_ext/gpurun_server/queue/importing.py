@@ -257,6 +257,7 @@ def _metric(row: Row, began: float, now: float) -> events.Metric:
 
 
 def _append(path: Path, lines: Sequence[events.Event]) -> None:
+    path.touch(mode=0o600)
     with path.open("ab", buffering=0) as file:
         file.write(b"".join(map(events.encode_line, lines)))
 

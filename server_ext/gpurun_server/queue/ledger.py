@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from gpurun_jupyter.core.lifecycle import ACTIVE, State
 from gpurun_jupyter.core.runs import RunSpec
+from gpurun_jupyter.core.secrets import needed_on
 from gpurun_server.queue.at_work import STOPPING_S, AttemptsAtWork, at_work
 from gpurun_server.queue.placement.offers import Wanted
 from gpurun_server.queue.roster import Roster
@@ -115,7 +116,7 @@ def _wanted(row: Any, spec: RunSpec) -> Wanted:
         name=row.name,
         memory_bytes=spec.gpu_mem_bytes,
         pin=spec.device,
-        on=spec.on,
+        on=needed_on(spec),
         limit_s=None if spec.timeout_s is None else spec.timeout_s + STOPPING_S,
         session=row.session,
         kernel=spec.kernel,

@@ -12,10 +12,11 @@ from gpurun_jupyter.core.events import LONGEST_LINE_BYTES, Metric, Model, event_
 from gpurun_jupyter.core.models import MODEL_LIMITS
 from gpurun_jupyter.core.parameters import parameters_of
 from gpurun_jupyter.core.records import open_plain
+from gpurun_jupyter.core.secrets import as_shown
 from gpurun_server.store.content.blobs import Blobs
 from gpurun_server.store.database import Writing
 from gpurun_server.store.models.changes import Registration, register
-from gpurun_server.store.queries import decode_spec
+from gpurun_server.store.queries import decode_spec, encode
 from gpurun_server.store.statements import KEY, one_run
 
 _METRIC = opening("metric")
@@ -61,10 +62,10 @@ def register_saved(writing: Writing, run_id: str, attempt: int, model: Model, la
         framework=model.framework,
         description=model.description,
         metrics=model.values | {name: last for name, last in lasts.items() if name not in model.values},
-        parameters=parameters_of(decode_spec(run.spec_json)),
+        parameters=parameters_of(as_shown(decode_spec(run.spec_json))),
         run_id=run.id,
         run_name=run.name,
-        spec_json=run.spec_json,
+        spec_json=encode(as_shown(decode_spec(run.spec_json))),
         alias=model.alias,
         origin=f"{run_id}/{attempt}/{model.m}/{model.manifest}/{model.name}",
     )

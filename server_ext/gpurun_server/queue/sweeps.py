@@ -13,6 +13,7 @@ from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.launch.check import LONGEST_NAME
 from gpurun_jupyter.core.launch.grid import combinations, is_sweep
 from gpurun_jupyter.core.runs import RunSpec, Waiting
+from gpurun_jupyter.core.secrets import needed_on
 from gpurun_server.queue.accept import accept, default_name
 from gpurun_server.queue.agents import offers
 from gpurun_server.queue.at_work import STOPPING_S
@@ -102,7 +103,7 @@ def _supposed(spec: RunSpec, everybody: Sequence[Offer], owner: str, seq: int) -
         name=spec.name or "",
         memory_bytes=spec.gpu_mem_bytes,
         pin=spec.device,
-        on=spec.on,
+        on=needed_on(spec),
         limit_s=None if spec.timeout_s is None else spec.timeout_s + STOPPING_S,
         after=tuple(spec.after),
         session=spec.session,

@@ -40,6 +40,7 @@ def move(
     values = {"state": after.value, "revision": next_revision(writing), **_entering(after, now), **columns}
     if after is State.FINISHED:
         values |= {"outcome": outcome, "reason": reason, "message": message}
+        writing.finished.add(run_id)
     if after in (State.FINISHED, State.QUEUED):
         conn.execute(statements.end_attempts, {statements.KEY: run_id, "ended_at": now})
     if after is State.QUEUED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 import threading
@@ -16,7 +17,8 @@ import sqlalchemy as sa
 
 from gpurun_jupyter.core.bells import ring
 from gpurun_jupyter.core.errors import StorageUnusable
-from gpurun_jupyter.core.home import Home
+from gpurun_jupyter.core.home import Home, tighten
+from gpurun_server.settings import DATABASE_VARIABLE
 from gpurun_server.store.presence import REINDEX, DatabaseLost, Presence, told
 
 #: The newest migration; a test holds it equal to what Alembic says.
@@ -57,6 +59,7 @@ class Writing:
     home: Home
     rings: set[str] = field(default_factory=set)
     if_undone: list[Callable[[], None]] = field(default_factory=list)
+    finished: set[str] = field(default_factory=set)  # runs whose secrets are forgotten once it is committed
 
 
 class Database:
@@ -71,6 +74,7 @@ class Database:
         self._turn = threading.Lock()  # SQLite has who waits for a writer sleep, and look again by chance
         if self.engine.dialect.name == "sqlite":
             _refuse_network_file_system(home.path)
+            _make_private(self.engine.url.database)
             sa.event.listen(self.engine, "connect", _configure_sqlite)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
             self._presence = Presence(self.engine)
@@ -97,6 +101,8 @@ class Database:
                 for undo in writing.if_undone:
                     undo()
                 raise
+        for run_id in writing.finished:
+            self._home.secrets_of(run_id).unlink(missing_ok=True)
         if writing.rings:
             ring(self._home.bells, *sorted(writing.rings))
 
@@ -160,8 +166,8 @@ class Database:
                 "Upgrade gpurun-jupyter, or name another state directory with GPURUN_HOME. Or move the database away: "
                 f"{REINDEX}.",
             )
-        command = [sys.executable, "-m", "gpurun_server", "migrate", self.url]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        command, env = [sys.executable, "-m", "gpurun_server", "migrate"], {**os.environ, DATABASE_VARIABLE: self.url}
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise StorageUnusable(f"The database could not be brought up to date:\n{done.stderr.strip()[-2000:]}")
         return found is None
@@ -175,6 +181,16 @@ def _refuse_network_file_system(path: Path) -> None:
             f"{path} lies on a network file system ({nearest.fstype}), where SQLite loses data.",
             "Set GPURUN_HOME to a local directory, or GPURUN_DB to a PostgreSQL URL.",
         )
+
+
+def _make_private(path: str | None) -> None:
+    """Have the file there before SQLite makes it: those beside it, -wal and -shm, get its mode."""
+    if not path or path == ":memory:":
+        return
+    with contextlib.suppress(OSError):  # SQLite says better what is wrong
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        for ending in ("", "-wal", "-shm"):
+            tighten(Path(path + ending))
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:

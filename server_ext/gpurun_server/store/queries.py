@@ -13,6 +13,7 @@ from gpurun_jupyter.core.errors import AmbiguousRun, RunNotFound
 from gpurun_jupyter.core.lifecycle import ACTIVE, Outcome, Reason, State
 from gpurun_jupyter.core.limits import LARGEST
 from gpurun_jupyter.core.runs import MetricSummary, Run, RunProgress, RunSpec, Waiting
+from gpurun_jupyter.core.secrets import as_shown
 from gpurun_server.store.statements import KEY, one_run
 from gpurun_server.store.tables import history, runs
 
@@ -235,5 +236,5 @@ def to_run(
         revision=row.revision,
         rerun_of=row.rerun_of,
         deleted=row.deleted_at is not None,
-        spec=decode_spec(row.spec_json) if "spec_json" in row._fields else None,
+        spec=as_shown(decode_spec(row.spec_json)) if "spec_json" in row._fields else None,
     )

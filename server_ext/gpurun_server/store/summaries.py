@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from gpurun_jupyter.core.parameters import parameters_of
 from gpurun_jupyter.core.runs import MetricSummary, RunSpec
+from gpurun_jupyter.core.secrets import as_shown
 from gpurun_server.store.tables import run_metrics, run_params, runs
 
 #: Longer names are not looked for, and of longer texts this much is compared: an index takes no more.
@@ -52,7 +53,7 @@ def forget_metrics(conn: sa.Connection, run_id: str) -> None:
 
 def keep_parameters(conn: sa.Connection, seq: int, spec: RunSpec | str) -> None:
     """The parameters of a run that has none yet, from its spec or its `spec_json`."""
-    found = parameters_of(_spec.decode(spec) if isinstance(spec, str) else spec)
+    found = parameters_of(as_shown(_spec.decode(spec) if isinstance(spec, str) else spec))
     rows = [
         {"run": seq, "name": name, "text": text[:LONGEST].replace("\0", ""), "number": number_of(text)}
         for name, text in found.items()

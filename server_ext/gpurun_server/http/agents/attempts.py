@@ -22,16 +22,19 @@ from gpurun_jupyter.core.remote import (
     LeftFiles,
     Size,
     Wanted,
+    is_loopback,
 )
 from gpurun_server.http.agents.handler import AttemptHandler, allow_unauthenticated
 from gpurun_server.http.base import Count, checked, operation
 from gpurun_server.queue.needs import Needs
 from gpurun_server.queue.saved_models import model_at, register_saved
 from gpurun_server.store.comparing.environments import keep
+from gpurun_server.store.folders import secret_files
 from gpurun_server.store.folders.arriving import Arrivals
 from gpurun_server.store.folders.checkpoints import checkpoint_of, earlier_checkpoints
 
 _BYTES = "application/octet-stream"
+_UNIX_SOCKET = (None, "", "0.0.0.0")  # noqa: S104 - what Tornado calls who comes through one
 
 T = TypeVar("T")
 
@@ -88,6 +91,20 @@ class LogHandler(_AttemptHandler):
         """Append."""
         data, offset = self.bytes_received(), self.query(OffsetQuery).offset
         self.answer(Length(self.parts.remote.append(self.run_id, self.number, offset, data)))
+
+
+class SecretsHandler(_AttemptHandler):
+    """`agents/attempts/{id}/{number}/secrets`."""
+
+    @allow_unauthenticated
+    @operation("For agents: the values of the run's secrets, over an encrypted link only", answer=dict)
+    async def get(self, **_: str) -> None:
+        """Fetch."""
+        request = self.request
+        scheme = request.headers.get("X-Forwarded-Proto", request.protocol).partition(",")[0].strip()
+        if scheme != "https" and request.remote_ip not in _UNIX_SOCKET and not is_loopback(request.remote_ip or ""):
+            raise InvalidRequest("Secrets are not sent over plain http.", "Join the server by its https address.")
+        self.answer(secret_files.read(self.parts.home, self.run_id))
 
 
 class BlobsHandler(_AttemptHandler):
@@ -246,6 +263,7 @@ class ModelHandler(_AttemptHandler):
 _ATTEMPT = r"agents/attempts/(?P<id>[^/]+)/(?P<number>[1-9]\d{0,8})"
 default_handlers = [
     (rf"{_ATTEMPT}/log", LogHandler),
+    (rf"{_ATTEMPT}/secrets", SecretsHandler),
     (rf"{_ATTEMPT}/blobs", BlobsHandler),
     (rf"{_ATTEMPT}/blobs/(?P<digest>[0-9a-f]{{64}})", BlobHandler),
     (rf"{_ATTEMPT}/checkpoints", CheckpointsHandler),

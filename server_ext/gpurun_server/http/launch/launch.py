@@ -15,6 +15,7 @@ from gpurun_jupyter.core.errors import GpurunError, InvalidRequest
 from gpurun_jupyter.core.launch.check import check, parse
 from gpurun_jupyter.core.launch.file import LaunchFile, name_of, schema
 from gpurun_jupyter.core.runs import RunSpec
+from gpurun_jupyter.core.secrets import unmasked, values_missing
 from gpurun_jupyter.shipping.gather import Gathered, gather
 from gpurun_server.http.base import AUTH_RESOURCE, GpurunHandler, operation
 from gpurun_server.http.launch.previews import Preview, previewed
@@ -37,6 +38,7 @@ class LaunchBody(CheckBody):
 
     hold: bool = False
     first: bool = False
+    secrets: dict[str, str] = {}  # the values of those that the file names
 
 
 class SweepBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -106,6 +108,9 @@ class LaunchHandler(_LaunchHandler):
         spec = await self.in_a_thread(lambda: self._taken(file, body.path))
         spec.name = spec.name or name_of(body.path)
         spec.hold = spec.hold or body.hold
+        if lacking := set(file.secrets) - body.secrets.keys():
+            raise values_missing(lacking)
+        spec.secrets = {name: body.secrets[name] for name in file.secrets}
         await accept_all(self, spec, file.values, first=body.first, rerun_of=self._before(file))
 
     def _before(self, file: LaunchFile) -> str | None:
@@ -120,7 +125,10 @@ class LaunchHandler(_LaunchHandler):
         manifest = None if gathered.shipment is None else take_directory(blobs, gathered.shipment)
         if gathered.notebook is not None:
             blobs.keep([gathered.notebook])
-        return gathered.spec(file, manifest)
+        spec = gathered.spec(file, manifest)
+        if file.files_of is not None:
+            spec.env = unmasked(spec.env, self._spec_of(file.files_of).env)
+        return spec
 
 
 class SweepsHandler(GpurunHandler):

@@ -16,7 +16,7 @@ from gpurun_server.store.models import changes as model_changes
 from gpurun_server.store.models.best_run import best_run
 from gpurun_server.store.models.changes import Registration
 from gpurun_server.store.models.files import take_in
-from gpurun_server.store.queries import find, to_run
+from gpurun_server.store.queries import encode, find, to_run
 
 
 async def register(handler: GpurunHandler, new: NewVersion) -> tuple[int, bool]:
@@ -78,5 +78,5 @@ def _of_run(new: NewVersion, run: sa.Row[Any] | None) -> dict[str, Any]:
         "parameters": parameters_of(shown.spec) | new.parameters,
         "run_id": run.id,
         "run_name": run.name,
-        "spec_json": run.spec_json,
+        "spec_json": encode(shown.spec),
     }

@@ -12,6 +12,7 @@ from tornado import web
 from gpurun_jupyter.core.errors import RunNotFound
 from gpurun_jupyter.core.origins import Origin
 from gpurun_jupyter.core.runs import Run
+from gpurun_jupyter.core.secrets import as_shown
 from gpurun_server.http.base import AttemptNumber, GpurunHandler, operation
 from gpurun_server.queue.listing import shown
 from gpurun_server.store.comparing.difference import Difference, Side, difference
@@ -78,7 +79,9 @@ class DiffHandler(GpurunHandler):
 
     def _side(self, row: sa.Row[Any]) -> Side:
         home = self.parts.home
-        return Side(row.id, decode_spec(row.spec_json), environment_of(home, home.attempt(row.id, row.attempt)))
+        return Side(
+            row.id, as_shown(decode_spec(row.spec_json)), environment_of(home, home.attempt(row.id, row.attempt))
+        )
 
 
 class EnvironmentHandler(GpurunHandler):

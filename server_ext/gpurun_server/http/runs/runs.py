@@ -17,7 +17,7 @@ from gpurun_server.queue.deletion import UNDO_S, delete, delete_for_good, remove
 from gpurun_server.queue.editing import Changes, changed, edit, start
 from gpurun_server.queue.listing import run_of
 from gpurun_server.queue.stopping import cancel
-from gpurun_server.store.queries import find, history_of
+from gpurun_server.store.queries import decode_spec, find, history_of
 from gpurun_server.store.room import is_short
 
 
@@ -130,9 +130,8 @@ class RerunHandler(_RunHandler):
         """Run again."""
         changes = self.body(dict[str, Any])
         with self.parts.database.read() as conn:
-            run = run_of(conn, self.parts.ledger, reference, self.owner)
-        assert run.spec is not None
-        await accept_run(self, changed(run.spec, changes), rerun_of=run.id)
+            run = find(conn, reference, self.owner)
+        await accept_run(self, changed(decode_spec(run.spec_json), changes), rerun_of=run.id)
 
 
 class RestoreHandler(_RunHandler):

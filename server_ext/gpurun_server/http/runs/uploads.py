@@ -158,11 +158,11 @@ def _spec(form: Form, shipped: ShippedDir) -> RunSpec:
     for name, texts in form.fields.items():
         if name in ("entry", "args"):
             continue
-        if name in ("env", "inputs"):
-            values[name] = dict(_variable(text) for text in texts)
+        if name in ("env", "inputs", "secrets"):
+            values[name] = dict(_variable(name, text) for text in texts)
         elif name in ("notebook", "origin", "values"):
             values[name] = checked(lambda text=texts[0]: msgspec.json.decode(text))  # type: ignore[misc]
-        elif name in ("tags", "after", "outputs"):
+        elif name in ("tags", "after", "outputs", "show_env"):
             values[name] = texts
         elif name == "data":
             values[name] = [DataUse.parse(text) for text in texts]
@@ -175,10 +175,11 @@ def _spec(form: Form, shipped: ShippedDir) -> RunSpec:
     return spec
 
 
-def _variable(text: str) -> tuple[str, str]:
+def _variable(field: str, text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise InvalidRequest(f"env={text!r} is not a variable.", "Write env=NAME=value.")
+        said = "A secret has no value." if field == "secrets" else f"{field}={text!r} is not a variable."
+        raise InvalidRequest(said, f"Write {field}=NAME=value.")
     return name, value
 
 

@@ -7,7 +7,7 @@ from math import inf
 from typing import NamedTuple
 
 from gpurun_jupyter.core.devices import Device
-from gpurun_jupyter.core.labels import asked
+from gpurun_jupyter.core.labels import PRIVATE, asked
 from gpurun_server.queue.placement.cells import Cell, ends_s
 from gpurun_server.queue.placement.offers import Held, Holder, Offer, Shape, Wanted, capable, names_of, suits
 
@@ -133,7 +133,8 @@ def what(shape: Shape) -> str:
         return shape.pin
     name = f"{shape.gpu} GPU{'s on one machine' if shape.gpu > 1 else ''}" if shape.gpu else "a CPU slot"
     memory = "" if shape.memory_bytes is None else f" with {shape.memory_bytes / 2**30:.3g} GB free"
-    return name + memory + (f" on {' and '.join(asked(shape.on, None))}" if shape.on else "")
+    named = [word for word in asked(shape.on, None) if word != PRIVATE]
+    return name + memory + (f" on {' and '.join(named)}" if named else "")
 
 
 def listed(names: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
-from gpurun_jupyter.core.labels import kind_of
+from gpurun_jupyter.core.labels import PRIVATE, kind_of
 from gpurun_server.queue.placement.offers import Offer, Shape
 
 _HOSTS_NAMED = 3
@@ -39,6 +39,10 @@ def lacking(needs: Sequence[str], offers: Sequence[Offer]) -> str | None:
 
 def _instead(need: str, here: Sequence[Offer]) -> str:
     """Who has what else of this kind, and what may have been meant."""
+    if need == PRIVATE:
+        return (
+            f"the link of {_some([offer.agent.id for offer in here], _HOSTS_NAMED) if here else 'nobody'} is plain http"
+        )
     kind, name = kind_of(need)
     have = {offer.agent.id: sorted(_of_kind(kind, offer)) for offer in here}
     hosts: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
@@ -75,6 +79,8 @@ def _some(names: Sequence[str], most: int) -> str:
 
 
 def _words(need: str) -> str:
+    if need == PRIVATE:
+        return "an encrypted link (https), for its secrets"
     kind, name = kind_of(need)
     return f"the {kind} {name!r}" if kind else f"the label {name!r}"
 

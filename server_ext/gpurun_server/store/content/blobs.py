@@ -31,7 +31,8 @@ class Upload:
         self._home = home
         self.path = home.blobs / f".upload-{secrets.token_hex(8)}"
         with _room():
-            self._file = self.path.open("xb")
+            self.path.touch(mode=0o600, exist_ok=False)
+            self._file = self.path.open("r+b")
         self._hash = hashlib.sha256()
         self.size_bytes = 0
 

@@ -244,11 +244,13 @@ def _framed(block: _Block) -> bytes:
 
 
 def _append(path: Path, block: _Block) -> None:
+    path.touch(mode=0o600)
     with path.open("ab", buffering=0) as file:
         file.write(_framed(block))
 
 
 def _write(path: Path, block: _Block) -> None:
     beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    beside.touch(mode=0o600)
     beside.write_bytes(_framed(block))
     beside.replace(path)

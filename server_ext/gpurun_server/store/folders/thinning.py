@@ -52,6 +52,7 @@ def _thin_log(attempt: AttemptFolder) -> None:
         return
     beside = attempt.events.with_name(".events.thin")
     try:
+        beside.touch(mode=0o600)
         with beside.open("wb") as file:
             file.writelines(line for line in _lines(attempt) if line.startswith(_KEPT))
     except OSError:
