@@ -132,7 +132,7 @@ def main(argv: list[str]) -> int:
 def _is_prepared(database: Database, home: Home) -> bool:
     """Bring the schema up to date where an upgrade changed it while the server goes on; whether there is a database.
 
-    Secrets of runs that are over are forgotten. No database is made here: where it was lost, an empty one would hide that.
+    Secrets of runs that are over are forgotten. No database is made: where it was lost, an empty one would hide that.
     """
     try:
         if database.is_missing():

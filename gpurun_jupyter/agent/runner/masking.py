@@ -80,21 +80,25 @@ class MaskedStream:
 
     def feed(self, text: str) -> str:
         """What can be said now."""
-        whole, said, start, pieces = self._held + text, self._said, 0, []
+        return self._say(self._held + text)
+
+    def release(self) -> str:
+        """What is held back. Should it become a secret after all, the rest of that is not said."""
+        return self._say(self._held, all_of_it=True)
+
+    def _say(self, whole: str, *, all_of_it: bool = False) -> str:
+        said, start, pieces = self._said, 0, []
         while True:
-            end, found = self._open_from(whole, start), self._masking.first(whole, start)
+            end = len(whole) if all_of_it else self._open_from(whole, start)
+            found = self._masking.first(whole, start)
             if found is None or found[0] >= end:
                 break
             pieces += [whole[max(start, said) : found[0]], MASK]
             start = found[1]
         pieces.append(whole[max(start, said) : end])
-        self._held, self._said = whole[end:], max(0, said - end)
+        kept = start if all_of_it else end
+        self._held, self._said = whole[kept:], max(0, (end if all_of_it else said) - kept)
         return "".join(pieces)
-
-    def release(self) -> str:
-        """What is held back. Should it become a secret after all, the rest of that is not said."""
-        rest, self._said = self._held[self._said :], len(self._held)
-        return rest
 
     def _open_from(self, text: str, start: int) -> int:
         """Where the last part begins that may be the beginning of a secret; the text's end where there is none."""

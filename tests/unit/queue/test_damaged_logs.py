@@ -26,7 +26,7 @@ from gpurun_server.store.content.blobs import Blobs
 from gpurun_server.store.folders import columns
 from gpurun_server.store.folders.logs import printed_text
 from gpurun_server.store.folders.printed import find_lines, some_lines
-from gpurun_server.store.folders.thinning import thin, weight
+from gpurun_server.store.folders.thinning import take_files, thin_logs, weight
 from gpurun_server.store.queries import encode
 from gpurun_server.stream.frames import before_frame, events_frame, run_frame
 from gpurun_server.stream.tail import Tail, before, last_lines
@@ -105,7 +105,8 @@ def test_no_log_stops_anything(world: World, examples: int) -> None:
         assert world.state(run_id) == "finished", world.messages(run_id)
         assert "could not be taken in" not in world.run(run_id).message
         is_shown(world, run_id)
-        thin(world.home.run(run_id))
+        take_files(world.home.run(run_id))
+        thin_logs(world.home.run(run_id))
         read_all(world, run_id, folder)
 
     hold()
