@@ -25,7 +25,7 @@ from gpurun_jupyter.agent.warm.session_folder import Order
 from gpurun_jupyter.agent.warm.sessions import Sessions
 from gpurun_jupyter.agent.warm.spares import Starter
 from gpurun_jupyter.core.bells import Bell, listeners
-from gpurun_jupyter.core.errors import Revoked
+from gpurun_jupyter.core.errors import NotJoined, Revoked
 from gpurun_jupyter.core.grants import Grant, Orders, Report, SessionName, Stop
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.processes import boot_id
@@ -146,7 +146,7 @@ class Agent:
         )
         try:
             orders = await self._link.sync(report)
-        except Revoked:
+        except NotJoined:
             raise
         except Exception as error:
             log.warning("could not report: %s", error, exc_info=not isinstance(error, OSError))

@@ -119,7 +119,7 @@ def test_local_modules_go_along_without_being_asked_for(
 
 
 def test_a_dry_run_submits_nothing(server: JupyterServer, kernel: ServerKernel, tmp_path: Path) -> None:
-    (tmp_path / "train.py").write_text("print(1)")
+    (tmp_path / "train.py").write_text("print(7)")
     newest = server.run("last")["id"]
     for cell in (
         f"%%gpurun --dry-run --gpu 0 --dir {tmp_path}\nx = 1\nx",

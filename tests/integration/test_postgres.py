@@ -229,19 +229,6 @@ def _refuses(server: JupyterServer) -> bool:
         return False
 
 
-def test_a_dropped_table_is_a_sentence(server: JupyterServer, cluster: Cluster) -> None:
-    with sa.create_engine(cluster.url).begin() as conn:
-        conn.exec_driver_sql("DROP TABLE models CASCADE")
-    answer = server.http.get("models")
-    assert answer.status_code == 503, answer.text
-    assert "lost tables" in answer.json()["error"]["message"]
-    assert "gpurun reindex" in answer.json()["error"]["hint"]
-    with sa.create_engine(cluster.url).begin() as conn:
-        conn.exec_driver_sql("DROP SCHEMA public CASCADE")
-    wait_until(lambda: "lost tables" in server.http.get("runs").text)
-    assert server.http.post("runs", json={"code": "1"}).status_code == 503
-
-
 def test_no_password_is_seen_in_command_lines_nor_by_runs(cluster: Cluster, tmp_path: Path) -> None:
     password = "s3cretPGpw"
     server = JupyterServer(tmp_path, migrated=False)
@@ -275,3 +262,16 @@ def _watch_command_lines(lines: list[str], done: threading.Event) -> None:
     """Every command line that is there, again and again, as `ps` shows them to everybody."""
     while not done.is_set():
         lines += [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
+
+
+def test_a_dropped_table_is_a_sentence(server: JupyterServer, cluster: Cluster) -> None:
+    with sa.create_engine(cluster.url).begin() as conn:
+        conn.exec_driver_sql("DROP TABLE models CASCADE")
+    answer = server.http.get("models")
+    assert answer.status_code == 503, answer.text
+    assert "lost tables" in answer.json()["error"]["message"]
+    assert "gpurun reindex" in answer.json()["error"]["hint"]
+    with sa.create_engine(cluster.url).begin() as conn:
+        conn.exec_driver_sql("DROP SCHEMA public CASCADE")
+    wait_until(lambda: "lost tables" in server.http.get("runs").text)
+    assert server.http.post("runs", json={"code": "1"}).status_code == 503

@@ -48,6 +48,9 @@ _NETWORK_FILE_SYSTEMS = {
 }
 
 
+_READ_ONLY = "readonly database"
+
+
 @dataclass
 class Writing:
     """A write transaction: its connection, the folders that belong to it, and what follows.
@@ -74,10 +77,10 @@ class Database:
         self._turn = threading.Lock()  # SQLite has who waits for a writer sleep, and look again by chance
         if self.engine.dialect.name == "sqlite":
             _refuse_network_file_system(home.path)
-            _make_private(self.engine.url.database)
             sa.event.listen(self.engine, "connect", _configure_sqlite)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
             self._presence = Presence(self.engine)
+            sa.event.listen(self.engine, "do_connect", lambda *_: _make_private(self.engine.url.database))
             sa.event.listen(self.engine, "handle_error", _let_read_only_go)
         sa.event.listen(self.engine, "handle_error", self._failed)
 
@@ -90,10 +93,10 @@ class Database:
     @contextlib.contextmanager
     def write(self) -> Iterator[Writing]:
         """A transaction that may change things: the only writer from its first moment."""
-        with self._turn, self._writers.connect() as conn:
+        with self._turn, self._writer() as conn:
             writing = Writing(conn, self._home)
             try:
-                with conn.begin():
+                with conn.get_transaction() or conn.begin():
                     if self.engine.dialect.name == "postgresql":
                         conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITER_LOCK})")
                     yield writing
@@ -105,6 +108,19 @@ class Database:
             self._home.secrets_of(run_id).unlink(missing_ok=True)
         if writing.rings:
             ring(self._home.bells, *sorted(writing.rings))
+
+    def _writer(self) -> sa.Connection:
+        """A connection in a transaction; one that was opened while the disk was read-only stays so, and is let go."""
+        conn = self._writers.connect()
+        try:
+            conn.begin()
+        except sa.exc.OperationalError as error:
+            conn.close()
+            if _READ_ONLY not in str(error.orig):
+                raise
+            conn = self._writers.connect()
+            conn.begin()
+        return conn
 
     def lost(self) -> DatabaseLost | None:
         """What has become of the file, where this database is not to be used any more; looks whether it is there."""
@@ -184,11 +200,15 @@ def _refuse_network_file_system(path: Path) -> None:
 
 
 def _make_private(path: str | None) -> None:
-    """Have the file there before SQLite makes it: those beside it, -wal and -shm, get its mode."""
+    """Have the file there before SQLite makes it: those beside it, -wal and -shm, get its mode.
+
+    One that is there is not opened: closing it would let go of the locks that this process has on it.
+    """
     if not path or path == ":memory:":
         return
     with contextlib.suppress(OSError):  # SQLite says better what is wrong
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        if not Path(path).exists():
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         for ending in ("", "-wal", "-shm"):
             tighten(Path(path + ending))
 
@@ -206,7 +226,7 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
 
 def _let_read_only_go(context: Any) -> None:
     """A connection that was made while the disk was read-only would stay so when the disk no longer is."""
-    if "readonly database" in str(context.original_exception):
+    if _READ_ONLY in str(context.original_exception):
         context.is_disconnect = True
 
 
