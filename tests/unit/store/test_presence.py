@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -91,4 +93,18 @@ def test_one_that_is_there_stays_whole_through_all_its_connections(home: Home) -
         database.close()
     assert database.lost() is None
     assert not database.has_successor()
+    database.close()
+
+
+def test_another_process_that_comes_and_goes_leaves_the_log_of_the_database(tmp_path: Path) -> None:
+    """SQLite locks files by process: one that were opened and closed beside it would be without its locks."""
+    database = empty_database(Home(tmp_path))
+    look = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('CREATE TABLE more (x)').connection.close()"
+    with database.read() as first:
+        first.exec_driver_sql("SELECT * FROM runs").close()
+        with database.read():  # a second connection
+            subprocess.run([sys.executable, "-c", look, str(tmp_path / "gpurun.db")], check=True)
+    assert (tmp_path / "gpurun.db-wal").exists()
+    with database.write() as writing:
+        writing.rings.add("work")
     database.close()
