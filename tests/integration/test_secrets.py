@@ -89,7 +89,7 @@ def holding(code: str) -> str:
 
 
 def let_go(server: JupyterServer, run_id: str, attempt: int = 1) -> None:
-    (server.home / f"runs/{run_id}/attempts/{attempt}/work/go").touch()
+    (server.home / "runs" / run_id / "attempts" / str(attempt) / "work" / "go").touch()
 
 
 def test_a_cell_has_it_and_nobody_else_is_told(server: JupyterServer, command_lines: list[str]) -> None:
