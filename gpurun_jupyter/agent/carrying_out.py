@@ -90,7 +90,7 @@ class CarryingOut:
         held.begun(child.identity)
         if child.channel is not None:
             if await child.over():
-                held.runner = None
+                held.left()
                 self._starter.take_back(child)
                 return
             child.channel.close()
@@ -98,7 +98,7 @@ class CarryingOut:
             await gone(child.identity)
         else:
             await over_in_session(held, child.identity, LOOK_S)
-        held.runner = None
+        held.left()
         child.reap()
 
     async def _pass_on(self, held: Held) -> None:

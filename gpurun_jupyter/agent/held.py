@@ -46,6 +46,7 @@ class Held:
     end: End | None = None  # its runner is gone
     runner: Identity | None = None  # while it is at work on this
     killed: bool = False  # by this agent, because it did not react
+    deadlines: list[asyncio.TimerHandle] = field(default_factory=list)  # of the runner's end
 
     def ended(self) -> Ended:
         """What is reported of its end."""
@@ -67,9 +68,15 @@ class Held:
         if self.grant.spec.timeout_s is not None:
             self._expect_end(self.grant.spec.timeout_s + STOP_WITHIN_S)
 
+    def left(self) -> None:
+        """No runner is at work on it any more."""
+        self.runner = None
+        while self.deadlines:  # a time limit may be days away, and holds all of this
+            self.deadlines.pop().cancel()
+
     def _expect_end(self, within_s: float) -> None:
         """Kill its runner if it is still at work by then: it was stopped, or hangs."""
-        asyncio.get_running_loop().call_later(within_s, self._kill_runner)
+        self.deadlines.append(asyncio.get_running_loop().call_later(within_s, self._kill_runner))
 
     def _kill_runner(self) -> None:
         if self.runner is not None and self.runner.alive():

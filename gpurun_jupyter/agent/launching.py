@@ -72,9 +72,9 @@ def may_start(folder: AttemptFolder, grant: Grant) -> bool:
 def _given_back(folder: AttemptFolder, grant: Grant) -> bool:
     """Whether the exit record is that of an earlier grant, whose devices were taken."""
     before, end = read_record(folder.grant, Grant), exit_record(folder)
-    return (
-        before is not None and end is not None and (before.token != grant.token and end.reason is Reason.DEVICES_TAKEN)
-    )
+    if before is None or end is None:
+        return False
+    return before.token != grant.token and end.reason is Reason.DEVICES_TAKEN
 
 
 def prepare(folder: AttemptFolder, grant: Grant) -> None:

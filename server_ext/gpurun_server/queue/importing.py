@@ -273,7 +273,7 @@ def _last_place(log: Path) -> tuple[int, int]:
             if place >= 0:
                 break
     end = data.find(b"\n", place) + 1
-    event = events.decode_line(data[place:end]) if place >= 0 else None
+    event = events.event_on(data[place:end]) if place >= 0 else None
     return (int(event.values.get("csv_bytes", 0)), begin + end) if isinstance(event, events.Meta) else (0, size)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import msgspec
 import sqlalchemy as sa
 
 from gpurun_jupyter.core import events
+from gpurun_jupyter.core.errors import StorageUnusable
 from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.lifecycle import State
 from gpurun_jupyter.core.records import size_of
@@ -25,7 +25,7 @@ from gpurun_jupyter.progress.overall import with_bar
 from gpurun_server.queue.ending import end_attempt
 from gpurun_server.queue.saved_models import register_saved
 from gpurun_server.queue.transitions import move, record, touch
-from gpurun_server.store.database import Database, Writing
+from gpurun_server.store.database import OUTAGE, Database, Writing
 from gpurun_server.store.folders.logs import read_lines
 from gpurun_server.store.queries import encode
 from gpurun_server.store.summaries import keep_metrics
@@ -125,11 +125,17 @@ def ingest_long(database: Database, run_id: str, attempt: int, path: Path, by: s
 
     Whatever is wrong with it is found again, and said, when the attempt ends.
     """
-    with suppress(FileNotFoundError):
+    try:
         more = size_of(path) > _CHUNK_BYTES
         while more:
             with database.write() as writing:
                 more = ingest(writing, run_id, attempt, path, by, ends=False)
+    except FileNotFoundError:
+        return
+    except (*OUTAGE, StorageUnusable):
+        raise
+    except Exception:  # its run may have been deleted
+        log.exception("%s/%d: its log is not taken in before its end", run_id, attempt)
 
 
 def _by_our_clock(started_at: float, granted_at: float) -> float:

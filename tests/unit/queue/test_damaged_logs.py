@@ -152,3 +152,9 @@ def test_a_log_that_cannot_be_taken_in_ends_its_run_and_no_other(world: World, m
     begun(world, second, b"")
     over(world, second)
     assert world.run(second).reason == FAILED.reason.value
+
+
+def test_a_long_log_of_a_run_that_is_gone_is_nobodys_trouble(world: World, tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(encode_line(Metric(values={"loss": 0.5})) * 100_000)
+    ingesting.ingest_long(world.database, "nowhere", 1, path, "its agent")
