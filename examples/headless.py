@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import queue
 import secrets
@@ -19,6 +18,8 @@ from typing import Any
 import httpx
 import psutil
 from jupyter_client.blocking import BlockingKernelClient
+
+from gpurun_jupyter.core.processes import read_identity
 
 START_S = 60.0
 CELL_S = 300.0
@@ -102,12 +103,8 @@ class Server:
 
     def _agent(self) -> psutil.Process | None:
         """The local agent that lives in the state directory; its pid may have passed to somebody else since."""
-        try:
-            record = json.loads((self._home / "agent.json").read_text())
-            process = psutil.Process(record["pid"])
-            return process if abs(process.create_time() - record["created"]) < 0.01 else None
-        except (OSError, ValueError, KeyError, psutil.NoSuchProcess):
-            return None
+        identity = read_identity(self._home / "agent.json")
+        return identity.process() if identity else None
 
 
 class Kernel:

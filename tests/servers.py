@@ -197,7 +197,10 @@ class JupyterServer:
             assert state == "finished" or run["state"] != "finished", run
             return run if run["state"] == state else None
 
-        return wait_until(reached, timeout_s, f"for run {reference} to be {state}")
+        run = wait_until(reached, timeout_s, f"for run {reference} to be {state}")
+        if run["outcome"] not in (None, "succeeded"):
+            print(run, self.log(reference)[-3000:], sep="\n")  # pytest shows it where the test fails
+        return run
 
     def log(self, reference: str) -> str:
         return self.http.get(f"runs/{reference}/log").text
