@@ -93,12 +93,13 @@ class Database:
     @contextlib.contextmanager
     def write(self) -> Iterator[Writing]:
         """A transaction that may change things: the only writer from its first moment."""
-        with self._turn, self._writer() as conn:
-            writing = Writing(conn, self._home)
+        with self._turn:
+            transaction = self._begin()
+            writing = Writing(transaction.connection, self._home)
             try:
-                with conn.get_transaction() or conn.begin():
+                with transaction.connection, transaction:
                     if self.engine.dialect.name == "postgresql":
-                        conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITER_LOCK})")
+                        writing.conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITER_LOCK})")
                     yield writing
             except BaseException:
                 for undo in writing.if_undone:
@@ -109,18 +110,16 @@ class Database:
         if writing.rings:
             ring(self._home.bells, *sorted(writing.rings))
 
-    def _writer(self) -> sa.Connection:
-        """A connection in a transaction; one that was opened while the disk was read-only stays so, and is let go."""
+    def _begin(self) -> sa.RootTransaction:
+        """A writer's transaction; a connection that was opened while the disk was read-only stays so, and is let go."""
         conn = self._writers.connect()
         try:
-            conn.begin()
+            return conn.begin()
         except sa.exc.OperationalError as error:
             conn.close()
             if _READ_ONLY not in str(error.orig):
                 raise
-            conn = self._writers.connect()
-            conn.begin()
-        return conn
+            return self._writers.connect().begin()
 
     def lost(self) -> DatabaseLost | None:
         """What has become of the file, where this database is not to be used any more; looks whether it is there."""
