@@ -20,10 +20,13 @@ from gpurun_jupyter.core.launch.grid import environment
 #: What belongs to the Jupyter server that happened to start the agent.
 _NOT_PASSED_ON = ("JPY_", "JUPYTER_TOKEN", "JUPYTERHUB_", "GPURUN_")
 
+#: Nobody sits before a run: what would wait for a key to be pressed shows everything at once.
+_NO_PAGERS = dict.fromkeys(("PAGER", "GIT_PAGER", "MANPAGER", "SYSTEMD_PAGER"), "cat") | {"GIT_TERMINAL_PROMPT": "0"}
+
 NO_SECRETS: Mapping[str, str] = MappingProxyType({})
 
 #: What an environment without gpurun finds of it.
-_FOR_RUNS = ("__init__.py", "report", "values")
+_FOR_RUNS = ("__init__.py", "in_kernel", "report", "values")
 
 #: What a process reads only when it starts: a run that sets one of these gets processes of its own.
 _READ_AT_START = (
@@ -53,21 +56,25 @@ def run_environment(folder: AttemptFolder, grant: Grant, secrets: Mapping[str, s
     env = {key: value for key, value in os.environ.items() if not key.startswith(_NOT_PASSED_ON)}
     gpus = [device.id for device in grant.devices if device.kind != "cpu"]
     python_path = [str(report_path(folder.home)), env.get("PYTHONPATH", "")]
-    return env | {
-        "CUDA_VISIBLE_DEVICES": ",".join(gpus),
-        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
-        "GPURUN_RUN_ID": grant.run_id,
-        "GPURUN_RUN_NAME": grant.name,
-        "GPURUN_OUTPUT_DIR": str(folder.work),
-        "GPURUN_CHECKPOINT_DIR": str(folder.checkpoints),
-        "GPURUN_BLOBS": str(folder.home.blobs),
-        "PYTHONPATH": os.pathsep.join(filter(None, python_path)),
-        **_session_mark(folder, grant),
-        **environment(grant.spec),
-        **secrets,
-        ATTEMPT_VARIABLE: grant.key,
-        REPORT_VARIABLE: str(folder.report),
-    }
+    return (
+        env
+        | _NO_PAGERS
+        | {
+            "CUDA_VISIBLE_DEVICES": ",".join(gpus),
+            "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+            "GPURUN_RUN_ID": grant.run_id,
+            "GPURUN_RUN_NAME": grant.name,
+            "GPURUN_OUTPUT_DIR": str(folder.work),
+            "GPURUN_CHECKPOINT_DIR": str(folder.checkpoints),
+            "GPURUN_BLOBS": str(folder.home.blobs),
+            "PYTHONPATH": os.pathsep.join(filter(None, python_path)),
+            **_session_mark(folder, grant),
+            **environment(grant.spec),
+            **secrets,
+            ATTEMPT_VARIABLE: grant.key,
+            REPORT_VARIABLE: str(folder.report),
+        }
+    )
 
 
 def _session_mark(folder: AttemptFolder, grant: Grant) -> dict[str, str]:
@@ -78,7 +85,7 @@ def _session_mark(folder: AttemptFolder, grant: Grant) -> dict[str, str]:
 
 
 def report_path(home: Home) -> Path:
-    """A folder for PYTHONPATH that holds only `gpurun_jupyter/__init__.py`, `report` and `values`, made if missing.
+    """A folder for PYTHONPATH that holds of gpurun what a run may import, made if missing.
 
     An environment that has not installed gpurun imports these through it; one that has finds everything else as
     before, because the package's path is extended by what lies elsewhere.

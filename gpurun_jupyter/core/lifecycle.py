@@ -49,6 +49,7 @@ class Reason(str, Enum):
     CANCELLED_BY = "cancelled_by"  # somebody stopped it; the run's message says who
     KERNEL_DIED = "kernel_died"  # the Jupyter kernel ended in the middle of the cell
     OUTPUT_MISSING = "output_missing"  # a variable that was asked for was not defined, or could not be kept
+    LEFT_BEHIND = "left_behind"  # a process that it started was at work when its code was over, and had to be ended
     RUNNER_KILLED = "runner_killed"  # the runner is gone without an exit record
     DAMAGED = "damaged"  # its record in its folder is gone or cannot be read, or gpurun could not deal with it
     DEVICES_TAKEN = "devices_taken"  # somebody else was quicker on this machine; the run goes back to the queue

@@ -10,17 +10,21 @@ if TYPE_CHECKING:
     from gpurun_jupyter.core.runs import RunSpec
 
 _Text = Annotated[str, msgspec.Meta(max_length=1000)]
+_Count = Annotated[int, msgspec.Meta(ge=0, le=10**6)]
 
 
 class Origin(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """The notebook and the cell of it that were run, or the directory that was shipped, with its commit.
 
-    `notebook` is its path or the name of its session, `cell` the cell's id, `directory` a name. `dirty`: the directory
-    was not as the commit has it. Each is None where the client does not know.
+    `notebook` is its path or the name of its session, `cell` the cell's id, `number` that of its prompt, `lines_above`
+    the lines of it above the code that was sent, `directory` a name. `dirty`: the directory was not as the commit has
+    it. Each is None where the client does not know.
     """
 
     notebook: _Text | None = None
     cell: _Text | None = None
+    number: _Count | None = None
+    lines_above: _Count = 0
     directory: _Text | None = None
     commit: _Text | None = None
     dirty: bool | None = None

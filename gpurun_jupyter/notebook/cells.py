@@ -54,7 +54,7 @@ def run_cell(shell: Any, to: Invocation, line: str, code: str) -> Any:
         return show_plan(to, _lines(code), modules if directory is None else collect(directory), chosen)
     if modules:
         to.screen.say(imports.told(modules))
-    chosen["origin"] = origin.of_this_cell(shell)
+    chosen["origin"] = origin.of_this_cell(shell, code)
     run = to.client.submit(
         code, inputs=inputs, dir=directory, modules=modules, tell=to.screen.say, live=not detach, **chosen
     )

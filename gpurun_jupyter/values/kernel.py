@@ -6,6 +6,7 @@ is an answer, a JSON file for the runner: `{"outputs": {...}}`, or `{"refused": 
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import sys
@@ -43,6 +44,11 @@ def take_out(answer: str, folder: str, names: List[str], pickle: bool, limit_byt
         return {"outputs": outputs}
 
     _answer(answer, write)
+
+
+def take_out_at_exit(answer: str, folder: str, names: List[str], pickle: bool, limit_bytes: int) -> None:
+    """The same when Python has waited for its threads, before the exit handlers that are there now."""
+    atexit.register(take_out, answer, folder, names, pickle, limit_bytes)
 
 
 def _answer(path: str, act: Callable[[], Dict[str, Any]]) -> None:

@@ -8,21 +8,23 @@ import logging
 import os
 import socket
 import sys
-from typing import Any
+import threading
+from typing import Any, NamedTuple
 
 import msgspec
 import zmq
-from ipykernel.iostream import OutStream
 from ipykernel.kernelapp import IPKernelApp
 from tornado.ioloop import IOLoop
+from traitlets import import_item
 from traitlets.config import Config
 
-from gpurun_jupyter.agent.kernels.quick_stream import stream_class
+from gpurun_jupyter.agent.kernels.output_pipe import Frames, KernelOutput
 from gpurun_jupyter.agent.warm import forking, marking
+from gpurun_jupyter.in_kernel import cells
 
 _MESSAGE_BYTES = 4 * 2**20
-#: ipykernel shows the text of a cell that is still busy this often, seconds; its own 0.2 is long for a first line.
-_FLUSH_S = 0.02
+#: In a frame of its own at the beginning of a message: the number of its mark among what is printed.
+NUMBER = b"gpurun "
 
 
 class HandOver(msgspec.Struct):
@@ -33,29 +35,48 @@ class HandOver(msgspec.Struct):
     leave: bool = False
 
 
-def be_kernel(parents_end: socket.socket, channel: socket.socket, connection_file: str) -> None:
+def be_kernel(ends: Ends, connection_file: str) -> None:
     """Be a kernel until told to leave. Returning ends the process as Python ends: exit handlers, open files."""
-    parents_end.close()
-    parent = os.getppid()
+    ends.of_parent.close()
+    os.close(ends.output_of_parent)
+    parent, channel = os.getppid(), ends.channel
     forking.settle()
     sys.argv = [_launcher(), "-f", connection_file]
-    OutStream.flush_interval = _FLUSH_S
     env = dict(os.environ)
-    app: Any = ForkedApp.instance(parent_handle=parent)
+    app: Any = ForkedApp.instance(parent_handle=parent, output=ends.output, frames=ends.frames)
     app.initialize(sys.argv[1:])
+    cells.install()
     taking = Taking(app, channel, env)
     IOLoop.current().add_handler(channel.fileno(), taking.take, IOLoop.READ)
     IOLoop.current().add_callback(channel.send, b"up")
     app.start()
 
 
+class Ends(NamedTuple):
+    """What a kernel is forked with: its ends of the channel and of the pipe for output, and its parent's."""
+
+    of_parent: socket.socket
+    channel: socket.socket
+    output_of_parent: int
+    output: int
+    frames: Frames
+
+
 class ForkedApp(IPKernelApp):
-    """ipykernel without what nobody uses here, and with the user's startup files left until an attempt comes."""
+    """ipykernel without what nobody uses here, and with the user's startup files left until an attempt comes.
+
+    What it prints goes into a pipe; each message has a mark there.
+    """
+
+    def __init__(self, *, output: int, frames: Frames, **options: Any) -> None:
+        super().__init__(**options)
+        self._pipe = output
+        self._frames = frames
 
     def parse_command_line(self, argv: list[str] | None = None) -> None:
         """It is always the same one: building a parser for all the options there are would take 5 ms."""
         self.extra_args: list[str] = []
-        app = {"connection_file": (argv or [""])[-1], "outstream_class": stream_class()}
+        app = {"connection_file": (argv or [""])[-1]}
         given = {"IPKernelApp": app, "HistoryManager": {"enabled": False}}
         self.update_config(Config(given))
 
@@ -68,16 +89,33 @@ class ForkedApp(IPKernelApp):
         super().init_iopub(context)
 
     def init_io(self) -> None:
-        """ipykernel also copies raw output to where it went before: nowhere, but its own words go on there."""
+        """The pipe in the place of ipykernel's streams; its own words go on where they went."""
         own_words = os.fdopen(os.dup(2), "w", buffering=1)
-        nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-        for fd in (1, 2):
-            os.dup2(nowhere, fd)
-        os.close(nowhere)
-        super().init_io()
         for handler in self.log.handlers:
             if isinstance(handler, logging.StreamHandler):
                 handler.setStream(own_words)
+        for fd in (1, 2):
+            os.dup2(self._pipe, fd)
+        os.close(self._pipe)
+        self._output = KernelOutput(self._frames)
+        sys.stdout, sys.stderr = self._output.stdout, self._output.stderr
+        sys.displayhook = self.displayhook = import_item(str(self.displayhook_class))(self.session, self.iopub_socket)
+        self.patch_io()
+        self._mark_messages()
+
+    def _mark_messages(self) -> None:
+        """Those that the output thread passes on for a child have no place among what this process prints."""
+        thread, send = self.iopub_thread, self.iopub_thread.send_multipart
+
+        def send_marked(frames: list[Any], *args: Any, **options: Any) -> None:
+            if threading.current_thread() is thread.thread or os.getpid() != thread._master_pid:  # noqa: SLF001
+                send(frames, *args, **options)
+                return
+            with self._output.turn:
+                number = NUMBER + str(self._output.mark()).encode()
+                send([number, *frames], *args, **options)
+
+        thread.send_multipart = send_marked
 
     def init_shell(self) -> None:
         """A shell that does not keep what is printed: IPython would, for its own history, in memory to the end."""
@@ -85,6 +123,8 @@ class ForkedApp(IPKernelApp):
         shell: Any = self.shell
         if hasattr(shell, "_tee"):
             shell._tee = _no_tee  # noqa: SLF001 - there is no setting for it
+        shell.events.register("pre_execute", self._output.begin)
+        shell.events.register("post_execute", self._output.over)
 
     def init_code(self) -> None:
         """Not yet: startup files are the user's code, and shall see the attempt's variables."""

@@ -8,25 +8,51 @@ import os
 import queue
 import signal
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 from jupyter_client.asynchronous import AsyncKernelClient
+from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
 from gpurun_jupyter.agent.kernels.kernelspecs import kernelspec
+from gpurun_jupyter.agent.kernels.merging import Output
+from gpurun_jupyter.agent.kernels.output_pipe import PipeReader, Text, make_pipe
 from gpurun_jupyter.core.errors import GpurunError
+from gpurun_jupyter.in_kernel.cells import PLACE
 
 #: A kernel that imports much at its start, on a busy machine, may need long.
 START_S = 120.0
 #: What a kernel that is told to leave has for its exit handlers and its open files.
 LEAVE_S = 5.0
 
+#: Messages of a kernel that is gone are over when none has come for so long, and at the latest after so long, seconds.
+_QUIET_S, LAST_WORDS_S = 0.05, 1.0
+
 #: A kernel answers a request before it says that it is idle; on the way the two may change places.
 REPLY_S = 1.0
 
-#: Takes the kernel's output messages: type, the id of the request that caused it, content.
-Listener = Callable[[str, str, dict[str, Any]], None]
+#: Has a Python kernel know what a cell of a run is, where its environment finds that.
+_INSTALL = """\
+try:
+    __import__("gpurun_jupyter.in_kernel.cells", fromlist=["cells"]).install()
+except ImportError:
+    pass
+"""
+
+#: Instead of a request: what is printed belongs to an earlier one.
+LATE = "late"
+
+#: Takes the kernel's output messages: type, the id of the request that caused it, content. What is printed into a pipe
+#: has no request: it belongs to the one that is being carried out.
+Listener = Callable[[str, "str | None", dict[str, Any]], None]
+
+
+class Place(NamedTuple):
+    """Where code stands in a notebook: in the cell of this number, below so many of its lines."""
+
+    number: int
+    lines_above: int
 
 
 class Reply(msgspec.Struct):
@@ -36,6 +62,12 @@ class Reply(msgspec.Struct):
     ename: str = ""
     evalue: str = ""
     traceback: list[str] = []
+    payload: list[dict[str, Any]] = []
+
+    @property
+    def asks_to_leave(self) -> bool:
+        """Whether the code has called `exit`."""
+        return any(one.get("source") == "ask_exit" for one in self.payload)
 
 
 class Kernel(Protocol):
@@ -57,8 +89,11 @@ class Kernel(Protocol):
         Raises GpurunError if there is no such kernel.
         """
 
-    def execute(self, code: str, *, silent: bool = False) -> str:
-        """Begin to run code; returns the id of the request, whose messages go to the listener. `silent`: of ours."""
+    def execute(self, code: str, *, silent: bool = False, place: Place | None = None) -> str:
+        """Begin to run code; returns the id of the request, whose messages go to the listener. `silent`: of ours.
+
+        `place` is where tracebacks say that it stands.
+        """
 
     async def reply(self, request: str) -> Reply | None:
         """The kernel's answer to a request that it is done with; None where it gives none in time."""
@@ -72,11 +107,14 @@ class Kernel(Protocol):
     async def dead(self) -> int | None:
         """Wait until the kernel's process is gone; returns its exit code, -N for signal N."""
 
-    async def end(self) -> None:
-        """Let the kernel leave, and see to it that it does."""
+    async def end(self, within_s: float | None = LEAVE_S) -> int | None:
+        """Let the kernel leave, and see to it that it does in time if there is a limit; returns its exit code."""
+
+    def close(self) -> None:
+        """After the end: pass on no more of what its children print."""
 
 
-def nobody(kind: str, request: str, content: dict[str, Any]) -> None:
+def nobody(kind: str, request: str | None, content: dict[str, Any]) -> None:
     """A listener that hears nothing."""
 
 
@@ -90,6 +128,8 @@ class SpecKernel:
         self._client: AsyncKernelClient | None = None
         self._reading: asyncio.Task[None] | None = None
         self._exit: asyncio.Task[int | None] | None = None
+        self._output: Output | None = None
+        self._heard = False
 
     @property
     def pid(self) -> int | None:
@@ -104,10 +144,9 @@ class SpecKernel:
     async def start(self, env: dict[str, str], cwd: str) -> None:
         """Start the process, or tell the one that runs its new variables and directory. Raises GpurunError."""
         if self._client is not None:
-            return self._tell(env, cwd)
-        kernelspec(self._name)
-        await self._process.start_kernel(env=env, cwd=cwd)
-        self._exit = asyncio.create_task(self._process.provisioner.wait())
+            return self._move(env, cwd)
+        await self._start_process(env, cwd, kernelspec(self._name))
+        self._exit = asyncio.create_task(self._wait())
         self._client = self._process.client()
         self._client.start_channels()
         try:
@@ -116,12 +155,35 @@ class SpecKernel:
             await self.end()
             raise GpurunError(f"The kernel {self._name!r} did not start: {error}.") from error
         self._reading = asyncio.create_task(self._read())
+        self._reading.add_done_callback(_complain)
+        if self._is_python:
+            self._client.execute(_INSTALL, silent=True, store_history=False, allow_stdin=False)
         return None
 
-    def execute(self, code: str, *, silent: bool = False) -> str:
+    async def _start_process(self, env: dict[str, str], cwd: str, spec: KernelSpec) -> None:
+        """With a pipe for what it prints otherwise than by messages; ipykernel leaves that to us when told so."""
+        reading, writing = make_pipe()
+        raw = ["--IPKernelApp.capture_fd_output=False"] if any("ipykernel" in word for word in spec.argv) else []
+        try:
+            await self._process.start_kernel(env=env, cwd=cwd, stdout=writing, stderr=writing, extra_arguments=raw)
+        finally:
+            os.close(writing)
+        self._output = Output(PipeReader(reading), self._tell)
+        self._output.open()
+
+    def _tell(self, part: Text | list[bytes]) -> None:
+        assert isinstance(part, Text)  # messages come otherwise
+        self.listener("stream", None, {"name": part.stream, "text": part.text})
+
+    def execute(self, code: str, *, silent: bool = False, place: Place | None = None) -> str:
         """Send the request."""
         assert self._client is not None
-        return str(self._client.execute(code, silent=silent, allow_stdin=False, store_history=False))
+        content = {"code": code, "silent": silent, "store_history": not silent, "user_expressions": {}}
+        content |= {"allow_stdin": False, "stop_on_error": True}
+        metadata = None if place is None else {PLACE: place}
+        message = self._client.session.msg("execute_request", content, metadata=metadata)
+        self._client.shell_channel.send(message)
+        return str(message["header"]["msg_id"])
 
     async def reply(self, request: str) -> Reply | None:
         """Look through what has come on the shell channel."""
@@ -153,21 +215,48 @@ class SpecKernel:
         assert self._exit is not None
         return await asyncio.shield(self._exit)
 
-    async def end(self) -> None:
+    async def end(self, within_s: float | None = LEAVE_S) -> int | None:
         """Ask it to leave, wait, kill."""
+        if self._exit is not None and self.alive and self._process.has_kernel:
+            await self._process.request_shutdown()
+            await asyncio.wait({self._exit}, timeout=within_s)
+            await self._last_words()
         if self._reading is not None:
             self._reading.cancel()
         if self._client is not None:
             self._client.stop_channels()
         if self._process.has_kernel:
-            self._process.shutdown_wait_time = LEAVE_S
-            await self._process.shutdown_kernel()
+            await self._process.shutdown_kernel(now=True)
+        return self._exit.result() if self._exit is not None and self._exit.done() else None
 
-    def _tell(self, env: dict[str, str], cwd: str) -> None:
+    async def _last_words(self) -> None:
+        """Messages of a kernel that is gone are still on their way."""
+        for _ in range(int(LAST_WORDS_S / _QUIET_S)):
+            self._heard = False
+            await asyncio.sleep(_QUIET_S)
+            if not self._heard:
+                return
+
+    def close(self) -> None:
+        """Hear no more of what it has started."""
+        if self._output is not None:
+            self._output.close()
+
+    @property
+    def _is_python(self) -> bool:
+        spec = self._process.kernel_spec
+        return spec is not None and spec.language.lower() == "python"
+
+    async def _wait(self) -> int | None:
+        exit_code: int | None = await self._process.provisioner.wait()
+        if self._output is not None:
+            self._output.catch_up()
+        return exit_code
+
+    def _move(self, env: dict[str, str], cwd: str) -> None:
         """Only Python can be told its variables once it runs."""
         assert self._client is not None
-        spec = self._process.kernel_spec
-        if spec is not None and spec.language.lower() == "python":
+        if self._is_python:
             code = f"import os as _os; _os.environ.update({env!r}); _os.chdir({cwd!r}); del _os"
             self._client.execute(code, silent=True, store_history=False)
 
@@ -176,5 +265,16 @@ class SpecKernel:
         with contextlib.suppress(asyncio.CancelledError):
             while True:
                 message = await self._client.get_iopub_msg()
+                self._heard = True
                 request = message["parent_header"].get("msg_id", "")
+                if self._output is not None and message["msg_type"] != "stream":
+                    self._output.catch_up()
                 self.listener(message["msg_type"], request, message["content"])
+
+
+def _complain(reading: asyncio.Task[None]) -> None:
+    """A kernel that nobody hears is no good: the event loop's handler learns of it."""
+    if not reading.cancelled() and (error := reading.exception()) is not None:
+        reading.get_loop().call_exception_handler(
+            {"message": "A kernel's messages cannot be read.", "exception": error}
+        )

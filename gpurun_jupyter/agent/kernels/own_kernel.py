@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import secrets
 import shutil
@@ -24,13 +25,16 @@ import zmq
 from jupyter_client.connect import write_connection_file
 from jupyter_client.session import Session
 
-from gpurun_jupyter.agent.kernels.forked_app import HandOver, be_kernel
-from gpurun_jupyter.agent.kernels.kernel import LEAVE_S, REPLY_S, START_S, Listener, Reply, nobody
+from gpurun_jupyter.agent.kernels.forked_app import NUMBER, Ends, HandOver, be_kernel
+from gpurun_jupyter.agent.kernels.kernel import LATE, LEAVE_S, REPLY_S, START_S, Listener, Place, Reply, nobody
+from gpurun_jupyter.agent.kernels.merging import Output
+from gpurun_jupyter.agent.kernels.output_pipe import Frames, PipeReader, Text, make_pipe
 from gpurun_jupyter.agent.processes import gone
 from gpurun_jupyter.agent.warm.fork_messages import MESSAGE_BYTES
 from gpurun_jupyter.agent.warm.forking import fork
 from gpurun_jupyter.core.errors import GpurunError
 from gpurun_jupyter.core.processes import Identity
+from gpurun_jupyter.in_kernel.cells import PLACE
 
 #: How often the kernel is asked for a sign of life until the subscription to its output has reached it, seconds.
 _PROBE_S = 0.05
@@ -40,6 +44,8 @@ _LOOK_S = 0.001
 _AT_ONCE = 100
 #: So many messages may wait here, each of 64 KiB at most; the kernel's end, which has no limit, keeps the others.
 _WAITING = 16
+#: What a fresh kernel is asked to run, as if nobody had.
+_PRACTICE = {"code": "print(end='')", "silent": False, "store_history": False, "allow_stdin": False}
 _DELIMITER = b"<IDS|MSG>"
 #: The path of a Unix socket may be so long, with some room for what ipykernel appends.
 _SOCKET_PATH_BYTES = 90
@@ -53,18 +59,34 @@ class _Header(msgspec.Struct):
 _header = msgspec.json.Decoder(_Header)
 
 
+def _content(frame: bytes) -> dict[str, Any]:
+    """A message's content. A file name that is not UTF-8 makes it what no strict reader takes."""
+    try:
+        content: dict[str, Any] = msgspec.json.decode(frame)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        content = json.loads(frame.decode("utf-8", "replace"))
+    return content
+
+
+def _number(frame: bytes) -> int | None:
+    return int(frame.removeprefix(NUMBER)) if frame.startswith(NUMBER) else None
+
+
 def fork_kernel() -> OwnKernel:
     """Fork a kernel. Only in a child of a fork parent that has one thread and no event loop yet."""
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    reading, writing = make_pipe()
     place = Path(_short_folder())
     key = secrets.token_hex(16)
     ports = {f"{name}_port": number for number, name in enumerate(("shell", "iopub", "stdin", "control", "hb"), 1)}
     file, _ = write_connection_file(
         str(place / "kernel.json"), **ports, ip=str(place / "k"), transport="ipc", key=key.encode()
     )
-    pid = fork(partial(be_kernel, here, there, file))
+    frames = Frames.of(secrets.token_hex(8))
+    pid = fork(partial(be_kernel, Ends(here, there, reading, writing, frames), file))
     there.close()
-    return OwnKernel(pid, here, place, key)
+    os.close(writing)
+    return OwnKernel(pid, here, place, key, PipeReader(reading, frames))
 
 
 def _short_folder() -> str:
@@ -75,13 +97,14 @@ def _short_folder() -> str:
 class OwnKernel:
     """A forked kernel, a child of this process."""
 
-    def __init__(self, pid: int, channel: socket.socket, place: Path, key: str) -> None:
+    def __init__(self, pid: int, channel: socket.socket, place: Path, key: str, output: PipeReader) -> None:
         self.listener: Listener = nobody
         self.pid = pid
         self._identity = Identity.of(pid)
         self._channel = channel
         self._channel.setblocking(False)
         self._place = place
+        self._output = Output(output, self._tell)
         self._session = Session(key=key.encode())
         self._connected = False
         self._subscribed = asyncio.Event()
@@ -117,11 +140,13 @@ class OwnKernel:
         self._drop_replies()
         await self._say(HandOver(env, cwd))
         await self._answer()
+        self._output.drop()  # what startup files printed
 
-    def execute(self, code: str, *, silent: bool = False) -> str:
+    def execute(self, code: str, *, silent: bool = False, place: Place | None = None) -> str:
         """Send the request."""
-        content = {"code": code, "silent": silent, "store_history": False, "user_expressions": {}}
-        return self._send("execute_request", content | {"allow_stdin": False, "stop_on_error": True})
+        content = {"code": code, "silent": silent, "store_history": not silent, "user_expressions": {}}
+        content |= {"allow_stdin": False, "stop_on_error": True}
+        return self._send("execute_request", content, None if place is None else {PLACE: place})
 
     async def reply(self, request: str) -> Reply | None:
         """Look through what has come on the shell channel."""
@@ -134,7 +159,7 @@ class OwnKernel:
                 continue
             at = frames.index(_DELIMITER)
             if _header.decode(frames[at + 3]).msg_id == request:
-                return msgspec.json.decode(frames[at + 5], type=Reply)
+                return msgspec.convert(_content(frames[at + 5]), Reply)
         return None
 
     async def interrupt(self) -> None:
@@ -153,16 +178,21 @@ class OwnKernel:
         assert self._exit is not None
         return await asyncio.shield(self._exit)
 
-    async def end(self) -> None:
+    async def end(self, within_s: float | None = LEAVE_S) -> int | None:
         """Ask it to leave, wait, kill."""
         with contextlib.suppress(OSError):
             await self._say(HandOver({}, "", leave=True))
         if self._exit is not None:
-            await asyncio.wait({self._exit}, timeout=LEAVE_S)
+            await asyncio.wait({self._exit}, timeout=within_s)
             if not self._exit.done():
                 os.kill(self.pid, signal.SIGKILL)
                 await self._exit
-        self._close()
+        self._disconnect()
+        return None if self._exit is None else self._exit.result()
+
+    def close(self) -> None:
+        """Hear no more of what it has started."""
+        self._output.close()
 
     async def _say(self, message: HandOver) -> None:
         await asyncio.get_running_loop().sock_sendall(self._channel, msgspec.json.encode(message))
@@ -178,6 +208,7 @@ class OwnKernel:
             raise GpurunError("The kernel did not start.", "The runner's own log says more.")
 
     def _open_sockets(self) -> None:
+        self._output.open()
         self._context = zmq.Context()
         self._shell = self._context.socket(zmq.DEALER)
         self._iopub = self._context.socket(zmq.SUB)
@@ -191,9 +222,9 @@ class OwnKernel:
     async def _practise(self) -> None:
         """Have it print nothing: what happens at the first time only, takes 10 ms."""
         done = asyncio.Event()
-        request = self.execute("print(end='')")
+        request = self._send("execute_request", _PRACTICE)
 
-        def listen(kind: str, cause: str, content: dict[str, Any]) -> None:
+        def listen(kind: str, cause: str | None, content: dict[str, Any]) -> None:
             if kind == "status" and cause == request and content["execution_state"] == "idle":
                 done.set()
 
@@ -201,8 +232,8 @@ class OwnKernel:
         await asyncio.wait_for(done.wait(), START_S)
         self.listener = nobody
 
-    def _send(self, kind: str, content: dict[str, Any]) -> str:
-        message = self._session.msg(kind, content)
+    def _send(self, kind: str, content: dict[str, Any], metadata: dict[str, Any] | None = None) -> str:
+        message = self._session.msg(kind, content, metadata=metadata)
         self._shell.send_multipart(self._session.serialize(message))
         return str(message["header"]["msg_id"])
 
@@ -214,10 +245,20 @@ class OwnKernel:
             except zmq.Again:
                 return
             self._subscribed.set()
-            at = frames.index(_DELIMITER)
-            header, parent = _header.decode(frames[at + 2]), _header.decode(frames[at + 3])
-            self.listener(header.msg_type, parent.msg_id, msgspec.json.decode(frames[at + 5]))
+            self._output.arrived(_number(frames[0]), frames)
         asyncio.get_running_loop().call_soon(self._read_on)
+
+    def _tell(self, part: Text | list[bytes]) -> None:
+        """Pass on what was printed, or a message."""
+        if isinstance(part, Text):
+            late = part.stream == "late"
+            self.listener(
+                "stream", LATE if late else None, {"name": "stdout" if late else part.stream, "text": part.text}
+            )
+            return
+        at = part.index(_DELIMITER)
+        header, parent = _header.decode(part[at + 2]), _header.decode(part[at + 3])
+        self.listener(header.msg_type, parent.msg_id, _content(part[at + 5]))
 
     def _read_on(self) -> None:
         if not self._iopub.closed:
@@ -231,14 +272,15 @@ class OwnKernel:
 
     async def _wait(self) -> int | None:
         await gone(self._identity)
+        await self._output.last_words()
         try:
             return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])  # noqa: ASYNC222 - it is gone: no wait
         except ChildProcessError:
             return None
 
-    def _close(self) -> None:
+    def _disconnect(self) -> None:
         self._channel.close()
         shutil.rmtree(self._place, ignore_errors=True)
-        if hasattr(self, "_iopub"):
+        if hasattr(self, "_iopub") and not self._iopub.closed:
             asyncio.get_running_loop().remove_reader(self._iopub.fileno())
             self._context.destroy(linger=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from gpurun_jupyter.agent.kernels.kernel import Kernel
+from gpurun_jupyter.agent.kernels.kernel import Kernel, Place
 
 #: A dead kernel's last messages still arrive.
 LAST_MESSAGES_S = 0.5
@@ -17,13 +17,13 @@ BEGINS_S = 0.2
 class Request:
     """A request to execute code. `silent`: of our own, not of the user; it leaves no trace in the kernel's history."""
 
-    def __init__(self, kernel: Kernel, code: str, *, silent: bool = False) -> None:
+    def __init__(self, kernel: Kernel, code: str, *, silent: bool = False, place: Place | None = None) -> None:
         self.silent = silent
         self.begun = asyncio.Event()
         self.exit_code: int | None = None
         self._kernel = kernel
         self._idle = asyncio.Event()
-        self.id = kernel.execute(code, silent=silent)
+        self.id = kernel.execute(code, silent=silent, place=place)
 
     def take(self, kind: str, content: dict[str, Any]) -> None:
         """A message that this request caused."""

@@ -8,9 +8,11 @@ from typing import Any
 
 from gpurun_jupyter.agent.environment import NO_SECRETS, run_environment
 from gpurun_jupyter.agent.kernels.displays import event_of
-from gpurun_jupyter.agent.kernels.kernel import Kernel, Reply, SpecKernel, nobody
+from gpurun_jupyter.agent.kernels.kernel import LATE, Kernel, Place, Reply, SpecKernel
+from gpurun_jupyter.agent.kernels.kernelspecs import kernelspec
 from gpurun_jupyter.agent.kernels.requests import Request
 from gpurun_jupyter.agent.kernels.widget_bars import WidgetBars
+from gpurun_jupyter.agent.runner.leaving import left_at_work, not_all_waited_for
 from gpurun_jupyter.agent.runner.output import OutputSink
 from gpurun_jupyter.agent.runner.variables import Variables
 from gpurun_jupyter.core.errors import OutputMissing
@@ -20,6 +22,16 @@ from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
 
 DEFAULT_KERNEL = "python3"
+
+#: What Python children print into a pipe would else come at their end, or never.
+_LIVE = {"PYTHONUNBUFFERED": "1"}
+
+_SETTLE = """\
+try:
+    await __import__("gpurun_jupyter.in_kernel.settling", fromlist=["settling"]).settle()
+except ImportError:
+    pass
+"""
 
 
 class KernelRun:
@@ -38,10 +50,16 @@ class KernelRun:
         self._grant = grant
         self._sink = sink
         self._kernel = kernel or SpecKernel(grant.spec.kernel or DEFAULT_KERNEL)
+        self._before = self._kernel.listener  # hears what belongs to earlier requests
         self._variables = Variables(folder, grant)
         self._bars = WidgetBars()
         self._request: Request | None = None
         self._unwanted = asyncio.Event()
+        self._leaving = False
+        self._requests: set[str] = set()
+        self._ran = False  # the code was sent
+        self._exited = False  # it has ended by SystemExit
+        self._exits = False  # it has called `exit`, which ends a session, too
         self._end = End(outcome=Outcome.SUCCEEDED, reason=Reason.COMPLETED)
 
     @property
@@ -50,7 +68,7 @@ class KernelRun:
         return set() if self._kernel.pid is None else {self._kernel.pid}
 
     async def run(self) -> End:
-        """Have a kernel, run the code, and end the kernel unless it is a session's.
+        """Have a kernel, run the code, and end the kernel unless it is a session's that goes on.
 
         Raises GpurunError if it does not start, or the run's variables are not in it.
         """
@@ -59,10 +77,14 @@ class KernelRun:
             await self._start()
             self._kernel.listener = self._listen
             await self._carry_out()
+            await self._leave()
         finally:
-            self._kernel.listener = nobody
-            if self._grant.session is None:
+            self._kernel.listener = self._before
+            if self._leaves:
                 await self._kernel.end()
+                self._kernel.close()
+        if self._takes_out:
+            self._keep_outputs()
         return self._end
 
     async def interrupt(self) -> None:
@@ -82,9 +104,8 @@ class KernelRun:
 
     async def _start(self) -> None:
         """Have the kernel ready. One that nobody wants any more is not waited for, but for that of a session."""
-        starting = asyncio.create_task(
-            self._kernel.start(run_environment(self._folder, self._grant, self._secrets), str(self._folder.work))
-        )
+        env = _LIVE | run_environment(self._folder, self._grant, self._secrets)
+        starting = asyncio.create_task(self._kernel.start(env, str(self._folder.work)))
         if self._grant.session is None:
             unwanted = asyncio.create_task(self._unwanted.wait())
             await asyncio.wait({starting, unwanted}, return_when=asyncio.FIRST_COMPLETED)
@@ -97,46 +118,94 @@ class KernelRun:
             await starting
 
     @property
+    def _leaves(self) -> bool:
+        return self._grant.session is None or self._exits
+
+    @property
     def _goes_on(self) -> bool:
-        return self._end.outcome is Outcome.SUCCEEDED and not self._unwanted.is_set()
+        return self._end.outcome is Outcome.SUCCEEDED and not (self._unwanted.is_set() or self._exited)
+
+    @property
+    def _takes_out(self) -> bool:
+        """Whether the code has come to its end, also one that was asked to end early."""
+        return self._end.outcome is Outcome.SUCCEEDED and self._ran
 
     async def _carry_out(self) -> None:
-        """Bring the variables in, run the code, take the variables out."""
+        """Bring the variables in, run the code, wait for its tasks, take the variables out."""
+        kernel = self._grant.spec.kernel or DEFAULT_KERNEL
         await self._execute(self._variables.bringing_in(), silent=True)
         if self._goes_on:
             self._variables.brought_in()
-        await self._execute(self._variables.values(self._grant.spec.kernel or DEFAULT_KERNEL), silent=True)
+        await self._execute(self._variables.values(kernel), silent=True)
+        self._ran = self._goes_on
         await self._run_code()
-        await self._execute(self._variables.taking_out(), silent=True)
-        if self._goes_on:
-            self._keep_outputs()
+        stays = self._unwanted.is_set() or not self._leaves  # its threads are not waited for
+        if self._takes_out and not stays:
+            await self._request_of(settling(kernel), silent=True)
+        if self._takes_out:
+            await self._request_of(self._variables.taking_out(at_exit=not stays), silent=True)
+
+    async def _leave(self) -> None:
+        """End the kernel as a script ends: whatever time its threads and exit handlers take; a stop ends that, too."""
+        if not self._leaves or not self._kernel.alive:
+            return
+        self._leaving = True  # what exit handlers print is of no request
+        exit_code = await self._kernel.end(None)
+        if not self._unwanted.is_set():
+            if exit_code and self._end.outcome is Outcome.SUCCEEDED:
+                self._end = _died("The kernel died after the code was over", exit_code)
+            self._end = not_all_waited_for(self._end, await left_at_work(self._kernel.pid))
+        self._kernel.close()
 
     async def _run_code(self) -> None:
         await self._execute(self._grant.spec.code)
 
     async def _execute(self, code: str | None, *, silent: bool = False) -> None:
         """Run a piece of code, if there is one and all went well before it."""
-        if code is None or not self._goes_on:
+        if self._goes_on:
+            await self._request_of(code, silent=silent)
+
+    async def _request_of(self, code: str | None, *, silent: bool = False) -> None:
+        if code is None:
             return
-        self._request = Request(self._kernel, code, silent=silent)
+        self._request = Request(self._kernel, code, silent=silent, place=None if silent else self._place())
+        self._requests.add(self._request.id)  # what its threads print later still names it
         if not await self._request.done():
-            exit_code = self._request.exit_code
-            message = "The kernel died while it ran the cell" + _by_signal(exit_code)
-            self._end = End(outcome=Outcome.FAILED, reason=Reason.KERNEL_DIED, exit_code=exit_code, message=message)
+            self._end = _died("The kernel died while it ran the cell", self._request.exit_code)
         elif self._end.outcome is Outcome.SUCCEEDED:
             self._take_reply(await self._kernel.reply(self._request.id))
+
+    def _place(self) -> Place | None:
+        """Where the notebook that the cell comes from has it."""
+        origin = self._grant.spec.origin
+        if origin is None or origin.number is None:
+            return None
+        return Place(origin.number, origin.lines_above)
 
     def _take_reply(self, reply: Reply | None) -> None:
         """Some errors are only answered and not shown, such as that of a magic that there is not."""
         if reply is None or reply.status == "ok":
             return
+        self._exits = self._exits or reply.asks_to_leave
         if reply.status != "error":
             self._end = _failed(Error(name="Error", value="The kernel did not run the cell.", traceback=[]))
             return
         error = Error(name=reply.ename or "Error", value=reply.evalue, traceback=reply.traceback)
-        if error.traceback:
+        if error.traceback and not self._exited:
+            self._take_error(error)
+        elif not self._exited:
+            self._end = _failed(error)
+
+    def _take_error(self, error: Error) -> None:
+        """What the code raised. SystemExit is an end, not a failure, unless it says that it is one."""
+        if error.name != "SystemExit":
             self._sink.event(error)
-        self._end = _failed(error)
+            self._end = _failed(error)
+            return
+        self._exited = True
+        self._end = exited(error.value)
+        if self._end.message == error.value:
+            self._sink.text("stderr", f"{error.value}\n")
 
     def _keep_outputs(self) -> None:
         try:
@@ -145,16 +214,23 @@ class KernelRun:
         except OutputMissing as error:
             self._end = End(outcome=Outcome.FAILED, reason=Reason.OUTPUT_MISSING, message=str(error)[:1000])
 
-    def _listen(self, kind: str, request: str, content: dict[str, Any]) -> None:
-        if self._request is None or request != self._request.id:
+    def _listen(self, kind: str, request: str | None, content: dict[str, Any]) -> None:
+        of_earlier = request == LATE and self._grant.session is not None
+        if kind == "stream" and (request is None or self._leaving or request == LATE) and not of_earlier:
+            self._sink.text(content["name"], content["text"])
             return
-        self._request.take(kind, content)
+        if self._request is None or request not in self._requests:
+            self._before(kind, request, content)
+            return
+        if request == self._request.id:
+            self._request.take(kind, content)
         if kind == "stream":
             self._sink.text(content["name"], content["text"])
         for event in self._events_of(kind, content):
-            self._sink.event(event)
             if isinstance(event, Error):
-                self._end = _failed(event)
+                self._take_error(event)
+            else:
+                self._sink.event(event)
 
     def _events_of(self, kind: str, content: dict[str, Any]) -> list[Event]:
         if kind.startswith("comm_"):
@@ -170,5 +246,25 @@ def _failed(error: Error) -> End:
     return End(outcome=Outcome.FAILED, reason=Reason.EXCEPTION, message=message[:1000])
 
 
-def _by_signal(exit_code: int | None) -> str:
-    return f" (signal {-exit_code})." if exit_code is not None and exit_code < 0 else f" (exit code {exit_code})."
+def exited(value: str) -> End:
+    """The end of code that raised SystemExit: as Python takes its value, which says how a process ends."""
+    if value in ("", "None", "0", "False"):
+        return End(outcome=Outcome.SUCCEEDED, reason=Reason.COMPLETED)
+    try:
+        exit_code = int(value)
+    except ValueError:
+        return End(outcome=Outcome.FAILED, reason=Reason.EXIT_CODE, exit_code=1, message=value[:1000])
+    message = f"ended with exit code {exit_code}"
+    return End(outcome=Outcome.FAILED, reason=Reason.EXIT_CODE, exit_code=exit_code, message=message)
+
+
+def settling(kernel: str) -> str | None:
+    """The code that waits for asyncio tasks; None for a kernel that has none."""
+    if kernelspec(kernel).language.lower() != "python":
+        return None
+    return _SETTLE
+
+
+def _died(what: str, exit_code: int | None) -> End:
+    how = f"signal {-exit_code}" if exit_code is not None and exit_code < 0 else f"exit code {exit_code}"
+    return End(outcome=Outcome.FAILED, reason=Reason.KERNEL_DIED, exit_code=exit_code, message=f"{what} ({how}).")

@@ -58,7 +58,7 @@ class NotebookRun(KernelRun):
             if self._end.reason is Reason.EXCEPTION and _MAY_RAISE in _tags(cell):
                 self._end = End(outcome=Outcome.SUCCEEDED, reason=Reason.COMPLETED)
             if not self._goes_on:
-                if self._end.reason is Reason.EXCEPTION:
+                if self._end.reason in (Reason.EXCEPTION, Reason.EXIT_CODE):
                     self._end.message = f"cell {number} of {len(found)}: {self._end.message}"
                 return
         self._tell(len(found), len(found))

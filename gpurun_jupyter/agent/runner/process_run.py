@@ -19,6 +19,7 @@ from pathlib import Path
 from gpurun_jupyter.agent.environment import NO_SECRETS, run_environment
 from gpurun_jupyter.agent.kernels.kernelspecs import python_of
 from gpurun_jupyter.agent.processes import gone, kill_left_behind
+from gpurun_jupyter.agent.runner.leaving import left_at_work, not_all_waited_for
 from gpurun_jupyter.agent.runner.output import OutputSink
 from gpurun_jupyter.core.errors import FileMissing, InvalidRequest
 from gpurun_jupyter.core.events import End
@@ -45,6 +46,7 @@ class ProcessRun:
         self._sink = sink
         self._decode = codecs.getincrementaldecoder("utf-8")("replace")
         self._process: subprocess.Popen[bytes] | None = None
+        self._unwanted = False
 
     @property
     def own(self) -> set[int]:
@@ -62,21 +64,25 @@ class ProcessRun:
         loop.add_reader(terminal, self._read, terminal)
         try:
             await gone(Identity.of(self._process.pid))
-            exit_code = self._process.wait()
+            end = _end(self._process.wait())
+            if end.outcome is Outcome.SUCCEEDED and not self._unwanted:
+                end = not_all_waited_for(end, await left_at_work(self._process.pid))
             kill_left_behind(self._grant.key, self._folder.path)
             self._read_rest(terminal)
         finally:
             loop.remove_reader(terminal)
             os.close(terminal)
-        return _end(exit_code)
+        return end
 
     async def interrupt(self) -> None:
         """SIGINT to the process and its group, as a terminal's Ctrl-C; an interpreter that only starts ends by it."""
+        self._unwanted = True
         if self._process is not None and self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGINT)
 
     def kill(self) -> None:
-        """Nothing: every process of this run carries its mark."""
+        """Nothing is left to do: every process of this run carries its mark."""
+        self._unwanted = True
 
     def _start(self, inner: int) -> subprocess.Popen[bytes]:
         shipped = self._grant.spec.dir

@@ -56,15 +56,13 @@ class Variables:
             return None
         return as_code(values, kernelspec(kernel).language)
 
-    def taking_out(self) -> str | None:
-        """The code that takes the outputs out; None where there are none."""
+    def taking_out(self, *, at_exit: bool) -> str | None:
+        """The code that takes the outputs out, when its kernel ends or at once; None where there are none."""
         spec, folder = self._spec, self._folder
         if not spec.outputs:
             return None
-        limit_bytes = spec.values_limit_bytes
-        return _call(
-            "take_out", str(folder.outputs_answer), str(folder.outputs), spec.outputs, spec.pickle, limit_bytes
-        )
+        limit_bytes, function = spec.values_limit_bytes, "take_out_at_exit" if at_exit else "take_out"
+        return _call(function, str(folder.outputs_answer), str(folder.outputs), spec.outputs, spec.pickle, limit_bytes)
 
     def taken_out(self) -> list[Artifact]:
         """What the attempt left. Raises OutputMissing where an output could not be kept."""

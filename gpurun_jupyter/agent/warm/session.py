@@ -57,6 +57,7 @@ class Session:
         self._bells = home.bells
         self._folder = home.session(grant.session.owner, grant.session.name)
         self._kernel = kernel
+        self._kernel.listener = self._listen  # but for the time of an attempt
         self._orders: asyncio.Queue[Order] = asyncio.Queue()
         self._watching: asyncio.Task[None] | None = None
         self._record = Record(
@@ -100,7 +101,6 @@ class Session:
         await attempt.carry_out(taken, self._kernel, self._after_death)
         os.close(taken.lock)
         self.alive = self._kernel.alive or self._restarting
-        self._kernel.listener = self._listen
         if self._watching is None and self._kernel.alive:
             self._watching = asyncio.create_task(self._watch_kernel())
 
@@ -117,8 +117,7 @@ class Session:
         """Let the kernel go, and all that it started."""
         if self._watching is not None:
             self._watching.cancel()
-        await self._kernel.end()
-        kill_left_of_session(str(self._folder.path))
+        await self._end_kernel()
         self._folder.record.unlink(missing_ok=True)
         self._folder.orders.unlink(missing_ok=True)
         ring(self._bells, "work")
@@ -132,9 +131,14 @@ class Session:
         if self._watching is not None:
             self._watching.cancel()
             self._watching = None
+        await self._end_kernel()
+        self._kernel = SpecKernel(self._record.kernel or DEFAULT_KERNEL)
+        self._kernel.listener = self._listen
+
+    async def _end_kernel(self) -> None:
         await self._kernel.end()
         kill_left_of_session(str(self._folder.path))
-        self._kernel = SpecKernel(self._record.kernel or DEFAULT_KERNEL)
+        self._kernel.close()
 
     async def _watch_kernel(self) -> None:
         """A kernel that dies by itself, also between attempts, is the session's end."""
@@ -142,7 +146,7 @@ class Session:
         if not self._restarting:
             self._orders.put_nowait(Order("end"))
 
-    def _listen(self, kind: str, _: str, content: dict[str, Any]) -> None:
+    def _listen(self, kind: str, _: str | None, content: dict[str, Any]) -> None:
         """What is printed while no attempt is carried out."""
         if kind == "stream" and not (self._folder.log.exists() and self._folder.log.stat().st_size > _MAX_LOG_BYTES):
             os.write(1, self._masking.text(content["text"]).encode(errors="replace"))
