@@ -12,7 +12,8 @@ import pytest
 from cable import Cable
 from machines import Machine
 from nvml.machine import machine, nvml_library  # noqa: F401 - fixtures
-from servers import JupyterServer
+from runs_in_kernels import Kernel
+from servers import JupyterServer, end_session, session_of
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -83,3 +84,18 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip(f"cannot mount a small disk: {mounted.stderr.strip()}")
     yield disk
     subprocess.run(["umount", "-l", disk], check=True)
+
+
+@pytest.fixture(params=["forked", "started"])
+def kernel(request: pytest.FixtureRequest, server: JupyterServer) -> Kernel:
+    """Runs cells, in either kind of kernel."""
+    return Kernel(server, request.param)
+
+
+@pytest.fixture
+def session(kernel: Kernel) -> Iterator[str]:
+    """The name of a session of such a kernel, which is ended."""
+    name = f"of-{kernel.kind}"
+    yield name
+    if session_of(kernel.server, name) is not None:
+        end_session(kernel.server, name)

@@ -101,6 +101,7 @@ class Run:
     def result(self, timeout: float | None = None, *, pickle: bool = False) -> dict[str, Any]:
         """Wait for the run and return the variables that it was asked for (`outputs`, in a cell `--out`), by name.
 
+        One that was cancelled may have caught its interrupt, and left them at its own end.
         `pickle`: read what was pickled, which runs code that the run may have put there.
         Raises RunFailed with the remote traceback, InvalidRequest for what cannot be read, and TimeoutError.
         """
@@ -108,7 +109,7 @@ class Run:
 
         if self.state is not State.FINISHED:
             self.wait(timeout)
-        if failed := self.failure():
+        if (failed := self.failure()) and not (self.outcome is Outcome.CANCELLED and self.outputs()):
             raise failed
         return values.fetch(self._connection, self._route(), pickle=pickle)
 

@@ -13,6 +13,7 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 from typing import Any
 
 _ROWS, _COLUMNS = 24, 100
@@ -41,7 +42,7 @@ def system(command: str) -> int:
     try:
         _pass_on(terminal, process)
     except BaseException:
-        _end(process)
+        _interrupt(process, terminal)
         raise
     finally:
         os.close(terminal)
@@ -94,12 +95,18 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Interrupt it as Ctrl-C does, and see to it that it ends."""
-    for number in (signal.SIGINT, signal.SIGKILL):
-        if process.poll() is None:
-            os.killpg(process.pid, number)
-            try:
-                process.wait(_GRACE_S)
-            except subprocess.TimeoutExpired:
-                continue
+def _interrupt(process: "subprocess.Popen[bytes]", terminal: int) -> None:
+    """As Ctrl-C does; what it says then is passed on, too. One that does not end is killed."""
+    kill = threading.Timer(_GRACE_S, _signal, (process, signal.SIGKILL))
+    kill.start()
+    try:
+        _signal(process, signal.SIGINT)
+        _pass_on(terminal, process)
+    finally:
+        kill.cancel()
+        _signal(process, signal.SIGKILL)
+
+
+def _signal(process: "subprocess.Popen[bytes]", number: int) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, number)

@@ -77,7 +77,7 @@ def _called(function: Any, args: Iterable[Any]) -> Iterator[Any]:
 
 def _look_at(things: Iterable[Any]) -> None:
     """Raises PicklingError for a function, or an object of a class, that only the notebook has."""
-    for thing in map(_within, things):
+    for thing in (part for one in things for part in _within(one)):
         defined = thing if hasattr(thing, "__qualname__") else type(thing)
         if getattr(defined, "__module__", None) == "__main__":
             raise pickle.PicklingError(
@@ -87,5 +87,10 @@ def _look_at(things: Iterable[Any]) -> None:
             )
 
 
-def _within(thing: Any) -> Any:
-    return _within(thing.func) if isinstance(thing, functools.partial) else thing
+def _within(thing: Any) -> Iterator[Any]:
+    """What a partial function consists of; anything else itself."""
+    if isinstance(thing, functools.partial):
+        for part in (thing.func, *thing.args, *thing.keywords.values()):
+            yield from _within(part)
+    else:
+        yield thing

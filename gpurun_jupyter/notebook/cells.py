@@ -14,6 +14,7 @@ from gpurun_jupyter.cli.screen import Invocation
 from gpurun_jupyter.cli.sweeps import as_file
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.notebook import kernelspec, origin, screens, sweeps, variables
+from gpurun_jupyter.notebook.faults import CellFailed
 from gpurun_jupyter.notebook.variables import variable_options
 from gpurun_jupyter.shipping import imports
 from gpurun_jupyter.shipping.collect import collect
@@ -61,7 +62,11 @@ def run_cell(shell: Any, to: Invocation, line: str, code: str) -> Any:
     if detach:
         screens.show_detached(to.screen, run)
         return None
-    value = screens.show_waiting(to.screen, run)
+    try:
+        value = screens.show_waiting(to.screen, run)
+    except CellFailed:
+        variables.take_left(shell, run.refresh(), wanted)
+        raise
     variables.take(shell, run, wanted)
     return value
 

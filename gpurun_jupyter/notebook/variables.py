@@ -10,6 +10,7 @@ import click
 from gpurun_jupyter.cli.options import size
 from gpurun_jupyter.client.options import RunOptions
 from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.core.lifecycle import Outcome
 
 if TYPE_CHECKING:
     from gpurun_jupyter.client import Run
@@ -62,6 +63,12 @@ def take(shell: Any, run: Run, wanted: Wanted) -> None:
     """Bring the outputs of a run that has succeeded into the notebook."""
     if wanted.options.get("outputs"):
         shell.push(run.result(pickle=wanted.options.get("pickle", False)))
+
+
+def take_left(shell: Any, run: Run, wanted: Wanted) -> None:
+    """The same of one that was stopped, if it caught its interrupt and came to its own end."""
+    if run.outcome is Outcome.CANCELLED and run.outputs():
+        take(shell, run, wanted)
 
 
 def _names(texts: tuple[str, ...]) -> list[str]:

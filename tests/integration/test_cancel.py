@@ -119,7 +119,8 @@ def test_a_session_survives_a_cancel_in_the_first_moments(server: JupyterServer,
 def test_a_finished_run_leaves_no_daemon_behind(server: JupyterServer) -> None:
     run_id = server.submit(FAMILY.replace("\ntime.sleep(300)\n", "\n"))
     run = server.wait(run_id)
-    assert run["outcome"] == "succeeded", server.log(run_id)
+    assert run["reason"] == "left_behind", server.log(run_id)
+    assert "python" in run["message"]
     assert [pid for pid in map(int, server.log(run_id).split()) if alive(pid)] == []
 
 

@@ -136,7 +136,7 @@ def test_a_natural_end(here: JupyterServer, submit: Submit, tmp_path: Path) -> N
     processes = family(here, run_id)
     assert len(left(processes)) == 4 * EACH
     (tmp_path / "go").touch()
-    assert here.wait(run_id)["outcome"] == "succeeded"
+    assert here.wait(run_id)["reason"] == "left_behind"
     assert left(processes) == []
 
 
@@ -169,7 +169,7 @@ def test_a_killed_agent_and_then_a_natural_end(here: JupyterServer, submit: Subm
     processes = family(here, run_id)
     kill_agent(here)
     (tmp_path / "go").touch()
-    assert here.wait(run_id)["outcome"] == "succeeded"
+    assert here.wait(run_id)["reason"] == "left_behind"
     assert left(processes) == []
 
 
@@ -322,7 +322,7 @@ def test_the_end_of_a_notebook(here: JupyterServer, tmp_path: Path) -> None:
     with Client(here.url, TOKEN) as client:
         run = client.submit_notebook(tmp_path / "family.ipynb")
         processes = family(here, run.id)
-        assert run.wait().outcome == "succeeded"
+        assert run.wait().record.reason == "left_behind"
     assert left(processes) == []
 
 

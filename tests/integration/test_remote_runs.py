@@ -127,7 +127,7 @@ if not last:
     os._exit(1)
 """
     run = client.submit(code, gpu=0, on="lab", retries=1).wait()
-    assert (run.outcome and run.outcome.value, run.logs()) == ("succeeded", "from 3\n")
+    assert (run.outcome and run.outcome.value, run.logs()) == ("succeeded", "from 0\nfrom 3\n")
 
 
 def test_variables_travel_both_ways(client: Client) -> None:

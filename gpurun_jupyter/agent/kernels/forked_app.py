@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import logging
+import multiprocessing.process
 import os
 import socket
 import sys
@@ -173,6 +174,7 @@ class Taking:
         if not self._cwd or _working_directory() in (self._cwd, None):  # a user who went elsewhere stays there
             os.chdir(message.cwd)
             self._cwd = os.getcwd()  # noqa: PTH109
+            multiprocessing.process.ORIGINAL_DIR = self._cwd  # type: ignore[attr-defined]  # spawned ones import there
         self._env = message.env
 
 

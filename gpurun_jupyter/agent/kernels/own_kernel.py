@@ -251,10 +251,8 @@ class OwnKernel:
     def _tell(self, part: Text | list[bytes]) -> None:
         """Pass on what was printed, or a message."""
         if isinstance(part, Text):
-            late = part.stream == "late"
-            self.listener(
-                "stream", LATE if late else None, {"name": "stdout" if late else part.stream, "text": part.text}
-            )
+            name = "stderr" if part.stream == "stderr" else "stdout"
+            self.listener("stream", LATE if part.stream == "late" else None, {"name": name, "text": part.text})
             return
         at = part.index(_DELIMITER)
         header, parent = _header.decode(part[at + 2]), _header.decode(part[at + 3])

@@ -9,10 +9,10 @@ from typing import Any
 from gpurun_jupyter.agent.environment import NO_SECRETS, run_environment
 from gpurun_jupyter.agent.kernels.displays import event_of
 from gpurun_jupyter.agent.kernels.kernel import LATE, Kernel, Place, Reply, SpecKernel
-from gpurun_jupyter.agent.kernels.kernelspecs import kernelspec
 from gpurun_jupyter.agent.kernels.requests import Request
 from gpurun_jupyter.agent.kernels.widget_bars import WidgetBars
-from gpurun_jupyter.agent.runner.leaving import left_at_work, not_all_waited_for
+from gpurun_jupyter.agent.runner import ends
+from gpurun_jupyter.agent.runner.leaving import left_at_work, settling
 from gpurun_jupyter.agent.runner.output import OutputSink
 from gpurun_jupyter.agent.runner.variables import Variables
 from gpurun_jupyter.core.errors import OutputMissing
@@ -25,13 +25,6 @@ DEFAULT_KERNEL = "python3"
 
 #: What Python children print into a pipe would else come at their end, or never.
 _LIVE = {"PYTHONUNBUFFERED": "1"}
-
-_SETTLE = """\
-try:
-    await __import__("gpurun_jupyter.in_kernel.settling", fromlist=["settling"]).settle()
-except ImportError:
-    pass
-"""
 
 
 class KernelRun:
@@ -153,8 +146,8 @@ class KernelRun:
         exit_code = await self._kernel.end(None)
         if not self._unwanted.is_set():
             if exit_code and self._end.outcome is Outcome.SUCCEEDED:
-                self._end = _died("The kernel died after the code was over", exit_code)
-            self._end = not_all_waited_for(self._end, await left_at_work(self._kernel.pid))
+                self._end = ends.kernel_died("The kernel died after the code was over", exit_code)
+            self._end = ends.left_behind(self._end, await left_at_work(self._kernel.pid))
         self._kernel.close()
 
     async def _run_code(self) -> None:
@@ -171,7 +164,7 @@ class KernelRun:
         self._request = Request(self._kernel, code, silent=silent, place=None if silent else self._place())
         self._requests.add(self._request.id)  # what its threads print later still names it
         if not await self._request.done():
-            self._end = _died("The kernel died while it ran the cell", self._request.exit_code)
+            self._end = ends.kernel_died("The kernel died while it ran the cell", self._request.exit_code)
         elif self._end.outcome is Outcome.SUCCEEDED:
             self._take_reply(await self._kernel.reply(self._request.id))
 
@@ -188,23 +181,23 @@ class KernelRun:
             return
         self._exits = self._exits or reply.asks_to_leave
         if reply.status != "error":
-            self._end = _failed(Error(name="Error", value="The kernel did not run the cell.", traceback=[]))
+            self._end = ends.raised(Error(name="Error", value="The kernel did not run the cell.", traceback=[]))
             return
         error = Error(name=reply.ename or "Error", value=reply.evalue, traceback=reply.traceback)
         if error.traceback and not self._exited:
             self._take_error(error)
         elif not self._exited:
-            self._end = _failed(error)
+            self._end = ends.raised(error)
 
     def _take_error(self, error: Error) -> None:
         """What the code raised. SystemExit is an end, not a failure, unless it says that it is one."""
         if error.name != "SystemExit":
             self._sink.event(error)
-            self._end = _failed(error)
+            self._end = ends.raised(error)
             return
         self._exited = True
-        self._end = exited(error.value)
-        if self._end.message == error.value:
+        self._end = ends.exited(error.value)
+        if error.value and self._end.message == error.value:
             self._sink.text("stderr", f"{error.value}\n")
 
     def _keep_outputs(self) -> None:
@@ -239,32 +232,3 @@ class KernelRun:
             return [*bars]  # drawn by us, not by a widget
         event = event_of(kind, content)
         return [] if event is None else [event]
-
-
-def _failed(error: Error) -> End:
-    message = f"{error.name}: {error.value}".removesuffix(": ")
-    return End(outcome=Outcome.FAILED, reason=Reason.EXCEPTION, message=message[:1000])
-
-
-def exited(value: str) -> End:
-    """The end of code that raised SystemExit: as Python takes its value, which says how a process ends."""
-    if value in ("", "None", "0", "False"):
-        return End(outcome=Outcome.SUCCEEDED, reason=Reason.COMPLETED)
-    try:
-        exit_code = int(value)
-    except ValueError:
-        return End(outcome=Outcome.FAILED, reason=Reason.EXIT_CODE, exit_code=1, message=value[:1000])
-    message = f"ended with exit code {exit_code}"
-    return End(outcome=Outcome.FAILED, reason=Reason.EXIT_CODE, exit_code=exit_code, message=message)
-
-
-def settling(kernel: str) -> str | None:
-    """The code that waits for asyncio tasks; None for a kernel that has none."""
-    if kernelspec(kernel).language.lower() != "python":
-        return None
-    return _SETTLE
-
-
-def _died(what: str, exit_code: int | None) -> End:
-    how = f"signal {-exit_code}" if exit_code is not None and exit_code < 0 else f"exit code {exit_code}"
-    return End(outcome=Outcome.FAILED, reason=Reason.KERNEL_DIED, exit_code=exit_code, message=f"{what} ({how}).")

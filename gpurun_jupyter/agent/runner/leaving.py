@@ -1,4 +1,4 @@
-"""Processes that a run has started and not waited for: a moment to end by themselves, before they are ended."""
+"""After the last line: tasks are waited for, and processes get a moment to end by themselves before they are ended."""
 
 from __future__ import annotations
 
@@ -10,14 +10,19 @@ from collections.abc import Iterable
 import psutil
 
 from gpurun_jupyter.agent.descendants import below
+from gpurun_jupyter.agent.kernels.kernelspecs import kernelspec
 from gpurun_jupyter.agent.processes import gone
-from gpurun_jupyter.core.events import End
-from gpurun_jupyter.core.lifecycle import Outcome, Reason
 from gpurun_jupyter.core.processes import Identity
 
-#: So long, seconds.
+#: Seconds.
 PATIENCE_S = 5.0
-_MOST_NAMES = 3
+
+_SETTLE = """\
+try:
+    await __import__("gpurun_jupyter.in_kernel.settling", fromlist=["settling"]).settle()
+except ImportError:
+    pass
+"""
 
 
 async def left_at_work(session: int | None, patience_s: float = PATIENCE_S) -> list[str]:
@@ -35,16 +40,9 @@ async def left_at_work(session: int | None, patience_s: float = PATIENCE_S) -> l
     return [*_names(left)]
 
 
-def not_all_waited_for(end: End, names: list[str]) -> End:
-    """The end of an attempt of which these processes had to be ended: no success."""
-    if not names or end.outcome is not Outcome.SUCCEEDED:
-        return end
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    message = (
-        f"The code was over, but left at work what then had to be ended: {', '.join(names[:_MOST_NAMES])}{more}. Wait "
-        "for what the code starts; what may be ended, start in a session of its own (start_new_session=True)."
-    )
-    return End(outcome=Outcome.FAILED, reason=Reason.LEFT_BEHIND, exit_code=end.exit_code, message=message)
+def settling(kernel: str) -> str | None:
+    """The code that waits for the asyncio tasks of what a kernel has run; None for a kernel that has none."""
+    return _SETTLE if kernelspec(kernel).language.lower() == "python" else None
 
 
 def _of_session(session: int | None) -> Iterable[psutil.Process]:

@@ -19,14 +19,15 @@ from pathlib import Path
 from gpurun_jupyter.agent.environment import NO_SECRETS, run_environment
 from gpurun_jupyter.agent.kernels.kernelspecs import python_of
 from gpurun_jupyter.agent.processes import gone, kill_left_behind
-from gpurun_jupyter.agent.runner.leaving import left_at_work, not_all_waited_for
+from gpurun_jupyter.agent.runner import ends
+from gpurun_jupyter.agent.runner.leaving import left_at_work
 from gpurun_jupyter.agent.runner.output import OutputSink
 from gpurun_jupyter.core.errors import FileMissing, InvalidRequest
 from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.launch.grid import arguments
-from gpurun_jupyter.core.lifecycle import Outcome, Reason
+from gpurun_jupyter.core.lifecycle import Outcome
 from gpurun_jupyter.core.processes import Identity
 
 _ROWS, _COLUMNS = 24, 100
@@ -64,9 +65,9 @@ class ProcessRun:
         loop.add_reader(terminal, self._read, terminal)
         try:
             await gone(Identity.of(self._process.pid))
-            end = _end(self._process.wait())
+            end = ends.of_process(self._process.wait())
             if end.outcome is Outcome.SUCCEEDED and not self._unwanted:
-                end = not_all_waited_for(end, await left_at_work(self._process.pid))
+                end = ends.left_behind(end, await left_at_work(self._process.pid))
             kill_left_behind(self._grant.key, self._folder.path)
             self._read_rest(terminal)
         finally:
@@ -145,20 +146,3 @@ def _open_terminal() -> tuple[int, int]:
     termios.tcsetattr(inner, termios.TCSANOW, modes)
     fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, _COLUMNS, 0, 0))
     return terminal, inner
-
-
-def _end(exit_code: int) -> End:
-    if exit_code == 0:
-        return End(outcome=Outcome.SUCCEEDED, reason=Reason.COMPLETED, exit_code=0)
-    if exit_code < 0:
-        message = f"ended by signal {_signal_name(-exit_code)}"
-        return End(outcome=Outcome.FAILED, reason=Reason.SIGNAL, exit_code=exit_code, message=message)
-    message = f"ended with exit code {exit_code}"
-    return End(outcome=Outcome.FAILED, reason=Reason.EXIT_CODE, exit_code=exit_code, message=message)
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # most real-time signals have none
-        return str(number)
