@@ -106,7 +106,7 @@ def test_what_is_done_with_runs_that_are_over(typed, tmp_path: Path) -> None:
     listed = typed("files", "leaving").stdout
     assert "model.pt" in listed
     assert "leave.py" not in listed
-    assert "SHIPPED  1 file (88 B), unchanged; --all lists them" in listed
+    assert "SHIPPED  1 file (78 B), unchanged; --all lists them" in listed
     assert "leave.py" in typed("files", "leaving", "--all").stdout
     assert [file["path"] for file in json.loads(typed("files", "leaving", "--json").stdout)] == ["model.pt", "leave.py"]
     assert typed("files", "leaving", "model.pt").returncode == 0
