@@ -25,6 +25,12 @@ from gpurun_jupyter.core.events import Start, encode_line
 
 PANEL = ".gpurun-panel"
 FIRST_CELLS = ["%load_ext gpurun_jupyter", '%%gpurun\nprint("hello from a run")']
+#: A hundred cells more, and its end in sight.
+LONG = """async () => {
+  const notebook = jupyterapp.shell.currentWidget.content, cells = notebook.model.sharedModel;
+  for (let i = 0; i < 100; i++) cells.insertCell(cells.cells.length, { cell_type: 'code', source: `${i}` });
+  await notebook.scrollToItem(notebook.widgets.length - 1, 'end');
+}"""
 HOLD = "import time, pathlib\nwhile not pathlib.Path({stop!r}).exists(): time.sleep(.05)"
 
 #: Drop a file on the sidebar as a browser does.
@@ -96,6 +102,11 @@ def test_the_first_cells_run_and_can_be_had_again(there: LabPage) -> None:
     wait_until(lambda: sources(there) == FIRST_CELLS * 3, 10)
     expect(page.locator(".jp-Notebook .jp-Cell").nth(4)).to_have_class(re.compile("jp-mod-active"))
     expect(page.locator(".jp-Notebook .jp-Cell").nth(4)).to_be_in_viewport()
+    page.evaluate(LONG)
+    expect(page.locator(".jp-Notebook .jp-Cell").nth(4)).not_to_be_in_viewport()
+    insert.click()
+    expect(page.locator(".jp-Notebook .jp-Cell.jp-mod-active")).to_be_in_viewport()
+    expect(page.locator(".jp-Notebook .jp-Cell.jp-mod-active")).to_contain_text("load_ext")
     page.evaluate("jupyterapp.shell.currentWidget.dispose()")
 
 
