@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from gpurun_jupyter.cli import words
@@ -10,15 +12,19 @@ from gpurun_jupyter.cli.screen import Invocation, Table
 from gpurun_jupyter.cli.verbs import as_json
 from gpurun_jupyter.core.units import format_elapsed, format_size
 
+if TYPE_CHECKING:
+    from gpurun_jupyter.client.runs import RunFile
+
 
 @click.command()
 @click.argument("run", type=RUN)
 @click.argument("path", nargs=-1)
 @click.option("--to", "place", metavar="DIR", default=".", show_default=True, help="Where to put what is downloaded.")
+@click.option("--all", "everything", is_flag=True, help="List what was shipped and is unchanged, too.")
 @as_json
 @click.pass_obj
-def files(to: Invocation, run: str, path: tuple[str, ...], place: str, as_json: bool) -> None:
-    """List the files that RUN left; with PATHs, download these."""
+def files(to: Invocation, run: str, path: tuple[str, ...], place: str, everything: bool, as_json: bool) -> None:
+    """List the files that RUN made or changed; with PATHs, download these."""
     found = to.client.get(run)
     for one in path:
         to.screen.say(f"{one} → {found.download(one, place)}")
@@ -28,8 +34,26 @@ def files(to: Invocation, run: str, path: tuple[str, ...], place: str, as_json: 
     if as_json:
         to.screen.json(left)
         return
-    rows = [(file.path, format_size(file.size), words.ago(file.modified_at)) for file in left]
-    to.screen.tables([Table("FILES", ("path", "size", "changed"), rows, "It left no files.")])
+    made = [file for file in left if not file.shipped]
+    shipped = [file for file in left if file.shipped]
+    tables = [Table("FILES", _FILE_COLUMNS, [_file_row(file) for file in made], "It made and changed no files.")]
+    if shipped:
+        rows = [_file_row(file) for file in shipped] if everything else []
+        tables.append(Table("SHIPPED", _FILE_COLUMNS, rows, f"{_unchanged(shipped)}; --all lists them"))
+    to.screen.tables(tables)
+
+
+_FILE_COLUMNS = ("path", "size", "changed")
+
+
+def _file_row(file: RunFile) -> tuple[str, ...]:
+    return file.path, format_size(file.size), words.ago(file.modified_at)
+
+
+def _unchanged(shipped: list[RunFile]) -> str:
+    """`12 files (3.4 MB), unchanged`."""
+    size = format_size(sum(file.size for file in shipped))
+    return f"{len(shipped):,} file{'' if len(shipped) == 1 else 's'} ({size}), unchanged"
 
 
 @click.command()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gpurun_jupyter.cli.screen import Invocation
 from gpurun_jupyter.core.devices import Agent, Device
+from gpurun_jupyter.core.instead import Shortage, instead
 from gpurun_jupyter.core.labels import asked
 from gpurun_jupyter.core.runs import DataUse
 from gpurun_jupyter.core.units import format_size
@@ -102,6 +103,7 @@ def where(
     """Where and when a run would start, as far as the machines' devices tell, and their labels, by agent id."""
     labels = labels or {}
     needs = asked(options.get("on"), options.get("kernel"))
+    everybody = agents
     agents = [agent for agent in agents if {agent.host, agent.id, *labels.get(agent.id, ())}.issuperset(needs)]
     if needs and not agents:
         return f"nowhere yet: no machine has {' and '.join(map(repr, needs))}; the queue says who has what"
@@ -119,7 +121,10 @@ def where(
     if able:
         names = ", ".join(agent.id for agent, _ in able)
         return f"on {names}, when enough devices there are free; `gpurun status` shows what holds them"
-    return "nowhere: no machine that is there has such devices; it would be refused without --wait-for-device"
+    most = max((len(devices) for _, devices in fitting), default=0)
+    short = Shortage(gpu, most, _count(agents), _count(everybody))
+    given = [name for name in ("device", "gpu_mem", "on", "kernel") if options.get(name)]
+    return f"nowhere: no machine that is there has such devices. {instead(short, given)}"
 
 
 def _names(agent: Agent, device: Device) -> set[str]:
@@ -138,6 +143,10 @@ def _fitting(agent: Agent, gpu: int, options: Mapping[str, Any]) -> list[Device]
         and (not pin or pin in _names(agent, device))
         and (not gpu or (device.memory_total_bytes or memory) >= memory)
     ]
+
+
+def _count(agents: list[Agent]) -> int:
+    return sum(_is_gpu(device) for agent in agents for device in agent.devices)
 
 
 def _is_gpu(device: Device) -> bool:

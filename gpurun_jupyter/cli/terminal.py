@@ -199,7 +199,7 @@ class _LiveView(AbstractContextManager["_LiveView"]):
             return
         progress = self._record.progress
         fraction = progress.fraction if progress else None
-        bars = " ".join(words.bar(shown) for shown in progress.bars) if progress else ""
+        bars = " ".join(words.bars(self._record))
         detail = self._note or bars or plain(self._line)
         self._progress.update(
             self._task,

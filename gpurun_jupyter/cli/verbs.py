@@ -11,6 +11,7 @@ from gpurun_jupyter.cli.completion import RUN
 from gpurun_jupyter.cli.screen import Invocation, Table
 from gpurun_jupyter.core.devices import Agent
 from gpurun_jupyter.core.lifecycle import Outcome, State
+from gpurun_jupyter.core.runs import MetricSummary
 from gpurun_jupyter.core.runs import Run as RunRecord
 from gpurun_jupyter.core.sessions import Session
 
@@ -125,19 +126,23 @@ def _one_run(to: Invocation, record: RunRecord, as_json: bool) -> None:
     if as_json:
         to.screen.json(record)
         return
-    bars = [words.bar(shown) for shown in record.progress.bars] if record.progress else []
     facts = {
         "run": words.state_line(record),
         "id": record.id,
         "project": record.project,
         "owner": record.owner,
         "created": words.ago(record.created_at),
-        "progress": " · ".join(part for part in (words.percent(record), *bars) if part),
-        "metrics": words.metrics(record),
+        "progress": " · ".join(part for part in (words.percent(record), *words.bars(record)) if part),
         "tags": ", ".join(record.tags),
     }
     rows = [(key, value) for key, value in facts.items() if value]
-    to.screen.tables([Table("RUN", ("", ""), rows, "")])
+    metrics = [_metric_row(name, summary) for name, summary in record.metrics.items()]
+    tables = [Table("RUN", ("", ""), rows, ""), Table("METRICS", ("",) * 4, metrics, "")]
+    to.screen.tables(tables if metrics else tables[:1])
+
+
+def _metric_row(name: str, summary: MetricSummary) -> tuple[str, ...]:
+    return name, f"{summary.last:.4g}", f"lowest {summary.min:.4g}", f"highest {summary.max:.4g}"
 
 
 def _of_interest(records: list[RunRecord]) -> list[RunRecord]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from gpurun_jupyter.core.bars import at_present
 from gpurun_jupyter.core.devices import Agent, Device
 from gpurun_jupyter.core.lifecycle import Outcome, State
 from gpurun_jupyter.core.runs import Bar, Run
@@ -80,6 +81,11 @@ def bar(shown: Bar) -> str:
     count = f"{shown.done:g}" if shown.total is None else f"{shown.done:g}/{shown.total:g}"
     rate = f" · {shown.rate:.3g} it/s" if shown.rate else ""
     return f"{shown.label} {count}{rate}".strip()
+
+
+def bars(run: Run) -> list[str]:
+    """The bars that the run is at, in words."""
+    return [bar(shown) for shown in at_present(run.progress).bars] if run.progress else []
 
 
 def metrics(run: Run, most: int = METRICS_SHOWN) -> str:

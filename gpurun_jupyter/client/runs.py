@@ -12,6 +12,7 @@ import msgspec
 
 from gpurun_jupyter.client.secrets import with_values
 from gpurun_jupyter.client.stream import Accepted, Connected, EventsFrame, Live, RunsFrame, lines
+from gpurun_jupyter.core.bars import at_present
 from gpurun_jupyter.core.errors import RunFailed
 from gpurun_jupyter.core.events import START_OF_LOG, AnyEvent, Cursor, Error, Start, event_on
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
@@ -24,12 +25,16 @@ if TYPE_CHECKING:
     from gpurun_jupyter.notebook.widget import RunWidget
 
 
-class RunFile(msgspec.Struct):
-    """A file of a run: its path, its size in bytes, when it was last changed (seconds since the epoch)."""
+class RunFile(msgspec.Struct, omit_defaults=True):
+    """A file of a run: its path, its size in bytes, when it was last changed (seconds since the epoch).
+
+    `shipped`: it came with the run and is as it was; else the run made or changed it.
+    """
 
     path: str
     size: int
     modified_at: float
+    shipped: bool = False
 
 
 class _Files(msgspec.Struct):
@@ -85,8 +90,11 @@ class Run:
 
     @property
     def progress(self) -> RunProgress | None:
-        """How far the run is; None where it said nothing about it."""
-        return self.record.progress
+        """How far the run is, with the bars that it is at; None where it said nothing about it.
+
+        `record.progress` also has those that are over.
+        """
+        return self.record.progress and at_present(self.record.progress)
 
     def refresh(self) -> Run:
         """Ask the server how the run is now."""
@@ -156,7 +164,7 @@ class Run:
         self._connection.delete(self._route(), dict[str, Any])
 
     def files(self) -> list[RunFile]:
-        """What the run left in its workspace, and its checkpoints under `checkpoints/`."""
+        """What the run made or changed, then what is as it was `shipped`; checkpoints are under `checkpoints/`."""
         return self._connection.get(f"{self._route()}/files", _Files).files
 
     def download(self, path: str, to: Path | str | None = None) -> Path:

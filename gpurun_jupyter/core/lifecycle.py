@@ -14,7 +14,17 @@ from __future__ import annotations
 from enum import Enum
 
 
-class State(str, Enum):
+class Word(str, Enum):
+    """A word of ours that is a text: it prints as that text on every Python, as StrEnum does from 3.11 on."""
+
+    def __str__(self) -> str:
+        return str.__str__(self)
+
+    def __format__(self, spec: str) -> str:
+        return str.__format__(self, spec)
+
+
+class State(Word):
     """Where a run is."""
 
     CREATED = "created"
@@ -26,7 +36,7 @@ class State(str, Enum):
     FINISHED = "finished"
 
 
-class Outcome(str, Enum):
+class Outcome(Word):
     """How a finished run ended."""
 
     SUCCEEDED = "succeeded"
@@ -35,7 +45,7 @@ class Outcome(str, Enum):
     TIMED_OUT = "timed_out"
 
 
-class Reason(str, Enum):
+class Reason(Word):
     """Why a run ended as it did."""
 
     COMPLETED = "completed"  # the code ran to its end

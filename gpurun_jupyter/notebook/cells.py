@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Collection
 from typing import Any
 
 import click
@@ -13,9 +14,9 @@ from gpurun_jupyter.cli.plan import show_plan
 from gpurun_jupyter.cli.screen import Invocation
 from gpurun_jupyter.cli.sweeps import as_file
 from gpurun_jupyter.core.errors import InvalidRequest
-from gpurun_jupyter.notebook import kernelspec, origin, screens, sweeps, variables
+from gpurun_jupyter.notebook import hints, kernelspec, origin, screens, sweeps, variables
 from gpurun_jupyter.notebook.faults import CellFailed
-from gpurun_jupyter.notebook.variables import variable_options
+from gpurun_jupyter.notebook.variables import Wanted, variable_options
 from gpurun_jupyter.shipping import imports
 from gpurun_jupyter.shipping.collect import collect
 
@@ -47,9 +48,9 @@ def run_cell(shell: Any, to: Invocation, line: str, code: str) -> Any:
     modules = imports.local_modules(code) if directory is None else None
     if options["sweep"]:
         file = as_file(options, code=code, values=options["sweep"], kernel=chosen.get("kernel"), **wanted.options)
-        sweeps.run_cells(
-            to, file, detach=detach, dry=options["dry_run"], inputs=inputs, modules=modules, secrets=options["secrets"]
-        )
+        dry = options["dry_run"]
+        shipped = {"inputs": inputs, "modules": modules, "secrets": options["secrets"]}
+        sweeps.run_cells(to, file, detach=detach, dry=dry, hint=_hint(shell, code, wanted, file.values), **shipped)
         return None
     if options["dry_run"]:
         return show_plan(to, _lines(code), modules if directory is None else collect(directory), chosen)
@@ -64,7 +65,9 @@ def run_cell(shell: Any, to: Invocation, line: str, code: str) -> Any:
         return None
     try:
         value = screens.show_waiting(to.screen, run)
-    except CellFailed:
+    except CellFailed as failed:
+        hint = _hint(shell, code, wanted, alone="session" in chosen)(run.record, failed.lines)
+        failed.lines = [*failed.lines, hint] if hint else failed.lines
         variables.take_left(shell, run.refresh(), wanted)
         raise
     variables.take(shell, run, wanted)
@@ -77,6 +80,11 @@ def run_line(to: Invocation, line: str) -> None:
     code = gpurun.main(args, prog_name="%gpurun", standalone_mode=False, obj=to)
     if isinstance(code, int) and code == 1:
         raise click.ClickException("Not every run succeeded.")
+
+
+def _hint(shell: Any, code: str, wanted: Wanted, values: Collection[str] = (), *, alone: bool = False) -> hints.Hint:
+    present = [*wanted.inputs, *values]
+    return lambda record, lines: hints.for_missing_name(record, lines, code, shell, present, alone=alone)
 
 
 def _lines(code: str) -> str:

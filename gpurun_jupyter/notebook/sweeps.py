@@ -15,14 +15,15 @@ if TYPE_CHECKING:
     from gpurun_jupyter.cli.screen import Invocation
     from gpurun_jupyter.client import Run
     from gpurun_jupyter.core.launch.file import LaunchFile
+    from gpurun_jupyter.notebook.hints import Hint
 
 _VIEWS = 12
 
 
-def run_cells(to: Invocation, file: LaunchFile, *, detach: bool, dry: bool, **shipped: Any) -> None:
+def run_cells(to: Invocation, file: LaunchFile, *, detach: bool, dry: bool, hint: Hint, **shipped: Any) -> None:
     """Queue the runs, show each, and unless they are detached wait until all have ended.
 
-    An interrupt asks all of them to stop. Raises ClickException if not every run succeeded.
+    An interrupt asks all of them to stop. Raises ClickException, with the hint, unless all succeeded.
     """
     if dry:
         sweeps.show_dry(to, file)
@@ -41,7 +42,8 @@ def run_cells(to: Invocation, file: LaunchFile, *, detach: bool, dry: bool, **sh
         raise
     if failed := [run for run in found if run.outcome is not Outcome.SUCCEEDED]:
         more = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
-        raise click.ClickException(f"{words.state_line(failed[0].record)}{more}.")
+        how = f"{words.state_line(failed[0].record)}{more}."
+        raise click.ClickException(f"{how} {hint(failed[0].record, [])}".rstrip())
 
 
 def _stop(found: list[Run]) -> None:

@@ -120,6 +120,13 @@ class Unpacking:
         return decoder
 
 
+def takes(value: Any) -> bool:
+    """Whether there is a safe format for values of this type; what a container holds is not looked at."""
+    kind = type(value)
+    of_library = kind.__module__.partition(".")[0] in _LIBRARIES and not hasattr(value, "load_state_dict")
+    return kind in _ENCODERS or of_library
+
+
 def tagged(kind: str, **fields: Any) -> Dict[str, Any]:
     """A node that is not plain data."""
     return {TAG: kind, **fields}

@@ -10,7 +10,9 @@ import pytest
 from accessibility import check
 from lab_pages import LabPage, new_page
 from playwright.sync_api import Browser, Locator, expect
-from servers import JupyterServer, wait_until
+from servers import TOKEN, JupyterServer, wait_until
+
+from gpurun_jupyter import Client
 
 TRAIN = """from gpurun_jupyter import report
 from pathlib import Path
@@ -134,6 +136,36 @@ def test_files_are_shown_and_downloaded(lab_page: LabPage, pair: tuple[str, str]
     with lab_page.page.expect_download() as download:
         page.get_by_role("link", name="Download notes.txt").click()
     assert Path(download.value.path()).read_text() == "what was learned"
+
+
+def test_shipped_files_are_folded_away(lab_page: LabPage, lab_below: JupyterServer, tmp_path: Path) -> None:
+    for name in ("data/a.csv", "data/b.csv", "config.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("1,2")
+    (tmp_path / "train.py").write_text("open('config.json', 'w').write('3,4'); open('model.txt', 'w').write('weights')")
+    with Client(lab_below.url, TOKEN) as client:
+        run = client.submit_dir(tmp_path, "train.py").wait()
+    page = open_page(lab_page, run.id, "files")
+    names, fold = page.locator(".gpurun-file-name:visible"), page.locator(".gpurun-files-shipped summary")
+    expect(names).to_have_text(["config.json", "model.txt"])
+    expect(fold).to_have_text("3 shipped files, unchanged")
+    lab_page.screenshot("files-folded")
+    fold.click()
+    expect(names).to_have_text(["config.json", "model.txt", "data/a.csv", "data/b.csv", "train.py"])
+    page.get_by_role("button", name="data/b.csv").click()
+    expect(page.locator(".gpurun-preview td, .gpurun-preview th").first).to_have_text("1")
+    for theme in ("Dark", "Light"):
+        lab_page.set_theme(theme)
+        check(lab_page.page, f"#gpurun-run-{run.id}")
+        lab_page.screenshot(f"files-{theme}")
+    fold.click()
+    expect(names).to_have_count(2)
+    page.get_by_role("searchbox", name="Filter files by name").fill("a.csv")
+    expect(names).to_have_text(["data/a.csv"])  # what is looked for is not hidden
+    expect(fold).to_have_text("1 shipped file, unchanged")
+    page.get_by_role("searchbox", name="Filter files by name").fill("nowhere")
+    expect(page.locator(".gpurun-files-list")).to_contain_text("No file has this in its name.")
+    expect(fold).to_be_hidden()
 
 
 def test_the_configuration_is_yaml(lab_page: LabPage, pair: tuple[str, str]) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from accessibility import check
-from lab_pages import LabPage, make_lab, new_page
+from lab_pages import READY, LabPage, make_lab, new_page
 from machines import Machine
 from played_agent import PlayedAgent
 from playwright.sync_api import Browser, Locator, expect
@@ -24,6 +24,13 @@ from servers import wait_until
 from gpurun_jupyter.core.events import Start, encode_line
 
 PANEL = ".gpurun-panel"
+FIRST_CELLS = ["%load_ext gpurun_jupyter", '%%gpurun\nprint("hello from a run")']
+#: A hundred cells more, and its end in sight.
+LONG = """async () => {
+  const notebook = jupyterapp.shell.currentWidget.content, cells = notebook.model.sharedModel;
+  for (let i = 0; i < 100; i++) cells.insertCell(cells.cells.length, { cell_type: 'code', source: `${i}` });
+  await notebook.scrollToItem(notebook.widgets.length - 1, 'end');
+}"""
 HOLD = "import time, pathlib\nwhile not pathlib.Path({stop!r}).exists(): time.sleep(.05)"
 
 #: Drop a file on the sidebar as a browser does.
@@ -71,12 +78,42 @@ def test_somebody_without_runs_is_taught(there: LabPage) -> None:
     expect(page.locator(".gpurun-status")).to_contain_text("0/2 CPU slots")
     expect(page.locator(".gpurun-no-gpu")).to_contain_text("No GPU here")
     check(page, PANEL)
-    page.get_by_role("button", name="Insert these cells").click()
+    insert = page.get_by_role("button", name="Insert these cells")
+    insert.click()
     page.get_by_role("button", name="Select Kernel").click()
-    cells = page.locator(".jp-Notebook .jp-CodeCell")
-    expect(cells).to_have_count(2)
-    assert cells.nth(0).locator(".cm-content").inner_text() == "%load_ext gpurun_jupyter"
-    assert cells.nth(1).locator(".cm-content").inner_text().startswith("%%gpurun\n")
+    expect(page.locator(".jp-Notebook .jp-CodeCell")).to_have_count(2)
+    assert sources(there) == FIRST_CELLS
+    expect(page.locator(".jp-Notebook .jp-Cell").nth(0)).to_have_class(re.compile("jp-mod-active"))
+
+
+def test_the_first_cells_run_and_can_be_had_again(there: LabPage) -> None:
+    page, insert = there.page, there.page.get_by_role("button", name="Insert these cells")
+    page.wait_for_function(READY, timeout=60_000)
+    page.keyboard.press("Shift+Enter")  # the notebook has the keyboard, and its first cell is chosen
+    there.cell_ended(0)
+    page.keyboard.press("Shift+Enter")
+    expect(page.locator(".jp-Notebook .gpurun-view")).to_have_attribute("data-state", "succeeded", timeout=20_000)
+    expect(page.locator(".gpurun-runs .gpurun-run")).to_have_count(1)
+    expect(insert).to_be_visible()
+    check(page, PANEL)
+    there.screenshot("insert")
+    insert.click()
+    insert.click()
+    wait_until(lambda: sources(there) == FIRST_CELLS * 3, 10)
+    expect(page.locator(".jp-Notebook .jp-Cell").nth(4)).to_have_class(re.compile("jp-mod-active"))
+    expect(page.locator(".jp-Notebook .jp-Cell").nth(4)).to_be_in_viewport()
+    page.evaluate(LONG)
+    expect(page.locator(".jp-Notebook .jp-Cell").nth(4)).not_to_be_in_viewport()
+    insert.click()
+    expect(page.locator(".jp-Notebook .jp-Cell.jp-mod-active")).to_be_in_viewport()
+    expect(page.locator(".jp-Notebook .jp-Cell.jp-mod-active")).to_contain_text("load_ext")
+    page.evaluate("jupyterapp.shell.currentWidget.dispose()")
+
+
+def sources(page: LabPage) -> list[str]:
+    """Of the cells of the notebook in sight."""
+    cells = "jupyterapp.shell.currentWidget.content.model.sharedModel.cells"
+    return page.page.evaluate(f"{cells}.map(cell => cell.getSource())")
 
 
 def test_ones_own_queue_is_put_in_order_by_mouse_and_keyboard(there: LabPage) -> None:

@@ -103,7 +103,12 @@ def test_a_shell_completes_verbs_and_runs(gpurun, server: JupyterServer) -> None
 def test_what_is_done_with_runs_that_are_over(typed, tmp_path: Path) -> None:
     (tmp_path / "leave.py").write_text("import os; print(os.environ.get('LR')); open('model.pt', 'w').write('weights')")
     assert typed("submit", "leave.py", "--wait", "--name", "leaving", "--project", "over").returncode == 0
-    assert "model.pt" in typed("files", "leaving").stdout
+    listed = typed("files", "leaving").stdout
+    assert "model.pt" in listed
+    assert "leave.py" not in listed
+    assert "SHIPPED  1 file (78 B), unchanged; --all lists them" in listed
+    assert "leave.py" in typed("files", "leaving", "--all").stdout
+    assert [file["path"] for file in json.loads(typed("files", "leaving", "--json").stdout)] == ["model.pt", "leave.py"]
     assert typed("files", "leaving", "model.pt").returncode == 0
     assert (tmp_path / "model.pt").read_text() == "weights"
     again = typed("rerun", "leaving", "--set", "env.LR=0.5", "--set", 'name="left-again"', "--wait")

@@ -1,4 +1,4 @@
-/** The files that a run left: browse, look at one, download. */
+/** The files that a run left: browse, look at one, download. What was shipped and is unchanged is folded away. */
 import { element } from '../look/dom';
 import * as format from '../look/format';
 import type { RunFile } from '../server/requests';
@@ -11,7 +11,11 @@ const MOST_SHOWN = 1000;
 export class FilesTab extends Tab {
   private side = element('div', 'gpurun-files-side');
   private filter = element('input', 'jp-mod-styled gpurun-files-filter');
-  private list = element('ul', 'gpurun-files-list');
+  private list = element('div', 'gpurun-files-list');
+  private made = element('ul', '', this.list);
+  private fold = element('details', 'gpurun-files-shipped', this.list);
+  private summary = element('summary', '', this.fold);
+  private shipped = element('ul', '', this.fold);
   private preview: Preview;
   private files: RunFile[] = [];
   private chosen = '';
@@ -46,15 +50,29 @@ export class FilesTab extends Tab {
     const { trans } = this.parts;
     const wanted = this.filter.value.toLowerCase();
     const found = this.files.filter(file => file.path.toLowerCase().includes(wanted));
-    this.list.replaceChildren(...found.slice(0, MOST_SHOWN).map(file => this.row(file)));
-    const item = () => element('li', '', this.list);
-    if (!this.files.length) {
-      note(item(), trans.__('The run has left no files.'));
+    const made = found.filter(file => !file.shipped);
+    const shipped = found.filter(file => file.shipped);
+    this.fill(this.made, made);
+    this.fill(this.shipped, shipped);
+    if (!this.files.some(file => !file.shipped)) {
+      this.say(this.made, trans.__('The run has made and changed no files.'));
     } else if (!found.length) {
-      note(item(), trans.__('No file has this in its name.'));
-    } else if (found.length > MOST_SHOWN) {
-      note(item(), trans.__('%1 more: say more of the name.', found.length - MOST_SHOWN));
+      this.say(this.made, trans.__('No file has this in its name.'));
     }
+    this.fold.hidden = !shipped.length;
+    this.fold.open ||= !!wanted && !made.length; // what was looked for is in there
+    this.summary.textContent = trans._n('%1 shipped file, unchanged', '%1 shipped files, unchanged', shipped.length);
+  }
+
+  private fill(list: HTMLElement, files: readonly RunFile[]): void {
+    list.replaceChildren(...files.slice(0, MOST_SHOWN).map(file => this.row(file)));
+    if (files.length > MOST_SHOWN) {
+      this.say(list, this.parts.trans.__('%1 more: say more of the name.', files.length - MOST_SHOWN));
+    }
+  }
+
+  private say(list: HTMLElement, text: string): void {
+    note(element('li', '', list), text);
   }
 
   private row(file: RunFile): HTMLElement {

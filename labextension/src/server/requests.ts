@@ -67,6 +67,8 @@ export interface RunFile {
   path: string;
   size: number;
   modified_at: number;
+  /** It came with the run and is as it was; else the run made or changed it. */
+  shipped?: boolean;
 }
 
 export interface StateChange {

@@ -42,6 +42,12 @@ export function RunsList(props: RunsListProps): JSX.Element {
       {search && !shown.length && <p className="gpurun-empty">{search.trouble || trans.__('No run has that in its name.')}</p>}
       <ShownRuns {...props} runs={shown} />
       {buttons.onMore && <MoreButton trans={trans} onMore={buttons.onMore} />}
+      {buttons.onInsert && (
+        <div className="gpurun-first">
+          {trans.__('In a notebook:')} <code>%load_ext gpurun_jupyter</code>, <code>%%gpurun</code>
+          <InsertButton trans={trans} onInsert={buttons.onInsert} />
+        </div>
+      )}
     </div>
   );
 }
@@ -82,12 +88,17 @@ function NoRuns({ trans, onInsert }: { trans: Translate; onInsert?: () => void }
       <p>
         <code>%%gpurun</code>
       </p>
-      {onInsert && (
-        <button type="button" className="gpurun-insert jp-Button jp-mod-styled jp-mod-minimal" onClick={onInsert}>
-          {trans.__('Insert these cells')}
-        </button>
-      )}
+      {onInsert && <InsertButton trans={trans} onInsert={onInsert} />}
       <p>{trans.__('Or drop a script, a folder or a zip here.')}</p>
     </div>
+  );
+}
+
+/** It stays where there are runs: the first may have failed, and the next notebook needs these cells, too. */
+function InsertButton({ trans, onInsert }: { trans: Translate; onInsert: () => void }): JSX.Element {
+  return (
+    <button type="button" className="gpurun-insert jp-Button jp-mod-styled jp-mod-minimal" onClick={onInsert}>
+      {trans.__('Insert these cells')}
+    </button>
   );
 }

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from enum import Enum
 from typing import Any
 
 import msgspec
 
 from gpurun_jupyter.core.errors import InvalidRequest
-from gpurun_jupyter.core.lifecycle import Outcome
+from gpurun_jupyter.core.lifecycle import Outcome, Word
 
 
-class Occasion(str, Enum):
+class Occasion(Word):
     """What a notice is about: how a run ended, or that its agent is out of sight."""
 
     SUCCEEDED = "succeeded"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gpurun_jupyter.core.errors import NoSuchDevices
+from gpurun_jupyter.core.instead import Shortage, instead
 from gpurun_jupyter.core.labels import asked
 from gpurun_jupyter.core.runs import RunSpec
 from gpurun_jupyter.core.secrets import needed_on
@@ -26,7 +27,7 @@ def gpus_wanted(spec: RunSpec, offers: Sequence[Offer]) -> int:
     if not spec.wait_for_device and not possible(_shape(spec, gpu), able):
         whose = "No agent" if len(able) == len(offers) else "No agent that the run may go to"
         why = _nobody_has(spec, gpu, able, whose) if able or not needs else _nobody_is(needs, offers)
-        raise NoSuchDevices(why, _instead(spec, gpu, able))
+        raise NoSuchDevices(why, instead(_shortage(spec, gpu, able, offers), _conditions(spec)))
     return gpu
 
 
@@ -57,15 +58,17 @@ def _nobody_has(spec: RunSpec, gpu: int, able: Sequence[Offer], whose: str) -> s
     return f"{whose} has {wanted} ({there})."
 
 
-def _instead(spec: RunSpec, gpu: int, able: Sequence[Offer]) -> str:
+def _shortage(spec: RunSpec, gpu: int, able: Sequence[Offer], offers: Sequence[Offer]) -> Shortage:
     most = max((_most(offer, spec) for offer in able), default=0)
-    if most and most < gpu:
-        first = f"Use --gpu {most}"
-    elif spec.gpu_mem or spec.device or spec.on or spec.kernel:
-        first = "Ask for less, or leave --gpu-mem, --device, --on or --kernel out"
-    else:
-        first = "Use --gpu 0 to run on a CPU slot"
-    return f"{first}, or --wait-for-device to wait until a machine that has them joins."
+    return Shortage(gpu, most, _gpus(able), _gpus(offers), nowhere=bool(offers) and not able)
+
+
+def _gpus(offers: Sequence[Offer]) -> int:
+    return sum(device.kind != "cpu" for offer in offers for device in offer.agent.devices)
+
+
+def _conditions(spec: RunSpec) -> list[str]:
+    return [name for name in ("device", "gpu_mem", "on", "kernel") if getattr(spec, name)]
 
 
 def _most(offer: Offer, spec: RunSpec) -> int:

@@ -43,7 +43,8 @@ def test_a_directory(tmp_path: Path) -> None:
         *plan.splitlines()[5:8],
         "data    digits (you have no such data set: it would be refused), read-only, at in/",
         "wants   2 GPUs with 10.0 GB each",
-        "starts  nowhere: no machine that is there has such devices; it would be refused without --wait-for-device",
+        "starts  nowhere: no machine that is there has such devices. Use --gpu 0 to run on a CPU slot, or "
+        "--wait-for-device to wait until a machine that has them joins.",
     ]
     left = {line.strip().removeprefix("leaves").strip() for line in plan.splitlines()[5:8]}
     link = "out: a link out of the directory; if the run can see /, name that path in the code"

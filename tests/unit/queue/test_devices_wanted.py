@@ -8,6 +8,7 @@ from placements import gpu, offer, slot
 from gpurun_jupyter.core.errors import NoSuchDevices
 from gpurun_jupyter.core.runs import RunSpec
 from gpurun_server.queue.devices_wanted import gpus_wanted
+from gpurun_server.queue.placement.offers import Offer
 
 LAB = offer("lab", [gpu(0), slot(0)], labels=frozenset({"kernel:python3", "a100"}))
 DESK = offer("desk", [slot(0)], labels=frozenset({"kernel:python3", "kernel:ir", "framework:torch"}))
@@ -46,3 +47,29 @@ def test_refused(asked: dict[str, object], why: str) -> None:
     with pytest.raises(NoSuchDevices) as refused:
         gpus_wanted(RunSpec(code="1", **asked), [LAB, DESK])
     assert str(refused.value).startswith(why)
+
+
+@pytest.mark.parametrize(
+    ("asked", "offers", "hint"),
+    [
+        ({"gpu": 1}, [DESK], "Use --gpu 0 to run on a CPU slot, or --wait-for-device to wait until a machine "),
+        # the notebook's own kernel is always named, and is not in the way
+        ({"gpu": 1, "kernel": "python3"}, [DESK], "Use --gpu 0 to run on a CPU slot, or --wait-for-device "),
+        ({"gpu": 2, "gpu_mem": "10G"}, [DESK], "Use --gpu 0 to run on a CPU slot, or --wait-for-device "),
+        ({"gpu": 1, "device": "desk:0"}, [DESK], "Use --gpu 0 without --device to run on a CPU slot, or "),
+        ({"gpu": 1, "on": "desk"}, [DESK], "Use --gpu 0 to run on a CPU slot, or --wait-for-device "),
+        ({"gpu": 1, "on": "fast"}, [DESK], "Use --gpu 0 without --on to run on a CPU slot, or --wait-for-device "),
+        ({"gpu": 1, "kernel": "ir"}, [LAB, DESK], "Use --gpu 0 to run on a CPU slot, another --kernel, or --wait"),
+        ({"gpu": 1, "on": "desk"}, [LAB, DESK], "Use --gpu 0 to run on a CPU slot, another --on, or --wait-for"),
+        ({"gpu": 2}, [LAB, DESK], "Use --gpu 1, or --wait-for-device "),
+        ({"gpu": 1, "gpu_mem": "900G"}, [LAB, DESK], "Use a smaller --gpu-mem, or --wait-for-device "),
+        ({"gpu": 1, "device": "lab:7"}, [LAB, DESK], "Use another --device, or --wait-for-device "),
+        ({"gpu": 0, "on": "fast"}, [LAB, DESK], "Use another --on, or --wait-for-device "),
+        ({"gpu": 1}, [], "Use --gpu 0 to run on a CPU slot, or --wait-for-device "),
+    ],
+)
+def test_what_to_ask_for_instead(asked: dict[str, object], offers: list[Offer], hint: str) -> None:
+    with pytest.raises(NoSuchDevices) as refused:
+        gpus_wanted(RunSpec(code="1", **asked), offers)
+    assert refused.value.hint.startswith(hint), refused.value
+    assert refused.value.hint.endswith("--wait-for-device to wait until a machine that has them joins.")

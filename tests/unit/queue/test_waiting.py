@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given
-from placements import GIB, gpu, offer, situations, started
+from placements import GIB, gpu, offer, situations, slot, started
 
 from gpurun_jupyter.core.devices import Agent, DeviceProcess
 from gpurun_jupyter.core.runs import Waiting
@@ -150,6 +150,14 @@ def test_a_run_that_nobody_can_serve_says_what_is_missing(wanted: Wanted, senten
     offers = [offer("lab", 2), far, offer("quiet", 1, claiming=False)]
     assert one(wanted, offers) == Waiting(1, sentence, None)
     assert one(wanted, []).why == "no agent is connected; it starts when one is"
+
+
+def test_where_no_machine_has_a_gpu_a_cpu_slot_is_named_first() -> None:
+    offers = [offer("desk", [slot(0)], labels=frozenset({"kernel:python3"}))]
+    assert one(Wanted("r", 1, 0, 1, kernel="python3"), offers).why == (
+        "waits for 1 GPU with the kernel 'python3': no agent that is here has it; with --gpu 0 it would run on a CPU "
+        "slot, else it starts when one that does joins"
+    )
 
 
 @pytest.mark.parametrize(

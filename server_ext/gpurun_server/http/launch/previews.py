@@ -78,7 +78,8 @@ def previewed(
     try:
         starts: Sequence[Waiting | None] = judged(conn, ledger, specs, owner)
     except NoSuchDevices as error:
-        return Preview([checked.refused(error, "gpu_mem", "device", "on", "gpu")])
+        first = ("gpu",) if error.hint.startswith("Use --gpu") else ()
+        return Preview([checked.refused(error, *first, "gpu_mem", "device", "on", "gpu")])
     starts = [None] * len(specs) if spec.hold else starts
     found = [
         Combination(one.name or "", one.values, _command(one), start) for one, start in zip(specs, starts, strict=True)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
+from gpurun_jupyter.core.instead import CPU_SLOT
 from gpurun_jupyter.core.runs import Waiting
 from gpurun_server.queue.placement.blockers import Blockers, InTheWay, about, listed, what
 from gpurun_server.queue.placement.board import Board
@@ -134,7 +135,12 @@ def why_nobody(shape: Shape, offers: Sequence[Offer]) -> str | None:
     if unknown := next((need for need in shape.needs if not any(offer.is_called(need) for offer in offers)), None):
         return f"waits for {what(shape)}: no agent is called or labelled «{unknown}»; it starts when one joins"
     wanted = f"{what(shape)}{with_kernel(shape)}"
-    return f"waits for {wanted}: no agent that is here has {them}; it starts when one that does joins"
+    slot = "" if shape.gpu == 0 or any(map(_has_gpus, offers)) else f"with {CPU_SLOT} it would run on a CPU slot, else "
+    return f"waits for {wanted}: no agent that is here has {them}; {slot}it starts when one that does joins"
+
+
+def _has_gpus(offer: Offer) -> bool:
+    return any(device.kind != "cpu" for device in offer.agent.devices)
 
 
 def _out_of_reach(offer: Offer) -> str:

@@ -1,4 +1,4 @@
-"""The files that a run left: its workspace, and its checkpoints under `checkpoints/`."""
+"""The files that a run left: its workspace, and its checkpoints under `checkpoints/`; what it made goes first."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import msgspec
 
 from gpurun_jupyter.core.errors import FileMissing
 from gpurun_jupyter.core.home import AttemptFolder
+from gpurun_jupyter.core.manifests import Manifest
+from gpurun_server.store.folders.shipped import Shipped
 
 #: A workspace may hold a data set of a million files: more are not listed.
 MOST = 10_000
@@ -19,18 +21,26 @@ MOST = 10_000
 _CHECKPOINTS = "checkpoints"
 
 
-class RunFile(msgspec.Struct):
-    """A file of a run: its path, its size in bytes, when it was last changed (seconds since the epoch)."""
+class RunFile(msgspec.Struct, omit_defaults=True):
+    """A file of a run: its path, its size in bytes, when it was last changed (seconds since the epoch).
+
+    `shipped`: it came with the run and is as it was; else the run made or changed it.
+    """
 
     path: str
     size: int
     modified_at: float
+    shipped: bool = False
 
 
-def files_of(folder: AttemptFolder) -> list[RunFile]:
-    """The files of an attempt by their paths, `MOST` of them at most; links are left out."""
-    found = [*_below(folder.work, ""), *_below(folder.checkpoints, f"{_CHECKPOINTS}/")]
-    return sorted(found, key=lambda file: file.path)[:MOST]
+def files_of(folder: AttemptFolder, manifest: Manifest | None = None) -> list[RunFile]:
+    """The files of an attempt by their paths, `MOST` of them at most; links are left out.
+
+    What the run made or changed goes before what is as the `manifest` has it.
+    """
+    work = _below(folder.work, "", Shipped(folder.work, manifest) if manifest else None)
+    found = [*work, *_below(folder.checkpoints, f"{_CHECKPOINTS}/")]
+    return sorted(found, key=lambda file: (file.shipped, file.path))[:MOST]
 
 
 def files_below(root: Path) -> list[RunFile]:
@@ -56,8 +66,8 @@ def place_of(folder: AttemptFolder, path: str, *, folders: bool = False) -> Path
     raise FileMissing(f"The run has no file {path!r}.", "`%gpurun files RUN` lists those there are.")
 
 
-def _below(root: Path, prefix: str) -> Iterator[RunFile]:
-    """Counts what it yields: a huge tree is not walked to its end."""
+def _below(root: Path, prefix: str, shipped: Shipped | None = None) -> Iterator[RunFile]:
+    """Counts what it yields, but for what was shipped: a huge tree is not walked to its end."""
     count = 0
     for directory, names, files in () if root.is_symlink() else os.walk(root):
         names.sort()
@@ -66,8 +76,10 @@ def _below(root: Path, prefix: str) -> Iterator[RunFile]:
             status = _plain(place)
             if status is None:
                 continue
-            yield RunFile(f"{prefix}{place.relative_to(root).as_posix()}", status.st_size, status.st_mtime)
-            count += 1
+            path = place.relative_to(root).as_posix()
+            unchanged = shipped is not None and shipped.is_unchanged(path, status)
+            yield RunFile(f"{prefix}{path}", status.st_size, status.st_mtime, unchanged)
+            count += not unchanged
             if count == MOST:
                 return
 
