@@ -71,6 +71,7 @@ function reasonWords(run: Run, trans: Translate): string {
     timeout: trans.__('time limit'),
     kernel_died: trans.__('kernel died'),
     output_missing: trans.__('an output is missing'),
+    left_behind: trans.__('left processes behind'),
     runner_killed: trans.__('runner was killed'),
     damaged: trans.__('its record was damaged'),
     predecessor_failed: trans.__('a run before it failed'),

@@ -40,7 +40,7 @@ class Publisher:
 def shell(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     monkeypatch.setattr(view, "_widget_of", lambda _: None)  # a widget needs a kernel to speak through
     kernel = SimpleNamespace(config={"IPKernelApp": {"connection_file": "/run/kernel-abc.json"}})
-    return SimpleNamespace(kernel=kernel, display_pub=Publisher(), exit_now=False)
+    return SimpleNamespace(kernel=kernel, display_pub=Publisher(), exit_now=False, execution_count=1)
 
 
 def magics(shell: SimpleNamespace, server: FakeServer) -> Magics:
