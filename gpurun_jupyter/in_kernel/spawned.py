@@ -30,6 +30,7 @@ def explain() -> None:
 def _looked_at(popen: Callable[[Any], Any]) -> Callable[[Any], Any]:
     @functools.wraps(popen)
     def start(process: Any) -> Any:
+        __tracebackhide__ = True
         _look_at([process._target, *process._args, *process._kwargs.values()])  # noqa: SLF001 - it has no other names
         return popen(process)
 
@@ -45,6 +46,7 @@ def _with_looks(setup: Callable[[Any], None]) -> Callable[[Any], None]:
         send = pool._quick_put  # noqa: SLF001
 
         def put(task: Any) -> None:
+            __tracebackhide__ = True
             if task is not None:
                 _look_at(_called(task[2], task[3]))
             send(task)
@@ -57,6 +59,7 @@ def _with_looks(setup: Callable[[Any], None]) -> Callable[[Any], None]:
 def _submit(submit: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(submit)
     def looked(executor: Any, function: Any, /, *args: Any, **options: Any) -> Any:
+        __tracebackhide__ = True
         if _imports(executor._mp_context):  # noqa: SLF001
             _look_at(_called(function, args))
         return submit(executor, function, *args, **options)
@@ -77,6 +80,7 @@ def _called(function: Any, args: Iterable[Any]) -> Iterator[Any]:
 
 def _look_at(things: Iterable[Any]) -> None:
     """Raises PicklingError for a function, or an object of a class, that only the notebook has."""
+    __tracebackhide__ = True  # IPython shows who asked for it
     for thing in (part for one in things for part in _within(one)):
         defined = thing if hasattr(thing, "__qualname__") else type(thing)
         if getattr(defined, "__module__", None) == "__main__":
