@@ -219,7 +219,7 @@ class SpecKernel:
         """Ask it to leave, wait, kill."""
         if self._exit is not None and self.alive and self._process.has_kernel:
             await self._process.request_shutdown()
-            await asyncio.wait({self._exit}, timeout=within_s)
+            await asyncio.wait({self._exit}, timeout=within_s if self._is_python else LEAVE_S)
             await self._last_words()
         if self._reading is not None:
             self._reading.cancel()

@@ -144,10 +144,10 @@ class KernelRun:
             return
         self._leaving = True  # what exit handlers print is of no request
         exit_code = await self._kernel.end(None)
-        if not self._unwanted.is_set():
-            if exit_code and self._end.outcome is Outcome.SUCCEEDED:
-                self._end = ends.kernel_died("The kernel died after the code was over", exit_code)
+        if self._grant.session is None and self._end.outcome is Outcome.SUCCEEDED and not self._unwanted.is_set():
             self._end = ends.left_behind(self._end, await left_at_work(self._kernel.pid))
+            if exit_code:
+                self._end = ends.kernel_died("The kernel died after the code was over", exit_code)
         self._kernel.close()
 
     async def _run_code(self) -> None:
