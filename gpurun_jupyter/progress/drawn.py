@@ -1,0 +1,41 @@
+"""Bars that a run draws otherwise than as text, such as widgets: each leaves its last state as a line where it ended."""
+
+from __future__ import annotations
+
+from gpurun_jupyter.core.events import Metric, Output, Progress
+from gpurun_jupyter.progress.bars import Bar
+from gpurun_jupyter.progress.readings import Reading
+from gpurun_jupyter.progress.roster import Roster
+
+
+class Drawn:
+    """Whoever draws a bar names it; the name is its id, and stays that of the same bar in the next epoch."""
+
+    def __init__(self, bars: Roster) -> None:
+        self._roster = bars
+        self._bars: dict[str, Bar] = {}
+        self._unsaid: dict[str, str] = {}  # last states that no line tells as yet, by name
+
+    def show(self, name: str, parent: str | None, seen: Reading, text: str) -> list[Output | Progress | Metric]:
+        """The bar is now like this; returns what is new, before which a line may stand that it left the time before."""
+        bar = self._bars.setdefault(name, Bar(name, 0, parent))
+        before = self._say(name) if bar.seen and bar.complete and seen.done < bar.seen.done else []
+        if not (bar.complete and bar.seen and seen.done == bar.seen.done) or name in self._unsaid:
+            self._unsaid[name] = text
+        return [*before, *self._roster.show(bar, seen, text)]
+
+    def remove(self, name: str) -> None:
+        """The bar is taken away: it leaves nothing."""
+        self._unsaid.pop(name, None)
+
+    def make_way(self) -> list[Output]:
+        """Something else is shown: a line for each bar that has ended before it."""
+        return [line for name in [*self._unsaid] if self._bars[name].complete for line in self._say(name)]
+
+    def end(self) -> list[Output]:
+        """The cell is at its end: a line for each bar that has none."""
+        return [line for name in [*self._unsaid] for line in self._say(name)]
+
+    def _say(self, name: str) -> list[Output]:
+        text = self._unsaid.pop(name, "")
+        return [Output(stream="stderr", text=f"{text}\n")] if text.strip() else []
