@@ -177,6 +177,7 @@ def _look(data: dict[str, Any], *, tables: bool) -> _Look:
     plain, source = data.get(_PLAIN, ""), data.get(_HTML)
     plain = plain if isinstance(plain, str) else ""
     nameless = not plain.strip() or _NAMELESS.fullmatch(plain.strip()) is not None
+    nameless = nameless or (isinstance(source, str) and plain.strip() == source.strip())
     page = None
     if isinstance(source, str) and (nameless or tables or _BAR.search(source)):
         page = html.read(source)
@@ -189,6 +190,6 @@ def _look(data: dict[str, Any], *, tables: bool) -> _Look:
         text = page.text
     else:
         text = next((data[mime] for mime in _SOURCES if isinstance(data.get(mime), str)), plain)
-    only_text = data.keys() <= {_PLAIN, _HTML}
-    empty = only_text and nameless and (page.empty if page else not plain.strip())
+    beside = data.keys() - {_PLAIN, _HTML}
+    empty = nameless and (page.empty and beside <= {"text/markdown"} if page else not (plain.strip() or beside))
     return _Look(readings, page.tables if page else [], text, empty)

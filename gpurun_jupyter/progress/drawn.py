@@ -16,13 +16,17 @@ class Drawn:
         self._bars: dict[str, Bar] = {}
         self._unsaid: dict[str, str] = {}  # last states that no line tells as yet, by name
 
-    def show(self, name: str, parent: str | None, seen: Reading, text: str) -> list[Output | Progress | Metric]:
-        """The bar is now like this; returns what is new, before which a line may stand that it left the time before."""
+    def show(self, name: str, parent: str | None, seen: Reading, text: str) -> list[Progress | Metric]:
+        """The bar is now like this; returns what is new in it. An empty `text` leaves the one before."""
         bar = self._bars.setdefault(name, Bar(name, 0, parent))
-        before = self._say(name) if bar.seen and bar.complete and seen.done < bar.seen.done else []
-        if not (bar.complete and bar.seen and seen.done == bar.seen.done) or name in self._unsaid:
+        said = name not in self._unsaid and bar.complete and bar.seen is not None and seen.done == bar.seen.done
+        if text and not said:
             self._unsaid[name] = text
-        return [*before, *self._roster.show(bar, seen, text)]
+        return [*self._roster.show(bar, seen, text)]
+
+    def begin(self, name: str) -> list[Output]:
+        """The bar is drawn in a place of its own, as in the next epoch: a line for the place before."""
+        return self._say(name)
 
     def remove(self, name: str) -> None:
         """The bar is taken away: it leaves nothing."""

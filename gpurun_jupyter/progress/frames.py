@@ -35,6 +35,8 @@ class Frames:
             bar.parent = parent_of([*others, *drawn], seen.label) or bar.parent
             drawn.append(bar)
             news += self._bars.show(bar, seen, "")
+        if drawn:  # what was taken away while others go on is through, though that was not drawn
+            news += [event for bar in self.drawn if bar not in drawn for event in self._bars.complete(bar)]
         self.drawn = drawn
         return news
 

@@ -56,9 +56,13 @@ def metrics_of(table: Table, row: tuple[str, ...]) -> Metric | None:
     lower = [name.lower() for name in table.header]
     step_at = next((lower.index(name) for name in _STEPS if name in lower), None)
     cells = {name: _cell(text) for name, text in zip(_names(table.header), row, strict=True) if name}
-    step = None if step_at is None else cells.pop(_names(table.header)[step_at], None)
     values = finite({name: value for name, value in cells.items() if value is not None})
-    return Metric(values=values, step=step) if values else None
+    step = None if step_at is None else values.pop(table.header[step_at], None)
+    if not values:
+        return None
+    if step is not None and step_at is not None and lower[step_at] == "epoch":
+        values["epoch"] = step
+    return Metric(values=values, step=step)
 
 
 def _names(header: tuple[str, ...]) -> tuple[str, ...]:

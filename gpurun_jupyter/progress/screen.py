@@ -232,6 +232,7 @@ class Screen:
     def _wiped_by(self, frame: str) -> bool:
         """Whether the frame is blank, or a bar's label alone, over a bar or over nothing; over text it is text too."""
         text, here = without_colours(frame).strip(" "), self._region.here
+        text = "" if text == _TRIAL else text
         if text and not (here and frame.endswith(" ") and here.text.startswith(text)):
             return False
         if self._line_open and self._region.untouched:

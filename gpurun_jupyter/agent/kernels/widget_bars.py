@@ -11,7 +11,7 @@ import html
 import re
 from typing import Any, NamedTuple
 
-from gpurun_jupyter.core.events import Event
+from gpurun_jupyter.core.events import Event, Output
 from gpurun_jupyter.progress import tqdm
 from gpurun_jupyter.progress.drawn import Drawn
 from gpurun_jupyter.progress.readings import Reading, short_label
@@ -22,6 +22,7 @@ _BARS = ("FloatProgressModel", "IntProgressModel")
 _COUNTER = re.compile(r"\d+(?:\.\d+)?")
 _REFERENCE = "IPY_MODEL_"
 _WIDTH = 10
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?)%\s*$")
 #: What tqdm writes instead of spaces.
 _FIGURE_SPACE = "\u2007"
 
@@ -66,12 +67,14 @@ class WidgetBars:
         bar = self._bar_at(str(view.get("model_id"))) if isinstance(view, dict) else None
         if bar is None:
             return []
+        before: list[Output] = []
         if bar not in self._shown:
             outer = self._shown[self._open[-1]].name if self._open else None
             label = _COUNTER.sub("#", self._read(bar).label)
             self._shown[bar] = _Named(f"w{len(self._open) + 1}:{label}", outer)
             self._open.append(bar)
-        return self._draw(bar)
+            before = self._drawn.begin(self._shown[bar].name)
+        return [*before, *self._draw(bar)]
 
     def _end(self, bar: str | None) -> None:
         if bar in self._open:
@@ -100,12 +103,14 @@ class WidgetBars:
         return [*self._drawn.show(named.name, named.parent, reading, self._line(bar, reading))]
 
     def _line(self, bar: str, reading: Reading) -> str:
-        """The bar as a line of text, as tqdm writes one."""
+        """The bar as a line of text, as tqdm writes one; empty while its texts do not yet say what it shows."""
         texts = self._texts(bar)
         share = min(1.0, reading.done / reading.total) if reading.total else 0.0
         drawn = f"|{'█' * int(_WIDTH * share):{_WIDTH}}|"
-        if len(texts) == 2 and any(texts):
-            return f"{texts[0]}{drawn}{texts[1]}".strip()
+        if len(texts) == 2:
+            percent = _PERCENT.search(texts[0])
+            fits = texts[1] and not (percent and reading.total and abs(float(percent[1]) - 100 * share) > 1)
+            return f"{texts[0]}{drawn}{texts[1]}".strip() if fits else ""
         label = f"{reading.label}: " if reading.label else ""
         count = f"{reading.done:g}/{reading.total:g}" if reading.total else f"{reading.done:g}"
         return f"{label}{share:4.0%}{drawn} {count}" if reading.total else f"{label}{count}"
@@ -115,8 +120,10 @@ class WidgetBars:
         state, texts = self._states[bar], self._texts(bar)
         start, end = float(state.get("min") or 0), float(state.get("max") or 0)
         done, total = float(state.get("value") or 0) - start, end - start or None
+        if state.get("bar_style") == "info":  # so tqdm shows that it knows of no end
+            done, total = 0.0, None
         if len(texts) == 2 and (reading := tqdm.read("|###|".join(texts))) is not None:
-            return reading._replace(done=done) if reading.total == total else reading
+            return reading._replace(done=done) if total and reading.total == total else reading
         label = short_label(str(state.get("description") or (texts[0] if texts else "")))
         return Reading(label, done, total, None, None, {}, 0, True)
 
