@@ -16,7 +16,7 @@ class Texts:
     """
 
     def __init__(self, latest: Mapping[str, str] | None = None) -> None:
-        self._latest = latest or {}
+        self._latest = {} if latest is None else latest
         self._said: set[str] = set()
 
     def of(self, event: AnyEvent | None) -> str:

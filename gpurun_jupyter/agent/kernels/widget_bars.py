@@ -21,6 +21,8 @@ WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 _BARS = ("FloatProgressModel", "IntProgressModel")
 _COUNTER = re.compile(r"\d+(?:\.\d+)?")
 _REFERENCE = "IPY_MODEL_"
+#: How tqdm shows that a bar is closed: at its end, or before it.
+_STYLES_AT_THE_END = ("success", "danger")
 _WIDTH = 10
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)%\s*$")
 #: What tqdm writes instead of spaces.
@@ -57,8 +59,8 @@ class WidgetBars:
             for child in state.get("children", ()):
                 self._box_of[str(child).removeprefix(_REFERENCE)] = model
             bar = self._bar_at(model)
-            if bar in self._shown and {"value", "max", "description"} & state.keys():
-                return self._draw(bar)
+            if bar in self._shown:
+                return self._changed(bar, state)
         return []
 
     def show(self, data: dict[str, Any]) -> list[Event]:
@@ -75,6 +77,13 @@ class WidgetBars:
             self._open.append(bar)
             before = self._drawn.begin(self._shown[bar].name)
         return [*before, *self._draw(bar)]
+
+    def _changed(self, bar: str, state: dict[str, Any]) -> list[Event]:
+        news = self._draw(bar) if {"value", "max", "description"} & state.keys() else []
+        if state.get("bar_style") in _STYLES_AT_THE_END:
+            self._end(bar)
+            self._drawn.end_of(self._shown[bar].name)
+        return news
 
     def _end(self, bar: str | None) -> None:
         if bar in self._open:
@@ -122,7 +131,7 @@ class WidgetBars:
         done, total = float(state.get("value") or 0) - start, end - start or None
         if state.get("bar_style") == "info":  # so tqdm shows that it knows of no end
             done, total = 0.0, None
-        if len(texts) == 2 and (reading := tqdm.read("|###|".join(texts))) is not None:
+        if len(texts) == 2 and (reading := tqdm.read("|   |".join(texts))) is not None:
             return reading._replace(done=done) if total and reading.total == total else reading
         label = short_label(str(state.get("description") or (texts[0] if texts else "")))
         return Reading(label, done, total, None, None, {}, 0, True)
