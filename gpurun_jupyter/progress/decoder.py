@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Literal
 
 from gpurun_jupyter.core.events import Display, Output, Result
@@ -19,8 +18,8 @@ QUIET_S = 0.1
 class Decoder:
     """Terminal text and displays in, events out. The events carry no time: whoever feeds the decoder stamps them.
 
-    How the text is cut into pieces changes neither the text that comes out nor where the bars end up. A bar stands where it
-    ended: before what was said after it, wherever that was said. `drawn` takes bars that are neither text nor displays.
+    How the text is cut into pieces changes neither the text that comes out nor where the bars end up. A bar stands
+    where it ended: before what was said after it, wherever that was. `drawn` takes bars that are no text and no display.
     """
 
     def __init__(self) -> None:
@@ -34,8 +33,8 @@ class Decoder:
         events = self._screens[stream].feed(text)
         if not any(isinstance(event, Output) for event in events):
             return [*events]
-        others = (screen for name, screen in self._screens.items() if name != stream)
-        return [*self._make_way(others), *events]
+        before = self._make_way(self._screens["stderr" if stream == "stdout" else "stdout"])
+        return [*before, *events] if before else [*events]
 
     def display(self, event: Display | Result) -> list[Told]:
         """What is to be told of a displayed object, or of a new state of it, which takes no place of its own."""
@@ -43,17 +42,17 @@ class Decoder:
 
     def make_way(self) -> list[Emitted | Display]:
         """Something else is about to be shown: what has ended stands before it."""
-        return self._make_way(self._screens.values())
+        return self._make_way(*self._screens.values())
 
     def idle(self) -> list[Emitted]:
         """Call when the run is quiet: what could have become a bar or a marker is taken as it stands."""
         return [event for screen in self._screens.values() for event in screen.idle()]
 
     def flush(self) -> list[Emitted | Display]:
-        """Call at the end of a cell or of the run: gives out all that is held, a line for each bar that had none yet."""
+        """Call at the end of a cell or of the run: gives out all that is held, and a line of each bar that had none."""
         said = [event for screen in self._screens.values() for event in screen.end()]
         return [*said, *self.drawn.end(), *self._displayed.end()]
 
-    def _make_way(self, screens: Iterable[Screen]) -> list[Emitted | Display]:
+    def _make_way(self, *screens: Screen) -> list[Emitted | Display]:
         said = [event for screen in screens for event in screen.make_way()]
         return [*said, *self.drawn.make_way(), *self._displayed.make_way()]

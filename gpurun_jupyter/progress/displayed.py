@@ -1,13 +1,13 @@
 """Displayed objects: bars that are HTML, and the frames of rich, are bars of the run; every object has a text.
 
-As long as a bar goes on, its display is told without text, so that it is not a new line in the log with each state; where it
-ended, once more with its text. A display in which there is nothing to see is none; one that is emptied later has no data.
+As long as a bar goes on, its display is told without text, so that it is not a new line in the log with each state;
+where it ended, once more with its text. A display with nothing to see in it is none; one that is emptied has no data.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -49,7 +49,7 @@ class _Look(NamedTuple):
     empty: bool
 
 
-@dataclass
+@dataclass(eq=False)
 class _Shown:
     """A display with an id: its last state with its text; whether it is in the log, and its text."""
 
@@ -73,6 +73,7 @@ class Displayed:
         self._bars = bars
         self._lines = Lines(bars)
         self._shown: dict[str, _Shown] = {}
+        self._waiting: list[_Shown] = []  # bars whose text is still to be told
 
     def take(self, event: Display | Result) -> list[Told]:
         """What is to be told of an object that was displayed, or of a new state of it."""
@@ -88,21 +89,25 @@ class Displayed:
 
     def make_way(self) -> list[Display]:
         """Something else is shown: the text of each bar that has ended before it."""
-        return [
-            _say(shown)
-            for shown in self._shown.values()
-            if shown.waits and all(bar.complete for bar in shown.frames.drawn)
-        ]
+        return self._say(lambda shown: all(bar.complete for bar in shown.frames.drawn)) if self._waiting else []
 
     def end(self) -> list[Display]:
         """The cell is at its end: the text of each bar that was not told."""
-        return [_say(shown) for shown in self._shown.values() if shown.waits]
+        return self._say(lambda _: True)
+
+    def _say(self, which: Callable[[_Shown], bool]) -> list[Display]:
+        """The texts of these, which others may come after."""
+        told = [shown for shown in self._waiting if shown.waits and which(shown)]
+        for shown in told:
+            shown.said, shown.event = True, msgspec.structs.replace(shown.event, update=True)
+        self._waiting = [shown for shown in self._waiting if shown.waits]
+        return [shown.event for shown in told]
 
     def _ended_by(self, event: Display | Result) -> list[Display]:
         """When rich is done with a live display it prints nothing, as a display with nothing in it."""
         if not _of_rich(event.data):
             return []
-        return [_say(shown) for shown in self._shown.values() if shown.waits and _of_rich(shown.event.data)]
+        return self._say(lambda shown: _of_rich(shown.event.data))
 
     def _place(self, name: str, event: Display) -> _Shown:
         shown = self._shown.pop(name, None) if event.update else None
@@ -117,11 +122,23 @@ class Displayed:
         if look.empty:
             return self._emptied(event, shown)
         shown.is_bar = shown.is_bar or bool(look.readings)
-        news = shown.frames.show(look.readings, self._open(shown)) if shown.is_bar else []
+        news = self._frame(shown, look.readings) if shown.is_bar else []
         rows = [*_new_rows(shown, look.tables)] if shown.is_bar else []
         shown.event = msgspec.structs.replace(_with_text(event, look.text), update=shown.written)
         shown.written = True
-        return [*news, *rows, *self._printed(event.data, look), _without_text(shown) if shown.waits else shown.event]
+        state = _without_text(shown) if shown.waits else shown.event
+        if shown.waits and shown not in self._waiting:
+            self._waiting.append(shown)
+        return [*news, *rows, *self._printed(event.data, look), state]
+
+    def _frame(self, shown: _Shown, readings: list[Reading]) -> list[Progress | Metric]:
+        before = shown.frames.drawn
+        news = shown.frames.show(readings, self._open(shown))
+        if shown.frames.drawn != before:  # a bar may be that of the epoch before, whose display has ended
+            for other in self._shown.values():
+                if other is not shown:
+                    other.frames.let_go(shown.frames.drawn)
+        return news
 
     def _emptied(self, event: Display, shown: _Shown) -> list[Told]:
         """Nothing is to be seen: what was not there before need not be."""
@@ -144,12 +161,6 @@ class Displayed:
 
 def _of_rich(data: dict[str, Any]) -> bool:
     return str(data.get(_HTML, "")).startswith(_OF_RICH)
-
-
-def _say(shown: _Shown) -> Display:
-    shown.said = True
-    shown.event = msgspec.structs.replace(shown.event, update=True)
-    return shown.event
 
 
 def _without_text(shown: _Shown) -> Display:

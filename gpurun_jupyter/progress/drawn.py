@@ -1,4 +1,4 @@
-"""Bars that a run draws otherwise than as text, such as widgets: each leaves its last state as a line where it ended."""
+"""Bars that a run draws otherwise than as text, such as widgets: each leaves its last state, a line where it ended."""
 
 from __future__ import annotations
 

@@ -40,6 +40,10 @@ class Frames:
         self.drawn = drawn
         return news
 
+    def let_go(self, bars: list[Bar]) -> None:
+        """These are drawn elsewhere now."""
+        self.drawn = [bar for bar in self.drawn if bar not in bars]
+
     def _bar(self, place: int, seen: Reading, taken: list[Bar]) -> Bar:
         before = [bar for bar in self.drawn if bar not in taken]
         for bar in before:

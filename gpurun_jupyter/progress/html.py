@@ -2,8 +2,8 @@
 
     <div><progress value='12' max='24'></progress> [12/24 00:03 &lt; 00:04, Epoch 1.50/3]</div>
 
-What is in one row, of a table or between blocks, belongs together: the words before a bar are its label, those behind it
-say how far it is.
+What is in one row, of a table or between blocks, belongs together: the words before a bar are its label, those behind
+it say how far it is.
 """
 
 from __future__ import annotations
@@ -76,12 +76,14 @@ class _Row:
         self.table = table  # from 1 on; 0 is none
         self.header = False
         self.begun = False  # its first cell has
+        self.as_written = False  # blanks count
         self.cells: list[_Cell] = [[]]
 
     def texts(self) -> tuple[str, ...]:
         """Its cells as text: a bar is a count, unless the words of the row say that."""
         words = _words([piece for cell in self.cells for piece in [*cell, " "]])
-        return tuple("".join(_shown(piece, words) for piece in cell).strip() for cell in self.cells)
+        texts = ("".join(_shown(piece, words) for piece in cell) for cell in self.cells)
+        return tuple(text.rstrip() if self.as_written else text.strip() for text in texts)
 
     def bars(self) -> list[HtmlBar]:
         """Each bar with the words around it, up to the next."""
@@ -138,8 +140,11 @@ class _Reader(HTMLParser):
         if tag in self._unseen:
             while self._unseen.pop() != tag:
                 pass
-        elif tag == "table" and self._depth:
+        elif tag == "table" and self._depth > 1:
             self._depth -= 1
+            self._put(" ")
+        elif tag == "table" and self._depth:
+            self._depth = 0
             self._begin_row()
         elif not self._depth and tag not in _INLINE:
             self._begin_row()
@@ -154,6 +159,7 @@ class _Reader(HTMLParser):
         for number, line in enumerate(data.split("\n")):
             if number:
                 self._begin_row()
+            self.rows[-1].as_written = True
             self._put(line)
 
     def _in_table(self, tag: str) -> None:

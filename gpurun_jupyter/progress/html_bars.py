@@ -82,7 +82,7 @@ def _label(words: str, bar: HtmlBar) -> str:
     """Words behind a bar that say something else than how far it is."""
     if re.fullmatch(rf"0*{bar.done:g}\s*(?:/|of)\s*{bar.total or 0:g}.*", words):
         words = words.partition(f"{bar.total or 0:g}")[2].strip(" ,:;-|")
-    label = _SAYS_HOW_FAR.split(words)[0] if not words[:5].lower() == "epoch" else words
+    label = words if words[:5].lower() == "epoch" else _SAYS_HOW_FAR.split(words)[0]
     return label if re.search(r"[^\W\d_]{2}", label) else ""
 
 

@@ -27,7 +27,8 @@ _ALIVE = re.compile(
     r" \((?:~?((?:[\d:.]+)s?|\?|-), )?([\d.,]+|\?)(?:\w{0,8})/s\)(.*)"
 )
 _OF = re.compile(
-    rf"(.*?)\s*\d+% \((\d+(?:\.\d+)?) of (\d+(?:\.\d+)?)\) \|.*\| Elapsed Time: {_TIME} (?:ETA:\s*(?:({_TIME})|\S+)|Time:\s*{_TIME})(.*)"
+    r"(.*?)\s*\d+% \((\d+(?:\.\d+)?) of (\d+(?:\.\d+)?)\) \|.*\| "
+    rf"Elapsed Time: {_TIME} (?:ETA:\s*(?:({_TIME})|\S+)|Time:\s*{_TIME})(.*)"
 )
 
 

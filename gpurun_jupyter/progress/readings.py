@@ -81,7 +81,7 @@ def parse_pairs(text: str) -> dict[str, float]:
 
 
 def parse_comment(text: str) -> dict[str, float]:
-    """The values of a text that is nothing else: `loss 0.33`, `loss: 0.33, acc: 0.9`, `loss=0.33 acc=0.9`; else none."""
+    """The values of a text that is nothing else: `loss 0.33`, `loss: 0.33, acc: 0.9`, `loss=0.33 acc=0.9`."""
     values: dict[str, float] = {}
     position = 0
     while position < len(text):

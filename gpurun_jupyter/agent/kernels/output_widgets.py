@@ -1,7 +1,7 @@
 """ipywidgets' Output: a widget that takes what a cell shows while it is entered, as rich's live displays use it.
 
-A front end keeps that in the widget, and clears only the widget. Here what comes before anything was cleared passes as if
-there were no widget; from then on the widget's content is displays that are updated, one for each thing in it.
+A front end keeps that in the widget, and clears only the widget. Here what comes before anything was cleared passes as
+if there were no widget; from then on the widget's content is displays that are updated, one for each thing in it.
 """
 
 from __future__ import annotations

@@ -34,11 +34,6 @@ _REPORTED = (Progress, Metric, Checkpoint, Model)
 _LONGEST_REPORT_BYTES = 64 * 1024
 
 
-def _not_captured(text: str) -> list[Event] | None:
-    """Printed text is text."""
-    return None
-
-
 class OutputSink:
     """Takes what a run prints and displays, and writes it to the log in order.
 
@@ -47,7 +42,7 @@ class OutputSink:
 
     def __init__(self, log: EventLog, masking: Masking | None = None) -> None:
         self.tail = ""  # what was printed last, or what the cell raised: it tells why a run failed
-        self.captured: Callable[[str], list[Event] | None] = _not_captured
+        self.captured: Callable[[str], list[Event] | None] = lambda _: None
         self._log = log
         self._decoder = Decoder()
         self._masking = masking or Masking()
