@@ -51,7 +51,9 @@ class OutputWidgets:
         state = data.get("state") if isinstance(data, dict) else None
         if kind == "comm_close":
             self._leave(model)
-            return self._blank(model, 0) if self._contents.pop(model, None) else []
+            gone = self._blank(model, 0)
+            self._contents.pop(model, None)
+            return gone
         if not isinstance(state, dict):
             return []
         if state.get("_model_name") == _MODEL or "msg_id" in state:  # a cell before may have made it
