@@ -32,7 +32,7 @@ class Texts:
     def _of_display(self, event: Display) -> str:
         name, text = event.display_id, text_of(event)
         if not name:
-            return _line(text)
+            return "" if event.update else _line(text)
         if not event.update:
             self._said.discard(name)  # another display of that id
         if not text or name in self._said:

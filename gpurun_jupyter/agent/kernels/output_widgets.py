@@ -43,7 +43,7 @@ class OutputWidgets:
     def is_view(self, data: dict[str, Any]) -> bool:
         """Whether a mime bundle is nothing but such a widget: its content is shown as it comes."""
         view = data.get(WIDGET_MIME)
-        return isinstance(view, dict) and view.get("model_id") in self._contents
+        return isinstance(view, dict) and str(view.get("model_id")) in self._contents
 
     def comm(self, kind: str, content: dict[str, Any]) -> list[Event]:
         """A message of a widget's comm."""
@@ -111,6 +111,8 @@ class OutputWidgets:
         events = self._begin(model, keep=True)
         entered, self._entered = self._entered, [model]
         for output in outputs:
+            if not isinstance(output, dict):
+                continue
             if output.get("output_type") == "stream":
                 events += self.text(str(output.get("text", "")))
             elif isinstance(output.get("data"), dict):

@@ -8,6 +8,7 @@ set or patched in the user's environment, and code that draws such bars needs no
 from __future__ import annotations
 
 import html
+import math
 import re
 from typing import Any, NamedTuple
 
@@ -56,8 +57,8 @@ class WidgetBars:
             self._remove(self._bar_at(model))
         elif model in self._states and isinstance(state, dict):
             self._states[model].update(state)
-            for child in state.get("children", ()):
-                self._box_of[str(child).removeprefix(_REFERENCE)] = model
+            for child in _children(state):
+                self._box_of[child] = model
             bar = self._bar_at(model)
             if bar in self._shown:
                 return self._changed(bar, state)
@@ -102,8 +103,7 @@ class WidgetBars:
         return next((member for member in members if self._states.get(member, {}).get("_model_name") in _BARS), None)
 
     def _members(self, box: str) -> list[str]:
-        children = self._states.get(box, {}).get("children", ())
-        return [str(child).removeprefix(_REFERENCE) for child in children]
+        return _children(self._states.get(box, {}))
 
     def _draw(self, bar: str) -> list[Event]:
         reading, named = self._read(bar), self._shown[bar]
@@ -127,8 +127,8 @@ class WidgetBars:
     def _read(self, bar: str) -> Reading:
         """The bar by the text around it, which knows rates and units, and by its value, which is never late."""
         state, texts = self._states[bar], self._texts(bar)
-        start, end = float(state.get("min") or 0), float(state.get("max") or 0)
-        done, total = float(state.get("value") or 0) - start, end - start or None
+        start, end = _number(state.get("min")), _number(state.get("max"))
+        done, total = _number(state.get("value")) - start, end - start or None
         if state.get("bar_style") == "info":  # so tqdm shows that it knows of no end
             done, total = 0.0, None
         if len(texts) == 2 and (reading := tqdm.read("|   |".join(texts))) is not None:
@@ -141,3 +141,12 @@ class WidgetBars:
         beside = [member for member in self._members(self._box_of.get(bar, "")) if member != bar]
         values = [str(self._states.get(member, {}).get("value", "")) for member in beside]
         return [html.unescape(value).replace(_FIGURE_SPACE, " ") for value in values]
+
+
+def _children(state: dict[str, Any]) -> list[str]:
+    children = state.get("children")
+    return [str(child).removeprefix(_REFERENCE) for child in children] if isinstance(children, list | tuple) else []
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else 0.0

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from gpurun_jupyter.agent.kernels.shown import Shown
 from gpurun_jupyter.core.events import Clear, Display, Metric, Output, Progress
 from gpurun_jupyter.progress import Decoder
@@ -126,6 +129,45 @@ def test_errors_and_displays_with_an_id_are_not_the_widgets() -> None:
     assert display.display_id == "mine"
     (error,) = kernel.send("error", ename="E", evalue="v", traceback=["t"])
     assert error.name == "E"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=3) | st.sampled_from(["o", "bar", "box", "OutputModel"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=5,
+)
+STATE = st.dictionaries(
+    st.sampled_from(
+        ["_model_name", "msg_id", "outputs", "children", "value", "max", "min", "bar_style", "description"]
+    ),
+    JSON,
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["open", "set", "view", "clear", "display", "close"]), STATE, JSON)))
+def test_no_message_is_too_strange(steps: list[tuple[str, dict[str, Any], Any]]) -> None:
+    kernel = with_bar()
+    kernel.open("o", "OutputModel", msg_id="request")
+    for step, state, value in steps:
+        model = next((name for name in ("o", "bar", "box") if name == value), "left")
+        if step == "open":
+            kernel.send("comm_open", comm_id=model, target_name="jupyter.widget", data={"state": state})
+        elif step == "set":
+            kernel.send("comm_msg", comm_id=model, data={"state": state} if state else value)
+        elif step == "view":
+            kernel.send("display_data", data={VIEW: value, "text/html": value}, metadata={})
+            kernel.view(model)
+        elif step == "clear":
+            kernel.send("clear_output", wait=bool(value))
+            kernel.shown.captured("x")
+        elif step == "display":
+            data = {"text/plain": value, "text/html": f"<progress value={value} max='{state}'>", "a/b": value}
+            for event in kernel.send("display_data", data=data, metadata={}, transient={"display_id": str(value)[:1]}):
+                if isinstance(event, Display):
+                    kernel.decoder.display(event)
+        else:
+            kernel.send("comm_close", comm_id=model)
+    kernel.decoder.flush()
 
 
 def with_bar(**state: Any) -> Kernel:

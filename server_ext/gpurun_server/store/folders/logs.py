@@ -140,13 +140,19 @@ def printed_text(log: Lines) -> Iterator[str]:
 
     A display that is updated is there once, as it is at the end of the log.
     """
+    for lines in lines_with_texts(log):
+        yield "".join(text for _, text in lines)
+
+
+def lines_with_texts(log: Lines) -> Iterator[list[tuple[bytes, str]]]:
+    """The lines of a log, as many as come at once, each with the text that it stands for."""
     latest: dict[str, str] = {}
     texts, looked_ahead = Texts(latest), False
     while lines := log.read():
         if not looked_ahead and any(line.startswith(_DISPLAY) and _WITH_ID in line for line in lines):
             looked_ahead = True
             _look_ahead(latest, lines, copy(log))
-        yield "".join(_text_of(texts, line) for line in lines)
+        yield [(line, _text_of(texts, line)) for line in lines]
 
 
 def _look_ahead(latest: dict[str, str], lines: list[bytes], log: Lines) -> None:
