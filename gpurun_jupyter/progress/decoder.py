@@ -19,7 +19,7 @@ class Decoder:
     """Terminal text and displays in, events out. The events carry no time: whoever feeds the decoder stamps them.
 
     How the text is cut into pieces changes neither the text that comes out nor where the bars end up. A bar stands
-    where it ended: before what was said after it, wherever that was. `drawn` takes bars that are no text and no display.
+    where it ended: before what was said after it, wherever that was. `drawn` takes bars that are no text or display.
     """
 
     def __init__(self) -> None:

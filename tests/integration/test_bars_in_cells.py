@@ -1,4 +1,4 @@
-"""Bars in cells, of whatever library: bars and metrics of the run, a line or a display each, in order; no empty display."""
+"""Bars in cells, of any library: bars and metrics of the run, a line or a display each, in order; nothing empty."""
 
 from __future__ import annotations
 
@@ -198,7 +198,11 @@ CELLS = [
 
 def source(code: str, number: int) -> dict[str, Any]:
     return {
-        **{"cell_type": "code", "id": f"c{number}", "metadata": {}, "execution_count": None, "outputs": []},
+        "cell_type": "code",
+        "id": f"c{number}",
+        "metadata": {},
+        "execution_count": None,
+        "outputs": [],
         "source": code,
     }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from gpurun_jupyter.core.events import Display, Error, Output, Result, encode_line
 from gpurun_jupyter.core.notebooks import outputs_of
 from gpurun_jupyter.core.texts import Texts
@@ -74,6 +76,7 @@ def test_lines_before_a_place_are_counted_once() -> None:
     for event in BAR:
         before.take(encode_line(event))
     assert (before.lines, before.shown, before.shown_lines) == (2, 1, 1)
+    assert "lines" in msgspec.to_builtins(before)  # it is a frame's
 
 
 def test_a_notebook_keeps_no_display_that_was_emptied() -> None:

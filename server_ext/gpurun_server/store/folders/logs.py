@@ -102,7 +102,9 @@ class Before:
     curves: dict[str, Curve] = field(default_factory=dict)
     checkpoints: int = 0
     checkpoint: events.Checkpoint | None = None
-    _texts: Texts = field(default_factory=Texts, repr=False)
+
+    def __post_init__(self) -> None:
+        self._texts = Texts()  # no field: it is not told
 
     def take(self, line: bytes) -> None:
         """Count a line of the log."""
