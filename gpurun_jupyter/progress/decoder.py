@@ -33,16 +33,19 @@ class Decoder:
         events = self._screens[stream].feed(text)
         if not any(isinstance(event, Output) for event in events):
             return [*events]
-        before = self._make_way(self._screens["stderr" if stream == "stdout" else "stdout"])
-        return [*before, *events] if before else [*events]
+        return [*self.make_way(), *events]
 
     def display(self, event: Display | Result) -> list[Told]:
         """What is to be told of a displayed object, or of a new state of it, which takes no place of its own."""
         return self._displayed.take(event)
 
-    def make_way(self) -> list[Emitted | Display]:
-        """Something else is about to be shown: what has ended stands before it."""
-        return self._make_way(*self._screens.values())
+    def make_way(self) -> list[Output | Display]:
+        """Something else is about to be shown: what has ended that is no text stands before it."""
+        return [*self.drawn.make_way(), *self._displayed.make_way()]
+
+    def rest(self, stream: Literal["stdout", "stderr"]) -> list[Emitted]:
+        """Call before what is said elsewhere, where that order is known: what has ended in the stream stands before."""
+        return self._screens[stream].rest()
 
     def idle(self) -> list[Emitted]:
         """Call when the run is quiet: what could have become a bar or a marker is taken as it stands."""
@@ -52,7 +55,3 @@ class Decoder:
         """Call at the end of a cell or of the run: gives out all that is held, and a line of each bar that had none."""
         said = [event for screen in self._screens.values() for event in screen.end()]
         return [*said, *self.drawn.end(), *self._displayed.end()]
-
-    def _make_way(self, *screens: Screen) -> list[Emitted | Display]:
-        said = [event for screen in screens for event in screen.make_way()]
-        return [*said, *self.drawn.make_way(), *self._displayed.make_way()]

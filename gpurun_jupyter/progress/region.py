@@ -108,6 +108,13 @@ class Region:
             return self._commit(self.y)
         return _log([self.here]) if self.here.complete else []
 
+    def left(self) -> list[str]:
+        """Lines to log where the cursor rests: in an empty row right below bars, or in that of a complete one."""
+        if self.here:
+            return _log([self.here]) if self.here.complete else []
+        above = self._rows[self.y - 1].bar if self.y and self._rows[self.y] == _Row() else None
+        return self._commit(self.y) if above else []
+
     def end(self) -> list[str]:
         """The text is at its end: lines to log for every bar that is still drawn or floats."""
         lines = self._commit(self.y)

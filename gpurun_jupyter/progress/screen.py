@@ -90,13 +90,10 @@ class Screen:
         self._calm = self._is_calm()
         return self._plain.take()
 
-    def make_way(self) -> list[Emitted]:
-        """Something is shown that is not of this stream: the bars that have ended here stand before it."""
-        if self._mode is _Mode.TEXT or self._display:
-            return []
-        if self._mode is _Mode.FRAME and self._held.strip() and (seen := recognise(self._held)):
-            self._draw(seen, self._held)
-        self._log(self._region.ended())
+    def rest(self) -> list[Emitted]:
+        """Nothing more comes for now: a bar is through that is complete, or was left for a row of its own."""
+        if not self._display and self._mode is not _Mode.TEXT:
+            self._log(self._region.left())
         return self._plain.take()
 
     def end(self) -> list[Emitted]:

@@ -45,6 +45,7 @@ class OutputSink:
         self.captured: Callable[[str], list[Event] | None] = lambda _: None
         self._log = log
         self._decoder = Decoder()
+        self._stream: Literal["stdout", "stderr"] = "stdout"  # what was printed to last
         self._masking = masking or Masking()
         self._masked: dict[Literal["stdout", "stderr"], MaskedStream] = {}
         self._quiet: asyncio.TimerHandle | None = None
@@ -75,7 +76,7 @@ class OutputSink:
         if isinstance(event, Error):
             self._write(self._decoder.flush())
         elif isinstance(event, Clear | Result) or (isinstance(event, Display) and not event.update):
-            self._write(self._decoder.make_way())
+            self._write([*self._decoder.rest(self._stream), *self._decoder.make_way()])
         if isinstance(event, Display | Result):
             self._show(event)
         else:
@@ -96,6 +97,9 @@ class OutputSink:
 
     def _say(self, stream: Literal["stdout", "stderr"], text: str) -> None:
         self.tail = (self.tail + text)[-TAIL_CHARS:]
+        if stream != self._stream:
+            self._write(self._decoder.rest(self._stream))
+            self._stream = stream
         self._write(self._decoder.feed(text, stream))
 
     def _show(self, event: Display | Result) -> None:

@@ -22,10 +22,11 @@ class Cell:
     def __init__(self) -> None:
         self.decoder = Decoder()
         self.events: list[Any] = []
+        self.stream = "stdout"
 
     def display(self, html: str, name: str | None = "d", update: bool = False, plain: str = NAMELESS) -> list[Any]:
         data = {"text/html": html, "text/plain": plain}
-        made = [] if update else self.decoder.make_way()
+        made = [] if update else [*self.decoder.rest(self.stream), *self.decoder.make_way()]
         made = [*made, *self.decoder.display(Display(data=data, display_id=name, update=update))]
         self.events += made
         return made
@@ -34,6 +35,9 @@ class Cell:
         return self.display(html, name, update=True, plain=plain)
 
     def print(self, text: str, stream: str = "stdout") -> None:
+        if stream != self.stream:
+            self.events += self.decoder.rest(self.stream)
+            self.stream = stream
         self.events += self.decoder.feed(text, stream)
 
     def end(self) -> list[Any]:
