@@ -12,8 +12,9 @@ import msgspec
 from gpurun_jupyter.cli import words
 from gpurun_jupyter.cli.screen import Interrupt, Table
 from gpurun_jupyter.cli.tail import last_redraw, plain
-from gpurun_jupyter.core.events import START_OF_LOG, AnyEvent, Display, Error, Output, Result
+from gpurun_jupyter.core.events import START_OF_LOG, AnyEvent
 from gpurun_jupyter.core.lifecycle import State
+from gpurun_jupyter.core.texts import Texts
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -61,7 +62,7 @@ class TerminalScreen:
         """Print what the run prints until it has finished."""
         from gpurun_jupyter.cli import follow
 
-        with _LiveView(self, self._out) if self._live else _PlainView(self) as view:
+        with _LiveView(self._out) if self._live else _PlainView(self) as view:
             start = START_OF_LOG if tail is None else follow.catch_up(run, view, tail)
             record = follow.follow(run, view, interrupt, start)
         if record is None:
@@ -72,16 +73,6 @@ class TerminalScreen:
         else:
             self.say(words.state_line(record))
         return record
-
-    def show(self, event: AnyEvent) -> str:
-        """What a terminal can show of an event."""
-        if isinstance(event, Output):
-            return event.text
-        if isinstance(event, Error):
-            return "\n".join(event.traceback) + "\n"
-        if isinstance(event, Display | Result):
-            return str(event.data.get("text/plain", "")) + "\n"
-        return ""
 
     def _table(self, table: Table, margin: int) -> None:
         rows = table.rows if table.title or not table.rows else [table.columns, *table.rows]
@@ -101,6 +92,7 @@ class _PlainView(AbstractContextManager["_PlainView"]):
 
     def __init__(self, screen: TerminalScreen) -> None:
         self._screen = screen
+        self._texts = Texts()
         self._said = ""
         self._noted = ""
 
@@ -116,7 +108,7 @@ class _PlainView(AbstractContextManager["_PlainView"]):
 
     def event(self, event: AnyEvent) -> None:
         """Print it."""
-        if text := self._screen.show(event):
+        if text := self._texts.of(event):
             self._screen.text(text)
 
     def note(self, text: str) -> None:
@@ -136,11 +128,11 @@ class _PlainView(AbstractContextManager["_PlainView"]):
 class _LiveView(AbstractContextManager["_LiveView"]):
     """For a person: whole lines scroll by above a bar, beside which stands the line being redrawn."""
 
-    def __init__(self, screen: TerminalScreen, out: IO[str]) -> None:
+    def __init__(self, out: IO[str]) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn
 
-        self._screen = screen
+        self._texts = Texts()
         self._console = Console(file=out, highlight=False)
         self._progress: Progress = Progress(
             TextColumn("{task.description}", markup=False),
@@ -169,7 +161,7 @@ class _LiveView(AbstractContextManager["_LiveView"]):
 
     def event(self, event: AnyEvent) -> None:
         """Print the lines that are whole; keep the begun one for the bar."""
-        whole, newline, begun = (self._line + self._screen.show(event)).rpartition("\n")
+        whole, newline, begun = (self._line + self._texts.of(event)).rpartition("\n")
         self._line = begun
         if newline:
             self._print(whole)

@@ -67,7 +67,7 @@ def fill(notebook: JsonObject, events: Iterable[AnyEvent]) -> JsonObject:
         else:
             current.take(event)
     for index, cell in found.items():  # only now: a later cell may have updated what an earlier one displayed
-        notebook["cells"][index].update(execution_count=cell.count, outputs=cell.outputs)
+        notebook["cells"][index].update(execution_count=cell.count, outputs=_seen(cell.outputs))
     return notebook
 
 
@@ -76,4 +76,9 @@ def outputs_of(events: Iterable[AnyEvent]) -> list[JsonObject]:
     cell = CellOutputs(1, {})
     for event in events:
         cell.take(event)
-    return cell.outputs
+    return _seen(cell.outputs)
+
+
+def _seen(outputs: list[JsonObject]) -> list[JsonObject]:
+    """Without displays that were emptied."""
+    return [output for output in outputs if output.get("data") != {}]

@@ -67,7 +67,7 @@ class CellDisplays:
 
     def _publish(self, event: Display, place: str, *, update: bool) -> None:
         self._publisher.publish(
-            data=drawable(event.data), metadata=event.metadata, transient={"display_id": place}, update=update
+            data=drawable(event.data) or _BLANK, metadata=event.metadata, transient={"display_id": place}, update=update
         )
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 
-from gpurun_jupyter.progress.bars import Bar, continues, parent_of
+from gpurun_jupyter.progress.frames import INDENT, Frames, read_rows
 from gpurun_jupyter.progress.plain import Plain
-from gpurun_jupyter.progress.readings import MAX_HELD_CHARS, Reading, without_colours, without_moves
+from gpurun_jupyter.progress.readings import MAX_HELD_CHARS, without_colours, without_moves
 from gpurun_jupyter.progress.recognise import recognise
 from gpurun_jupyter.progress.roster import Roster
 
@@ -20,8 +20,6 @@ MAX_ROWS = 200
 
 _CONTROL = re.compile(r"\r|\n|\x1b\[(\d*)A|\x1b\[([012]?)K")
 _BEGUN = re.compile(r"\x1b(?:\[\d{0,3})?\Z")
-#: A row that is indented so far goes on with the row above: a last column that was too narrow for its text.
-_INDENT = " " * 12
 #: Where a row of a display ends, and what another stream wrote there without knowing of the display begins.
 _ROW_END = re.compile(r"\x1b\[0m *(?=\S)(?!\x1b)")
 
@@ -33,7 +31,7 @@ class Display:
     """
 
     def __init__(self, group: str, bars: Roster, plain: Plain) -> None:
-        self._group = f"{group} display"
+        self._frames = Frames(f"{group} display", bars)
         self._bars = bars
         self._plain = plain
         self._rows = [""]
@@ -43,7 +41,6 @@ class Display:
         self._erasing = False
         self._drawn = False  # something was drawn that has not been read
         self._height: int | None = None  # rows of the frame before
-        self._bars_before: list[Bar] = []
         self._foreign = ""
 
     def feed(self, text: str) -> None:
@@ -79,6 +76,16 @@ class Display:
         if without_colours(rows).strip():
             self._plain.write("" if self._plain.at_line_start else "\n")
             self._plain.write(f"{rows.rstrip()}\n")
+
+    def unfinished(self, stream: str) -> str:
+        """The only row, if it is a bar that the program goes on to draw in `stream` after the cursor is back."""
+        seen = recognise(self._rows[0]) if len(self._rows) == 1 else None
+        if not seen:
+            return ""
+        self._read()
+        for bar in self._frames.drawn:
+            self._bars.rename(bar, stream, seen, 0)
+        return self._rows[0]
 
     def _put(self, text: str) -> None:
         if not text:
@@ -129,7 +136,7 @@ class Display:
     def _rescue(self) -> None:
         """A bar was left above: a stream that does not know of the display ended a row, and its text was erased."""
         above = self._rows[: self._y]
-        self._rows = [row for row in above if not recognise(row) and not without_colours(row).startswith(_INDENT)]
+        self._rows = [row for row in above if not recognise(row) and not without_colours(row).startswith(INDENT)]
         self._plain.read(self._foreign)
         self._y = len(self._rows)
 
@@ -142,15 +149,7 @@ class Display:
         """Tell of every bar in the frame."""
         self._drawn = False
         self._foreign = self._behind_rows()
-        drawn: list[Bar] = []
-        for row in self._whole_rows():
-            seen = recognise(row)
-            if seen:
-                bar = self._bar(len(drawn), seen, drawn)
-                bar.parent = parent_of(drawn, seen.label) or bar.parent
-                drawn.append(bar)
-                self._plain.tell(self._bars.show(bar, seen, ""))
-        self._bars_before = drawn
+        self._plain.tell(self._frames.show(read_rows(self._rows)))
 
     def _behind_rows(self) -> str:
         """What follows the end of a row and its line's end, where the display itself never ends its last row."""
@@ -158,28 +157,6 @@ class Display:
             return ""
         end = _ROW_END.search(self._rows[self._y - 1])
         return self._rows[self._y - 1][end.end() :] + "\n" if end else ""
-
-    def _whole_rows(self) -> list[str]:
-        whole: list[str] = []
-        for row in self._rows:
-            plain = without_colours(row)
-            if whole and plain.startswith(_INDENT) and plain.strip():
-                whole[-1] = f"{whole[-1].rstrip()} {plain.strip()}"
-            else:
-                whole.append(row)
-        return whole
-
-    def _bar(self, place: int, seen: Reading, taken: list[Bar]) -> Bar:
-        before = [bar for bar in self._bars_before if bar not in taken]
-        for bar in before:
-            if bar.seen and (bar.seen.label, bar.seen.total) == (seen.label, seen.total):
-                return bar
-        here = self._bars_before[place] if place < len(self._bars_before) else None
-        if here and here in before and here.seen and continues(here.seen, seen):
-            self._bars.rename(here, self._group, seen, place)
-            return here
-        found = self._bars.find(self._group, seen, place)
-        return self._bars.add(self._group, seen, place) if found in taken else found
 
 
 def _tidy(row: str) -> str:

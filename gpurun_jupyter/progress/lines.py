@@ -6,8 +6,9 @@ import re
 
 from gpurun_jupyter.core.events import Metric, Progress
 from gpurun_jupyter.progress import logged, ultralytics
-from gpurun_jupyter.progress.readings import without_colours
+from gpurun_jupyter.progress.readings import Reading, without_colours
 from gpurun_jupyter.progress.roster import Roster
+from gpurun_jupyter.progress.rounds import Rounds
 
 #: Longer lines say nothing of the kind.
 MAX_CHARS = logged.MAX_CHARS
@@ -27,12 +28,15 @@ class Lines:
 
     def __init__(self, bars: Roster) -> None:
         self._bars = bars
+        self._rounds = Rounds()
         self._begun = ""
         self._early_chars = ARGUMENTS_WITHIN_CHARS
 
     def may_say(self, text: str) -> bool:
         """Whether the text has to be read: a whole line that begins like none of those that say something need not."""
         if self._begun or text[0] in _STARTS or self._early_chars > 0 or self._bars.has_table:
+            return True
+        if self._rounds.begins(text):
             return True
         return text.find("\n") != len(text) - 1
 
@@ -44,7 +48,7 @@ class Lines:
                 self._begun += text[: MAX_CHARS + 1]
             return []
         line = self._begun + text[:first] if self._begun else text[:first]
-        news = self._line(line) if line[:1] in _STARTS or self._early_chars > 0 or self._bars.has_table else []
+        news = self._line(line) if self._matters(line) else []
         last = text.rfind("\n")
         self._begun = text[last + 1 : last + MAX_CHARS + 2] if last + 1 < len(text) else ""
         if last > first:
@@ -55,6 +59,9 @@ class Lines:
     def end(self) -> News:
         """The line that was begun is at its end."""
         return self.read("\n") if self._begun else []
+
+    def _matters(self, line: str) -> bool:
+        return line[:1] in _STARTS or self._early_chars > 0 or self._bars.has_table or self._rounds.begins(line)
 
     def _candidates(self, text: str, first: int, last: int) -> list[str]:
         """The lines between that may say something. To look for a single letter costs nothing, so that goes first."""
@@ -69,7 +76,8 @@ class Lines:
             starts += [found.start() for found in _DICT.finditer(text, first)]
         if "/" in text and ("poch" in text or "POCH" in text):
             starts += [found.start() for found in _EPOCH.finditer(text, first)]
-        return [text[start + 1 : text.find("\n", start + 1)] for start in sorted(starts) if start < last]
+        starts += self._rounds.places(text)
+        return [text[start + 1 : text.find("\n", start + 1)] for start in sorted({*starts}) if first <= start < last]
 
     def _line(self, line: str) -> News:
         early, self._early_chars = self._early_chars > 0, self._early_chars - len(line) - 1
@@ -80,11 +88,22 @@ class Lines:
             return [metric] if metric else []
         if line[:5].lower() == "epoch" and "/" in line:
             return [*self._bars.epochs.announce(line)]
+        if self._rounds.begins(line) and (said := self._rounds.read(line)):
+            return self._round(said)
         if self._bars.has_table:
             return self._table(line)
         if early and "pochs" in line.lower():
             self._bars.epochs.expect(line)
         return []
+
+    def _round(self, said: Metric | Reading) -> News:
+        """A bar is drawn only when it is through: each time is another epoch."""
+        if isinstance(said, Metric):
+            return [said]
+        bar = self._bars.find("lines", said, 0)
+        begins = said.complete and bar.complete
+        again = self._bars.show(bar, said._replace(done=0.0, values={}), "") if begins else []
+        return [*again, *self._bars.show(bar, said, "")]
 
     def _table(self, line: str) -> News:
         if line[:1] != " ":

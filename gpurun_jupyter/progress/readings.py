@@ -14,6 +14,7 @@ _CSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _MOVE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-ln-~]")  # all but colours, which end with m
 _NUMBER = r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|nan|inf)"
 _PAIR = re.compile(rf"\s*([A-Za-z_][\w./@ -]*?)\s*=\s*({_NUMBER})\s*(?:,|$)", re.IGNORECASE)
+_SAID = re.compile(rf"[\s,;|]*([A-Za-z_][\w./@-]*)\s*[ :=]\s*({_NUMBER})(?=[\s,;|]|$)[\s,;|]*", re.IGNORECASE)
 #: Lightning's number of the log folder stands among the values and is none; some loggers have a word for it.
 _VERSION = re.compile(r"(?:^|(?<=[\s,]))v_num[=:]\s*[^\s,]+(?:,\s*|\s*$)?")
 
@@ -72,6 +73,19 @@ def parse_pairs(text: str) -> dict[str, float]:
     position = 0
     while position < len(text):
         found = _PAIR.match(text, position)
+        if not found:
+            return {}
+        values[found[1]] = float(found[2])
+        position = found.end()
+    return finite(values)
+
+
+def parse_comment(text: str) -> dict[str, float]:
+    """The values of a text that is nothing else: `loss 0.33`, `loss: 0.33, acc: 0.9`, `loss=0.33 acc=0.9`."""
+    values: dict[str, float] = {}
+    position = 0
+    while position < len(text):
+        found = _SAID.match(text, position)
         if not found:
             return {}
         values[found[1]] = float(found[2])

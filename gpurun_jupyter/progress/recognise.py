@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from gpurun_jupyter.progress import keras, rich, tqdm, ultralytics
+from gpurun_jupyter.progress import keras, other_bars, rich, tqdm, ultralytics
 from gpurun_jupyter.progress.readings import Reading
 
 #: Asked in this order what a piece of text after a carriage return, or a row of a live display, is.
-RECOGNISERS = (keras.read, ultralytics.read, tqdm.read, rich.read)
+RECOGNISERS = (keras.read, ultralytics.read, other_bars.read, tqdm.read, rich.read)
 
 
 #: No bar is longer: a row of a wide terminal, with a colour for each character.

@@ -93,18 +93,27 @@ class Region:
         """The cursor was moved up."""
         self.y = max(0, self.y - count)
 
-    def end_above(self) -> list[str]:
-        """Ordinary text comes into the cursor's row: lines to log for the bars above, which have ended."""
-        return self._commit(self.y)
-
     def end_here(self) -> list[str]:
-        """The same, and the text takes the place of the bar in the cursor's row."""
+        """Ordinary text takes the place of the bar in the cursor's row: lines to log for it and for the bars above."""
         lines = self._commit(self.y)
         row = self._rows[self.y]
         if row.bar:
             lines += _log([row.bar])
             row.bar, row.wiped = None, True
         return lines
+
+    def ended(self) -> list[str]:
+        """Lines to log for the bars above, if the cursor came to a row of its own, else for the complete one in it."""
+        if not self.here:
+            return self._commit(self.y)
+        return _log([self.here]) if self.here.complete else []
+
+    def left(self) -> list[str]:
+        """Lines to log where the cursor rests: in an empty row right below bars, or in that of a complete one."""
+        if self.here:
+            return _log([self.here]) if self.here.complete else []
+        above = self._rows[self.y - 1].bar if self.y and self._rows[self.y] == _Row() else None
+        return self._commit(self.y) if above else []
 
     def end(self) -> list[str]:
         """The text is at its end: lines to log for every bar that is still drawn or floats."""

@@ -23,6 +23,8 @@ _CONTROL = re.compile(r"\r|\n|\x08+|\x1b\[(\d*)A")
 _PART_OF_CONTROL = re.compile(r"\x1b(?:\[\d{0,4})?")
 #: Text with redraws is dealt with in pieces of this size, because each redraw leaves a copy of the rest.
 _PIECE_CHARS = 1024
+#: With this, overwritten at once, fastprogress tries out whether it can be printed.
+_TRIAL = "█"
 _LINE_END = re.compile(r"\r+\n")
 
 
@@ -88,6 +90,12 @@ class Screen:
         self._calm = self._is_calm()
         return self._plain.take()
 
+    def rest(self) -> list[Emitted]:
+        """Nothing more comes for now: a bar is through that is complete, or was left for a row of its own."""
+        if not self._display and self._mode is not _Mode.TEXT:
+            self._log(self._region.left())
+        return self._plain.take()
+
     def end(self) -> list[Emitted]:
         """The text is at its end: give out what is held, and a line for every bar that had none yet."""
         escape, self._escape = self._escape, ""
@@ -128,11 +136,12 @@ class Screen:
             self._display = Display(self._stream, self._bars, self._plain)
 
     def _end_display(self) -> None:
-        """The cursor is back, or will not come: what the display shows is logged."""
-        if not self._display:
-            return
-        self._display.end()
-        self._display = None
+        """The cursor is back, or will not come: what the display shows is logged, unless its row is drawn on."""
+        display, self._display = self._display, None
+        if display and (row := display.unfinished(self._stream)):
+            self._mode, self._held = _Mode.FRAME, row
+        elif display:
+            display.end()
 
     def _settle(self) -> None:
         """No more comes that belongs to what is held or drawn."""
@@ -164,6 +173,8 @@ class Screen:
 
     def _read_text(self, text: str) -> str:
         plain, carriage_return, rest = text.partition("\r")
+        if carriage_return and (plain.endswith(f"\n{_TRIAL}") or (plain == _TRIAL and self._plain.fresh)):
+            plain = plain.removesuffix(_TRIAL)
         moves = self._possible_moves(plain)
         self._plain.read(plain[: len(plain) - moves])
         if not carriage_return:
@@ -216,8 +227,12 @@ class Screen:
         self._plain.tell(news)
 
     def _wiped_by(self, frame: str) -> bool:
-        """Whether the frame is blank over a bar or over nothing; over ordinary text it is ordinary too."""
-        if without_colours(frame).strip(" ") or (self._line_open and self._region.untouched):
+        """Whether the frame is blank, or a bar's label alone, over a bar or over nothing; over text it is text too."""
+        text, here = without_colours(frame).strip(" "), self._region.here
+        text = "" if text == _TRIAL else text
+        if text and not (here and frame.endswith(" ") and here.text.startswith(text)):
+            return False
+        if self._line_open and self._region.untouched:
             return False
         self._region.wipe()
         return True
@@ -234,8 +249,7 @@ class Screen:
     def _leave(self, text: str) -> None:
         """Ordinary text follows where the cursor stands."""
         if self._mode is not _Mode.TEXT:
-            lines = [] if self._region.here else self._region.end_above()
-            self._to_text(lines, newline=True)
+            self._to_text(self._region.ended(), newline=True)
         self._plain.read(text)
 
     def _to_text(self, lines: list[str], *, newline: bool) -> None:

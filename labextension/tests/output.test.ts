@@ -27,6 +27,20 @@ test('an updated display prints nothing, a second attempt says so', () => {
   assert.match(output.of([{ kind: 'start', attempt: 2 }]), /attempt 2/);
 });
 
+test('a display says its text once, a bar when it has ended', () => {
+  const output = new OutputText();
+  const state = (text: string | null, update: boolean) => ({
+    kind: 'display' as const,
+    data: { 'text/html': 'x', ...(text === null ? {} : { 'text/plain': text }) },
+    display_id: 'd',
+    update
+  });
+  assert.equal(output.of([state(null, false), state(null, true), state('3/3', true), state('3/3, too', true)]), '3/3\n');
+  assert.equal(output.copy(false).of([state('again', true)]), '');
+  assert.equal(output.of([state('another', false)]), 'another\n');
+  assert.equal(new OutputText(true).of([state(null, false), state('3/3', true)]), '');
+});
+
 test('what the cell shows itself can be left out', () => {
   const text = new OutputText(true).of([
     { kind: 'output', stream: 'stdout', text: 'a\n' },

@@ -1,4 +1,7 @@
-"""The attempt's event log as its runner writes it: output at once after quiet, a stream gathered to few events."""
+"""The attempt's event log as its runner writes it: output at once after quiet, a stream gathered to few events.
+
+So are the states of bars and displays, of which the last counts.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,13 @@ import errno
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from gpurun_jupyter.agent.runner.masking import Masking
 from gpurun_jupyter.core.bells import ring
-from gpurun_jupyter.core.events import LONGEST_LINE_BYTES, Event, Output, Progress, encode_line
+from gpurun_jupyter.core.events import LONGEST_LINE_BYTES, Display, Event, Metric, Output, Progress, Sample, encode_line
 from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.reserve import Reserve
 from gpurun_jupyter.core.units import format_size
@@ -22,6 +25,8 @@ from gpurun_jupyter.core.units import format_size
 #: A stream of output becomes an event at most this often, or when this much has gathered.
 GATHER_S = 0.05
 GATHER_CHARS = 64 * 1024
+#: New states of displays become events at such a rate on average, bytes a second; of each display the last one counts.
+DISPLAYS_BYTES_S = 64 * 1024
 _PIECE_CHARS = 2**20
 #: Kept on the disk while the run goes on, for its last event and its exit record should the disk be full by then.
 RESERVE_BYTES = 64 * 1024
@@ -31,6 +36,7 @@ HELD_BYTES = 4 * 2**20
 #: The same once the run is over and only its log keeps its devices.
 _PATIENCE_AT_THE_END_S = 10.0
 _AGAIN_S = 0.25
+_NOT_SHOWN = (Metric, Sample)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -55,6 +61,9 @@ class EventLog:
         self._gathered_chars = 0
         self._bars: dict[str, Progress] = {}
         self._flushed = float("-inf")
+        self._displays: dict[str, Display] = {}
+        self._next_displays = float("-inf")
+        self._displays_timer: asyncio.TimerHandle | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._held = b""  # whole lines that the disk has no room for
         self._give_up_at = float("inf")  # by the clock of time.monotonic
@@ -69,7 +78,23 @@ class EventLog:
             self._bars[event.id] = event
             self._flush_in_time()
         else:
-            self._append([*self._take_gathered(), event])
+            if isinstance(event, Display):
+                self._displays.pop(event.display_id or "", None)  # this is the newest state
+            displays = [] if isinstance(event, _NOT_SHOWN) else self._take_displays()
+            self._append([*self._take_gathered(), *displays, event])
+
+    def update(self, event: Display) -> None:
+        """Append a new state of a display, unless another one follows soon: a loop may make thousands of them."""
+        masked = self._masking.event(event)
+        assert isinstance(masked, Display)
+        self._displays[masked.display_id or ""] = masked
+        if self._displays_timer is not None:
+            return
+        wait_s = self._next_displays - time.monotonic()
+        if wait_s <= 0:
+            self._write_displays()
+        else:
+            self._displays_timer = asyncio.get_running_loop().call_later(wait_s, self._write_displays)
 
     def close(self, *last: Event) -> None:
         """Write what has gathered and the last events, and close the file."""
@@ -101,6 +126,21 @@ class EventLog:
     def flush(self) -> None:
         """Write what has gathered."""
         self._flushed = time.monotonic()
+        self._append([*self._take_gathered(), *self._take_displays()])
+
+    def _write_displays(self) -> None:
+        written = self._append(self._take_displays())
+        self._next_displays = time.monotonic() + max(GATHER_S, written / DISPLAYS_BYTES_S)
+
+    def _take_displays(self) -> list[Display]:
+        displays, self._displays = [*self._displays.values()], {}
+        if self._displays_timer is not None:
+            self._displays_timer.cancel()
+            self._displays_timer = None
+        return displays
+
+    def _write_gathered(self) -> None:
+        self._flushed = time.monotonic()
         self._append(self._take_gathered())
 
     def _gather_output(self, event: Output) -> None:
@@ -110,7 +150,7 @@ class EventLog:
             self._outputs.append(event)
         self._gathered_chars += len(event.text)
         if self._gathered_chars >= GATHER_CHARS:
-            self.flush()
+            self._write_gathered()
         else:
             self._flush_in_time()
 
@@ -119,9 +159,9 @@ class EventLog:
             return
         wait_s = self._flushed + GATHER_S - time.monotonic()
         if wait_s <= 0:
-            self.flush()
+            self._write_gathered()
         else:
-            self._timer = asyncio.get_running_loop().call_later(wait_s, self.flush)
+            self._timer = asyncio.get_running_loop().call_later(wait_s, self._write_gathered)
 
     def _take_gathered(self) -> list[Event]:
         events: list[Event] = [*self._outputs, *self._bars.values()]
@@ -131,9 +171,10 @@ class EventLog:
             self._timer = None
         return events
 
-    def _append(self, events: list[Event]) -> None:
+    def _append(self, events: Sequence[Event]) -> int:
+        """Write events; returns how many bytes they are."""
         if not events or self.failure is not None:
-            return
+            return 0
         now, m = round(time.time(), 3), round(time.monotonic() - self._begun, 4)
         data = b"".join(_lines(msgspec.structs.replace(event, t=now, m=m)) for event in events)
         if self._held:
@@ -142,6 +183,7 @@ class EventLog:
                 self._write_held()
         else:
             self._write(data)
+        return len(data)
 
     def _write(self, data: bytes) -> None:
         written = 0

@@ -7,16 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from gpurun_jupyter.agent.environment import NO_SECRETS, run_environment
-from gpurun_jupyter.agent.kernels.displays import event_of
 from gpurun_jupyter.agent.kernels.kernel import LATE, Kernel, Place, Reply, SpecKernel
 from gpurun_jupyter.agent.kernels.requests import Request
-from gpurun_jupyter.agent.kernels.widget_bars import WidgetBars
+from gpurun_jupyter.agent.kernels.shown import Shown
 from gpurun_jupyter.agent.runner import ends
 from gpurun_jupyter.agent.runner.leaving import left_at_work, settling
 from gpurun_jupyter.agent.runner.output import OutputSink
 from gpurun_jupyter.agent.runner.variables import Variables
 from gpurun_jupyter.core.errors import OutputMissing
-from gpurun_jupyter.core.events import End, Error, Event
+from gpurun_jupyter.core.events import End, Error
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
@@ -45,7 +44,8 @@ class KernelRun:
         self._kernel = kernel or SpecKernel(grant.spec.kernel or DEFAULT_KERNEL)
         self._before = self._kernel.listener  # hears what belongs to earlier requests
         self._variables = Variables(folder, grant)
-        self._bars = WidgetBars()
+        self._shown = Shown(sink.drawn)
+        sink.captured = self._shown.captured
         self._request: Request | None = None
         self._unwanted = asyncio.Event()
         self._leaving = False
@@ -219,16 +219,8 @@ class KernelRun:
             self._request.take(kind, content)
         if kind == "stream":
             self._sink.text(content["name"], content["text"])
-        for event in self._events_of(kind, content):
+        for event in self._shown.take(kind, content):
             if isinstance(event, Error):
                 self._take_error(event)
             else:
                 self._sink.event(event)
-
-    def _events_of(self, kind: str, content: dict[str, Any]) -> list[Event]:
-        if kind.startswith("comm_"):
-            return [*self._bars.take(kind, content)]
-        if kind == "display_data" and (bars := [*self._bars.show(content["data"])]):
-            return [*bars]  # drawn by us, not by a widget
-        event = event_of(kind, content)
-        return [] if event is None else [event]

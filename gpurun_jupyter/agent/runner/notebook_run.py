@@ -55,6 +55,7 @@ class NotebookRun(KernelRun):
             self._sink.event(Cell(number=number, total=len(found), index=index, code=cell.source))
             self._tell(number - 1, len(found))
             await self._execute(cell.source)
+            self._sink.flush()  # what is held back belongs to this cell
             if self._end.reason is Reason.EXCEPTION and _MAY_RAISE in _tags(cell):
                 self._end = End(outcome=Outcome.SUCCEEDED, reason=Reason.COMPLETED)
             if not self._goes_on:

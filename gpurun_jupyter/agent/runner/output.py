@@ -5,15 +5,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
 from gpurun_jupyter.agent.runner.event_log import EventLog
 from gpurun_jupyter.agent.runner.masking import MaskedStream, Masking
 from gpurun_jupyter.agent.runner.reasons import TAIL_CHARS
-from gpurun_jupyter.core.events import Checkpoint, Error, Event, Metric, Model, Progress, event_on
+from gpurun_jupyter.core.events import (
+    Checkpoint,
+    Clear,
+    Display,
+    Error,
+    Event,
+    Metric,
+    Model,
+    Output,
+    Progress,
+    Result,
+    event_on,
+)
 from gpurun_jupyter.progress.decoder import QUIET_S, Decoder
+from gpurun_jupyter.progress.drawn import Drawn
 
 _READ_BYTES = 65536
 _REPORTED = (Progress, Metric, Checkpoint, Model)
@@ -22,18 +35,32 @@ _LONGEST_REPORT_BYTES = 64 * 1024
 
 
 class OutputSink:
-    """Takes what a run prints and displays, and writes it to the log in order."""
+    """Takes what a run prints and displays, and writes it to the log in order.
+
+    `captured` makes events of printed text that is a part of something else, as that of a widget.
+    """
 
     def __init__(self, log: EventLog, masking: Masking | None = None) -> None:
         self.tail = ""  # what was printed last, or what the cell raised: it tells why a run failed
+        self.captured: Callable[[str], list[Event] | None] = lambda _: None
         self._log = log
         self._decoder = Decoder()
+        self._stream: Literal["stdout", "stderr"] = "stdout"  # what was printed to last
         self._masking = masking or Masking()
         self._masked: dict[Literal["stdout", "stderr"], MaskedStream] = {}
         self._quiet: asyncio.TimerHandle | None = None
 
+    @property
+    def drawn(self) -> Drawn:
+        """Takes bars that are neither text nor displays."""
+        return self._decoder.drawn
+
     def text(self, stream: Literal["stdout", "stderr"], text: str) -> None:
         """Text as it was printed, in pieces of any size."""
+        if (events := self.captured(text)) is not None:
+            for event in events:
+                self.event(event)
+            return
         if self._masking:
             text = self._masked.setdefault(stream, MaskedStream(self._masking)).feed(text)
         self._say(stream, text)
@@ -46,7 +73,14 @@ class OutputSink:
         if isinstance(event, Error):
             self.tail = self._masking.text(f"{event.name}: {event.value}")
         self._say_what_waits()
-        self._log.write(event)
+        if isinstance(event, Error):
+            self._write(self._decoder.flush())
+        elif isinstance(event, Clear | Result) or (isinstance(event, Display) and not event.update):
+            self._write([*self._decoder.rest(self._stream), *self._decoder.make_way()])
+        if isinstance(event, Display | Result):
+            self._show(event)
+        else:
+            self._write([event])
 
     def flush(self) -> None:
         """Write what has gathered, so that the log's file is what was said so far."""
@@ -63,7 +97,17 @@ class OutputSink:
 
     def _say(self, stream: Literal["stdout", "stderr"], text: str) -> None:
         self.tail = (self.tail + text)[-TAIL_CHARS:]
+        if stream != self._stream:
+            self._write(self._decoder.rest(self._stream))
+            self._stream = stream
         self._write(self._decoder.feed(text, stream))
+
+    def _show(self, event: Display | Result) -> None:
+        for told in self._decoder.display(event):
+            if isinstance(told, Display) and told.update:
+                self._log.update(told)
+            else:
+                self._log.write(told)
 
     def _release(self) -> None:
         """What was held back as the beginning of a secret."""
@@ -77,6 +121,8 @@ class OutputSink:
 
     def _write(self, events: Iterable[Event]) -> None:
         for event in events:
+            if self._masking and isinstance(event, Output):  # a bar's line was no text before
+                event.text = self._masking.text(event.text)
             self._log.write(event)
 
 

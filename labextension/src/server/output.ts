@@ -14,6 +14,7 @@ export function isShown(event: Event): boolean {
 /** Turns events into terminal text; keeps what one event says about the next. */
 export class OutputText {
   private clearNext = false;
+  private said = new Set<string>();
 
   /** With `onlyPrinted`, what a cell shows itself is left out. */
   constructor(private onlyPrinted = false) {}
@@ -22,6 +23,7 @@ export class OutputText {
   copy(onlyPrinted: boolean): OutputText {
     const made = new OutputText(onlyPrinted);
     made.clearNext = this.clearNext;
+    made.said = new Set(this.said);
     return made;
   }
 
@@ -34,12 +36,25 @@ export class OutputText {
       this.clearNext = event.wait === true;
       return this.clearNext ? '' : CLEAR_SCREEN;
     }
-    const text = this.onlyPrinted && isShown(event) ? '' : plainText(event);
+    const text = event.kind === 'display' ? this.ofDisplay(event) : this.onlyPrinted && isShown(event) ? '' : plainText(event);
     if (!text || !this.clearNext) {
       return text;
     }
     this.clearNext = false;
     return CLEAR_SCREEN + text;
+  }
+
+  /** A display says its text once, when it first has one: a bar has none before it has ended. */
+  private ofDisplay({ data, display_id: id, update }: Event & { kind: 'display' }): string {
+    if (id && !update) {
+      this.said.delete(id); // another display of that id
+    }
+    const known = id ? this.said.has(id) : update;
+    const text = this.onlyPrinted || known ? '' : bundleText(data);
+    if (id && text) {
+      this.said.add(id);
+    }
+    return text;
   }
 }
 
@@ -51,8 +66,6 @@ function plainText(event: Event): string {
       return event.text;
     case 'error':
       return `${event.traceback.join('\n') || `${event.name}: ${event.value}`}\x1b[0m\n`;
-    case 'display':
-      return event.update ? '' : bundleText(event.data); // an update would print the same line again and again
     case 'result':
       return bundleText(event.data);
     default:
@@ -63,5 +76,5 @@ function plainText(event: Event): string {
 function bundleText(data: MimeBundle): string {
   const plain = data['text/plain'];
   const text = Array.isArray(plain) ? plain.join('') : plain;
-  return typeof text === 'string' && text ? `${text}\n` : '';
+  return typeof text === 'string' && text ? text.replace(/\n?$/, '\n') : '';
 }

@@ -157,7 +157,7 @@ export type Event =
   | { kind: 'start'; attempt: number }
   | { kind: 'output'; stream: 'stdout' | 'stderr'; text: string }
   | { kind: 'clear'; wait?: boolean }
-  | { kind: 'display'; data: MimeBundle; update?: boolean }
+  | { kind: 'display'; data: MimeBundle; display_id?: string | null; update?: boolean }
   | { kind: 'result'; data: MimeBundle }
   | { kind: 'error'; name: string; value: string; traceback: string[] }
   | ({ kind: 'progress' } & Bar)

@@ -10,7 +10,7 @@ import pytest
 
 from gpurun_jupyter.agent.runner import event_log
 from gpurun_jupyter.agent.runner.event_log import EventLog
-from gpurun_jupyter.core.events import End, Output, decode_line
+from gpurun_jupyter.core.events import Clear, Display, End, Metric, Output, decode_line
 from gpurun_jupyter.core.home import AttemptFolder, Home
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
 from gpurun_jupyter.core.reserve import Reserve
@@ -125,3 +125,40 @@ def test_half_a_surrogate_pair_costs_no_line(folder) -> None:
     asyncio.run(run())
     output, end = [decode_line(line) for line in folder.events.read_bytes().splitlines()]
     assert (output.text, end.reason) == ("a?b \N{GRINNING FACE}\n", Reason.DISK_FULL)
+
+
+def test_of_a_display_that_changes_all_the_time_some_states_are_written_and_the_last(folder) -> None:
+    async def run() -> None:
+        log = EventLog(folder, "r1")
+        log.write(Display(data={"text/plain": "0"}, display_id="d"))
+        for n in range(1, 2001):
+            log.update(Display(data={"text/plain": str(n), "text/html": "x" * 1000}, display_id="d", update=True))
+            log.write(Metric(values={"n": float(n)}))
+            if n % 100 == 0:
+                await asyncio.sleep(0.01)
+        log.write(Output(stream="stdout", text="done\n"))
+        log.close(END)
+
+    asyncio.run(run())
+    events = [decode_line(line) for line in folder.events.read_bytes().splitlines()]
+    states = [event.data["text/plain"] for event in events if isinstance(event, Display)]
+    assert (states[:2], states[-1]) == (["0", "1"], "2000")
+    assert len(states) < 60
+    assert sum(isinstance(event, Metric) for event in events) == 2000
+
+
+def test_states_of_a_display_keep_their_place_among_what_is_shown(folder) -> None:
+    async def run() -> None:
+        log = EventLog(folder, "r1")
+        for text in ("a", "b", "c"):
+            log.update(Display(data={"text/plain": text}, display_id="d", update=True))
+        log.write(Clear())
+        for text in ("e", "f"):
+            log.update(Display(data={"text/plain": text}, display_id="d", update=True))
+        log.write(Display(data={"text/plain": "last"}, display_id="d", update=True))
+        log.close(END)
+
+    asyncio.run(run())
+    events = [decode_line(line) for line in folder.events.read_bytes().splitlines()]
+    shown = ["clear" if isinstance(event, Clear) else event.data["text/plain"] for event in events[:-1]]
+    assert shown == ["a", "c", "clear", "last"]

@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -16,9 +17,11 @@ from gpurun_jupyter.core import events
 from gpurun_jupyter.core.curves import Curve
 from gpurun_jupyter.core.events import LONGEST_LINE_BYTES
 from gpurun_jupyter.core.records import UNREADABLE, open_plain
+from gpurun_jupyter.core.texts import Texts, text_of
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _OUTPUT = b'{"kind":"output"'
+_DISPLAY, _WITH_ID = b'{"kind":"display"', b'"display_id":'
 #: Enough of a log's end to hold a whole line; output is cut into pieces of this size.
 _TAIL_BYTES = 256 * 1024
 #: Moves of the cursor, as JSON writes them: what has them may show fewer lines than it has newlines.
@@ -100,6 +103,9 @@ class Before:
     checkpoints: int = 0
     checkpoint: events.Checkpoint | None = None
 
+    def __post_init__(self) -> None:
+        self._texts = Texts()  # no field: it is not told
+
     def take(self, line: bytes) -> None:
         """Count a line of the log."""
         if line.startswith(_OUTPUT):
@@ -119,9 +125,9 @@ class Before:
         elif isinstance(event, events.Start) and event.attempt > 1:
             self.curves.clear()
             self.lines += 2  # the line that says so, and an empty one
-        elif _is_shown(event):
-            self.shown += 1
-            self.shown_lines += _text_of(event).count("\n")
+        elif isinstance(event, (events.Display, events.Result, events.Error)):
+            self.shown += not (isinstance(event, events.Display) and event.update)
+            self.shown_lines += self._texts.of(event).count("\n")
 
 
 def newlines(line: bytes) -> int:
@@ -132,21 +138,36 @@ def newlines(line: bytes) -> int:
 
 
 def printed_text(log: Lines) -> Iterator[str]:
-    """What the run printed, in order; of displayed objects the plain text, of errors the traceback without colours."""
+    """What the run printed, in order; of displayed objects the plain text, of errors the traceback without colours.
+
+    A display that is updated is there once, as it is at the end of the log.
+    """
+    for lines in lines_with_texts(log):
+        yield "".join(text for _, text in lines)
+
+
+def lines_with_texts(log: Lines) -> Iterator[list[tuple[bytes, str]]]:
+    """The lines of a log, as many as come at once, each with the text that it stands for."""
+    latest: dict[str, str] = {}
+    texts, looked_ahead = Texts(latest), False
     while lines := log.read():
-        yield "".join(_text_of(events.event_on(line)) for line in lines)
+        if not looked_ahead and any(line.startswith(_DISPLAY) and _WITH_ID in line for line in lines):
+            looked_ahead = True
+            _look_ahead(latest, lines, copy(log))
+        yield [(line, _text_of(texts, line)) for line in lines]
 
 
-def _is_shown(event: events.AnyEvent | None) -> bool:
-    return isinstance(event, (events.Result, events.Error)) or (isinstance(event, events.Display) and not event.update)
+def _look_ahead(latest: dict[str, str], lines: list[bytes], log: Lines) -> None:
+    """Put the last text of each display into `latest`."""
+    while lines:
+        for line in lines:
+            event = events.event_on(line) if line.startswith(_DISPLAY) and _WITH_ID in line else None
+            if isinstance(event, events.Display) and event.display_id and (not event.data or text_of(event)):
+                latest[event.display_id] = text_of(event)
+        lines = log.read()
 
 
-def _text_of(event: events.AnyEvent | None) -> str:
-    if isinstance(event, events.Output):
-        return event.text
-    if isinstance(event, (events.Display, events.Result)):
-        plain = str(event.data.get("text/plain", ""))
-        return plain and f"{plain}\n"
-    if isinstance(event, events.Error):
-        return _COLOURS.sub("", "\n".join(event.traceback)) + "\n"
-    return ""
+def _text_of(texts: Texts, line: bytes) -> str:
+    event = events.event_on(line)
+    text = texts.of(event)
+    return _COLOURS.sub("", text) if isinstance(event, events.Error) else text
