@@ -17,6 +17,7 @@ from gpurun_jupyter.client.options import spec_of
 from gpurun_jupyter.core.errors import FileMissing, WrongState
 from gpurun_jupyter.core.events import AnyEvent, Cell, Start
 from gpurun_jupyter.core.notebooks import EXECUTED, fill, outputs_of
+from gpurun_jupyter.core.origins import of_notebook
 from gpurun_jupyter.shipping.notebooks import read
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def ship(
     spec = spec_of({"kernel": kernel, **options}, notebook=shipped)
     if spec.notebook is not None:
         spec.notebook.check()
+    spec.origin = spec.origin or of_notebook(Path(path).expanduser())
     blobs.send(connection, {digest: data})
     return spec
 

@@ -131,6 +131,11 @@ def newlines(line: bytes) -> int:
     return line.replace(b"\\\\", b"").count(b"\\n") if b"\\\\" in line else line.count(b"\\n")
 
 
+def lines_printed(line: bytes) -> int:
+    """How many lines of text a line of the log stands for."""
+    return newlines(line) if line.startswith(_OUTPUT) else _text_of(events.event_on(line)).count("\n")
+
+
 def printed_text(log: Lines) -> Iterator[str]:
     """What the run printed, in order; of displayed objects the plain text, of errors the traceback without colours."""
     while lines := log.read():
