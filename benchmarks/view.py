@@ -53,7 +53,7 @@ _OPEN = """([run, last, count]) => new Promise(done => {
   const took = {};
   jupyterapp.commands.execute('gpurun:open-run', { run });
   const look = () => {
-    const view = document.querySelector('.jp-MainAreaWidget .gpurun-fills');
+    const view = document.querySelector('.jp-MainAreaWidget .gpurun-tab-output');
     const text = view?.textContent ?? '';
     if (text.includes(last)) took.last ??= performance.now() - begun;
     if (text.includes(count)) took.count ??= performance.now() - begun;

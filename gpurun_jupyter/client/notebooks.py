@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import nbformat
 
 from gpurun_jupyter.client import blobs
@@ -64,6 +65,7 @@ def as_notebook(run: Run) -> Any:
         "env": spec.env,
         "inputs": sorted(spec.inputs),
         "outputs": spec.outputs,
+        **({"origin": msgspec.to_builtins(spec.origin)} if spec.origin else {}),
     }
     return notebook
 

@@ -40,10 +40,10 @@ def below(root: str, notebook: str) -> str | None:
 
     A notebook that is named without its directory is one of the directory's.
     """
-    top, path = Path(root), Path(root, notebook)
-    for known, place in ((top, Path(os.path.normpath(path))), (top.resolve(), path.resolve())):
-        if place != known and place.is_relative_to(known):
-            return place.relative_to(known).as_posix()
+    for plain in (os.path.normpath, os.path.realpath):
+        top, place = Path(plain(root)), Path(plain(Path(root, notebook)))
+        if place != top and place.is_relative_to(top):
+            return place.relative_to(top).as_posix()
     return None
 
 

@@ -16,7 +16,7 @@ from gpurun_jupyter.shipping.entries import chosen
 
 
 class Gathered(NamedTuple):
-    """Files, a notebook's content, the kernel that it names and where it lies, or the run whose files are used again."""
+    """Files, a notebook's content, its kernel and where it lies, or the run whose files are used again; else None."""
 
     shipment: Shipment | None = None
     notebook: bytes | None = None

@@ -182,9 +182,7 @@ export class OutputTab extends Tab {
   }
 }
 
-function foldedWords(transcript: Transcript, { trans }: PageParts): string {
-  const { folded } = transcript;
+function foldedWords({ folded }: Transcript, { trans }: PageParts): string {
   const most = MOST_SHOWN.toLocaleString('en-US');
-  const words = trans._n('%1 display before them is its text.', '%1 displays before them are their texts.', folded, folded);
-  return folded ? `${trans.__('At most the last %1 figures, tables and other displays are drawn;', most)} ${words}` : '';
+  return folded ? trans._n('The last %2 displays are drawn; the one before is text.', 'The last %2 displays are drawn; the %1 before are text.', folded, most) : '';
 }

@@ -8,6 +8,7 @@ import type { PartialJSONObject } from '@lumino/coreutils';
 import { Widget } from '@lumino/widgets';
 import { element } from '../look/dom';
 import type { Translate } from '../look/words';
+import { bundleText } from '../server/output';
 import type { MimeBundle } from '../server/types';
 import type { Shown } from './parts';
 
@@ -92,7 +93,6 @@ export class Displays {
   private makeNode(shown: Shown): HTMLElement {
     const node = element('div', 'gpurun-display');
     node.setAttribute('role', 'figure');
-    node.setAttribute('aria-label', nameOf(shown, this.trans));
     this.shownBy.set(node, shown);
     return node;
   }
@@ -107,13 +107,15 @@ export class Displays {
     }
     drawn.node.replaceChildren(...(drawn.renderer?.isAttached ? [drawn.renderer.node] : []), ...notes);
     const { node, renderer, version } = drawn;
+    const name = bundleText(shown.data).split('\n')[0].slice(0, 200) || this.trans.__('Display');
+    node.setAttribute('aria-label', name); // what a person is told who does not see it
     try {
       await renderer?.renderModel(new MimeModel({ data, metadata: shown.metadata as PartialJSONObject, trusted: false }));
     } catch (error) {
       node.append(this.note(this.trans.__('It cannot be drawn: %1', (error as Error).message)));
     }
     const images = [...node.querySelectorAll('img')];
-    images.filter(image => !image.hasAttribute('alt')).forEach(image => (image.alt = nameOf(shown, this.trans)));
+    images.filter(image => !image.hasAttribute('alt')).forEach(image => (image.alt = name));
     await Promise.allSettled(images.map(image => image.decode()));
     if (drawn.version === version) {
       node.style.minHeight = '';
@@ -161,11 +163,6 @@ export class Displays {
     }
     this.onHeight();
   }
-}
-
-/** What a person is told who does not see it. */
-function nameOf({ text }: Shown, trans: Translate): string {
-  return text.split('\n')[0].slice(0, 200) || trans.__('Display');
 }
 
 /** An SVG as an image, in which no script runs. */

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gpurun_jupyter.core.errors import NoSuchPlace
-from gpurun_jupyter.core.events import START_OF_LOG, Cursor, opening, sound_part
+from gpurun_jupyter.core.events import START_OF_LOG, Cursor, sound_part
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.records import open_plain
-from gpurun_server.store.folders.logs import Before, newlines, read_lines
+from gpurun_server.store.folders.logs import Before, ends_line, newlines, read_lines
 
 _CHUNK_BYTES = 256 * 1024
-_OUTPUT = opening("output")
 #: However long its lines are, so much of a log is read at most to find the last ones.
 _LONGEST_TAIL_BYTES = 8 * 2**20
 
@@ -139,16 +138,11 @@ def _walk_back(log: BinaryIO, begin: int, end: int, count: int) -> tuple[int, in
     first = data.find(b"\n") + 1 if begin else 0
     offset, found = begin + data.rfind(b"\n") + 1, 0
     for line in _backwards(data[first : data.rfind(b"\n") + 1]):
-        if found >= count and _ends_line(line):
+        if found >= count and ends_line(line):
             break
         offset -= len(line) + 1
         found += newlines(line)
     return offset, found
-
-
-def _ends_line(line: bytes) -> bool:
-    """Whether what comes after this line of the log begins a line of the output, as far as this one tells."""
-    return not line.startswith(_OUTPUT) or line.endswith(b'\\n"}')
 
 
 def _backwards(data: bytes) -> Iterator[bytes]:

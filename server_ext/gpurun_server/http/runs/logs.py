@@ -24,7 +24,7 @@ _MOST_LINES = 2**31  # no log has so many, and no memory
 
 
 class EventsQuery(msgspec.Struct):
-    """From where on. Or a part: what printed the last `lines` lines `before` a place, or `lines` from number `first` on."""
+    """From where on; or what printed the last `lines` lines `before` a place, or `lines` from number `first` on."""
 
     cursor: str = str(events.START_OF_LOG)
     before: str | None = None

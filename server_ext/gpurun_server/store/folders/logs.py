@@ -131,6 +131,11 @@ def newlines(line: bytes) -> int:
     return line.replace(b"\\\\", b"").count(b"\\n") if b"\\\\" in line else line.count(b"\\n")
 
 
+def ends_line(line: bytes) -> bool:
+    """Whether what comes after this line of the log begins a line of the output, as far as this one tells."""
+    return not line.startswith(_OUTPUT) or line.endswith(b'\\n"}')
+
+
 def lines_printed(line: bytes) -> int:
     """How many lines of text a line of the log stands for."""
     return newlines(line) if line.startswith(_OUTPUT) else _text_of(events.event_on(line)).count("\n")

@@ -8,7 +8,7 @@ from itertools import islice
 
 import msgspec
 
-from gpurun_server.store.folders.logs import Lines, lines_printed, printed_text
+from gpurun_server.store.folders.logs import Lines, ends_line, lines_printed, printed_text
 
 #: Colours and moves of the cursor, as a terminal takes them.
 _SEQUENCES = re.compile(r"\x1b(?:\[[0-9;:?]*[A-Za-z]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[c=>78])")
@@ -45,19 +45,19 @@ def find_lines(log: Lines, text: str, most: int) -> FoundLines:
 
 
 def events_of_lines(log: Lines, first: int, count: int) -> tuple[int, list[bytes]]:
-    """The lines of the log that printed `count` lines from number `first` (from 0) on, and the number that they begin with.
+    """What printed `count` lines from number `first` (from 0) on, and the number of the line that begins there.
 
     For a thread.
     """
     begin, found, number = 0, list[bytes](), 0
-    while (lines := log.read()) and number < first + count:
+    while number < first + count and (lines := log.read()):
         for line in lines:
-            printed = lines_printed(line)
-            if number + printed <= first:
-                begin = number + printed
+            after = number + lines_printed(line)
+            if not found and (after < first or (after == first and ends_line(line))):
+                begin = after
             elif number < first + count:
                 found.append(line)
-            number += printed
+            number = after
     return begin, found
 
 
