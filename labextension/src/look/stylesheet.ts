@@ -82,7 +82,7 @@ const SHEET = `
 .gpurun-log-lines{position:absolute;left:0;top:0}
 :is(.gpurun-log-lines,.gpurun-sheet-text){width:max-content;margin:0;padding:0 8px;border:0;background:none;white-space:pre;overflow:visible;
   tab-size:8;color:var(--jp-content-font-color1,#212121);font:inherit}
-.gpurun-log-foot{display:flex;align-items:center;justify-content:space-between;flex:none;height:22px;padding:0 8px;border-top:1px solid var(--gpurun-edge);
+.gpurun-log-foot{display:flex;align-items:center;justify-content:space-between;flex:none;min-height:22px;padding:0 8px;border-top:1px solid var(--gpurun-edge);
   color:var(--gpurun-muted);font-size:var(--jp-ui-font-size0,11px);font-variant-numeric:tabular-nums}
 .gpurun-log-foot .gpurun-button{height:20px}
 .gpurun-log-count{margin-right:auto}

@@ -6,6 +6,7 @@ import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { Message } from '@lumino/messaging';
 import { element, setText } from '../look/dom';
 import { LogBox } from '../runview/logbox';
+import type { Counted } from '../runview/sheet';
 import type { RunFeed } from '../server/feed';
 import type { Stop } from '../server/live';
 import { Displays } from '../transcript/displays';
@@ -42,7 +43,7 @@ export class OutputTab extends Tab {
     this.search = new Search(parts, text => this.findHere(text), line => void this.goTo(line));
     const { displays } = this;
     this.log = new LogBox({
-      sheet: new OutputSheet({ transcript: () => this.transcript, total: () => feed.tail, displays, trans }),
+      sheet: new OutputSheet({ transcript: () => this.transcript, told: () => this.told(), displays, trans }),
       trans,
       logUrl: server.api.logUrl(requests.id),
       onFollow: () => this.showLast(),
@@ -86,6 +87,11 @@ export class OutputTab extends Tab {
     return this.elsewhere?.transcript ?? this.live.transcript;
   }
 
+  private told(): Omit<Counted, 'length'> {
+    const { total, sureness } = this.feed.tail;
+    return { total, sureness, isFurtherUp: this.elsewhere !== null };
+  }
+
   private changed(): void {
     if (this.log) {
       this.tellWhere();
@@ -96,11 +102,9 @@ export class OutputTab extends Tab {
 
   /** Say which part of the output this is, where it is not all of it. */
   private tellWhere(): void {
-    const { trans } = this.parts;
     const { transcript } = this;
     const hasEarlier = !this.elsewhere && this.live.hasEarlier;
     setText(this.window, [this.whichLines(), foldedWords(transcript, this.parts)].filter(words => words).join(' '));
-    setText(this.earlier, trans.__('Earlier output'));
     this.earlier.hidden = !hasEarlier;
     this.top.hidden = !hasEarlier && !this.window.textContent;
   }

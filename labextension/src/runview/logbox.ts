@@ -261,7 +261,7 @@ class LogMore {
     }
   }
 
-  show({ length, total }: Counted, opened: boolean): void {
+  show({ length, total, isFurtherUp }: Counted, opened: boolean): void {
     const { trans, maxRows, onOpen } = this.options;
     if (this.button) {
       this.button.hidden = length <= (maxRows ?? 0);
@@ -269,7 +269,8 @@ class LogMore {
     }
     if (this.link) {
       this.link.hidden = total <= length;
-      setText(this.link, trans.__('The last %1 are shown; the whole output', length.toLocaleString('en-US')));
+      const words = isFurtherUp ? trans.__('The whole output') : trans.__('The last %1 are shown; the whole output', length.toLocaleString('en-US'));
+      setText(this.link, words);
     }
   }
 }

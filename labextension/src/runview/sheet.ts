@@ -12,6 +12,8 @@ export interface Counted {
   readonly length: number;
   readonly total: number;
   readonly sureness: 'exact' | 'atLeast' | 'about';
+  /** Whether they are not the last ones. */
+  readonly isFurtherUp?: boolean;
 }
 
 export interface Sheet {

@@ -18,8 +18,8 @@ interface Place {
 
 export interface OutputSheetOptions {
   transcript: () => Transcript;
-  /** How many lines the run has printed, as surely as it is known. */
-  total: () => Omit<Counted, 'length'>;
+  /** How many lines the run has printed, as surely as it is known, and which these are. */
+  told: () => Omit<Counted, 'length'>;
   displays: Displays;
   trans: Translate;
 }
@@ -33,9 +33,9 @@ export class OutputSheet implements Sheet {
   constructor(private options: OutputSheetOptions) {}
 
   get counted(): Counted {
-    const { total, sureness } = this.options.total();
+    const told = this.options.told();
     const length = this.options.transcript().lines;
-    return { length, total: Math.max(length, total), sureness };
+    return { ...told, length, total: Math.max(length, told.total) };
   }
 
   layOut(lineHeight: number): number {
