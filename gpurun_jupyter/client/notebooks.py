@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import nbformat
 
 from gpurun_jupyter.client import blobs
@@ -17,6 +18,7 @@ from gpurun_jupyter.client.options import spec_of
 from gpurun_jupyter.core.errors import FileMissing, WrongState
 from gpurun_jupyter.core.events import AnyEvent, Cell, Start
 from gpurun_jupyter.core.notebooks import EXECUTED, fill, outputs_of
+from gpurun_jupyter.core.origins import of_notebook
 from gpurun_jupyter.shipping.notebooks import read
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ def ship(
     spec = spec_of({"kernel": kernel, **options}, notebook=shipped)
     if spec.notebook is not None:
         spec.notebook.check()
+    spec.origin = spec.origin or of_notebook(Path(path).expanduser())
     blobs.send(connection, {digest: data})
     return spec
 
@@ -62,6 +65,7 @@ def as_notebook(run: Run) -> Any:
         "env": spec.env,
         "inputs": sorted(spec.inputs),
         "outputs": spec.outputs,
+        **({"origin": msgspec.to_builtins(spec.origin)} if spec.origin else {}),
     }
     return notebook
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -9,7 +11,8 @@ import msgspec
 if TYPE_CHECKING:
     from gpurun_jupyter.core.runs import RunSpec
 
-_Text = Annotated[str, msgspec.Meta(max_length=1000)]
+LONGEST = 1000  # characters
+_Text = Annotated[str, msgspec.Meta(max_length=LONGEST)]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=10**6)]
 
 
@@ -28,6 +31,24 @@ class Origin(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     directory: _Text | None = None
     commit: _Text | None = None
     dirty: bool | None = None
+
+
+def of_notebook(path: Path) -> Origin | None:
+    """The origin of a run of this whole notebook; None where its path is longer than an origin may be."""
+    whole = str(path.absolute())
+    return Origin(notebook=whole) if len(whole) <= LONGEST else None
+
+
+def below(root: str, notebook: str) -> str | None:
+    """The path of a notebook relative to a directory, with slashes; None where it is not below it.
+
+    A notebook that is named without its directory is one of the directory's.
+    """
+    for plain in (os.path.normpath, os.path.realpath):
+        top, place = Path(plain(root)), Path(plain(Path(root, notebook)))
+        if place != top and place.is_relative_to(top):
+            return place.relative_to(top).as_posix()
+    return None
 
 
 def origin_of(spec: RunSpec) -> str | None:

@@ -9,18 +9,20 @@ from typing import NamedTuple
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.launch.file import LaunchFile
 from gpurun_jupyter.core.manifests import digest_of
+from gpurun_jupyter.core.origins import Origin, of_notebook
 from gpurun_jupyter.core.runs import RunSpec
 from gpurun_jupyter.shipping.collect import Shipment, collect, unreadable
 from gpurun_jupyter.shipping.entries import chosen
 
 
 class Gathered(NamedTuple):
-    """Files, a notebook's content and the kernel that it names, or the run whose files are used again; else None."""
+    """Files, a notebook's content, its kernel and where it lies, or the run whose files are used again; else None."""
 
     shipment: Shipment | None = None
     notebook: bytes | None = None
     kernel: str | None = None
     before: RunSpec | None = None
+    origin: Origin | None = None
 
     def spec(self, file: LaunchFile, manifest: str | None) -> RunSpec:
         """The run that the file describes; `manifest` is the shipment's sha256."""
@@ -28,6 +30,7 @@ class Gathered(NamedTuple):
             return file.spec_like(self.before)
         spec = file.spec(manifest, None if self.notebook is None else digest_of(self.notebook))
         spec.kernel = spec.kernel or self.kernel
+        spec.origin = spec.origin or self.origin
         return spec
 
 
@@ -41,10 +44,12 @@ def gather(file: LaunchFile, folder: Path, spec_of: Callable[[str], RunSpec], wi
         before = spec_of(file.files_of)
         file.spec_like(before)
         return Gathered(before=before)
-    shipment, notebook, kernel = _files(file, folder, within), None, None
-    if file.notebook is not None:
-        notebook, kernel = _notebook(_place(file.notebook, folder, within))
-    return Gathered(shipment, notebook, kernel)
+    shipment = _files(file, folder, within)
+    if file.notebook is None:
+        return Gathered(shipment)
+    place = _place(file.notebook, folder, within)
+    notebook, kernel = _notebook(place)
+    return Gathered(shipment, notebook, kernel, origin=of_notebook(place))
 
 
 def _files(file: LaunchFile, folder: Path, within: Path | None) -> Shipment | None:

@@ -4,8 +4,7 @@ import { Clipboard, ICommandPalette, InputDialog, MainAreaWidget, WidgetTracker 
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { stopRun } from './runview/follow';
 import { gpuIcon } from './look/icons';
-import { RunContent, RunPage } from './pages/runpage';
-import type { ReadOnly } from './pages/readonly';
+import { Drawing, RunContent, RunPage } from './pages/runpage';
 import type { TabName } from './pages/tab';
 import { addTools } from './pages/tools';
 import { addMachine } from './sidebar/addmachine';
@@ -38,7 +37,7 @@ export interface Parts {
 }
 
 /** `gpurun:open-run {run, tab?}` opens the page of a run, once; it is restored with the layout and with its tab. */
-export function addPageCommands(parts: Parts, restorer: ILayoutRestorer | null, readOnly: ReadOnly): void {
+export function addPageCommands(parts: Parts, restorer: ILayoutRestorer | null, drawing: Drawing): void {
   const { app, trans, palette } = parts;
   const tracker = new WidgetTracker<RunPage>({ namespace: 'gpurun-runs' });
   app.commands.addCommand(Commands.openRun, {
@@ -48,7 +47,7 @@ export function addPageCommands(parts: Parts, restorer: ILayoutRestorer | null, 
     execute: async args => {
       const id = runOf(app, args) ?? (await askForRun(trans));
       if (id) {
-        showPage(parts, tracker, readOnly, id, args.tab as TabName | undefined);
+        showPage(parts, tracker, drawing, id, args.tab as TabName | undefined);
       }
     }
   });
@@ -66,10 +65,10 @@ export function addPageCommands(parts: Parts, restorer: ILayoutRestorer | null, 
   });
 }
 
-function showPage(parts: Parts, tracker: WidgetTracker<RunPage>, readOnly: ReadOnly, id: string, tab?: TabName): void {
+function showPage(parts: Parts, tracker: WidgetTracker<RunPage>, drawing: Drawing, id: string, tab?: TabName): void {
   let page = tracker.find(open => open.content.runId === id);
   if (!page) {
-    page = makePage(parts, readOnly, id);
+    page = makePage(parts, drawing, id);
     parts.app.shell.add(page, 'main');
     void tracker.add(page);
     const made = page;
@@ -81,11 +80,11 @@ function showPage(parts: Parts, tracker: WidgetTracker<RunPage>, readOnly: ReadO
   parts.app.shell.activateById(page.id);
 }
 
-function makePage({ app, server, trans }: Parts, readOnly: ReadOnly, id: string): RunPage {
+function makePage({ app, server, trans }: Parts, drawing: Drawing, id: string): RunPage {
   const command = (name: string, args: Record<string, string> = { run: id }) =>
     app.commands.hasCommand(name) ? () => void app.commands.execute(name, args) : undefined;
   const requests = new RunRequests(server.api, id);
-  const page = new MainAreaWidget({ content: new RunContent({ server, requests, trans, command }, readOnly) });
+  const page = new MainAreaWidget({ content: new RunContent({ server, requests, trans, command }, drawing) });
   page.toolbar.addClass('gpurun-tools');
   addTools(page.toolbar, app.commands, id, trans);
   return page;

@@ -16,6 +16,7 @@ from servers import BIN, TOKEN, JupyterServer
 from gpurun_jupyter import Client, Run
 from gpurun_jupyter.client import notebooks
 from gpurun_jupyter.core.errors import FileMissing, InvalidRequest
+from gpurun_jupyter.core.origins import Origin
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +197,38 @@ def test_a_cell_is_exported_with_its_outputs(client: Client) -> None:
     assert [output.output_type for output in cell.outputs] == ["stream", "execute_result"]
     assert notebook.metadata.gpurun["env"] == {"LR": "1"}
     assert notebook.metadata.gpurun["outcome"] == "succeeded"
+
+
+SHOWN = """from IPython.display import HTML, Image, Latex, clear_output, display
+print("gone"); clear_output(wait=True); print("first")
+bar = display(HTML("<b>0</b>"), display_id=True)
+display(Image(data=b"\\x89PNG", format="png", width=20))
+print("between")
+display(Latex("$x$"))
+bar.update(HTML("<b>9</b>"))
+1 / 0"""
+
+
+def test_what_was_displayed_is_exported_in_order(client: Client) -> None:
+    origin = Origin(notebook="/work/a.ipynb", cell="c1")
+    notebook = notebooks.as_notebook(client.submit(SHOWN, origin=origin).wait())
+    nbformat.validate(notebook)
+    first, bar, image, between, latex, error = notebook.cells[0].outputs
+    assert (first.text, bar.data["text/html"], between.text) == ("first\n", "<b>9</b>", "between\n")
+    assert image.data["image/png"].strip() == "iVBORw=="
+    assert image.metadata == {"image/png": {"width": 20}}
+    assert (latex.data["text/latex"], error.ename) == ("$x$", "ZeroDivisionError")
+    assert notebook.metadata.gpurun["origin"] == {"notebook": "/work/a.ipynb", "cell": "c1"}
+
+
+def test_a_notebook_run_says_where_its_notebook_lies(client: Client, server: JupyterServer, tmp_path: Path) -> None:
+    for folder, path in ((server.folder / "files" / "sub", "sub/here.ipynb"), (tmp_path, None)):
+        folder.mkdir(exist_ok=True)
+        run = client.submit_notebook(saved(folder / "here.ipynb", code("1")))
+        told = server.http.get(f"runs/{run.id}/environment").json()
+        assert told["origin"] == {"notebook": str(folder / "here.ipynb")}
+        assert told["notebook"] == path
+        run.wait()
 
 
 def test_an_entry_point_is_exported_as_the_line_that_submits_it(client: Client, tmp_path: Path) -> None:

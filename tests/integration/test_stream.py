@@ -274,3 +274,47 @@ def test_a_short_log_is_shown_from_its_beginning(server: JupyterServer) -> None:
         first = next(frames(answer))
     assert first["type"] == "events"
     assert first["events"][0]["kind"] == "start"
+
+
+FIGURES = """from IPython.display import HTML, display
+for n in range(3):
+    display(HTML(f"<b>{n}</b>"))
+    print("\\n".join(f"line {n}.{i}" for i in range(2000)))"""
+
+
+def test_the_log_is_read_backwards_from_a_place(server: JupyterServer) -> None:
+    run_id = server.submit(FIGURES)
+    server.wait(run_id)
+    whole = server.events(run_id)
+    end = server.http.get(f"runs/{run_id}/events", params={"before": "1:0", "lines": 5})
+    assert (end.text, end.headers["x-gpurun-cursor"]) == ("", "1:0")
+    cursor = f"1:{(server.home / 'runs' / run_id / 'attempts' / '1' / 'events.jsonl').stat().st_size}"
+    pieces = []
+    while cursor != "1:0":
+        answer = server.http.get(f"runs/{run_id}/events", params={"before": cursor, "lines": 100})
+        pieces.append([json.loads(line) for line in answer.text.splitlines()])
+        assert pieces[-1]
+        cursor = answer.headers["x-gpurun-cursor"]
+    assert [event for piece in reversed(pieces) for event in piece] == whole
+    assert len(pieces) > 2
+
+
+def test_the_log_is_read_by_the_numbers_of_its_lines(server: JupyterServer) -> None:
+    run_id = server.submit(FIGURES)
+    server.wait(run_id)
+    found = server.http.get(f"runs/{run_id}/search", params={"q": "line 1.7"}).json()["found"][0]
+    answer = server.http.get(f"runs/{run_id}/events", params={"first": found["line"], "lines": 1})
+    begin = int(answer.headers["x-gpurun-line"])
+    text = "".join(json.loads(line).get("text", "") for line in answer.text.splitlines())
+    assert text.split("\n")[found["line"] - begin] == "line 1.7"
+
+
+@pytest.mark.parametrize(
+    "query", [{"before": "1:7", "lines": 5}, {"before": "x", "lines": 5}, {"lines": 0}, {"lines": "y"}]
+)
+def test_a_part_that_is_none_is_refused_in_a_sentence(server: JupyterServer, query: dict[str, Any]) -> None:
+    run_id = server.submit("1")
+    server.wait(run_id)
+    answer = server.http.get(f"runs/{run_id}/events", params=query)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"]

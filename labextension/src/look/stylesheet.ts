@@ -76,19 +76,17 @@ const SHEET = `
 .gpurun-metric-name{margin-right:6px;color:var(--gpurun-muted)}
 .gpurun-log-frame{display:flex;flex-direction:column;min-height:0;margin-top:4px;border:1px solid var(--gpurun-edge);border-radius:var(--jp-border-radius,2px);
   background:var(--jp-layout-color0,#fff)}
-.gpurun-log{position:relative;overflow:auto;flex:1 1 auto;min-height:0;margin:4px 0}
-.gpurun-log-mark{position:absolute;left:0;width:100%;min-width:max-content;background:color-mix(in srgb,var(--gpurun-warn) 22%,transparent);box-shadow:inset 3px 0 var(--gpurun-warn)}
-.gpurun-log pre{position:absolute;left:0;top:0;width:max-content;margin:0;padding:0 8px;border:0;background:none;white-space:pre;overflow:visible;
-  tab-size:8;color:var(--jp-content-font-color1,#212121);
+.gpurun-log{position:relative;overflow:auto;overflow-anchor:none;flex:1 1 auto;min-height:0;margin:4px 0;
   font-family:var(--jp-code-font-family,ui-monospace,Menlo,Consolas,monospace);font-size:var(--jp-code-font-size,13px);line-height:1.3077}
-.gpurun-log-foot{display:flex;align-items:center;justify-content:space-between;flex:none;height:22px;padding:0 8px;border-top:1px solid var(--gpurun-edge);
+.gpurun-log-mark{position:absolute;left:0;width:100%;min-width:max-content;background:color-mix(in srgb,var(--gpurun-warn) 22%,transparent);box-shadow:inset 3px 0 var(--gpurun-warn)}
+.gpurun-log-lines{position:absolute;left:0;top:0}
+:is(.gpurun-log-lines,.gpurun-sheet-text){width:max-content;margin:0;padding:0 8px;border:0;background:none;white-space:pre;overflow:visible;
+  tab-size:8;color:var(--jp-content-font-color1,#212121);font:inherit}
+.gpurun-log-foot{display:flex;align-items:center;justify-content:space-between;flex:none;min-height:22px;padding:0 8px;border-top:1px solid var(--gpurun-edge);
   color:var(--gpurun-muted);font-size:var(--jp-ui-font-size0,11px);font-variant-numeric:tabular-nums}
 .gpurun-log-foot .gpurun-button{height:20px}
 .gpurun-log-count{margin-right:auto}
 .gpurun-log-foot .gpurun-log-whole{color:var(--jp-content-link-color,#1976d2);text-decoration:underline}
-.gpurun-fills{display:flex;flex-direction:column;height:100%;padding:8px}
-.gpurun-fills>*{flex:none}
-.gpurun-fills .gpurun-log-frame{flex:1 1 auto}
 .gpurun-sgr-bold{font-weight:bold}.gpurun-sgr-dim{opacity:.7}.gpurun-sgr-italic{font-style:italic}.gpurun-sgr-underline{text-decoration:underline}
 .gpurun-sgr-inverse{background:var(--gpurun-ground);outline:1px solid var(--gpurun-edge)}
 @media (prefers-reduced-motion:reduce){.gpurun-fill{transition:none}}

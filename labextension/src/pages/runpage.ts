@@ -1,5 +1,6 @@
 /** A run in a tab of the main area: its view on top, below it tabs for output, charts, files, configuration and more. */
 import { MainAreaWidget } from '@jupyterlab/apputils';
+import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { TabPanelSvg } from '@jupyterlab/ui-components';
 import { Message, MessageLoop } from '@lumino/messaging';
 import { Signal } from '@lumino/signaling';
@@ -14,8 +15,16 @@ import { ConfigTab } from './configtab';
 import { FilesTab } from './filestab';
 import { HistoryTab } from './historytab';
 import { OutputTab } from './outputtab';
+import { Notebooks, OriginLine } from './origin';
 import type { ReadOnly } from './readonly';
 import type { PageParts, Tab, TabName } from './tab';
+
+/** What JupyterLab gives to draw with, and how it opens a notebook. */
+export interface Drawing {
+  readonly readOnly: ReadOnly;
+  readonly rendermime: IRenderMimeRegistry;
+  readonly notebooks: Notebooks;
+}
 
 export class RunContent extends Panel {
   /** Emitted when another tab is looked at. */
@@ -23,6 +32,7 @@ export class RunContent extends Panel {
   private head = new Widget();
   private tabs = new TabPanelSvg({ tabPlacement: 'top', tabsMovable: false });
   private output: OutputTab;
+  private origin: OriginLine;
   private view: FollowedRun | null = null;
   // Lumino knows of sizes that it has given itself; the head grows by itself.
   private resized = new ResizeObserver(() => MessageLoop.postMessage(this.tabs, Widget.ResizeMessage.UnknownSize));
@@ -30,7 +40,7 @@ export class RunContent extends Panel {
 
   constructor(
     private parts: PageParts,
-    readOnly: ReadOnly
+    { readOnly, rendermime, notebooks }: Drawing
   ) {
     super();
     this.addClass('gpurun-page');
@@ -39,7 +49,8 @@ export class RunContent extends Panel {
     this.title.icon = gpuIcon;
     this.title.closable = true;
     this.head.addClass('gpurun-page-head');
-    this.output = new OutputTab(parts);
+    this.output = new OutputTab(parts, rendermime);
+    this.origin = new OriginLine(parts, notebooks);
     const others = [new FilesTab(parts, readOnly), new ConfigTab(parts, readOnly), new CompareTab(parts, readOnly)];
     [this.output, new ChartsTab(parts), ...others, new HistoryTab(parts)].forEach(tab => this.tabs.addWidget(tab));
     this.tabs.tabBar.node.setAttribute('aria-label', parts.trans.__('Parts of the run'));
@@ -76,6 +87,7 @@ export class RunContent extends Panel {
       onDiff: () => this.showTab('compare'),
       onRun: run => this.changed(run)
     });
+    this.head.node.append(this.origin.node);
     this.resized.observe(this.tabs.node);
     this.looked();
   }
@@ -101,6 +113,7 @@ export class RunContent extends Panel {
 
   private changed(run: Run): void {
     this.run = run;
+    void this.origin.load(run);
     this.title.label = run.name;
     this.title.caption = `${run.name} (${run.id}): ${stateName(run, this.parts.trans)}`;
     if (run.deleted) {

@@ -1,8 +1,6 @@
 /** The search box over a run's output: how many lines hold the text, and the way from one to the next. */
 import { searchIcon } from '@jupyterlab/ui-components';
 import { element, setText } from '../look/dom';
-import type { RunFeed } from '../server/feed';
-import type { LineTail } from '../terminal/lines';
 import type { PageParts } from './tab';
 
 const PAUSE_MS = 200; // after the last key
@@ -20,7 +18,7 @@ export class Search {
 
   constructor(
     private parts: PageParts,
-    private feed: RunFeed,
+    private findHere: (text: string) => number[] | null,
     private goTo: (line: number | null) => void
   ) {
     const { trans } = parts;
@@ -57,10 +55,9 @@ export class Search {
     clearTimeout(this.timer);
     const text = this.input.value;
     this.asked = text;
-    const { tail } = this.feed;
-    const whole = tail.total === tail.length && tail.sureness === 'exact';
+    const here = text ? this.findHere(text) : [];
     try {
-      const found = !text ? { lines: [], total: 0 } : whole ? linesWith(tail, text) : await this.askServer(text);
+      const found = here ? { lines: here, total: here.length } : await this.askServer(text);
       if (this.asked === text) {
         this.show(found.lines, found.total);
       }
@@ -124,17 +121,4 @@ export class Search {
     made.addEventListener('click', () => this.move(step));
     return made;
   }
-}
-
-/** The numbers of the lines that hold a text, whatever the case of its letters. */
-export function linesWith(tail: LineTail, text: string): { lines: number[]; total: number } {
-  const wanted = text.toLowerCase();
-  const lines: number[] = [];
-  for (let i = 0; i < tail.length; i++) {
-    const shown = tail.line(i).map(span => span.text).join('');
-    if (shown.toLowerCase().includes(wanted)) {
-      lines.push(i);
-    }
-  }
-  return { lines, total: lines.length };
 }

@@ -1,4 +1,4 @@
-/** A run view that is kept up to date over the page's live connection; under a cell and on the log page. */
+/** A run view that is kept up to date over the page's live connection; under a cell and on the run's page. */
 import { showErrorMessage } from '@jupyterlab/apputils';
 import { rerunRun } from '../server/requests';
 import { sentence } from '../server/api';
@@ -13,7 +13,6 @@ import type { Translate } from '../look/words';
 export interface FollowOptions {
   server: IRunServer;
   trans: Translate;
-  fills?: boolean;
   logUrl?: string;
   onOpen?: () => void;
   withoutLog?: boolean;
@@ -51,7 +50,6 @@ export function followRun(el: HTMLElement, id: string, options: FollowOptions): 
   const view = mountRunView(el, {
     tail: feed.tail,
     trans,
-    fills: options.fills,
     logUrl: options.logUrl,
     onOpen: options.onOpen,
     withoutLog: options.withoutLog,

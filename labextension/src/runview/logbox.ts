@@ -1,28 +1,28 @@
 /**
- * A window onto the last lines of output. Only the lines in sight are in the page; it follows the end unless a person has
- * scrolled up or is selecting text. Draws at most once a frame, whatever the run prints.
+ * A window onto output. Only what is in sight is in the page; it follows the end unless a person has scrolled up or is
+ * selecting text, and what a person reads stays where it is. Draws at most once a frame, whatever the run prints.
  */
 import { element, setText } from '../look/dom';
-import type { Span } from '../terminal/line';
-import type { LineTail } from '../terminal/lines';
 import { lineCount } from '../look/sentences';
-import type { Style } from '../terminal/style';
 import type { Translate } from '../look/words';
+import type { Anchor, Counted, Sheet } from './sheet';
 
-const MARGIN_LINES = 4; // drawn above and below what is in sight
 const ROWS_OPENED = 40;
+const UPWARDS = ['ArrowUp', 'PageUp', 'Home'];
 const NEAR_END = 8; // pixels from the end that still count as being there
 
 export interface LogBoxOptions {
-  tail: LineTail;
+  sheet: Sheet;
   trans: Translate;
   /** The most lines in sight; without it the box takes the height that its place gives it. */
   maxRows?: number;
   /** Show the output somewhere else; without it the box grows. */
   onOpen?: () => void;
   logUrl?: string;
-  /** Told when the person wants to follow the end; the box may show other lines by then. */
+  /** Told when the person wants to follow the end; the box may show something else by then. */
   onFollow?: () => void;
+  /** Told when it was scrolled. */
+  onScroll?: () => void;
 }
 
 export class LogBox {
@@ -30,14 +30,15 @@ export class LogBox {
   private box = element('div', 'gpurun-log', this.node);
   private space = element('div', 'gpurun-log-space', this.box);
   private mark = element('div', 'gpurun-log-mark', this.box);
-  private pre = element('pre', '', this.box);
   private foot = element('div', 'gpurun-log-foot', this.node);
   private count = element('span', 'gpurun-log-count', this.foot);
   private follow = element('button', 'gpurun-button gpurun-log-follow', this.foot);
   private more: LogMore;
   private opened = false;
   private following = true;
-  private marked: number | null = null;
+  private top = 0; // where it was scrolled to when it was drawn or scrolled last
+  private anchor: Anchor | null = null; // what stood there
+  private marked: Anchor | null = null;
   private frame = 0;
   private rows = 0;
   private lineHeight = 17; // pixels; measured when in sight
@@ -53,15 +54,19 @@ export class LogBox {
   constructor(private options: LogBoxOptions) {
     this.more = new LogMore(this.foot, options, () => this.toggle());
     this.node.hidden = true;
+    this.box.append(options.sheet.node);
     this.box.tabIndex = 0;
     this.box.setAttribute('role', 'log');
     this.box.setAttribute('aria-live', 'off'); // a screen reader would never come to an end
     this.box.setAttribute('aria-label', options.trans.__('Output'));
+    this.mark.hidden = true;
     this.follow.type = 'button';
     this.follow.hidden = true;
     this.follow.textContent = options.trans.__('Follow the end');
     this.follow.addEventListener('click', () => this.toEnd());
     this.box.addEventListener('scroll', this.scrolled, { passive: true });
+    this.box.addEventListener('wheel', event => this.goUp(event.deltaY < 0), { passive: true });
+    this.box.addEventListener('keydown', event => this.goUp(UPWARDS.includes(event.key)));
     document.addEventListener('selectionchange', this.redraw);
     this.resized.observe(this.box);
     this.sighted.observe(this.node);
@@ -75,22 +80,27 @@ export class LogBox {
     this.node.remove();
   }
 
-  /** Show other lines from now on. */
-  showTail(tail: LineTail): void {
-    if (tail !== this.options.tail) {
-      this.options = { ...this.options, tail };
-      this.redraw();
-    }
+  /** Whether the end is kept in sight. */
+  get isFollowing(): boolean {
+    return this.following;
+  }
+
+  /** How far it is from the top to what is in sight, in heights of the window. */
+  get windowsAbove(): number {
+    return this.box.scrollTop / Math.max(1, this.box.clientHeight);
   }
 
   /** Show line `index` of those that are kept, marked, in the middle; null marks none. */
   markLine(index: number | null): void {
-    this.marked = index;
+    this.marked = null;
     if (index !== null) {
-      this.following = false;
-      this.follow.hidden = false;
+      this.setFollowing(false);
       this.setHeights();
-      this.box.scrollTop = Math.max(0, (index + 0.5) * this.lineHeight - this.box.clientHeight / 2);
+      this.marked = this.options.sheet.anchorOf(index);
+      const found = this.options.sheet.find(this.marked);
+      if (found) {
+        this.scrollTo(Math.max(0, found.top + (found.height - this.box.clientHeight) / 2));
+      }
     }
     this.redraw();
   }
@@ -103,11 +113,57 @@ export class LogBox {
     });
   };
 
+  /** Follow the end again. */
+  toEnd(): void {
+    this.options.onFollow?.();
+    this.setFollowing(true);
+    this.redraw();
+  }
+
+  /** Show the first line that is kept. */
+  toTop(): void {
+    this.setFollowing(false);
+    this.scrollTo(0);
+    this.redraw();
+  }
+
+  private setFollowing(following: boolean): void {
+    this.following = following;
+    this.follow.hidden = following;
+  }
+
+  /** Text that comes is no scrolling: only who goes up leaves the end, be it by a pixel, as where scrolling is smooth. */
   private scrolled = (): void => {
-    this.following = this.box.scrollTop + this.box.clientHeight >= this.box.scrollHeight - NEAR_END;
-    this.follow.hidden = this.following;
+    const { scrollTop, clientHeight, scrollHeight } = this.box;
+    const left = scrollHeight - clientHeight - scrollTop;
+    if (left < 1 || (left <= NEAR_END && scrollTop > this.top)) {
+      this.setFollowing(true);
+    } else if (scrollTop < this.top) {
+      this.setFollowing(false);
+    }
+    this.remember();
+    this.options.onScroll?.();
     this.redraw();
   };
+
+  /** A person begins to go up: the next line that comes must not take them back before they have moved. */
+  private goUp(up: boolean): void {
+    if (up && this.box.scrollTop > 0) {
+      this.setFollowing(false);
+    }
+  }
+
+  private scrollTo(top: number): void {
+    if (Math.abs(this.box.scrollTop - top) >= 1) {
+      this.box.scrollTop = top;
+    }
+    this.remember();
+  }
+
+  private remember(): void {
+    this.top = this.box.scrollTop;
+    this.anchor = this.options.sheet.anchorAt(this.top);
+  }
 
   private toggle(): void {
     this.opened = !this.opened;
@@ -119,23 +175,17 @@ export class LogBox {
     return this.opened ? ROWS_OPENED : this.options.maxRows;
   }
 
-  /** Follow the end again. */
-  toEnd(): void {
-    this.options.onFollow?.();
-    this.following = true;
-    this.follow.hidden = true;
-    this.redraw();
-  }
-
   private draw(): void {
-    const { tail, trans } = this.options;
-    if (!tail.length && !this.rows) {
+    const { sheet, trans } = this.options;
+    const { counted } = sheet;
+    const height = this.setHeights();
+    if (!height && !this.rows) {
+      this.node.hidden = true;
       return;
     }
     this.node.hidden = false;
-    setText(this.count, lineCount(tail.total, tail.sureness, trans));
-    this.more.show(tail, this.opened);
-    this.setHeights();
+    setText(this.count, lineCount(counted.total, counted.sureness, trans));
+    this.more.show(counted, this.opened);
     if (!this.inSight || this.isSelecting()) {
       return;
     }
@@ -143,44 +193,38 @@ export class LogBox {
       this.redraw(); // out of the layout for a moment: until the observer says so, try again
       return;
     }
-    if (this.following) {
-      this.box.scrollTop = this.box.scrollHeight;
-    }
-    this.drawLines();
+    const stood = this.anchor && sheet.find(this.anchor);
+    this.scrollTo(this.following ? height - this.box.clientHeight : (stood?.top ?? this.box.scrollTop));
+    this.drawSheet();
   }
 
   /** Out of sight nothing can be measured; what was measured last stands in for it. */
-  private setHeights(): void {
+  private setHeights(): number {
     const { maxRows } = this;
-    const { tail } = this.options;
+    const { sheet } = this.options;
     if (this.inSight) {
-      this.lineHeight = parseFloat(getComputedStyle(this.pre).lineHeight) || this.lineHeight;
+      this.lineHeight = parseFloat(getComputedStyle(this.space).lineHeight) || this.lineHeight;
     }
-    this.space.style.height = `${tail.length * this.lineHeight}px`;
+    const height = sheet.layOut(this.lineHeight);
+    this.space.style.height = `${height}px`;
     if (maxRows) {
-      this.rows = Math.max(this.rows, Math.min(maxRows, tail.length)); // never shrinks: nothing below it jumps
+      this.rows = Math.max(this.rows, Math.min(maxRows, sheet.counted.length)); // never shrinks: nothing below it jumps
       const scrollBar = this.inSight ? this.box.offsetHeight - this.box.clientHeight : 0;
       this.box.style.height = `${this.rows * this.lineHeight + scrollBar}px`;
     }
+    return height;
   }
 
-  private drawLines(): void {
-    const { tail } = this.options;
-    const height = this.lineHeight;
-    const first = Math.max(0, Math.floor(this.box.scrollTop / height) - MARGIN_LINES);
-    const drawn = Math.ceil(this.box.clientHeight / height) + 2 * MARGIN_LINES;
-    const last = Math.min(tail.length, first + drawn);
-    const lines = document.createDocumentFragment();
-    for (let i = first; i < last; i++) {
-      lines.append(...tail.line(i).map(spanNode), '\n');
-    }
-    this.pre.style.top = `${first * height}px`;
-    this.mark.hidden = this.marked === null;
-    this.mark.style.top = `${(this.marked ?? 0) * height}px`;
-    this.mark.style.height = `${height}px`;
-    this.pre.replaceChildren(lines);
-    if (this.pre.offsetWidth > this.width) {
-      this.width = this.pre.offsetWidth; // only grows, or the scroll bar would come and go with each long line
+  private drawSheet(): void {
+    const { sheet } = this.options;
+    const { scrollTop, clientHeight } = this.box;
+    const mark = this.marked && sheet.find(this.marked);
+    this.mark.hidden = !mark;
+    this.mark.style.top = `${mark?.top ?? 0}px`;
+    this.mark.style.height = `${mark?.height ?? 0}px`;
+    sheet.draw(scrollTop, scrollTop + clientHeight);
+    if (sheet.node.offsetWidth > this.width) {
+      this.width = sheet.node.offsetWidth; // only grows, or the scroll bar would come and go with each long line
       this.space.style.width = `${this.width}px`;
     }
   }
@@ -188,7 +232,7 @@ export class LogBox {
   /** Drawing would take the selection away from under the mouse. */
   private isSelecting(): boolean {
     const selection = document.getSelection();
-    return !!selection && !selection.isCollapsed && this.pre.contains(selection.anchorNode);
+    return !!selection && !selection.isCollapsed && this.options.sheet.node.contains(selection.anchorNode);
   }
 }
 
@@ -217,42 +261,16 @@ class LogMore {
     }
   }
 
-  show(tail: LineTail, opened: boolean): void {
+  show({ length, total, isFurtherUp }: Counted, opened: boolean): void {
     const { trans, maxRows, onOpen } = this.options;
     if (this.button) {
-      this.button.hidden = tail.length <= (maxRows ?? 0);
+      this.button.hidden = length <= (maxRows ?? 0);
       setText(this.button, opened ? trans.__('Show fewer') : onOpen ? trans.__('Open all') : trans.__('Show more'));
     }
     if (this.link) {
-      this.link.hidden = tail.total <= tail.length;
-      setText(this.link, trans.__('The last %1 are shown; the whole output', tail.length.toLocaleString('en-US')));
+      this.link.hidden = total <= length;
+      const words = isFurtherUp ? trans.__('The whole output') : trans.__('The last %1 are shown; the whole output', length.toLocaleString('en-US'));
+      setText(this.link, words);
     }
   }
-}
-
-function spanNode({ text, style }: Span): Node {
-  const className = classesOf(style);
-  if (!className && !style.fg && !style.bg) {
-    return document.createTextNode(text);
-  }
-  const span = element('span', className);
-  span.textContent = text;
-  span.style.color = isThemed(style.fg) ? '' : (style.fg ?? '');
-  span.style.backgroundColor = isThemed(style.bg) ? '' : (style.bg ?? '');
-  return span;
-}
-
-function isThemed(colour: string | undefined): boolean {
-  return colour !== undefined && /^\d+$/.test(colour);
-}
-
-function classesOf(style: Style): string {
-  const switches = (['bold', 'dim', 'italic', 'underline', 'inverse'] as const)
-    .filter(name => style[name])
-    .map(name => `gpurun-sgr-${name}`);
-  const colours = [
-    isThemed(style.fg) ? `gpurun-fg${style.fg}` : '',
-    isThemed(style.bg) ? `gpurun-bg${style.bg}` : ''
-  ];
-  return [...switches, ...colours].filter(name => name).join(' ');
 }

@@ -1,11 +1,12 @@
 /**
  * The run view: what a run is doing, in the order in which a person asks. It is drawn under a cell (by Lab or by the
- * widget) and fills the log page. It imports nothing of Jupyter, and draws nothing but text nodes.
+ * widget) and at the top of a run's page. It imports nothing of Jupyter, and draws nothing but text nodes.
  */
 import { BarRows } from './bars';
 import { element, setText } from '../look/dom';
 import { Header, HeaderActions } from './header';
 import { LineTail } from '../terminal/lines';
+import { LineSheet } from './linesheet';
 import { LogBox } from './logbox';
 import { NumbersRow } from './metrics';
 import { checkpointWords, dots, memoryWords, stateName, stateSentence, syncWords } from '../look/sentences';
@@ -19,8 +20,6 @@ export interface RunViewOptions extends HeaderActions {
   /** Lines that somebody else feeds; call `redraw` when they changed. Without it the view has its own. */
   tail?: LineTail;
   trans?: Translate;
-  /** Fill the height of the place instead of showing the last few lines. */
-  fills?: boolean;
   /** Where the whole output can be read, should there be more than is kept. */
   logUrl?: string;
   /** Draw everything but the output, which is shown elsewhere. */
@@ -62,6 +61,7 @@ class RunViewInPage implements RunView {
   private said = element('div', 'gpurun-said');
   private facts: Facts = { curves: {}, sample: null, checkpoints: 0, checkpoint: null };
   private tail: LineTail;
+  private lines: LineSheet;
   private log: LogBox;
   private trans: Translate;
   private run: Run | null = null;
@@ -73,14 +73,14 @@ class RunViewInPage implements RunView {
     this.head = new Header(this.root, this.trans);
     this.tail = options.tail ?? new LineTail();
     this.numbers = new NumbersRow(this.trans);
+    this.lines = new LineSheet(this.tail);
     this.log = new LogBox({
-      tail: this.tail,
+      sheet: this.lines,
       trans: this.trans,
-      maxRows: options.fills ? undefined : ROWS_UNDER_A_CELL,
+      maxRows: ROWS_UNDER_A_CELL,
       onOpen: options.onOpen,
       logUrl: options.logUrl
     });
-    this.root.classList.toggle('gpurun-fills', options.fills === true);
     this.root.append(this.bars.node, this.numbers.node, this.checkpoint);
     this.root.append(...(options.withoutLog ? [] : [this.log.node]), this.said);
     this.root.setAttribute('role', 'group');
@@ -153,7 +153,8 @@ class RunViewInPage implements RunView {
 
   showTail(tail: LineTail): void {
     this.tail = tail;
-    this.log.showTail(tail);
+    this.lines.show(tail);
+    this.redraw();
   }
 
   redraw(): void {

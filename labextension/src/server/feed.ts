@@ -15,12 +15,27 @@ export type Part = 'run' | 'output' | 'error';
 
 export type FeedListener = (part: Part) => void;
 
+/** Is given the log itself, as it comes. */
+export interface LogReader {
+  /** The log is read from this place on. */
+  begin(cursor: string): void;
+  /** The next events, and the place after them. */
+  take(events: readonly Event[], cursor: string): void;
+  /** All that was given so far comes again. */
+  restart(): void;
+}
+
+export const START_OF_LOG = '1:0';
+
 export class RunFeed {
   /** The whole output. */
   tail = new LineTail();
   /** How many displays, values and errors the run has shown. */
   shown = 0;
   readonly listeners = new Set<FeedListener>();
+  readonly readers = new Set<LogReader>();
+  /** The place of the log up to which it was read; null before anything was. */
+  place: string | null = null;
   error: ServerError | null = null;
   private cursor = LAST_LINES;
   private counting = false;
@@ -67,12 +82,16 @@ export class RunFeed {
         this.error = frame.error;
         return this.tell('error');
       case 'before':
+        this.begin(frame.cursor);
         this.takeBefore(frame);
         this.tell('run');
         return this.tell('output');
       case 'events':
-        this.cursor = frame.cursor;
-        return this.takeEvents(frame.events);
+        this.begin(START_OF_LOG);
+        this.cursor = this.place = frame.cursor;
+        this.takeEvents(frame.events);
+        this.readers.forEach(reader => reader.take(frame.events, frame.cursor));
+        return this.tell('output');
     }
   }
 
@@ -106,7 +125,14 @@ export class RunFeed {
     if (this.news.take(events) || some) {
       this.tell('run');
     }
-    this.tell('output');
+  }
+
+  /** Only what comes first says where the log is read from. */
+  private begin(cursor: string): void {
+    if (this.place === null) {
+      this.place = cursor;
+      this.readers.forEach(reader => reader.begin(cursor));
+    }
   }
 
   /** From now on keep two outputs, with and without what a cell may show itself. Most runs have one. */
@@ -116,12 +142,14 @@ export class RunFeed {
 
   private restart(): void {
     this.cursor = LAST_LINES;
+    this.place = null;
     this.counting = false;
     this.shown = 0;
     this.news = new News();
     this.text = new OutputText();
     this.apart = null;
     this.tail = new LineTail();
+    this.readers.forEach(reader => reader.restart());
     this.tell('run');
   }
 

@@ -65,7 +65,7 @@ function plainText(event: Event): string {
     case 'output':
       return event.text;
     case 'error':
-      return `${event.traceback.join('\n') || `${event.name}: ${event.value}`}\x1b[0m\n`;
+      return errorText(event);
     case 'result':
       return bundleText(event.data);
     default:
@@ -73,7 +73,13 @@ function plainText(event: Event): string {
   }
 }
 
-function bundleText(data: MimeBundle): string {
+/** The traceback, with its colours. */
+export function errorText({ name, value, traceback }: Event & { kind: 'error' }): string {
+  return `${traceback.join('\n') || `${name}: ${value}`}\x1b[0m\n`;
+}
+
+/** What stands for a displayed object where there is text only; it ends its line, unless it is empty. */
+export function bundleText(data: MimeBundle): string {
   const plain = data['text/plain'];
   const text = Array.isArray(plain) ? plain.join('') : plain;
   return typeof text === 'string' && text ? text.replace(/\n?$/, '\n') : '';

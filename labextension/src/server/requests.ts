@@ -2,7 +2,7 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import type { Api } from './api';
 import type { IRunServer } from './server';
-import type { Run } from './types';
+import type { Event, Run } from './types';
 
 /** A metric in columns; see docs/http.md. */
 export interface MetricColumns {
@@ -63,6 +63,14 @@ export interface Origin {
   dirty?: boolean;
 }
 
+/** Where a run comes from. `notebook` is its path as this server's files have it; null where they do not. */
+export interface Environs {
+  attempt: number;
+  environment: Environment | null;
+  origin: Origin | null;
+  notebook: string | null;
+}
+
 export interface RunFile {
   path: string;
   size: number;
@@ -79,6 +87,13 @@ export interface StateChange {
   outcome: string | null;
   reason: string | null;
   message: string;
+}
+
+/** A piece of a run's log: its events, the place where it begins, and the number of the line (from 0) that begins there. */
+export interface LogPiece {
+  events: Event[];
+  cursor: string;
+  line: number;
 }
 
 export interface FoundLines {
@@ -119,7 +134,7 @@ export class RunRequests {
     return this.get(`/diff?with=${encodeURIComponent(other)}`);
   }
 
-  environment(): Promise<{ attempt: number; environment: Environment | null; origin: Origin | null }> {
+  environment(): Promise<Environs> {
     return this.get('/environment');
   }
 
@@ -143,9 +158,24 @@ export class RunRequests {
     return this.api.request(`${route(this.id)}/restore`, { method: 'POST', body: '{}' });
   }
 
-  /** Lines of the output as text, from number `first` (from 0) on. */
-  async lines(first: number, count: number): Promise<string> {
-    return (await this.api.fetch(`${route(this.id)}/log?first=${first}&lines=${count}`)).text();
+  /** What stands in the log before a place, so much of it that about `lines` lines are printed. */
+  eventsBefore(cursor: string, lines: number): Promise<LogPiece> {
+    return this.events(`before=${encodeURIComponent(cursor)}&lines=${lines}`);
+  }
+
+  /** What printed `lines` lines from number `first` (from 0) on, with all of the events in which they stand. */
+  eventsOfLines(first: number, lines: number): Promise<LogPiece> {
+    return this.events(`first=${first}&lines=${lines}`);
+  }
+
+  private async events(query: string): Promise<LogPiece> {
+    const answer = await this.api.fetch(`${route(this.id)}/events?${query}`);
+    const lines = (await answer.text()).split('\n').filter(line => line);
+    return {
+      events: lines.map(line => JSON.parse(line) as Event),
+      cursor: answer.headers.get('X-Gpurun-Cursor') ?? '',
+      line: Number(answer.headers.get('X-Gpurun-Line') ?? 0)
+    };
   }
 
   async file(path: string): Promise<Blob> {

@@ -157,8 +157,9 @@ export type Event =
   | { kind: 'start'; attempt: number }
   | { kind: 'output'; stream: 'stdout' | 'stderr'; text: string }
   | { kind: 'clear'; wait?: boolean }
-  | { kind: 'display'; data: MimeBundle; display_id?: string | null; update?: boolean }
-  | { kind: 'result'; data: MimeBundle }
+  | { kind: 'cell'; number: number; total: number; code: string }
+  | { kind: 'display'; data: MimeBundle; metadata?: MimeBundle; display_id?: string | null; update?: boolean }
+  | { kind: 'result'; data: MimeBundle; metadata?: MimeBundle }
   | { kind: 'error'; name: string; value: string; traceback: string[] }
   | ({ kind: 'progress' } & Bar)
   | { kind: 'metric'; values: Record<string, number>; step?: number | null }

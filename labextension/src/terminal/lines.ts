@@ -33,6 +33,21 @@ export class LineTail {
     return this.lines.length - (this.lines[this.lines.length - 1].isEmpty ? 1 : 0);
   }
 
+  /** How many newlines are kept: the last line is not ended. */
+  get newlines(): number {
+    return this.lines.length - 1;
+  }
+
+  /** Whether text goes on in the last line. */
+  get isInLine(): boolean {
+    return !this.lines[this.lines.length - 1].isEmpty;
+  }
+
+  /** How many of the first lines are no longer kept; 0 again when the screen is cleared. */
+  get first(): number {
+    return this.dropped;
+  }
+
   /** How many lines there have been; see `sureness`. */
   get total(): number {
     return (this.before ?? 0) + this.dropped + this.length;
@@ -84,6 +99,23 @@ export class LineTail {
     this.before = Math.max(0, total - this.length);
   }
 
+  /** Keep `count` of the first lines less. */
+  dropFirst(count: number): void {
+    this.lines.splice(0, count);
+    this.row = Math.max(0, this.row - count);
+    this.dropped += count;
+    if (!this.lines.length) {
+      this.lines.push(new Line());
+    }
+  }
+
+  /** Keep only the first `count` lines; what comes is written below them. */
+  keepFirst(count: number): void {
+    this.lines.length = Math.min(count, this.lines.length);
+    this.lines.push(new Line());
+    this.row = this.lines.length - 1;
+  }
+
   private clear(): void {
     this.lines = [new Line()];
     this.row = 0;
@@ -128,9 +160,7 @@ export class LineTail {
   private trim(): void {
     const over = this.lines.length - this.max;
     if (over > 0) {
-      this.lines.splice(0, over);
-      this.row = Math.max(0, this.row - over);
-      this.dropped += over;
+      this.dropFirst(over);
     }
   }
 }

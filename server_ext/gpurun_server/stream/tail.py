@@ -11,7 +11,7 @@ from gpurun_jupyter.core.errors import NoSuchPlace
 from gpurun_jupyter.core.events import START_OF_LOG, Cursor, sound_part
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.records import open_plain
-from gpurun_server.store.folders.logs import Before, newlines, read_lines
+from gpurun_server.store.folders.logs import Before, ends_line, newlines, read_lines
 
 _CHUNK_BYTES = 256 * 1024
 #: However long its lines are, so much of a log is read at most to find the last ones.
@@ -77,14 +77,18 @@ def _begins_line(log: Path, offset: int) -> bool:
         return False
 
 
-def last_lines(home: Home, run_id: str, count: int) -> Cursor:
-    """The place from which on the run has printed about `count` lines, at least that many where it has."""
-    logged, place = _logged(home, run_id), START_OF_LOG
-    for attempt in reversed(logged):
-        offset, found = _from_the_end(home.attempt(run_id, attempt).events, count)
-        place = Cursor(attempt, offset)
+def last_lines(home: Home, run_id: str, count: int, end: Cursor | None = None) -> Cursor:
+    """The place from which on the run has printed about `count` lines, at least that many where it has.
+
+    Where an end is given: before that place.
+    """
+    for attempt in reversed(_logged(home, run_id)):
+        if end is not None and attempt > end.attempt:
+            continue
+        until = end.offset if end is not None and attempt == end.attempt else None
+        offset, found = _from_the_end(home.attempt(run_id, attempt).events, count, until)
         if found >= count or offset:
-            return place
+            return Cursor(attempt, offset)
         count -= found
     return START_OF_LOG
 
@@ -106,15 +110,18 @@ def _logged(home: Home, run_id: str) -> list[int]:
     return found
 
 
-def _from_the_end(log: Path, count: int) -> tuple[int, int]:
-    """The offset of the event from which on at least `count` lines were printed, and how many there are."""
+def _from_the_end(log: Path, count: int, end: int | None) -> tuple[int, int]:
+    """The offset of the event from which on at least `count` lines were printed, and how many there are.
+
+    One event at least, however long it is.
+    """
     try:
         with open_plain(log) as file:
-            size, span = file.seek(0, os.SEEK_END), _CHUNK_BYTES
+            size, span = file.seek(0, os.SEEK_END) if end is None else end, _CHUNK_BYTES
             while True:
                 begin = max(0, size - span)
                 offset, found = _walk_back(file, begin, size, count)
-                if found >= count or begin == 0 or span >= _LONGEST_TAIL_BYTES:
+                if found >= count or begin == 0 or (span >= _LONGEST_TAIL_BYTES and offset < size):
                     return offset, found
                 span *= 4
     except FileNotFoundError:
@@ -122,13 +129,16 @@ def _from_the_end(log: Path, count: int) -> tuple[int, int]:
 
 
 def _walk_back(log: BinaryIO, begin: int, end: int, count: int) -> tuple[int, int]:
-    """The same within a stretch of the log; a line that is cut by its beginning is left out."""
+    """The same within a stretch of the log; a line that is cut by its beginning is left out.
+
+    It begins where a line of the output does: whoever puts in front what came before has no seam in a line.
+    """
     log.seek(begin)
     data = log.read(end - begin)
     first = data.find(b"\n") + 1 if begin else 0
     offset, found = begin + data.rfind(b"\n") + 1, 0
     for line in _backwards(data[first : data.rfind(b"\n") + 1]):
-        if found >= count:
+        if found >= count and ends_line(line):
             break
         offset -= len(line) + 1
         found += newlines(line)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from gpurun_jupyter.core.events import Event, Output, encode_line
-from gpurun_server.store.folders.printed import FoundLine, as_shown, find_lines, some_lines
+from gpurun_jupyter.core.events import Display, Event, Output, decode_line, encode_line
+from gpurun_server.store.folders.printed import FoundLine, as_shown, events_of_lines, find_lines, some_lines
 
 
 class Log:
     """A log that gives one event at a time."""
 
-    def __init__(self, *texts: str) -> None:
-        self._events: list[Event] = [Output(stream="stdout", text=text) for text in texts]
+    def __init__(self, *said: str | Event) -> None:
+        self._events = [Output(stream="stdout", text=one) if isinstance(one, str) else one for one in said]
 
     def read(self) -> list[bytes]:
         return [encode_line(self._events.pop(0)).rstrip()] if self._events else []
@@ -41,3 +41,20 @@ def test_of_a_line_that_was_overwritten_the_last_text_is_shown() -> None:
 def test_lines_are_cut_out_with_their_colours() -> None:
     assert some_lines(Log("a\n\x1b[31mb\x1b[0m\nc", "c\nd\n"), 1, 2) == "\x1b[31mb\x1b[0m\ncc\n"
     assert some_lines(Log("a\n"), 5, 2) == ""
+
+
+def part(first: int, count: int, *said: str | Event) -> tuple[int, list[str]]:
+    begin, lines = events_of_lines(Log(*said), first, count)
+    found = [decode_line(line) for line in lines]
+    return begin, [one.text if isinstance(one, Output) else one.__class__.__name__ for one in found]
+
+
+def test_events_are_found_by_the_numbers_of_their_lines() -> None:
+    figure = Display(data={"text/plain": "<Figure>", "image/png": "..."})
+    said = ("a\nb\n", figure, "c\nd", "e\n", figure, "f\n")  # lines: a, b, <Figure>, c, de, <Figure>, f
+    assert part(0, 1, *said) == (0, ["a\nb\n"])
+    assert part(2, 1, *said) == (2, ["Display"])
+    assert part(3, 1, *said) == (3, ["c\nd"])
+    assert part(4, 2, *said) == (3, ["c\nd", "e\n", "Display"])
+    assert part(6, 9, *said) == (6, ["f\n"])
+    assert part(99, 9, *said) == (7, [])

@@ -10,7 +10,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from gpurun_jupyter.core.errors import RunNotFound
-from gpurun_jupyter.core.origins import Origin
+from gpurun_jupyter.core.origins import Origin, below
 from gpurun_jupyter.core.runs import Run
 from gpurun_jupyter.core.secrets import as_shown
 from gpurun_server.http.base import AttemptNumber, GpurunHandler, operation
@@ -40,11 +40,15 @@ class EnvironmentQuery(msgspec.Struct):
 
 
 class EnvironmentOfRun(msgspec.Struct):
-    """In which environment an attempt ran, null while nobody knows; and where its run comes from."""
+    """In which environment an attempt ran, null while nobody knows; and where its run comes from.
+
+    `notebook` is the path of that notebook among the files of this Jupyter server; null where they do not hold it.
+    """
 
     attempt: int
     environment: Environment | None
     origin: Origin | None
+    notebook: str | None
 
 
 class PreviousHandler(GpurunHandler):
@@ -98,7 +102,10 @@ class EnvironmentHandler(GpurunHandler):
             row = find(conn, reference, self.owner)
         attempt = self.query(EnvironmentQuery).attempt or row.attempt
         found = environment_of(self.parts.home, self.parts.home.attempt(row.id, attempt))
-        self.answer(EnvironmentOfRun(attempt, found, decode_spec(row.spec_json).origin))
+        origin = decode_spec(row.spec_json).origin
+        root = getattr(self.contents_manager, "root_dir", None)
+        notebook = below(root, origin.notebook) if root and origin and origin.notebook else None
+        self.answer(EnvironmentOfRun(attempt, found, origin, notebook))
 
 
 default_handlers = [

@@ -17,16 +17,19 @@ from gpurun_server.http.base import Count, GpurunHandler, operation
 from gpurun_server.http.sse import follow, wants_stream
 from gpurun_server.queue.listing import run_of
 from gpurun_server.store.folders.logs import printed_text
-from gpurun_server.store.folders.printed import FoundLines, find_lines, some_lines
-from gpurun_server.stream.tail import Tail, place_in_log
+from gpurun_server.store.folders.printed import FoundLines, events_of_lines, find_lines, some_lines
+from gpurun_server.stream.tail import Tail, last_lines, place_in_log
 
 _MOST_LINES = 2**31  # no log has so many, and no memory
 
 
 class EventsQuery(msgspec.Struct):
-    """From where on."""
+    """From where on; or what printed the last `lines` lines `before` a place, or `lines` from number `first` on."""
 
     cursor: str = str(events.START_OF_LOG)
+    before: str | None = None
+    first: Count = 0
+    lines: Annotated[int, msgspec.Meta(ge=1, le=100_000)] | None = None
 
 
 class LogQuery(msgspec.Struct):
@@ -62,13 +65,30 @@ class EventsHandler(_LogHandler):
     )
     async def get(self, reference: str) -> None:
         """Read or follow."""
-        run = self.run(reference)
-        cursor = self.request.headers.get("Last-Event-ID") or self.query(EventsQuery).cursor
+        run, query = self.run(reference), self.query(EventsQuery)
+        if query.lines is not None:
+            await self._part(run, query, query.lines)
+            return
+        cursor = self.request.headers.get("Last-Event-ID") or query.cursor
         place = place_in_log(self.parts.home, run.id, run.attempt, Cursor.parse(cursor))
         if wants_stream(self):
             await follow(self, run.id, cursor)
         else:
             await self._dump(Tail(self.parts.home, run.id, place))
+
+    async def _part(self, run: Run, query: EventsQuery, count: int) -> None:
+        home = self.parts.home
+        if query.before is not None:
+            end = place_in_log(home, run.id, run.attempt, Cursor.parse(query.before))
+            begin = await self.in_thread(lambda: last_lines(home, run.id, count, end))
+            self.set_header("X-Gpurun-Cursor", str(begin))
+            await self._dump(Tail(home, run.id, begin, end))
+            return
+        log = Tail(home, run.id, events.START_OF_LOG)
+        line, found = await self.in_thread(lambda: events_of_lines(log, query.first, count))
+        self.set_header("Content-Type", "application/x-ndjson")
+        self.set_header("X-Gpurun-Line", str(line))
+        self.finish(b"".join(one + b"\n" for one in found))
 
     async def _dump(self, tail: Tail) -> None:
         self.set_header("Content-Type", "application/x-ndjson")

@@ -137,6 +137,11 @@ def newlines(line: bytes) -> int:
     return line.replace(b"\\\\", b"").count(b"\\n") if b"\\\\" in line else line.count(b"\\n")
 
 
+def ends_line(line: bytes) -> bool:
+    """Whether what comes after this line of the log begins a line of the output, as far as this one tells."""
+    return not line.startswith(_OUTPUT) or line.endswith(b'\\n"}')
+
+
 def printed_text(log: Lines) -> Iterator[str]:
     """What the run printed, in order; of displayed objects the plain text, of errors the traceback without colours.
 

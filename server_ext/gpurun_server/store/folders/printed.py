@@ -8,7 +8,7 @@ from itertools import islice
 
 import msgspec
 
-from gpurun_server.store.folders.logs import Lines, printed_text
+from gpurun_server.store.folders.logs import Lines, ends_line, lines_with_texts, printed_text
 
 #: Colours and moves of the cursor, as a terminal takes them.
 _SEQUENCES = re.compile(r"\x1b(?:\[[0-9;:?]*[A-Za-z]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[c=>78])")
@@ -42,6 +42,25 @@ def find_lines(log: Lines, text: str, most: int) -> FoundLines:
                     answer.found.append(FoundLine(answer.lines, line[:_LONGEST]))
         answer.lines += 1
     return answer
+
+
+def events_of_lines(log: Lines, first: int, count: int) -> tuple[int, list[bytes]]:
+    """What printed `count` lines from number `first` (from 0) on, and the number of the line that begins there.
+
+    For a thread.
+    """
+    begin, found, number = 0, list[bytes](), 0
+    for lines in lines_with_texts(log):
+        for line, text in lines:
+            after = number + text.count("\n")
+            if not found and (after < first or (after == first and ends_line(line))):
+                begin = after
+            elif number < first + count:
+                found.append(line)
+            number = after
+        if number >= first + count:
+            break
+    return begin, found
 
 
 def some_lines(log: Lines, first: int, count: int) -> str:
