@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -22,10 +22,20 @@ _LONGEST_REPORT_BYTES = 64 * 1024
 
 
 class OutputSink:
-    """Takes what a run prints and displays, and writes it to the log in order."""
+    """Takes what a run prints and displays, and writes it to the log in order.
 
-    def __init__(self, log: EventLog, masking: Masking | None = None) -> None:
+    What is raised by that is caught by `caught`: who reads a kernel's messages has to read on.
+    """
+
+    def __init__(
+        self,
+        log: EventLog,
+        masking: Masking | None = None,
+        caught: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
+    ) -> None:
         self.tail = ""  # what was printed last, or what the cell raised: it tells why a run failed
+        self.has_begun = False  # something came
+        self._caught = caught
         self._log = log
         self._decoder = Decoder()
         self._masking = masking or Masking()
@@ -34,19 +44,23 @@ class OutputSink:
 
     def text(self, stream: Literal["stdout", "stderr"], text: str) -> None:
         """Text as it was printed, in pieces of any size."""
-        if self._masking:
-            text = self._masked.setdefault(stream, MaskedStream(self._masking)).feed(text)
-        self._say(stream, text)
-        if self._quiet is not None:
-            self._quiet.cancel()
-        self._quiet = asyncio.get_running_loop().call_later(QUIET_S, self._say_what_waits)
+        self.has_begun = True
+        with self._caught():
+            if self._masking:
+                text = self._masked.setdefault(stream, MaskedStream(self._masking)).feed(text)
+            self._say(stream, text)
+            if self._quiet is not None:
+                self._quiet.cancel()
+            self._quiet = asyncio.get_running_loop().call_later(QUIET_S, self._say_what_waits)
 
     def event(self, event: Event) -> None:
         """Anything that is not printed text."""
-        if isinstance(event, Error):
-            self.tail = self._masking.text(f"{event.name}: {event.value}")
-        self._say_what_waits()
-        self._log.write(event)
+        self.has_begun = True
+        with self._caught():
+            if isinstance(event, Error):
+                self.tail = self._masking.text(f"{event.name}: {event.value}")
+            self._say_what_waits()
+            self._log.write(event)
 
     def flush(self) -> None:
         """Write what has gathered, so that the log's file is what was said so far."""
