@@ -54,16 +54,20 @@ class CarryingOut:
 
         An agent may be killed at any moment, and the next one takes up what it finds: so does this one after a fault.
         """
-        try:
-            end = await self._carried_out(held)
-        except Exception:
-            log.exception("%s is taken up again", held.grant.key)
-            await self._pauses().pause()
-            end = await self._taken_up(held)
+        end = await self._tried(held) or await self._taken_up(held)
         held.left()
         held.end = end
 
+    async def _tried(self, held: Held) -> End | None:
+        """How it ended; None after a fault, of which nothing is kept: the socket of a runner, for one, is closed."""
+        try:
+            return await self._carried_out(held)
+        except Exception:
+            log.exception("%s is taken up again", held.grant.key)
+            return None
+
     async def _taken_up(self, held: Held) -> End:
+        await self._pauses().pause()
         try:
             return await self._carried_out(held)
         except Exception as error:
@@ -79,11 +83,12 @@ class CarryingOut:
         """Have its runner end it; where that fails, too, kill it."""
         try:
             await broken_off(held, why, LOOK_S)
-            if held.killed or launching.exit_record(held.folder) is None:
-                await end_left_of(held.folder, held.grant.key)
         except Exception:
             log.exception("%s is killed", held.grant.key)
-            launching.signal_runner(held.runner, signal.SIGKILL)
+            launching.signal_runner(held.runner or launching.living_runner(held.folder), signal.SIGKILL)
+            held.killed = True
+        if held.killed or launching.exit_record(held.folder) is None:
+            await end_left_of(held.folder, held.grant.key)
 
     async def _carried_out(self, held: Held) -> End:
         ended = self._devices.ended_on(held.grant.devices)

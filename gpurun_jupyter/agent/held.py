@@ -178,7 +178,7 @@ async def broken_off(held: Held, why: End, look_s: float) -> None:
     runner = held.runner or launching.living_runner(held.folder)
     if runner is None or launching.has_left_word(held.folder):
         return
-    held.begun(runner)
+    held.runner = runner
     held.stop_it(Stop(held.grant.run_id, held.grant.attempt, by="gpurun", fault=why.message))
     await over_in_session(held, runner, look_s)
     held.left()

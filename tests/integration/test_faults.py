@@ -8,18 +8,20 @@ on with its variables, and the agent is the same process.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from itertools import cycle
+from dataclasses import dataclass, field, replace
+from itertools import cycle, product
 from pathlib import Path
 from typing import Any
 
 import nbformat
+import psutil
 import pytest
 from faults import Faults
 from machines import Machine
 from servers import TOKEN, JupyterServer, end_session, session_of, wait_until
 
 from gpurun_jupyter import Client
+from gpurun_jupyter.agent.processes import of_attempt
 from gpurun_jupyter.core.home import Home
 
 #: It prints, is quiet for longer than the decoder waits, reports; and goes on until it is ended.
@@ -32,6 +34,7 @@ while True:
     time.sleep(0.15)
 """
 SHORT = "print('line', flush=True)"
+NOT_TOO_SHORT = f"import time; {SHORT}; print('left', file=open('left.txt', 'w')); time.sleep(0.4)"
 ERRORS = ("RuntimeError", "MemoryError", "UnicodeError", "OSError", "KeyError")
 PACKAGE = "gpurun_jupyter"
 OK, OURS = ("succeeded", "completed"), ("failed", "internal_error")
@@ -99,7 +102,6 @@ PLACES = [
     Place("core.home:write_json", ("cell", "session", "directory"), SHORT, calls=(1, 2), ends=(OURS, OK), logs=False),
     Place("agent.warm.forking:redirect", ("cell", "directory"), SHORT, logs=False),
     Place("agent.warm.holder:_carry_out", ("cell",), SHORT, ends=(OURS, ("failed", "runner_killed")), logs=False),
-    Place("agent.warm.holder:_one_after_another", ("directory",), SHORT, ends=(OURS, OK), logs=False),
     Place("agent.warm.session:Session.carry_out", ("session",), SHORT, logs=False),
     Place("agent.warm.session:Session.obey", ("session",), SHORT, logs=False),
     Place("agent.warm.session:Session._read_orders", ("session",), SHORT, ends=(OK,)),
@@ -107,9 +109,9 @@ PLACES = [
 ]
 
 
-def agents(name: str, kinds: tuple[str, ...] = ("cell", "session", "directory")) -> Place:
+def agents(name: str) -> Place:
     """A place in the agent: what fails there once is done again."""
-    return Place(name, kinds, SHORT, ends=(OK,), process="agent")
+    return Place(name, ("cell", "session", "directory"), NOT_TOO_SHORT, ends=(OK,), process="agent")
 
 
 AGENT = [
@@ -193,14 +195,20 @@ class Stage:
         """Have it raise while a run of this kind is carried out; the run, once it is over."""
         if kind == "session":
             assert self.server.wait(self.server.submit("kept = 41", session="kept"))["outcome"] == "succeeded"
+        if "holder:" in place.name:
+            wait_until(self._spare, 30, "for a spare")
         self.faults.arm(place.process, full(place.name), error, call=call, always=always)
         run_id = self.submit(kind, place.code, **place.fields)
         if place.stop:
             wait_until(lambda: "line" in self.server.log(run_id), 30, "for the run to be at work")
             self.server.http.post(f"runs/{run_id}/cancel", json={})
-        run = self.server.wait(run_id, timeout_s=60)
+        run = self.server.wait(run_id, timeout_s=40)
         assert self.faults.disarm(), "nothing was raised"
         return run
+
+    def _spare(self) -> bool:
+        below = psutil.Process(self.pid).children(recursive=True)
+        return any("spare" in process.cmdline() for process in below)
 
     def is_well(self, kind: str, *, session: bool = True, same_agent: bool = True) -> None:
         """The agent and the session are as they were, and the slot is free."""
@@ -209,11 +217,19 @@ class Stage:
             assert shown is not None
             after = self.server.wait(self.server.submit("print(kept + 1)", session="kept"), timeout_s=30)
             assert self.server.log(after["id"]) == "42\n", after
-        if session_of(self.server, "kept"):
-            end_session(self.server, "kept")
+        self.tidy()
         assert self.server.wait(self.server.submit("6 * 7"), timeout_s=30)["outcome"] == "succeeded"
         assert not self.held()
         assert not same_agent or self.agent_pid() == self.pid
+
+    def at_work(self, run_id: str) -> list[psutil.Process]:
+        """Processes that carry the run's mark."""
+        return of_attempt(f"{run_id}/1")
+
+    def tidy(self) -> None:
+        self.faults.disarm()
+        if session_of(self.server, "kept"):
+            end_session(self.server, "kept")
 
     def held(self) -> list[Any]:
         shown = self.server.http.get("devices").json()["agents"]
@@ -259,17 +275,26 @@ def pid_of(one: JupyterServer | Machine) -> int:
     return wait_until(one.agent, what="for the agent").pid
 
 
-def cases(places: list[Place], *, every: bool) -> list[Any]:
-    """Each place with each kind and call: with one error each in turn, or with every error."""
+def cases(places: list[Place]) -> list[Any]:
+    """Each place with each kind and call, with one error after another; in the short form with one kind alone."""
     errors = cycle(ERRORS)
     found = []
-    for place in places:
-        for kind in place.kinds:
-            for call in place.calls:
-                for error in ERRORS if every else (next(errors),):
-                    case = (place, kind, error, call)
-                    found.append(pytest.param(*case, id=f"{place.name.rpartition('.')[2]}-{kind}-{error}-{call}"))
+    for number, place in enumerate(places):
+        short = place.kinds[number % len(place.kinds)], place.calls[-1]
+        for kind, call in product(place.kinds, place.calls):
+            error = next(errors)
+            marks = [] if (kind, call) == short else [pytest.mark.long]
+            name = f"{place.name.rpartition('.')[2]}-{kind}-{error}-{call}"
+            found.append(pytest.param(place, kind, error, call, id=name, marks=marks))
     return found
+
+
+@pytest.fixture(autouse=True)
+def _tidy(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that fails leaves the others alone."""
+    yield
+    for name in {"here", "there"} & {*request.fixturenames}:
+        request.getfixturevalue(name).tidy()
 
 
 def check(stage: Stage, place: Place, kind: str, error: str, call: int) -> None:
@@ -286,6 +311,78 @@ def check(stage: Stage, place: Place, kind: str, error: str, call: int) -> None:
     stage.is_well(kind)
 
 
-@pytest.mark.parametrize(("place", "kind", "error", "call"), cases(PLACES, every=False))
+@pytest.mark.parametrize(("place", "kind", "error", "call"), cases(PLACES))
 def test_a_fault_in_a_runner_ends_its_run(here: Stage, place: Place, kind: str, error: str, call: int) -> None:
     check(here, place, kind, error, call)
+
+
+@pytest.mark.parametrize(("place", "kind", "error", "call"), cases(AGENT + LOCAL))
+def test_a_fault_in_the_agent_is_survived(here: Stage, place: Place, kind: str, error: str, call: int) -> None:
+    check(here, place, kind, error, call)
+
+
+@pytest.mark.parametrize(("place", "kind", "error", "call"), cases(REMOTE))
+def test_a_fault_in_an_agent_elsewhere_is_survived(
+    there: Stage, place: Place, kind: str, error: str, call: int
+) -> None:
+    check(there, place, kind, error, call)
+
+
+ELSEWHERE = [replace(place, kinds=("cell", "session", "directory")) for place in PLACES[:3]]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("place", "kind", "error", "call"), cases(ELSEWHERE + AGENT))
+def test_a_fault_elsewhere_ends_its_run(there: Stage, place: Place, kind: str, error: str, call: int) -> None:
+    check(there, place, kind, error, call)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("kind", ALL)
+def test_whatever_is_raised(here: Stage, kind: str, error: str) -> None:
+    for name in ("progress.decoder:Decoder.feed", f"{RUNNER}event_log:EventLog.write"):
+        check(here, Place(name), kind, error, 3)
+
+
+#: What raises at every call.
+ALWAYS = [
+    Place("progress.decoder:Decoder.feed", ALL),
+    Place(f"{RUNNER}event_log:EventLog.write", ALL),
+    Place(f"{RUNNER}event_log:EventLog._append", ("cell", "session", "directory")),
+    Place(f"{RUNNER}masking:Masking.text", ("cell", "session", "directory")),
+    Place(f"{RUNNER}output:_take_reports", ("cell", "session", "directory")),
+    Place(f"{RUNNER}process_run:ProcessRun._read", ("directory",)),
+    Place(f"{RUNNER}attempt:_leave_word", ("cell", "session", "directory"), SHORT),
+    Place(f"{RUNNER}stopping:Stopping._end_when_asked", ("cell", "directory")),
+    Place("core.home:write_json", ("cell", "directory"), SHORT, ends=(("failed", "runner_killed"),)),
+]
+
+
+@pytest.mark.parametrize("place", [pytest.param(one, id=one.name, marks=pytest.mark.long) for one in ALWAYS])
+def test_what_raises_at_every_call_ends_its_run(here: Stage, place: Place) -> None:
+    for kind, error in zip(place.kinds, cycle(ERRORS)):
+        run = here.hit(place, kind, error, 1, always=True)
+        assert (run["outcome"], run["reason"]) in place.ends, run
+        here.is_well(kind)
+
+
+#: What the agent cannot do at all.
+HOPELESS = [
+    Place("agent.carrying_out:CarryingOut._carried_out"),
+    Place("agent.carrying_out:CarryingOut._over", ("cell", "session", "directory")),
+    Place("agent.held:Held.begun", ("cell", "session", "directory")),
+    Place("agent.held:Held.verdict", ("cell", "session"), SHORT),
+    Place("agent.warm.spares:Starter.start", ("cell", "directory")),
+]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("place", HOPELESS, ids=lambda place: place.name)
+def test_what_an_agent_cannot_do_at_all_ends_its_run_alone(here: Stage, place: Place) -> None:
+    for kind, error in zip(place.kinds, cycle(ERRORS)):
+        run = here.hit(replace(place, process="agent"), kind, error, 1, always=True)
+        assert run["outcome"] == "failed", run
+        assert run["reason"] in ("internal_error", "damaged"), run
+        here.is_well(kind, session=place.name != "agent.carrying_out:CarryingOut._carried_out")
+        wait_until(lambda: not here.at_work(run["id"]), 10, "for its processes to be gone")

@@ -182,12 +182,12 @@ def _say_last(taken: Taken, log: EventLog, faults: Faults, end: End) -> None:
     if faults.first is not None:
         with faults.caught():
             log.write(Output(stream="stderr", text=taken.masking.text(faults.note())))
+    with faults.caught():
+        log.flush()
     with contextlib.suppress(OSError):
         taken.masking.file(taken.folder.runner_log)
-    try:
-        _leave_word(taken.folder, end)
-    finally:
-        log.close(end)
+    _leave_word(taken.folder, end)
+    log.close(end)
 
 
 def _leave_word(folder: AttemptFolder, end: End) -> None:

@@ -107,18 +107,25 @@ def word_left(folder: AttemptFolder) -> Iterator[None]:
 
 def _leave_word(folder: AttemptFolder, error: Exception) -> None:
     """The least there is to be left: the exit record and the last line of the log, unless they are there."""
-    end = read_record(folder.exit, End)
-    if end is None:
-        end = of_fault(error, folder.runner_log)
-        write_json(folder.exit, end)
-    with contextlib.suppress(OSError):  # there is no log, or no room
-        if not _has_ended(folder.events):
-            fd = os.open(folder.events, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-            end.t = round(time.time(), 3)
-            try:
-                os.write(fd, encode_line(end))
-            finally:
-                os.close(fd)
+    left = read_record(folder.exit, End)
+    end = left or of_fault(error, folder.runner_log)
+    try:
+        if left is None:
+            write_json(folder.exit, end)
+    finally:
+        with contextlib.suppress(OSError):  # there is no log, or no room
+            _end_log(folder.events, end)
+
+
+def _end_log(events: Path, end: End) -> None:
+    if _has_ended(events):
+        return
+    end.t = round(time.time(), 3)
+    fd = os.open(events, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+    try:
+        os.write(fd, encode_line(end))
+    finally:
+        os.close(fd)
 
 
 def _has_ended(events: Path) -> bool:
