@@ -72,7 +72,7 @@ class CarryingOut:
             return await self._carried_out(held)
         except Exception as error:
             log.exception("%s is given up", held.grant.key)
-            end = given_up(error)
+            end = given_up(held, error)
         try:
             await self._break_off(held, end)
         except Exception:
@@ -165,7 +165,7 @@ class CarryingOut:
             await until_done(held, self._link.deliver, self._pauses())
         except Exception as error:
             log.exception("%s: what it left is not delivered", held.grant.key)
-            return undelivered(end, error)
+            return undelivered(held, end, error)
         return end
 
     def _pauses(self) -> Pauses:

@@ -107,23 +107,25 @@ class Held:
         return End(outcome=Outcome.CANCELLED, reason=Reason.CANCELLED_BY, message=message)
 
 
-def given_up(error: Exception) -> End:
+def given_up(held: Held, error: Exception) -> End:
     """The end of an attempt with which gpurun could not deal: it alone is the worse for it."""
+    named = f"{type(error).__name__}: {error}"
     if isinstance(error, (OSError, *UNREADABLE)):
-        message = f"gpurun could not deal with what it found of this run ({type(error).__name__}: {error})."
+        message = f"gpurun could not deal with what it found of this run ({named})."
         return End(outcome=Outcome.FAILED, reason=Reason.DAMAGED, message=message)
     message = (
-        f"The agent failed while it carried out this run ({type(error).__name__}: {error}); this is no fault of your "
-        "code. Run it again. Should it fail again, report it with the traceback in the agent's log."
+        f"The agent failed while it carried out this run ({named}); this is no fault of your code. Run it again. "
+        f"Should it fail again, report it with the traceback in {held.folder.home.agent_log} on the machine that it "
+        "ran on."
     )
     return End(outcome=Outcome.FAILED, reason=Reason.INTERNAL_ERROR, message=message)
 
 
-def undelivered(end: End, error: Exception) -> End:
+def undelivered(held: Held, end: End, error: Exception) -> End:
     """The same end, of which what the attempt left has not all reached the server: that is no success."""
     message = f"{end.message} Not all that it left could be delivered ({error}).".strip()
     if end.outcome is Outcome.SUCCEEDED:
-        reason = given_up(error).reason if not isinstance(error, GpurunError) else Reason.DAMAGED
+        reason = Reason.DAMAGED if isinstance(error, GpurunError) else given_up(held, error).reason
         return End(outcome=Outcome.FAILED, reason=reason, exit_code=end.exit_code, message=message)
     return msgspec.structs.replace(end, message=message)
 
