@@ -105,7 +105,6 @@ PLACES = [
     Place("agent.warm.session:Session.carry_out", ("session",), SHORT, logs=False),
     Place("agent.warm.session:Session.obey", ("session",), SHORT, logs=False),
     Place("agent.warm.session:Session._read_orders", ("session",), SHORT, ends=(OK,)),
-    Place("agent.warm.session:Session._after_death", ("cell",), SHORT, ends=(OK,)),
 ]
 
 
@@ -275,15 +274,18 @@ def pid_of(one: JupyterServer | Machine) -> int:
     return wait_until(one.agent, what="for the agent").pid
 
 
-def cases(places: list[Place]) -> list[Any]:
-    """Each place with each kind and call, with one error after another; in the short form with one kind alone."""
+def cases(places: list[Place], shortened: int = 1) -> list[Any]:
+    """Each place with each kind and call, with one error after another; in the short form with one kind alone.
+
+    And of several places only every second, say.
+    """
     errors = cycle(ERRORS)
     found = []
     for number, place in enumerate(places):
         short = place.kinds[number % len(place.kinds)], place.calls[-1]
         for kind, call in product(place.kinds, place.calls):
             error = next(errors)
-            marks = [] if (kind, call) == short else [pytest.mark.long]
+            marks = [] if (kind, call) == short and not number % shortened else [pytest.mark.long]
             name = f"{place.name.rpartition('.')[2]}-{kind}-{error}-{call}"
             found.append(pytest.param(place, kind, error, call, id=name, marks=marks))
     return found
@@ -316,12 +318,12 @@ def test_a_fault_in_a_runner_ends_its_run(here: Stage, place: Place, kind: str, 
     check(here, place, kind, error, call)
 
 
-@pytest.mark.parametrize(("place", "kind", "error", "call"), cases(AGENT + LOCAL))
+@pytest.mark.parametrize(("place", "kind", "error", "call"), cases(AGENT + LOCAL, 2))
 def test_a_fault_in_the_agent_is_survived(here: Stage, place: Place, kind: str, error: str, call: int) -> None:
     check(here, place, kind, error, call)
 
 
-@pytest.mark.parametrize(("place", "kind", "error", "call"), cases(REMOTE))
+@pytest.mark.parametrize(("place", "kind", "error", "call"), cases(REMOTE, 2))
 def test_a_fault_in_an_agent_elsewhere_is_survived(
     there: Stage, place: Place, kind: str, error: str, call: int
 ) -> None:
