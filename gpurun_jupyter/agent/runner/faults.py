@@ -81,9 +81,10 @@ class Faults:
         return f"[gpurun itself failed: {named(self.first)}]\n"
 
     def _hear(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """A callback raised. What asyncio says of objects that were thrown away is no fault: nobody needed them."""
+        """A callback raised. What asyncio says of a task that was thrown away is no fault: nobody needed it."""
         error = context.get("exception")
-        if isinstance(error, Exception) and "handle" in context:
+        thrown_away = "handle" not in context and ("future" in context or "task" in context)
+        if isinstance(error, Exception) and not thrown_away:
             self.tell(error)
         else:
             loop.default_exception_handler(context)
