@@ -96,7 +96,7 @@ PLACES = [
     Place(f"{RUNNER}stopping:Stopping.verdict", ALL, SHORT, logs=False),
     Place(f"{RUNNER}attempt:_carried_out", ("cell", "session", "directory")),
     Place(f"{RUNNER}attempt:_taken", ALL, logs=False),
-    Place(f"{RUNNER}attempt:_leave_word", ALL, SHORT, logs=False),
+    Place(f"{RUNNER}attempt:_leave_word", ALL, SHORT, ends=(OURS, OK), logs=False),
     Place(f"{RUNNER}reasons:judged", ALL, SHORT),
     Place("agent.processes:kill_left_behind", ("cell", "directory"), SHORT),
     Place("core.home:write_json", ("cell", "session", "directory"), SHORT, calls=(1, 2), ends=(OURS, OK), logs=False),
@@ -355,7 +355,7 @@ ALWAYS = [
     Place(f"{RUNNER}masking:Masking.text", ("cell", "session", "directory"), SHORT),
     Place(f"{RUNNER}output:_take_reports", ("cell", "session", "directory")),
     Place(f"{RUNNER}process_run:ProcessRun._read", ("directory",)),
-    Place(f"{RUNNER}attempt:_leave_word", ("cell", "session", "directory"), SHORT),
+    Place(f"{RUNNER}attempt:_leave_word", ("cell", "session", "directory"), SHORT, ends=(OURS, OK)),
     Place(f"{RUNNER}stopping:Stopping._end_when_asked", ("cell", "directory")),
     Place("core.home:write_json", ("cell", "directory"), SHORT, ends=(("failed", "runner_killed"),)),
 ]

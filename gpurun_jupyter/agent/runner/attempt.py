@@ -186,7 +186,11 @@ def _say_last(taken: Taken, log: EventLog, faults: Faults, end: End) -> None:
         log.flush()
     with contextlib.suppress(OSError):
         taken.masking.file(taken.folder.runner_log)
-    _leave_word(taken.folder, end)
+    try:
+        _leave_word(taken.folder, end)
+    except OSError:  # the disk is full, or read-only by now: what is open may take its end all the same
+        log.close(end)
+        raise
     log.close(end)
 
 

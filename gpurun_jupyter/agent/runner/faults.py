@@ -107,33 +107,35 @@ def word_left(folder: AttemptFolder) -> Iterator[None]:
 
 
 def _leave_word(folder: AttemptFolder, error: Exception) -> None:
-    """The least there is to be left: the exit record and the last line of the log, unless they are there."""
-    left = read_record(folder.exit, End)
-    end = left or of_fault(error, folder.runner_log)
+    """The least there is to be left: the exit record and the last line of the log. Where one is there, both say so."""
+    record, logged = read_record(folder.exit, End), _logged_end(folder.events)
+    end = record or logged or of_fault(error, folder.runner_log)
     try:
-        if left is None:
+        if record is None:
             write_json(folder.exit, end)
     finally:
-        with contextlib.suppress(OSError):  # there is no log, or no room
+        if logged is None:
             _end_log(folder.events, end)
 
 
-def _end_log(events: Path, end: End) -> None:
-    if _has_ended(events):
-        return
-    end.t = round(time.time(), 3)
-    fd = os.open(events, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-    try:
-        os.write(fd, encode_line(end))
-    finally:
-        os.close(fd)
-
-
-def _has_ended(events: Path) -> bool:
-    with open_plain(events) as file:
+def _logged_end(events: Path) -> End | None:
+    with contextlib.suppress(OSError), open_plain(events) as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - _LAST_LINE_BYTES))
         lines = file.read().splitlines()
-    return bool(lines) and isinstance(event_on(lines[-1]), End)
+        event = event_on(lines[-1]) if lines else None
+        return event if isinstance(event, End) else None
+    return None
+
+
+def _end_log(events: Path, end: End) -> None:
+    """Append its end to a log, if there is one, and room."""
+    end.t = round(time.time(), 3)
+    with contextlib.suppress(OSError):
+        fd = os.open(events, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        try:
+            os.write(fd, encode_line(end))
+        finally:
+            os.close(fd)
 
 
 def _write_down(own_log: Path, error: Exception) -> None:
