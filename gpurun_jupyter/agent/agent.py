@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from gpurun_jupyter.agent.background import in_background
 from gpurun_jupyter.agent.carrying_out import CarryingOut
 from gpurun_jupyter.agent.devices import Devices
 from gpurun_jupyter.agent.held import Held
@@ -93,12 +94,10 @@ class Agent:
             busy_at = time.monotonic()
             while not self._may_leave() and time.monotonic() - busy_at < self._idle_s:
                 try:
-                    orders = await self._sync()
+                    orders = await self._turn()
                 except Revoked:
                     await self._end_for_good()
                     raise
-                self._queue_waits = orders.waiting > 0
-                self._carry_on(orders)
                 if self._at_work() or orders.waiting or listeners(self._home.bells, "server"):
                     busy_at = time.monotonic()
                 await self._woken(self._pause_s)
@@ -130,6 +129,22 @@ class Agent:
         ):
             await self._woken(HEARTBEAT_S)
 
+    async def _turn(self) -> Orders:
+        """Report, and do as ordered. What fails is tried again: what was granted meanwhile, is granted once more."""
+        try:
+            orders = await self._sync()
+            self._queue_waits = orders.waiting > 0
+            self._carry_on(orders)
+        except NotJoined:
+            raise
+        except Exception as error:
+            log.warning("could not report: %s", error, exc_info=not isinstance(error, OSError))
+            self._pause_s = self._pauses.next_s()
+            return Orders(waiting=1)
+        self._pause_s = HEARTBEAT_S
+        self._pauses.over()
+        return orders
+
     async def _sync(self) -> Orders:
         ended = [held.ended() for held in self._held.values() if held.end is not None]
         report = Report(
@@ -144,16 +159,7 @@ class Agent:
             claiming=not self._ending_all,
             sessions=self._sessions.states({name: held.grant.key for name, held in self._busy_sessions().items()}),
         )
-        try:
-            orders = await self._link.sync(report)
-        except NotJoined:
-            raise
-        except Exception as error:
-            log.warning("could not report: %s", error, exc_info=not isinstance(error, OSError))
-            self._pause_s = self._pauses.next_s()
-            return Orders(waiting=1)
-        self._pause_s = HEARTBEAT_S
-        self._pauses.over()
+        orders = await self._link.sync(report)
         for one in ended:
             del self._held[f"{one.run_id}/{one.attempt}"]
         return orders
@@ -180,7 +186,7 @@ class Agent:
     def _take(self, grant: Grant) -> None:
         held = Held(grant, self._home.attempt(grant.run_id, grant.attempt))
         self._held[grant.key] = held
-        task = asyncio.create_task(self._carry_out(held))
+        task = in_background(self._carry_out(held))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -205,8 +211,10 @@ class Agent:
         return {held.grant.session: held for held in at_work if held.grant.session is not None}
 
     async def _carry_out(self, held: Held) -> None:
-        await self._carrying_out.to_the_end(held)
-        self._wake.set()
+        try:
+            await self._carrying_out.to_the_end(held)
+        finally:
+            self._wake.set()
 
     def _rung(self, bell: Bell) -> None:
         for ring in bell.read():

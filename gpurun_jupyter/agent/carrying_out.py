@@ -8,8 +8,19 @@ import logging
 import signal
 
 from gpurun_jupyter.agent import launching
+from gpurun_jupyter.agent.background import in_background
 from gpurun_jupyter.agent.devices import Devices
-from gpurun_jupyter.agent.held import Held, fetched, given_up, on_any_disk, over_in_session, undelivered, until_done
+from gpurun_jupyter.agent.held import (
+    Held,
+    broken_off,
+    fetched,
+    given_up,
+    left_or_killed,
+    on_any_disk,
+    over_in_session,
+    undelivered,
+    until_done,
+)
 from gpurun_jupyter.agent.link import Link
 from gpurun_jupyter.agent.orphans import end_left_of
 from gpurun_jupyter.agent.pauses import Pauses
@@ -25,7 +36,7 @@ log = logging.getLogger("gpurun.agent")
 FIRST_ADVANCE_S = 0.1
 #: The end of an attempt waits so long until it is written down in which environment it ran, where that is not known.
 RECORDING_S = 5.0
-#: So often it is looked whether an attempt in a session is over, should nobody say so.
+#: So often it is looked whether an attempt is over, should nobody say so.
 LOOK_S = 2.0
 
 
@@ -39,20 +50,49 @@ class CarryingOut:
         self._recorder = recorder
 
     async def to_the_end(self, held: Held) -> None:
-        """Carry out an attempt, and say how it ended. Whatever goes wrong, it alone is the worse for it."""
+        """Carry out an attempt, and say how it ended. Whatever goes wrong, it alone is the worse for it.
+
+        An agent may be killed at any moment, and the next one takes up what it finds: so does this one after a fault.
+        """
+        end = await self._tried(held) or await self._taken_up(held)
+        held.left()
+        held.end = end
+
+    async def _tried(self, held: Held) -> End | None:
+        """How it ended; None after a fault, of which nothing is kept: the socket of a runner, for one, is closed."""
         try:
-            held.end = await self._carried_out(held)
+            return await self._carried_out(held)
+        except Exception:
+            log.exception("%s is taken up again", held.grant.key)
+            return None
+
+    async def _taken_up(self, held: Held) -> End:
+        await self._pauses().pause()
+        try:
+            return await self._carried_out(held)
         except Exception as error:
             log.exception("%s is given up", held.grant.key)
-            launching.signal_runner(held.runner, signal.SIGKILL)
-            try:
-                await end_left_of(held.folder, held.grant.key)
-            finally:
-                held.end = given_up(error)
+            end = given_up(held, error)
+        try:
+            await self._break_off(held, end)
+        except Exception:
+            log.exception("%s: what it started may be left", held.grant.key)
+        return end
+
+    async def _break_off(self, held: Held, why: End) -> None:
+        """Have its runner end it; where that fails, too, kill it."""
+        try:
+            await broken_off(held, why, LOOK_S)
+        except Exception:
+            log.exception("%s is killed", held.grant.key)
+            launching.signal_runner(held.runner or launching.living_runner(held.folder), signal.SIGKILL)
+            held.killed = True
+        if held.killed or launching.exit_record(held.folder) is None:
+            await end_left_of(held.folder, held.grant.key)
 
     async def _carried_out(self, held: Held) -> End:
         ended = self._devices.ended_on(held.grant.devices)
-        watching = asyncio.create_task(self._pass_on(held))
+        watching = in_background(self._pass_on(held))
         try:
             await on_any_disk(held, self._until_over, self._pauses())
         finally:
@@ -89,13 +129,13 @@ class CarryingOut:
         """Wait until the attempt is over: its runner is gone, or goes on to wait for another."""
         held.begun(child.identity)
         if child.channel is not None:
-            if await child.over():
+            if await left_or_killed(held, child.over(), LOOK_S):
                 held.left()
                 self._starter.take_back(child)
                 return
             child.channel.close()
         if held.grant.session is None:
-            await gone(child.identity)
+            await left_or_killed(held, gone(child.identity), LOOK_S)
         else:
             await over_in_session(held, child.identity, LOOK_S)
         held.left()
@@ -103,7 +143,7 @@ class CarryingOut:
 
     async def _pass_on(self, held: Held) -> None:
         """Say that the log has grown, again and again."""
-        pause_s, pauses = min(FIRST_ADVANCE_S, self._link.pace_s), self._pauses()
+        pause_s, pauses, failed = min(FIRST_ADVANCE_S, self._link.pace_s), self._pauses(), False
         while True:
             await self._link.hurry.wait(pause_s)
             await held.grown.wait()
@@ -112,12 +152,12 @@ class CarryingOut:
                 await self._link.advance(held.grant)
                 pauses.over()
                 pause_s = self._link.pace_s
-            except OSError:
+            except Exception as error:
+                if not isinstance(error, OSError) and not failed:
+                    failed = True
+                    log.exception("%s: its log could not be passed on; its end will tell", held.grant.key)
                 held.grown.set()
                 pause_s = pauses.next_s()
-            except Exception:
-                log.exception("%s: its log is not passed on any more; its end will tell", held.grant.key)
-                return
 
     async def _delivered(self, held: Held, end: End) -> End:
         """Hand over what it left; how it ended, with what became of that."""
@@ -125,7 +165,7 @@ class CarryingOut:
             await until_done(held, self._link.deliver, self._pauses())
         except Exception as error:
             log.exception("%s: what it left is not delivered", held.grant.key)
-            return undelivered(end, error)
+            return undelivered(held, end, error)
         return end
 
     def _pauses(self) -> Pauses:

@@ -8,11 +8,12 @@ import logging
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import msgspec
 
 from gpurun_jupyter.agent import launching
-from gpurun_jupyter.agent.link import Link
+from gpurun_jupyter.agent.link import Link, ServerFault
 from gpurun_jupyter.agent.pauses import Pauses
 from gpurun_jupyter.agent.processes import gone
 from gpurun_jupyter.core.errors import GpurunError
@@ -21,13 +22,19 @@ from gpurun_jupyter.core.grants import Ended, Grant, Stop
 from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
 from gpurun_jupyter.core.processes import Identity
+from gpurun_jupyter.core.records import UNREADABLE
 from gpurun_jupyter.core.units import format_elapsed
 
 log = logging.getLogger("gpurun.agent")
 
+T = TypeVar("T")
 
 #: A runner has so long to end its attempt, its own graces included, before it is killed itself; in seconds.
 STOP_WITHIN_S, KILL_WITHIN_S = 30.0, 10.0
+#: One that has said how its attempt ended has so long to leave.
+LEAVES_WITHIN_S = 30.0
+#: What raises so often is not going to work; a server that was reached and failed itself has some ten minutes.
+_TRIES, _SERVER_TRIES = 10, 120
 #: What a disk says that takes nothing at the moment.
 _TAKES_NOTHING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
@@ -58,15 +65,15 @@ class Held:
         self.stop = stop
         self.stopping.set()
         launching.ask_to_stop(self.folder, stop, self.runner)
-        self._expect_end(KILL_WITHIN_S if stop.kill else STOP_WITHIN_S)
+        self.expect_end(KILL_WITHIN_S if stop.kill else STOP_WITHIN_S)
 
     def begun(self, runner: Identity) -> None:
         """This runner is at work on it, and has no more time than it was given."""
         self.runner = runner
         if self.stop is not None:
-            self._expect_end(STOP_WITHIN_S)
+            self.expect_end(STOP_WITHIN_S)
         if self.grant.spec.timeout_s is not None:
-            self._expect_end(self.grant.spec.timeout_s + STOP_WITHIN_S)
+            self.expect_end(self.grant.spec.timeout_s + STOP_WITHIN_S)
 
     def left(self) -> None:
         """No runner is at work on it any more."""
@@ -74,7 +81,7 @@ class Held:
         while self.deadlines:  # a time limit may be days away, and holds all of this
             self.deadlines.pop().cancel()
 
-    def _expect_end(self, within_s: float) -> None:
+    def expect_end(self, within_s: float) -> None:
         """Kill its runner if it is still at work by then: it was stopped, or hangs."""
         self.deadlines.append(asyncio.get_running_loop().call_later(within_s, self._kill_runner))
 
@@ -100,29 +107,49 @@ class Held:
         return End(outcome=Outcome.CANCELLED, reason=Reason.CANCELLED_BY, message=message)
 
 
-def given_up(error: Exception) -> End:
+def given_up(held: Held, error: Exception) -> End:
     """The end of an attempt with which gpurun could not deal: it alone is the worse for it."""
-    message = f"gpurun could not deal with what it found of this run ({type(error).__name__}: {error})."
-    return End(outcome=Outcome.FAILED, reason=Reason.DAMAGED, message=message)
+    named = f"{type(error).__name__}: {error}"
+    if isinstance(error, (OSError, *UNREADABLE)):
+        message = f"gpurun could not deal with what it found of this run ({named})."
+        return End(outcome=Outcome.FAILED, reason=Reason.DAMAGED, message=message)
+    message = (
+        f"The agent failed while it carried out this run ({named}); this is no fault of your code. Run it again. "
+        f"Should it fail again, report it with the traceback in {held.folder.home.agent_log} on the machine that it "
+        "ran on."
+    )
+    return End(outcome=Outcome.FAILED, reason=Reason.INTERNAL_ERROR, message=message)
 
 
-def undelivered(end: End, error: Exception) -> End:
+def undelivered(held: Held, end: End, error: Exception) -> End:
     """The same end, of which what the attempt left has not all reached the server: that is no success."""
     message = f"{end.message} Not all that it left could be delivered ({error}).".strip()
     if end.outcome is Outcome.SUCCEEDED:
-        return End(outcome=Outcome.FAILED, reason=Reason.DAMAGED, exit_code=end.exit_code, message=message)
+        reason = Reason.DAMAGED if isinstance(error, GpurunError) else given_up(held, error).reason
+        return End(outcome=Outcome.FAILED, reason=reason, exit_code=end.exit_code, message=message)
     return msgspec.structs.replace(end, message=message)
 
 
 async def until_done(held: Held, act: Callable[[Grant], Awaitable[None]], pauses: Pauses) -> None:
-    """Do it again and again until it works. Raises GpurunError, and OSError where a file is to blame: that stays so."""
+    """Do it again and again until it works.
+
+    Raises GpurunError, OSError where a file is to blame, as that stays so, and what is raised many times; that the
+    server cannot be reached may last for ever.
+    """
+    faults = server_faults = 0
     while True:
         try:
             return await act(held.grant)
-        except OSError as error:
-            if error.filename is not None and error.errno not in _TAKES_NOTHING:
+        except GpurunError:
+            raise
+        except Exception as error:
+            if isinstance(error, OSError) and error.filename is not None and error.errno not in _TAKES_NOTHING:
                 raise
-            log.warning("%s: %s", held.grant.key, error)
+            faults += not isinstance(error, OSError)
+            server_faults += isinstance(error, ServerFault)
+            if faults == _TRIES or server_faults == _SERVER_TRIES:
+                raise
+            log.warning("%s: %s", held.grant.key, error, exc_info=not isinstance(error, OSError))
         await pauses.pause()
 
 
@@ -146,6 +173,26 @@ async def fetched(held: Held, link: Link) -> None:
     except GpurunError as error:
         failed = End(outcome=Outcome.FAILED, reason=Reason.START_FAILED, message=str(error))
         launching.give_up(held.folder, held.grant, failed)
+
+
+async def broken_off(held: Held, why: End, look_s: float) -> None:
+    """Have its runner end it for this reason. One that does not react is killed; a session goes on."""
+    runner = held.runner or launching.living_runner(held.folder)
+    if runner is None or launching.has_left_word(held.folder):
+        return
+    held.runner = runner
+    held.stop_it(Stop(held.grant.run_id, held.grant.attempt, by="gpurun", fault=why.message))
+    await over_in_session(held, runner, look_s)
+    held.left()
+
+
+async def left_or_killed(held: Held, leaving: Coroutine[Any, Any, T], look_s: float) -> T:
+    """Wait until its runner has left it; one that has said how it ended, and does not leave, is killed."""
+    left = asyncio.ensure_future(leaving)
+    while not left.done() and launching.exit_record(held.folder) is None:
+        await asyncio.wait({left}, timeout=look_s)
+    held.expect_end(LEAVES_WITHIN_S)
+    return await left
 
 
 async def over_in_session(held: Held, holder: Identity, look_s: float) -> None:

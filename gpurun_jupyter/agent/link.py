@@ -8,6 +8,10 @@ from gpurun_jupyter.agent.pauses import Hurry
 from gpurun_jupyter.core.grants import Grant, Orders, Report
 
 
+class ServerFault(ConnectionError):
+    """Raised where the server was reached, and failed itself."""
+
+
 class Link(Protocol):
     """What an agent says to a server. Each method may raise OSError: the agent goes on and tries again.
 

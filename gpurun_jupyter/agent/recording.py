@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from gpurun_jupyter.agent.background import in_background
 from gpurun_jupyter.core.environments import Interpreter, Recorded, RecordedDevice
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder, Home, write_json, write_whole
@@ -78,7 +79,7 @@ class Recorder:
 
     def record(self, folder: AttemptFolder, grant: Grant) -> asyncio.Task[None]:
         """Write it at once where the interpreter is known, else a moment later, when it has answered."""
-        task = asyncio.create_task(self._look_and_write(folder, grant))
+        task = in_background(self._look_and_write(folder, grant))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task

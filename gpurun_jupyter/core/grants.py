@@ -58,12 +58,16 @@ class Grant(msgspec.Struct, kw_only=True):
 
 
 class Stop(msgspec.Struct):
-    """An attempt that shall end: who asks, and whether to kill without asking it first."""
+    """An attempt that shall end: who asks, and whether to kill without asking it first.
+
+    `fault`: it has failed, as its agent cannot go on with it; this says why.
+    """
 
     run_id: str
     attempt: int
     by: str
     kill: bool = False
+    fault: str = ""
 
 
 class Ended(msgspec.Struct):

@@ -61,7 +61,8 @@ class Reason(Word):
     OUTPUT_MISSING = "output_missing"  # a variable that was asked for was not defined, or could not be kept
     LEFT_BEHIND = "left_behind"  # a process that it started was at work when its code was over, and had to be ended
     RUNNER_KILLED = "runner_killed"  # the runner is gone without an exit record
-    DAMAGED = "damaged"  # its record in its folder is gone or cannot be read, or gpurun could not deal with it
+    DAMAGED = "damaged"  # its record in its folder is gone or cannot be read
+    INTERNAL_ERROR = "internal_error"  # gpurun itself failed while it carried the run out; the run's message says more
     DEVICES_TAKEN = "devices_taken"  # somebody else was quicker on this machine; the run goes back to the queue
     PREDECESSOR_FAILED = "predecessor_failed"  # a run that it was to come after did not succeed
     START_FAILED = "start_failed"  # no kernel of that name, entry point missing, archive unreadable

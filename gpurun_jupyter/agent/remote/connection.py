@@ -13,6 +13,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 import msgspec
 
+from gpurun_jupyter.agent.link import ServerFault
 from gpurun_jupyter.agent.remote.membership import Membership
 from gpurun_jupyter.core.errors import GpurunError, NotJoined, WrongOffset, from_code
 from gpurun_jupyter.core.grants import Grant
@@ -25,6 +26,7 @@ _SILENT_S = 10
 _TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 #: The server looks through all of a big file before it answers.
 LONG = httpx.Timeout(30.0, read=600.0)
+_FAILED_ITSELF = "internal_error"
 _PAYS_FROM_BYTES = 512
 _PAYS = 0.9
 _TRIED_BYTES = 2**16
@@ -136,6 +138,8 @@ def refusal(response: httpx.Response) -> Exception:
         error: GpurunError = from_code(said["code"], said["message"], said.get("hint", ""))
     except (msgspec.DecodeError, KeyError):
         return ConnectionError(f"the server answered with status {response.status_code}")
+    if said["code"] == _FAILED_ITSELF:
+        return ServerFault(f"the server answered: {error}")
     if isinstance(error, WrongOffset):
         error.offset = int(response.headers.get(OFFSET_HEADER, 0))
     ours = response.status_code < 500 and (response.status_code not in (401, 403) or isinstance(error, NotJoined))

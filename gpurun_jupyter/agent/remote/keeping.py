@@ -13,6 +13,7 @@ import os
 import shutil
 from pathlib import Path, PurePosixPath
 
+from gpurun_jupyter.agent.background import in_background
 from gpurun_jupyter.agent.pauses import Hurry, Pauses
 from gpurun_jupyter.agent.remote.connection import ServerConnection
 from gpurun_jupyter.agent.remote.delivering import Delivery, checkpoints_in, files_below, left_file
@@ -50,7 +51,7 @@ class CheckpointShipping:
         """The log may announce another."""
         self._grown.set()
         if self._task is None:
-            self._task = asyncio.create_task(self._work())
+            self._task = in_background(self._work())
 
     def behind(self) -> list[str]:
         """The names of those that the server has not got."""
@@ -80,8 +81,9 @@ class CheckpointShipping:
             except (GpurunError, FileNotFoundError) as error:
                 log.warning("a checkpoint of %s is not sent now: %s", self._grant.key, error)
                 await asyncio.to_thread(shutil.rmtree, self._sending, ignore_errors=True)
-            except OSError as error:
-                log.info("a checkpoint of %s waits: %s", self._grant.key, error)
+            except Exception as error:
+                fault = not isinstance(error, OSError)
+                log.warning("a checkpoint of %s waits: %s", self._grant.key, error, exc_info=fault)
                 await pauses.pause()
 
     async def _send_next(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 
 from gpurun_jupyter.agent.launching import give_secrets
@@ -20,6 +21,8 @@ from gpurun_jupyter.core.errors import GpurunError, NotHeld, NotJoined
 from gpurun_jupyter.core.grants import Grant, Orders, Report
 from gpurun_jupyter.core.home import Home, write_json
 from gpurun_jupyter.core.remote import Rung
+
+log = logging.getLogger("gpurun.agent")
 
 _WAIT_S = 25.0
 
@@ -118,7 +121,9 @@ class HttpLink:
             try:
                 path = f"agents/work?wait={_WAIT_S:g}&seen={seen}"
                 answer = await self._connection.ask("GET", path, Rung, timeout=_WAIT_S + 10)
-            except (OSError, GpurunError):
+            except Exception as error:
+                if not isinstance(error, (OSError, GpurunError)):
+                    log.exception("the server's doorbell is not heard for a while")
                 await pauses.pause()
                 continue
             pauses.over()

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+from gpurun_jupyter.agent.background import in_background
 from gpurun_jupyter.agent.remote.connection import LONG, ServerConnection, of_attempt
 from gpurun_jupyter.agent.remote.delivering import Delivery, as_blob
 from gpurun_jupyter.core.errors import GpurunError, NotHeld, NotJoined
@@ -47,7 +48,7 @@ class ModelShipping:
     def soon(self) -> None:
         """Send in the background what is due."""
         if self._due and (self._going_on is None or self._going_on.done()):
-            self._going_on = asyncio.create_task(self._try_to_send())
+            self._going_on = in_background(self._try_to_send())
 
     def close(self) -> None:
         """Send no more."""

@@ -11,7 +11,6 @@ import contextlib
 import fcntl
 import os
 import shutil
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,14 +23,15 @@ from gpurun_jupyter.agent.processes import kill_left_behind
 from gpurun_jupyter.agent.runner import workspace
 from gpurun_jupyter.agent.runner.event_log import EventLog
 from gpurun_jupyter.agent.runner.execution import Execution
+from gpurun_jupyter.agent.runner.faults import Faults, word_left
 from gpurun_jupyter.agent.runner.masking import Masking
 from gpurun_jupyter.agent.runner.output import OutputSink, reports_into
 from gpurun_jupyter.agent.runner.reaping import reaping
-from gpurun_jupyter.agent.runner.reasons import Evidence, judged, of_start_failure, oom_kills
+from gpurun_jupyter.agent.runner.reasons import Evidence, encodable, judged, of_start_failure, oom_kills
 from gpurun_jupyter.agent.runner.samples import Samples
 from gpurun_jupyter.agent.runner.stopping import Stopping, hold_terminations_back
 from gpurun_jupyter.core.errors import GpurunError
-from gpurun_jupyter.core.events import FORMAT_VERSION, End, Start
+from gpurun_jupyter.core.events import FORMAT_VERSION, End, Output, Start
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder, write_json
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
@@ -42,6 +42,8 @@ if TYPE_CHECKING:  # at run time it would bring ZMQ, which a process needs not
 
 #: Exit code of a runner that found another at work on its attempt, or the attempt begun (EX_TEMPFAIL of sysexits.h).
 NOT_MINE = 75
+#: That of one that failed itself.
+FAILED = 1
 
 _NO_GRANT = "What the attempt was granted cannot be read: its folder was damaged before it began."
 _FOLDER_REMOVED = "The run's folder was removed while it was at work, and its log with it."
@@ -66,11 +68,14 @@ class Taken:
 
 def main(path: str, kernel: Kernel | None = None) -> int:
     """Carry out the attempt in this folder, in this kernel if one is there; returns the exit code of the process."""
-    taken = take(AttemptFolder(path))
-    if taken is None:
-        return NOT_MINE
-    asyncio.run(carry_on(taken, kernel))
-    return 0
+    folder = AttemptFolder(path)
+    with word_left(folder):
+        taken = take(folder)
+        if taken is None:
+            return NOT_MINE
+        asyncio.run(carry_on(taken, kernel))
+        return 0
+    return FAILED
 
 
 async def carry_on(taken: Taken, kernel: Kernel | None = None) -> None:
@@ -88,12 +93,26 @@ def take(folder: AttemptFolder, *, devices_held: bool = False) -> Taken | None:
     `devices_held`: by this process, since an attempt before.
     """
     lock = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    taken = None
+    try:
+        if _locked(lock) and not folder.events.exists():
+            taken = _taken(folder, lock, devices_held)
+    finally:
+        if taken is None:
+            os.close(lock)
+    return taken
+
+
+def _locked(lock: int) -> bool:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return None
-    if folder.events.exists():
-        return None
+        return False
+    return True
+
+
+def _taken(folder: AttemptFolder, lock: int, devices_held: bool) -> Taken | None:
+    """The same once it is locked; why it is not possible is left as its end."""
     grant = read_record(folder.grant, Grant)
     if grant is None:
         write_json(folder.exit, End(outcome=Outcome.FAILED, reason=Reason.DAMAGED, message=_NO_GRANT))
@@ -135,27 +154,44 @@ def _take_devices(folder: AttemptFolder, grant: Grant) -> device_locks.DeviceLoc
 async def carry_out(taken: Taken, kernel: Kernel | None = None, after_death: Callable[[], str] = str) -> None:
     """Carry out an attempt and write its log and its exit record. A session's kernel is left, and all it started.
 
-    `after_death` says, where that kernel died, what it means for the session.
+    `after_death` says, where that kernel died, what it means for the session. A fault of ours ends the attempt, too.
     """
     folder, grant = taken.folder, taken.grant
-    log = EventLog(folder, grant.run_id, taken.masking)
-    log.write(_start(grant))
-    with Stopping(folder, grant) as stopping, reports_into(log, folder.report):
-        end = await _carried_out(taken, log, stopping, kernel)
-    kept = grant.session is not None and kernel is not None and kernel.alive
-    if not kept:
-        kill_left_behind(grant.key, folder.path)
+    faults = Faults(folder.runner_log)
+    with word_left(folder), faults.heard():
+        log, stopping = EventLog(folder, grant.run_id, taken.masking), Stopping(folder, grant)
+        log.on_failure = faults.on_first = stopping.give_up
+        end = End(outcome=Outcome.FAILED, reason=Reason.INTERNAL_ERROR)  # should nothing else be found out
+        with faults.caught(), stopping, reports_into(log, folder.report):
+            log.write(_start(grant))
+            end = await _carried_out(taken, log, stopping, faults, kernel)
+        kept = grant.session is not None and kernel is not None and kernel.alive
+        with faults.caught():
+            if not kept:
+                kill_left_behind(grant.key, folder.path)
+        end = stopping.verdict(faults.verdict(end))
+        if not kept:
+            end.message = f"{end.message} {after_death()}".strip()
+        _say_last(taken, log, faults, end)
+
+
+def _say_last(taken: Taken, log: EventLog, faults: Faults, end: End) -> None:
+    """Write the exit record and the end of the log, without the values of secrets."""
     log.spend_reserve()
-    end = stopping.verdict(end)
-    if not kept:
-        end.message = f"{end.message} {after_death()}".strip()
-    end.message = taken.masking.text(end.message)
+    end.message = encodable(taken.masking.text(end.message))
+    if faults.first is not None:
+        with faults.caught():
+            log.write(Output(stream="stderr", text=taken.masking.text(faults.note())))
+    with faults.caught():
+        log.flush()
     with contextlib.suppress(OSError):
-        taken.masking.file(folder.runner_log)
+        taken.masking.file(taken.folder.runner_log)
     try:
-        _leave_word(folder, end)
-    finally:
+        _leave_word(taken.folder, end)
+    except OSError:  # the disk is full, or read-only by now: what is open may take its end all the same
         log.close(end)
+        raise
+    log.close(end)
 
 
 def _leave_word(folder: AttemptFolder, end: End) -> None:
@@ -170,22 +206,21 @@ def _leave_word(folder: AttemptFolder, end: End) -> None:
     write_json(folder.exit, end)
 
 
-async def _carried_out(taken: Taken, log: EventLog, stopping: Stopping, kernel: Kernel | None) -> End:
+async def _carried_out(taken: Taken, log: EventLog, stopping: Stopping, faults: Faults, kernel: Kernel | None) -> End:
+    """How the execution ended, or why it could not begin. What else is raised is a fault of ours."""
     folder, grant = taken.folder, taken.grant
-    sink, samples = OutputSink(log, taken.masking), Samples(grant.devices, log.write)
+    sink, samples = OutputSink(log, taken.masking, faults.caught), Samples(grant.devices, log.write)
     oom_kills_before = oom_kills()
-    log.on_failure = stopping.give_up
     try:
         if log.failure is not None:
             raise log.failure
         workspace.lay_out(folder, grant)
         execution = _execution_for(grant, kernel)(folder, grant, sink, secrets=taken.secrets)
-        async with stopping.watching(execution), samples.going_on(), reaping(execution):
-            end = await execution.run()
+        async with samples.going_on(), reaping(execution):
+            end = await stopping.ended(execution)
     except (GpurunError, OSError) as error:
-        end = of_start_failure(error)
-    except Exception as error:  # noqa: BLE001 - a fault of ours must not cost the exit record
-        traceback.print_exc()
+        if sink.has_begun and isinstance(error, OSError):
+            raise
         end = of_start_failure(error)
     finally:
         sink.close()

@@ -98,13 +98,20 @@ class EventLog:
 
     def close(self, *last: Event) -> None:
         """Write what has gathered and the last events, and close the file."""
-        self.flush()
+        try:
+            self.flush()
+        finally:
+            self._close(*last)
+
+    def _close(self, *last: Event) -> None:
         self._reserve.spend()
         self._forget_held()
         self.failure = None
-        self._append([*last])
-        self._forget_held()
-        os.close(self._fd)
+        try:
+            self._append([*last])
+            self._forget_held()
+        finally:
+            os.close(self._fd)
 
     async def settle(self) -> None:
         """Write what is held back: with the room of the reserve if that is enough, else when there is some, or never.

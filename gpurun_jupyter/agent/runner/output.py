@@ -37,12 +37,20 @@ _LONGEST_REPORT_BYTES = 64 * 1024
 class OutputSink:
     """Takes what a run prints and displays, and writes it to the log in order.
 
-    `captured` makes events of printed text that is a part of something else, as that of a widget.
+    `captured` makes events of printed text that is a part of something else, as that of a widget. What is raised by any
+    of it is caught by `caught`: who reads a kernel's messages has to read on.
     """
 
-    def __init__(self, log: EventLog, masking: Masking | None = None) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        masking: Masking | None = None,
+        caught: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
+    ) -> None:
         self.tail = ""  # what was printed last, or what the cell raised: it tells why a run failed
         self.captured: Callable[[str], list[Event] | None] = lambda _: None
+        self.has_begun = False  # something came
+        self._caught = caught
         self._log = log
         self._decoder = Decoder()
         self._stream: Literal["stdout", "stderr"] = "stdout"  # what was printed to last
@@ -57,30 +65,15 @@ class OutputSink:
 
     def text(self, stream: Literal["stdout", "stderr"], text: str) -> None:
         """Text as it was printed, in pieces of any size."""
-        if (events := self.captured(text)) is not None:
-            for event in events:
-                self.event(event)
-            return
-        if self._masking:
-            text = self._masked.setdefault(stream, MaskedStream(self._masking)).feed(text)
-        self._say(stream, text)
-        if self._quiet is not None:
-            self._quiet.cancel()
-        self._quiet = asyncio.get_running_loop().call_later(QUIET_S, self._say_what_waits)
+        self.has_begun = True
+        with self._caught():
+            self._take_text(stream, text)
 
     def event(self, event: Event) -> None:
         """Anything that is not printed text."""
-        if isinstance(event, Error):
-            self.tail = self._masking.text(f"{event.name}: {event.value}")
-        self._say_what_waits()
-        if isinstance(event, Error):
-            self._write(self._decoder.flush())
-        elif isinstance(event, Clear | Result) or (isinstance(event, Display) and not event.update):
-            self._write([*self._decoder.rest(self._stream), *self._decoder.make_way()])
-        if isinstance(event, Display | Result):
-            self._show(event)
-        else:
-            self._write([event])
+        self.has_begun = True
+        with self._caught():
+            self._take_event(event)
 
     def flush(self) -> None:
         """Write what has gathered, so that the log's file is what was said so far."""
@@ -94,6 +87,31 @@ class OutputSink:
             self._quiet.cancel()
         self._release()
         self._write(self._decoder.flush())
+
+    def _take_text(self, stream: Literal["stdout", "stderr"], text: str) -> None:
+        if (events := self.captured(text)) is not None:
+            for event in events:
+                self._take_event(event)
+            return
+        if self._masking:
+            text = self._masked.setdefault(stream, MaskedStream(self._masking)).feed(text)
+        self._say(stream, text)
+        if self._quiet is not None:
+            self._quiet.cancel()
+        self._quiet = asyncio.get_running_loop().call_later(QUIET_S, self._say_what_waits)
+
+    def _take_event(self, event: Event) -> None:
+        if isinstance(event, Error):
+            self.tail = self._masking.text(f"{event.name}: {event.value}")
+        self._say_what_waits()
+        if isinstance(event, Error):
+            self._write(self._decoder.flush())
+        elif isinstance(event, Clear | Result) or (isinstance(event, Display) and not event.update):
+            self._write([*self._decoder.rest(self._stream), *self._decoder.make_way()])
+        if isinstance(event, Display | Result):
+            self._show(event)
+        else:
+            self._write([event])
 
     def _say(self, stream: Literal["stdout", "stderr"], text: str) -> None:
         self.tail = (self.tail + text)[-TAIL_CHARS:]

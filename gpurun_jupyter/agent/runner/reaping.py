@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+from gpurun_jupyter.agent.background import in_background
 from gpurun_jupyter.agent.descendants import reap
 from gpurun_jupyter.agent.runner.execution import Execution
 
@@ -21,7 +22,7 @@ async def reaping(execution: Execution) -> AsyncIterator[None]:
             await asyncio.sleep(_EVERY_S)
             reap(spared=execution.own)
 
-    working = asyncio.create_task(work())
+    working = in_background(work())
     try:
         yield
     finally:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import re
 import signal
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from gpurun_jupyter.core.lifecycle import Outcome, Reason
 
 #: How much of what a run printed last is looked at, in characters.
 TAIL_CHARS = 8192
+
+_LONGEST_NAMED = 300
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)  # itself, or the command of a shell that passes it on
@@ -69,6 +72,27 @@ def of_start_failure(error: Exception) -> End:
     return End(
         outcome=Outcome.FAILED, reason=Reason.DISK_FULL if full else Reason.START_FAILED, message=str(error)[:1000]
     )
+
+
+def of_fault(error: Exception, own_log: Path) -> End:
+    """The end of an attempt in which gpurun itself failed; `own_log` has the traceback."""
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return End(outcome=Outcome.FAILED, reason=Reason.DISK_FULL, message=f"The disk is full. {named(error)}")
+    message = (
+        f"gpurun itself failed while it carried out this run ({named(error)}); this is no fault of your code. Run it "
+        f"again. Should it fail again, report it with the traceback in {own_log} on the machine that it ran on."
+    )
+    return End(outcome=Outcome.FAILED, reason=Reason.INTERNAL_ERROR, message=encodable(message))
+
+
+def named(error: BaseException) -> str:
+    """An exception as the last line of its traceback names it, not too long."""
+    return encodable(traceback.format_exception_only(error)[-1].strip()[:_LONGEST_NAMED])
+
+
+def encodable(text: str) -> str:
+    """The text with a mark in place of what has no bytes, such as half of a surrogate pair in the name of a file."""
+    return text.encode(errors="replace").decode()
 
 
 def last_error(tail: str) -> str:

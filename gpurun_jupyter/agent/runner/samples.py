@@ -46,7 +46,7 @@ class Samples:
     @contextlib.asynccontextmanager
     async def going_on(self) -> AsyncIterator[None]:
         """Sample while this lasts, and once more at its end if it lasted a second."""
-        sampler = _Sampler(self._pass_on, self._until)
+        sampler = _Sampler(self._pass_on, self._until, self._fail)
         beginning = asyncio.get_running_loop().call_later(FIRST_S, sampler.begin)
         try:
             yield
@@ -64,6 +64,11 @@ class Samples:
     def _pass_on(self, sample: Sample) -> None:
         if not self._over:
             self._write(sample)
+
+    def _fail(self, error: Exception) -> None:
+        """Raise it where faults are heard of, unless it came too late to matter."""
+        if not self._over:
+            raise error
 
     def _until(self, ended: threading.Event) -> Iterator[Sample]:
         """One at once, then one every few seconds, and a last one."""
@@ -98,8 +103,13 @@ def _sampled(device: Device) -> DeviceSample:
 class _Sampler:
     """The thread. A run that ends within the first second has none: starting one may cost it a millisecond."""
 
-    def __init__(self, pass_on: Callable[[Sample], None], until: Callable[[threading.Event], Iterator[Sample]]) -> None:
-        self._pass_on, self._until = pass_on, until
+    def __init__(
+        self,
+        pass_on: Callable[[Sample], None],
+        until: Callable[[threading.Event], Iterator[Sample]],
+        fail: Callable[[Exception], None],
+    ) -> None:
+        self._pass_on, self._until, self._fail = pass_on, until, fail
         self._ended, self._through = threading.Event(), asyncio.Event()
         self._begun = False
 
@@ -116,10 +126,17 @@ class _Sampler:
                 await asyncio.wait_for(self._through.wait(), _LAST_S)
 
     def _go_on(self, loop: asyncio.AbstractEventLoop) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: a reading took too long
+        try:
             for sample in self._until(self._ended):
                 loop.call_soon_threadsafe(self._pass_on, sample)
-            loop.call_soon_threadsafe(self._through.set)
+        except Exception as error:  # noqa: BLE001 - raised again where somebody hears of it
+            self._call(loop, self._fail, error)
+        self._call(loop, self._through.set)
+
+    @staticmethod
+    def _call(loop: asyncio.AbstractEventLoop, what: Callable[..., None], *arguments: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: a reading took too long
+            loop.call_soon_threadsafe(what, *arguments)
 
 
 def resident_bytes(processes: Iterable[psutil.Process]) -> int:

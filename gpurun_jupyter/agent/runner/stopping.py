@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator
 
+from gpurun_jupyter.agent.background import in_background
 from gpurun_jupyter.agent.descendants import signal_all
 from gpurun_jupyter.agent.processes import kill_started_here, started_here
 from gpurun_jupyter.agent.runner.execution import Execution
@@ -19,6 +19,10 @@ from gpurun_jupyter.core.units import format_elapsed
 
 #: Seconds between an interrupt and a termination, and between a termination and a kill.
 GRACE_S = (10.0, 5.0)
+#: An execution has so long to notice that all of it was killed, seconds; then it is left.
+_NOTICES_S = 10.0
+#: What ends an execution is tried so often, should it fail itself.
+_TRIES = 2
 
 
 class Stopping:
@@ -45,18 +49,24 @@ class Stopping:
         signal.signal(signal.SIGTERM, _too_late)
         _let_terminations_through()
 
-    @contextlib.asynccontextmanager
-    async def watching(self, execution: Execution) -> AsyncIterator[None]:
-        """While the execution goes on, end it when that is asked for or its time is over."""
-        tasks = [
-            asyncio.create_task(self._end_when_asked(execution)),
-            asyncio.create_task(self._watch_clock()),
-        ]
+    async def ended(self, execution: Execution) -> End:
+        """Carry it out, and end it when that is asked for or its time is over; how it ended, or what it raised.
+
+        Raises RuntimeError where it goes on whatever is done.
+        """
+        running, clock = asyncio.ensure_future(execution.run()), in_background(self._watch_clock())
         try:
-            yield
+            for _ in range(_TRIES):
+                ending = in_background(self._end_when_asked(execution))
+                await asyncio.wait({running, ending}, return_when=asyncio.FIRST_COMPLETED)
+                ending.cancel()
+                await asyncio.wait({running}, timeout=_NOTICES_S if self._kill.is_set() else 0)
+                if running.done():
+                    return running.result()
+            return await _left(execution, running)
         finally:
-            for task in tasks:
-                task.cancel()
+            clock.cancel()
+            running.cancel()
 
     def give_up(self) -> None:
         """End the execution for a reason that is told elsewhere."""
@@ -68,6 +78,8 @@ class Stopping:
             limit = format_elapsed(self._grant.spec.timeout_s or 0)
             message = f"It was ended after its time limit of {limit}."
             return End(outcome=Outcome.TIMED_OUT, reason=Reason.TIMEOUT, exit_code=end.exit_code, message=message)
+        if self._stop is not None and self._stop.fault:
+            return End(outcome=Outcome.FAILED, reason=Reason.INTERNAL_ERROR, message=self._stop.fault)
         if self._stop is not None:
             message = f"stopped by {self._stop.by}"
             return End(
@@ -98,12 +110,13 @@ class Stopping:
         if not self._kill.is_set():
             signal_all(started_here(self._grant.key, self._folder.path), signal.SIGTERM)
             await self._grace(GRACE_S[1])
+        self._kill.set()  # no other try is any gentler
         execution.kill()
         kill_started_here(self._grant.key, self._folder.path)
 
     async def _interrupt(self, execution: Execution) -> None:
         """The grace begins at once: what cannot be interrupted yet may never be."""
-        interrupting = asyncio.create_task(execution.interrupt())
+        interrupting = in_background(execution.interrupt())
         try:
             await self._grace(GRACE_S[0])
         finally:
@@ -112,6 +125,17 @@ class Stopping:
     async def _grace(self, seconds: float) -> None:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._kill.wait(), seconds)
+
+
+async def _left(execution: Execution, running: asyncio.Future[End]) -> End:
+    """The end of an execution that does not notice that it was killed, or could not be: so that its run has one."""
+    execution.kill()
+    await asyncio.wait({running}, timeout=_NOTICES_S)
+    running.cancel()
+    await asyncio.wait({running}, timeout=_NOTICES_S)
+    if running.done() and not running.cancelled():
+        return running.result()
+    raise RuntimeError("what the run started does not end")
 
 
 def hold_terminations_back() -> None:

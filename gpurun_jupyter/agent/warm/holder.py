@@ -16,6 +16,7 @@ from gpurun_jupyter.agent.environment import may_be_forked
 from gpurun_jupyter.agent.kernels.kernelspecs import is_own
 from gpurun_jupyter.agent.kernels.own_kernel import OwnKernel, fork_kernel
 from gpurun_jupyter.agent.runner import attempt
+from gpurun_jupyter.agent.runner.faults import word_left
 from gpurun_jupyter.agent.runner.kernel_run import DEFAULT_KERNEL
 from gpurun_jupyter.agent.warm import forking, marking
 from gpurun_jupyter.agent.warm.fork_messages import MESSAGE_BYTES
@@ -35,14 +36,16 @@ def run_runner(path: str, fd: int | None = None) -> None:
     With a socket, which is for attempts at entry points, wait for others after it.
     """
     folder = AttemptFolder(path)
-    _be_seen_as([path])
-    forking.settle(folder.runner_log)
-    _ignore_interrupts()
-    if fd is not None:
-        _leave_after(lambda: asyncio.run(_one_after_another(path, socket.socket(fileno=fd))))
-    grant = read_record(folder.grant, Grant)
-    kernel = fork_kernel() if grant is not None and _wants_fork(grant) else None
-    _leave_after(lambda: attempt.main(path, kernel))
+    with word_left(folder):
+        _be_seen_as([path])
+        forking.settle(folder.runner_log)
+        _ignore_interrupts()
+        if fd is not None:
+            _leave_after(lambda: asyncio.run(_one_after_another(path, socket.socket(fileno=fd))), folder)
+        grant = read_record(folder.grant, Grant)
+        kernel = fork_kernel() if grant is not None and _wants_fork(grant) else None
+        _leave_after(lambda: attempt.main(path, kernel), folder)
+    forking.leave(attempt.FAILED)
 
 
 def run_spare(fd: int) -> None:
@@ -57,20 +60,28 @@ def run_spare(fd: int) -> None:
 async def _one_after_another(path: str, channel: socket.socket) -> int:
     """What they run is a process of its own each time: nothing of it is left in this one."""
     channel.setblocking(False)
-    loop = asyncio.get_running_loop()
     while path:
-        _be_seen_as([path])
-        forking.redirect(AttemptFolder(path).runner_log)
-        if (taken := attempt.take(AttemptFolder(path))) is None:
-            return attempt.NOT_MINE
-        await attempt.carry_out(taken)
-        taken.release()
-        with contextlib.suppress(OSError, asyncio.TimeoutError):
-            await loop.sock_sendall(channel, b"over")
-            path = (await asyncio.wait_for(loop.sock_recv(channel, MESSAGE_BYTES), WAITING_S)).decode()
+        folder = AttemptFolder(path)
+        with word_left(folder):
+            _be_seen_as([path])
+            forking.redirect(folder.runner_log)
+            if (taken := attempt.take(folder)) is None:
+                return attempt.NOT_MINE
+            await attempt.carry_out(taken)
+            taken.release()
+            path = await _next(channel)
             continue
-        break
+        return attempt.FAILED
     return 0
+
+
+async def _next(channel: socket.socket) -> str:
+    """Say that an attempt is over, and wait for another; nothing where none comes."""
+    loop = asyncio.get_running_loop()
+    with contextlib.suppress(OSError, asyncio.TimeoutError):
+        await loop.sock_sendall(channel, b"over")
+        return (await asyncio.wait_for(loop.sock_recv(channel, MESSAGE_BYTES), WAITING_S)).decode()
+    return ""
 
 
 async def _spare(channel: socket.socket, kernel: OwnKernel) -> int:
@@ -89,15 +100,17 @@ async def _spare(channel: socket.socket, kernel: OwnKernel) -> int:
 
 
 async def _carry_out(folder: AttemptFolder, kernel: OwnKernel) -> int:
-    _be_seen_as([str(folder.path)])
-    forking.redirect(folder.runner_log)
-    taken = attempt.take(folder)
-    if taken is None or not _wants_fork(taken.grant):
-        await kernel.end()
-    if taken is None:
-        return attempt.NOT_MINE
-    await attempt.carry_on(taken, kernel if _wants_fork(taken.grant) else None)
-    return 0
+    with word_left(folder):
+        _be_seen_as([str(folder.path)])
+        forking.redirect(folder.runner_log)
+        taken = attempt.take(folder)
+        if taken is None or not _wants_fork(taken.grant):
+            await kernel.end()
+        if taken is None:
+            return attempt.NOT_MINE
+        await attempt.carry_on(taken, kernel if _wants_fork(taken.grant) else None)
+        return 0
+    return attempt.FAILED
 
 
 def _wants_fork(grant: Grant) -> bool:
@@ -115,11 +128,12 @@ def _ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, lambda *_: None)
 
 
-def _leave_after(main: Callable[[], int]) -> NoReturn:
-    """Carry out and end; what goes wrong is in the runner's own log."""
-    code = 1
+def _leave_after(main: Callable[[], int], folder: AttemptFolder | None = None) -> NoReturn:
+    """Carry out and end; what goes wrong is in the runner's own log, and in the record of an attempt in `folder`."""
+    code = attempt.FAILED
     try:
-        code = main()
+        with contextlib.nullcontext() if folder is None else word_left(folder):
+            code = main()
     except Exception:  # noqa: BLE001 - as an interpreter would
         traceback.print_exc()
     finally:

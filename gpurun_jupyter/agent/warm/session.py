@@ -8,15 +8,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import traceback
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from gpurun_jupyter.agent.background import in_background
 from gpurun_jupyter.agent.kernels.kernel import Kernel, SpecKernel
 from gpurun_jupyter.agent.processes import kill_left_of_session
 from gpurun_jupyter.agent.runner import attempt
+from gpurun_jupyter.agent.runner.faults import Faults, word_left
 from gpurun_jupyter.agent.runner.kernel_run import DEFAULT_KERNEL
 from gpurun_jupyter.agent.runner.masking import Masking
 from gpurun_jupyter.agent.runner.stopping import forget_terminations
@@ -41,7 +43,9 @@ async def hold(first: attempt.Taken, kernel: Kernel | None) -> None:
     with session.orders_open() as orders:
         await session.carry_out(first)
         while session.alive:
-            await session.obey(await session.next_order(orders))
+            order = await session.next_order(orders)
+            with session.going_on_after(order):
+                await session.obey(order)
     await session.end()
 
 
@@ -56,6 +60,7 @@ class Session:
         self._masking = Masking()  # of all attempts: the kernel may have kept what it was told
         self._bells = home.bells
         self._folder = home.session(grant.session.owner, grant.session.name)
+        self._faults = Faults(self._folder.log)  # between attempts
         self._kernel = kernel
         self._kernel.listener = self._listen  # but for the time of an attempt
         self._orders: asyncio.Queue[Order] = asyncio.Queue()
@@ -96,13 +101,15 @@ class Session:
 
     async def carry_out(self, taken: attempt.Taken) -> None:
         """Carry out one attempt; afterwards the session is idle, or over if its kernel is."""
-        forget_terminations()
-        self._masking = taken.masking = Masking({*self._masking.values, *taken.secrets.values()})
-        await attempt.carry_out(taken, self._kernel, self._after_death)
-        os.close(taken.lock)
+        try:
+            forget_terminations()
+            self._masking = taken.masking = Masking({*self._masking.values, *taken.secrets.values()})
+            await attempt.carry_out(taken, self._kernel, self._after_death)
+        finally:
+            os.close(taken.lock)
         self.alive = self._kernel.alive or self._restarting
         if self._watching is None and self._kernel.alive:
-            self._watching = asyncio.create_task(self._watch_kernel())
+            self._watching = in_background(self._watch_kernel())
 
     async def obey(self, order: Order) -> None:
         """Do what was ordered."""
@@ -110,8 +117,12 @@ class Session:
             self.alive = False
         elif order.what == "restart":
             await self._restart()
-        elif (taken := _taken(order.folder)) is not None:
+        elif (taken := attempt.take(AttemptFolder(order.folder), devices_held=True)) is not None:
             await self.carry_out(taken)
+
+    def going_on_after(self, order: Order) -> contextlib.AbstractContextManager[None]:
+        """Whatever goes wrong within it, the session goes on."""
+        return word_left(AttemptFolder(order.folder)) if order.what == "attempt" else self._faults.caught()
 
     async def end(self) -> None:
         """Let the kernel go, and all that it started."""
@@ -136,7 +147,8 @@ class Session:
         self._kernel.listener = self._listen
 
     async def _end_kernel(self) -> None:
-        await self._kernel.end()
+        with self._faults.caught():  # what is left of it is killed
+            await self._kernel.end()
         kill_left_of_session(str(self._folder.path))
         self._kernel.close()
 
@@ -147,9 +159,10 @@ class Session:
             self._orders.put_nowait(Order("end"))
 
     def _listen(self, kind: str, _: str | None, content: dict[str, Any]) -> None:
-        """What is printed while no attempt is carried out."""
-        if kind == "stream" and not (self._folder.log.exists() and self._folder.log.stat().st_size > _MAX_LOG_BYTES):
-            os.write(1, self._masking.text(content["text"]).encode(errors="replace"))
+        """What is printed while no attempt is carried out. Who reads the kernel's messages has to read on."""
+        with self._faults.caught():
+            if kind == "stream" and not _is_long(self._folder.log):
+                os.write(1, self._masking.text(content["text"]).encode(errors="replace"))
 
     def _read_orders(self, fd: int, begun: bytearray) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -163,10 +176,5 @@ class Session:
                 self._orders.put_nowait(order)
 
 
-def _taken(folder: str) -> attempt.Taken | None:
-    """The attempt that was ordered; None where there is none to be carried out."""
-    try:
-        return attempt.take(AttemptFolder(folder), devices_held=True)
-    except OSError:
-        traceback.print_exc()
-        return None
+def _is_long(log: Path) -> bool:
+    return log.exists() and log.stat().st_size > _MAX_LOG_BYTES

@@ -122,12 +122,19 @@ class Starter:
             self._wake.clear()
             quiet = time.monotonic() - self._started_at >= PAUSE_S
             if quiet:
-                self._adopted.look()
-                self._drop_unusable()
-                while len(self._spares) < self._wanted and await self._make():
-                    pass
+                await self._look_after_spares()
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), RETRY_S if quiet else PAUSE_S)
+
+    async def _look_after_spares(self) -> None:
+        """Whatever fails, there is a next time; until then runners start without."""
+        try:
+            self._adopted.look()
+            self._drop_unusable()
+            while len(self._spares) < self._wanted and await self._make():
+                pass
+        except Exception:
+            log.exception("no kernel could be made ready")
 
     def _drop_unusable(self) -> None:
         for spares in (self._spares, self._idle):

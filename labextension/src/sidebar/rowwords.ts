@@ -74,6 +74,7 @@ function reasonWords(run: Run, trans: Translate): string {
     left_behind: trans.__('left processes behind'),
     runner_killed: trans.__('runner was killed'),
     damaged: trans.__('its record was damaged'),
+    internal_error: trans.__('gpurun itself failed'),
     predecessor_failed: trans.__('a run before it failed'),
     start_failed: trans.__('could not start'),
     agent_lost: trans.__('machine was lost')

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import cast
 
 from gpurun_jupyter.agent import launching
-from gpurun_jupyter.agent.held import Held, fetched
-from gpurun_jupyter.agent.link import Link
-from gpurun_jupyter.agent.pauses import Hurry
+from gpurun_jupyter.agent.held import Held, fetched, given_up, undelivered, until_done
+from gpurun_jupyter.agent.link import Link, ServerFault
+from gpurun_jupyter.agent.pauses import Hurry, Pauses
 from gpurun_jupyter.core.errors import FileMissing
 from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.grants import Grant, Stop
@@ -80,3 +81,39 @@ def test_a_stop_breaks_off_tries(tmp_path: Path) -> None:
 def test_what_is_not_to_be_had_is_a_failure(tmp_path: Path) -> None:
     end = end_of(tmp_path, _gone, stopped=False)
     assert (end.outcome, end.reason, end.message) == (Outcome.FAILED, Reason.START_FAILED, "The blob is gone.")
+
+
+def tries(error: Exception) -> int:
+    """How often it is tried to do what always raises this, before that is raised."""
+    count = 0
+
+    async def always(_: Grant) -> None:
+        nonlocal count
+        count += 1
+        raise error
+
+    async def go() -> None:
+        held = Held(GRANT, Home(Path("/nowhere")).attempt("a1", 1))
+        with contextlib.suppress(type(error), asyncio.TimeoutError):
+            await asyncio.wait_for(until_done(held, always, Pauses(0.001, Hurry())), 5)
+
+    asyncio.run(go())
+    return count
+
+
+def test_what_fails_by_itself_is_tried_some_times_and_a_server_that_is_away_for_ever() -> None:
+    assert tries(FileMissing("gone")) == 1
+    assert tries(PermissionError(13, "no", "a file")) == 1
+    assert tries(RuntimeError("ours")) == 10
+    assert tries(ServerFault("the server's")) == 120
+    assert tries(ConnectionError("away")) > 200
+
+
+def test_who_is_to_blame_is_told() -> None:
+    held = Held(GRANT, Home(Path("/state")).attempt("a1", 1))
+    assert given_up(held, OSError("bad")).reason is Reason.DAMAGED
+    fault = given_up(held, RuntimeError("ours"))
+    assert (fault.reason, "/state/agent.log" in fault.message) == (Reason.INTERNAL_ERROR, True)
+    success = End(outcome=Outcome.SUCCEEDED, reason=Reason.COMPLETED)
+    assert undelivered(held, success, RuntimeError("ours")).reason is Reason.INTERNAL_ERROR
+    assert undelivered(held, success, FileMissing("gone")).reason is Reason.DAMAGED
