@@ -67,7 +67,7 @@ PLACES = [
     Place(f"{RUNNER}event_log:EventLog.__init__", ("cell", "session", "directory"), logs=False),
     Place(f"{RUNNER}event_log:EventLog.write", ALL, calls=(1, 4)),
     Place(f"{RUNNER}event_log:EventLog._append", ALL, calls=(1, 4)),
-    Place(f"{RUNNER}event_log:EventLog.flush", ALL, calls=(1, 3)),
+    Place(f"{RUNNER}event_log:EventLog.flush", ALL, SHORT),
     Place(f"{RUNNER}event_log:EventLog.settle", ("cell", "session", "directory"), SHORT),
     Place(f"{RUNNER}event_log:EventLog.close", ("cell", "session", "directory"), SHORT, ends=(OK,), logs=False),
     Place(f"{RUNNER}masking:Masking.event", ALL, calls=(1, 4)),
@@ -75,6 +75,9 @@ PLACES = [
     Place(f"{RUNNER}masking:MaskedStream.feed", ("cell", "directory"), fields={"secrets": {"A_TOKEN": "hidden-5cd1"}}),
     Place(f"{RUNNER}output:OutputSink._say_what_waits", ALL, calls=(1, 3)),
     Place(f"{RUNNER}output:OutputSink.close", ALL, SHORT),
+    Place(f"{RUNNER}output:OutputSink.text", ALL, calls=(1, 3)),
+    Place(f"{RUNNER}kernel_run:KernelRun._listen", IN_KERNEL, calls=(1, 5)),
+    Place("agent.kernels.shown:Shown.take", IN_KERNEL),
     Place(f"{RUNNER}output:_take_reports", ALL, calls=(1, 3)),
     Place(f"{RUNNER}output:reports_into", ("cell", "session", "directory")),
     Place(f"{RUNNER}process_run:ProcessRun._read", ("directory",), calls=(1, 3)),
@@ -201,7 +204,11 @@ class Stage:
         if place.stop:
             wait_until(lambda: "line" in self.server.log(run_id), 30, "for the run to be at work")
             self.server.http.post(f"runs/{run_id}/cancel", json={})
-        run = self.server.wait(run_id, timeout_s=40)
+        try:
+            run = self.server.wait(run_id, timeout_s=40)
+        except AssertionError:  # the others need the slot
+            self.server.http.post(f"runs/{run_id}/cancel", json={"kill": True})
+            raise
         assert self.faults.disarm(), "nothing was raised"
         return run
 

@@ -15,6 +15,7 @@ from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
+from gpurun_jupyter.agent.background import in_background
 from gpurun_jupyter.agent.kernels.kernelspecs import kernelspec
 from gpurun_jupyter.agent.kernels.merging import Output
 from gpurun_jupyter.agent.kernels.output_pipe import PipeReader, Text, make_pipe
@@ -118,6 +119,15 @@ def nobody(kind: str, request: str | None, content: dict[str, Any]) -> None:
     """A listener that hears nothing."""
 
 
+def hear(listener: Listener, kind: str, request: str | None, content: dict[str, Any]) -> None:
+    """Have the listener hear a message. What it raises is told to the event loop's handler: the next is read."""
+    try:
+        listener(kind, request, content)
+    except Exception as error:  # noqa: BLE001 - whatever it is
+        told = {"message": "A kernel's message was not understood.", "exception": error}
+        asyncio.get_running_loop().call_exception_handler(told)
+
+
 class SpecKernel:
     """A kernel started from its kernelspec: any environment, any language."""
 
@@ -154,8 +164,7 @@ class SpecKernel:
         except RuntimeError as error:
             await self.end()
             raise GpurunError(f"The kernel {self._name!r} did not start: {error}.") from error
-        self._reading = asyncio.create_task(self._read())
-        self._reading.add_done_callback(_complain)
+        self._reading = in_background(self._read())
         if self._is_python:
             self._client.execute(_INSTALL, silent=True, store_history=False, allow_stdin=False)
         return None
@@ -173,7 +182,7 @@ class SpecKernel:
 
     def _tell(self, part: Text | list[bytes]) -> None:
         assert isinstance(part, Text)  # messages come otherwise
-        self.listener("stream", None, {"name": part.stream, "text": part.text})
+        hear(self.listener, "stream", None, {"name": part.stream, "text": part.text})
 
     def execute(self, code: str, *, silent: bool = False, place: Place | None = None) -> str:
         """Send the request."""
@@ -269,12 +278,4 @@ class SpecKernel:
                 request = message["parent_header"].get("msg_id", "")
                 if self._output is not None and message["msg_type"] != "stream":
                     self._output.catch_up()
-                self.listener(message["msg_type"], request, message["content"])
-
-
-def _complain(reading: asyncio.Task[None]) -> None:
-    """A kernel that nobody hears is no good: the event loop's handler learns of it."""
-    if not reading.cancelled() and (error := reading.exception()) is not None:
-        reading.get_loop().call_exception_handler(
-            {"message": "A kernel's messages cannot be read.", "exception": error}
-        )
+                hear(self.listener, message["msg_type"], request, message["content"])

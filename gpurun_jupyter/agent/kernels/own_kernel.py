@@ -26,7 +26,7 @@ from jupyter_client.connect import write_connection_file
 from jupyter_client.session import Session
 
 from gpurun_jupyter.agent.kernels.forked_app import NUMBER, Ends, HandOver, be_kernel
-from gpurun_jupyter.agent.kernels.kernel import LATE, LEAVE_S, REPLY_S, START_S, Listener, Place, Reply, nobody
+from gpurun_jupyter.agent.kernels.kernel import LATE, LEAVE_S, REPLY_S, START_S, Listener, Place, Reply, hear, nobody
 from gpurun_jupyter.agent.kernels.merging import Output
 from gpurun_jupyter.agent.kernels.output_pipe import Frames, PipeReader, Text, make_pipe
 from gpurun_jupyter.agent.processes import gone
@@ -252,11 +252,11 @@ class OwnKernel:
         """Pass on what was printed, or a message."""
         if isinstance(part, Text):
             name = "stderr" if part.stream == "stderr" else "stdout"
-            self.listener("stream", LATE if part.stream == "late" else None, {"name": name, "text": part.text})
+            hear(self.listener, "stream", LATE if part.stream == "late" else None, {"name": name, "text": part.text})
             return
         at = part.index(_DELIMITER)
         header, parent = _header.decode(part[at + 2]), _header.decode(part[at + 3])
-        self.listener(header.msg_type, parent.msg_id, _content(part[at + 5]))
+        hear(self.listener, header.msg_type, parent.msg_id, _content(part[at + 5]))
 
     def _read_on(self) -> None:
         if not self._iopub.closed:
