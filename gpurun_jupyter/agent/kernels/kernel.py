@@ -109,7 +109,10 @@ class Kernel(Protocol):
         """Wait until the kernel's process is gone; returns its exit code, -N for signal N."""
 
     async def end(self, within_s: float | None = LEAVE_S) -> int | None:
-        """Let the kernel leave, and see to it that it does in time if there is a limit; returns its exit code."""
+        """Let the kernel leave, and see to it that it does in time if there is a limit.
+
+        Returns the exit code of one that has left by itself.
+        """
 
     def close(self) -> None:
         """After the end: pass on no more of what its children print."""
@@ -230,13 +233,14 @@ class SpecKernel:
             await self._process.request_shutdown()
             await asyncio.wait({self._exit}, timeout=within_s if self._is_python else LEAVE_S)
             await self._last_words()
+        exit_code = self._exit.result() if self._exit is not None and self._exit.done() else None
         if self._reading is not None:
             self._reading.cancel()
         if self._client is not None:
             self._client.stop_channels()
         if self._process.has_kernel:
             await self._process.shutdown_kernel(now=True)
-        return self._exit.result() if self._exit is not None and self._exit.done() else None
+        return exit_code
 
     async def _last_words(self) -> None:
         """Messages of a kernel that is gone are still on their way."""
