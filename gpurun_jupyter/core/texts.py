@@ -12,12 +12,13 @@ _PLAIN = "text/plain"
 class Texts:
     """Takes a log's events in order. A display says its text once, however often it is updated.
 
-    That is when it first has one: a bar has none before it has ended. `latest` knows what displays came to later.
+    That is when it first has one: a bar has none before it has ended. `latest` knows what displays came to later,
+    `said` which of them have said it.
     """
 
     def __init__(self, latest: Mapping[str, str] | None = None) -> None:
         self._latest = {} if latest is None else latest
-        self._said: set[str] = set()
+        self.said: set[str] = set()
 
     def of(self, event: AnyEvent | None) -> str:
         """The text of the next event, whole lines but for what was printed; an error's with its colours."""
@@ -34,10 +35,10 @@ class Texts:
         if not name:
             return "" if event.update else _line(text)
         if not event.update:
-            self._said.discard(name)  # another display of that id
-        if not text or name in self._said:
+            self.said.discard(name)  # another display of that id
+        if not text or name in self.said:
             return ""
-        self._said.add(name)
+        self.said.add(name)
         return _line(self._latest.get(name, text))
 
 

@@ -171,6 +171,8 @@ def _without_text(shown: _Shown) -> Display:
 
 
 def _with_text(event: Any, text: str) -> Any:
+    if not text and _PLAIN not in event.data:
+        return event
     return msgspec.structs.replace(event, data={**event.data, _PLAIN: text})
 
 

@@ -100,7 +100,8 @@ export class RunFeed {
     if (before.lines === undefined) {
       return this.setBefore(null, null, true);
     }
-    this.setBefore(before.lines, before.shown_lines ?? 0, before.exact ?? true);
+    const again = this.text.haveSaid(before.said ?? []);
+    this.setBefore(before.lines, Math.max(0, (before.shown_lines ?? 0) - again), before.exact ?? true);
     this.shown += before.shown ?? 0;
     this.news.takeBefore(before);
   }

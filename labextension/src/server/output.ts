@@ -15,6 +15,7 @@ export function isShown(event: Event): boolean {
 export class OutputText {
   private clearNext = false;
   private said = new Set<string>();
+  private saidLate = new Map<string, number>(); // by an update: the lines of displays whose beginning was not seen
 
   /** With `onlyPrinted`, what a cell shows itself is left out. */
   constructor(private onlyPrinted = false) {}
@@ -25,6 +26,12 @@ export class OutputText {
     made.clearNext = this.clearNext;
     made.said = new Set(this.said);
     return made;
+  }
+
+  /** The text of these displays stands in what came before; how many lines of theirs were said again since. */
+  haveSaid(displays: readonly string[]): number {
+    displays.forEach(id => this.said.add(id));
+    return displays.reduce((sum, id) => sum + (this.saidLate.get(id) ?? 0), 0);
   }
 
   of(events: readonly Event[]): string {
@@ -53,6 +60,9 @@ export class OutputText {
     const text = this.onlyPrinted || known ? '' : bundleText(data);
     if (id && text) {
       this.said.add(id);
+      if (update) {
+        this.saidLate.set(id, text.split('\n').length - 1);
+      }
     }
     return text;
   }

@@ -145,6 +145,7 @@ export interface Before {
   exact?: boolean;
   shown?: number;
   shown_lines?: number;
+  said?: string[];
   curves?: Record<string, { every: number; values: number[]; seen: number }>;
   checkpoints?: number;
   checkpoint?: Checkpoint | null;

@@ -76,6 +76,7 @@ def test_lines_before_a_place_are_counted_once() -> None:
     for event in BAR:
         before.take(encode_line(event))
     assert (before.lines, before.shown, before.shown_lines) == (2, 1, 1)
+    assert len(before.said) == 1
     assert "lines" in msgspec.to_builtins(before)  # it is a frame's
 
 

@@ -92,19 +92,22 @@ class Before:
     """What stands in a log before the place from which on it is shown.
 
     `lines` were printed (not `exact` where the cursor was moved about), `shown` displays, values and errors have
-    `shown_lines` lines as text; then the curve of each metric, and the last of `checkpoints` checkpoints.
+    `shown_lines` lines as text, those with the ids `said` among them; then the curve of each metric, and the last of
+    `checkpoints` checkpoints.
     """
 
     lines: int = 0
     exact: bool = True
     shown: int = 0
     shown_lines: int = 0
+    said: set[str] = field(default_factory=set)
     curves: dict[str, Curve] = field(default_factory=dict)
     checkpoints: int = 0
     checkpoint: events.Checkpoint | None = None
 
     def __post_init__(self) -> None:
         self._texts = Texts()  # no field: it is not told
+        self._texts.said = self.said
 
     def take(self, line: bytes) -> None:
         """Count a line of the log."""
