@@ -210,7 +210,7 @@ bar.update(HTML("<b>9</b>"))
 
 
 def test_what_was_displayed_is_exported_in_order(client: Client) -> None:
-    origin = Origin(notebook="/work/a.ipynb", cell="c1")
+    origin = Origin(notebook="/home/anna/a.ipynb", cell="c1")
     notebook = notebooks.as_notebook(client.submit(SHOWN, origin=origin).wait())
     nbformat.validate(notebook)
     first, bar, image, between, latex, error = notebook.cells[0].outputs
@@ -218,7 +218,7 @@ def test_what_was_displayed_is_exported_in_order(client: Client) -> None:
     assert image.data["image/png"].strip() == "iVBORw=="
     assert image.metadata == {"image/png": {"width": 20}}
     assert (latex.data["text/latex"], error.ename) == ("$x$", "ZeroDivisionError")
-    assert notebook.metadata.gpurun["origin"] == {"notebook": "/work/a.ipynb", "cell": "c1"}
+    assert notebook.metadata.gpurun["origin"] == {"notebook": "/home/anna/a.ipynb", "cell": "c1"}
 
 
 def test_a_notebook_run_says_where_its_notebook_lies(client: Client, server: JupyterServer, tmp_path: Path) -> None:

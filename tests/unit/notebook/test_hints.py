@@ -164,13 +164,13 @@ def test_what_no_safe_format_takes_needs_pickle(shell: InteractiveShell) -> None
         assert f"`--in {name} --pickle` brings it." in hint(shell, name)
 
 
-NOT_THE_CELL = "---> 3 run()\nCell In[1], line 3\n\nFile ~/work/model.py:4, in run()\n    3 def run():\n----> 4     y\n"
+NOT_THE_CELL = "---> 3 run()\nCell In[1], line 3\n\nFile ~/model.py:4, in run()\n    3 def run():\n----> 4     y\n"
 ITS_OWN = (
     "Cell In[1], line 2\n      1 x = 1\n----> 2 y\n",
     "\x1b[36mCell\x1b[39m\x1b[36m \x1b[39m\x1b[32mIn[1]\x1b[39m\x1b[32m, line 2\x1b[39m\n",
     "In[4], line 6\n      6 y\n",
     "Input In [1], in <cell line: 1>()\n----> 1 y\n",
-    "File ~/work/model.py:4, in run(f)\n----> 4     f()\nCell In[1], line 2, in f()\n      2     y\n",
+    "File ~/model.py:4, in run(f)\n----> 4     f()\nCell In[1], line 2, in f()\n      2     y\n",
     "File <string>:1\n",
 )
 
