@@ -205,9 +205,8 @@ def test_files_are_saved_and_damaged_ones_refused(
 
 def test_the_page_comes_back_with_the_layout(opened: LabPage, lab: JupyterServer) -> None:
     save(lab, "again", 0.5)
-    show(opened, "again")
-    with opened.page.expect_request(lambda request: "/api/workspaces" in request.url and request.method == "PUT"):
-        pass
+    with opened.page.expect_request(lambda request: "gpurun-models:again" in (request.post_data or "")):
+        show(opened, "again")
     opened.page.reload(wait_until="domcontentloaded")
     expect(opened.page.locator("#gpurun-model-again h1")).to_have_text("again", timeout=60_000)
     assert opened.errors == []

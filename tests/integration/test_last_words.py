@@ -22,8 +22,8 @@ DEATHS = {
     "def LASTWORDS(): ctypes.string_at(0)\nLASTWORDS()",
     "a child, SIGABRT": "import os, subprocess\nsubprocess.run(['echo', 'LASTWORDS'])\nos.abort()",
 }
-#: `print` of a kernel that was started from its kernelspec goes through a thread of ipykernel's, which dies with it.
-LOST_WHEN_STARTED = {"print unflushed, SIGSEGV"}
+#: What a kernel that was started from its kernelspec prints is sent by threads of ipykernel and ZMQ, which die with it.
+LOST_WHEN_STARTED = {"print, _exit", "print, SIGKILL", "print unflushed, SIGSEGV"}
 
 
 def outlived(server: JupyterServer, kind: str, code: str) -> bool:
