@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gpurun_jupyter.agent.environment import NO_SECRETS, run_environment
-from gpurun_jupyter.agent.kernels.kernel import LATE, Kernel, Place, Reply, SpecKernel
+from gpurun_jupyter.agent.kernels.kernel import Kernel, Place, Reply, SpecKernel
 from gpurun_jupyter.agent.kernels.requests import Request
 from gpurun_jupyter.agent.kernels.shown import Shown
 from gpurun_jupyter.agent.runner import ends
@@ -142,7 +142,7 @@ class KernelRun:
         """End the kernel as a script ends: whatever time its threads and exit handlers take; a stop ends that, too."""
         if not self._leaves or not self._kernel.alive:
             return
-        self._leaving = True  # what exit handlers print is of no request
+        self._leaving = True
         exit_code = await self._kernel.end(None)
         if self._grant.session is None and self._end.outcome is Outcome.SUCCEEDED and not self._unwanted.is_set():
             self._end = ends.left_behind(self._end, await left_at_work(self._kernel.pid))
@@ -208,14 +208,10 @@ class KernelRun:
             self._end = End(outcome=Outcome.FAILED, reason=Reason.OUTPUT_MISSING, message=str(error)[:1000])
 
     def _listen(self, kind: str, request: str | None, content: dict[str, Any]) -> None:
-        of_earlier = request == LATE and self._grant.session is not None
-        if kind == "stream" and (request is None or self._leaving or request == LATE) and not of_earlier:
-            self._sink.text(content["name"], content["text"])
-            return
-        if self._request is None or request not in self._requests:
+        if not self._is_ours(request):
             self._before(kind, request, content)
             return
-        if request == self._request.id:
+        if self._request is not None and request == self._request.id:
             self._request.take(kind, content)
         if kind == "stream":
             self._sink.text(content["name"], content["text"])
@@ -224,3 +220,9 @@ class KernelRun:
                 self._take_error(event)
             else:
                 self._sink.event(event)
+
+    def _is_ours(self, request: str | None) -> bool:
+        """Whether a message is of this run. What exit handlers print is of no request that we made."""
+        at_work = self._request is not None
+        alone = at_work and (self._grant.session is None or self._leaving)
+        return request is None or request in self._requests or alone
