@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from gpurun_jupyter.in_kernel import children, commands, messages, spawned
+from gpurun_jupyter.in_kernel import children, commands, interrupts, messages, spawned
 
 #: In the metadata of a request to execute a cell: its number in the notebook, and the lines above the code sent.
 PLACE = "gpurun_place"
@@ -24,6 +24,7 @@ def install() -> None:
     commands.have_nobody_to_ask(shell)
     children.speak_plainly(shell)
     spawned.explain()
+    interrupts.reach_the_code(shell)
 
 
 class Places:

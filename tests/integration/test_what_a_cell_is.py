@@ -139,6 +139,21 @@ def test_a_command_is_interrupted_with_its_cell(kernel: Kernel) -> None:
     assert log.startswith("on\ninterrupted\n")
 
 
+def test_an_interrupt_before_its_first_line_reaches_it(kernel: Kernel, session: str) -> None:
+    early = """
+import os, signal
+def interrupt(*_):
+    get_ipython().events.unregister("pre_run_cell", interrupt)
+    os.kill(os.getpid(), signal.SIGINT)
+get_ipython().events.register("pre_run_cell", interrupt)
+"""
+    assert kernel.run(early, session=session).log == ""
+    ended = kernel.run("print('not begun')", session=session)
+    assert ended.message.startswith("KeyboardInterrupt")
+    assert "begun" not in ended.log
+    assert kernel.run("print('usable')", session=session).log == "usable\n"
+
+
 def test_no_pager_waits(server: JupyterServer) -> None:
     files = {"file": ("main.py", b"import os; print(os.environ['PAGER'], os.environ['GIT_PAGER'])")}
     script = server.http.post("runs/zip", files=files).json()["id"]
