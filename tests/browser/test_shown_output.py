@@ -195,6 +195,7 @@ def test_a_reader_stays_where_the_run_goes_on(lab_page: LabPage, lab: JupyterSer
     log.hover()
     lab_page.page.mouse.wheel(0, -700)
     expect(page.get_by_role("button", name="Follow the end")).to_be_visible()
+    wait_until(lambda: log.evaluate(STANDS))
     first = log.evaluate(FIRST_IN_SIGHT)
     count = counted(page)
     wait_until(lambda: counted(page) > count + 2000)
