@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,27 @@ if TYPE_CHECKING:
 _LOOK_S = 0.1
 _NO_SERVER = 3
 _LINES = 20
+
+
+def _within(*limits_s: float) -> Callable[..., float | None]:
+    """The callback of an option that is a duration between two others."""
+
+    def check(context: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
+        found = duration(context, parameter, text)
+        if found is not None and not limits_s[0] <= found <= limits_s[1]:
+            said = f"{text} is not between {limits_s[0]:g} and {limits_s[1]:g} seconds."
+            raise click.BadParameter(said, param=parameter)
+        return found
+
+    return check
+
+
+def intervals(command: Callable[..., Any]) -> Callable[..., Any]:
+    """How often the agent says what; kept until they are given anew."""
+    heartbeat, sync = "Report every so often, 0.5s to 8s.", "Send what runs print every so often, 0.02s to 5m."
+    command = click.option("--sync", "sync_s", callback=_within(0.02, 300), metavar="1s", help=sync)(command)
+    return click.option("--heartbeat", "heartbeat_s", callback=_within(0.5, 8), metavar="2s", help=heartbeat)(command)
+
 
 a_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 on_server = click.option("--server", metavar="URL", help="Which of several servers that this machine has joined.")
@@ -77,6 +98,7 @@ def revoke(to: Invocation, agent_id: str) -> None:
     metavar="30m",
     help="End a session that is idle for so long; default: 30m.",
 )
+@intervals
 @click.option("--no-start", is_flag=True, help="Join, but do not start the agent.")
 @click.pass_obj
 def join(to: Invocation, /, url: str, token: str, name: str, ca: Path | None, no_start: bool, **offer: Any) -> None:
@@ -88,6 +110,7 @@ def join(to: Invocation, /, url: str, token: str, name: str, ca: Path | None, no
     if process.living(folder) is not None:
         raise InvalidRequest(f"An agent for {url} is at work here.", "`gpurun agent stop` ends it first.")
     joined = joining.join(joining.Asked(url, token, name, authority))
+    offer = {what: value for what, value in offer.items() if value is not None}
     offer["labels"] = checked([*offer["labels"], *_as_labels(offer.pop("models"))])
     membership.write(
         folder, membership.Membership(url=url, key=joined.key, agent_id=joined.agent_id, ca=authority, **offer)
@@ -146,11 +169,20 @@ def _as_labels(models: Iterable[str]) -> list[str]:
 
 
 @agent.command()
+@intervals
 @on_server
 @click.pass_obj
-def start(to: Invocation, server: str | None) -> None:
+def start(to: Invocation, server: str | None, **given: float | None) -> None:
     """Start the agent; it goes on when you log out."""
+    from gpurun_jupyter.agent.remote import membership, process
+
     for folder in _chosen(server):
+        if changed := {what: value for what, value in given.items() if value is not None}:
+            if process.living(folder) is not None:
+                raise InvalidRequest(
+                    f"An agent for {_url(folder)} is at work here.", "`gpurun agent stop` ends it first."
+                )
+            membership.write(folder, msgspec.structs.replace(membership.read(folder), **changed))
         _start(to, folder)
 
 

@@ -18,6 +18,7 @@ from gpurun_jupyter.core.events import START_OF_LOG, AnyEvent, Cursor, Error, St
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
 from gpurun_jupyter.core.runs import Run as RunRecord
 from gpurun_jupyter.core.runs import RunProgress
+from gpurun_jupyter.report.file_names import as_typed, from_text
 
 if TYPE_CHECKING:
     from gpurun_jupyter.client.http import Connection, Params
@@ -39,6 +40,10 @@ class RunFile(msgspec.Struct, omit_defaults=True):
 
 class _Files(msgspec.Struct):
     files: list[RunFile]
+
+
+#: So many files of a run are listed.
+MOST_FILES = 1_000_000
 
 
 class _Metrics(msgspec.Struct):
@@ -164,16 +169,20 @@ class Run:
         self._connection.delete(self._route(), dict[str, Any])
 
     def files(self) -> list[RunFile]:
-        """What the run made or changed, then what is as it was `shipped`; checkpoints are under `checkpoints/`."""
-        return self._connection.get(f"{self._route()}/files", _Files).files
+        """What the run made or changed, then what is as it was `shipped`; checkpoints are under `checkpoints/`.
+
+        At most `MOST_FILES`. A byte of a path that is not UTF-8 is written `\\xb0`; `download` takes it so.
+        """
+        return self._connection.get(f"{self._route()}/files", _Files, [("limit", str(MOST_FILES))]).files
 
     def download(self, path: str, to: Path | str | None = None) -> Path:
         """Fetch one of its files: to a file or into a directory, by default the current one. Raises FileMissing.
 
         The file gets its name when it is complete.
         """
+        path = as_typed(path)
         place = Path(to or ".").expanduser()
-        place = place / PurePosixPath(path).name if place.is_dir() else place
+        place = place / from_text(PurePosixPath(path).name) if place.is_dir() else place
         beside = place.with_name(f".{place.name}.part")
         route = f"{self._route()}/files/{quote(path)}"
         with self._connection.stream(route, [], "*/*") as response, beside.open("wb") as file:

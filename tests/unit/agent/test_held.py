@@ -116,4 +116,4 @@ def test_who_is_to_blame_is_told() -> None:
     assert (fault.reason, "/state/agent.log" in fault.message) == (Reason.INTERNAL_ERROR, True)
     success = End(outcome=Outcome.SUCCEEDED, reason=Reason.COMPLETED)
     assert undelivered(held, success, RuntimeError("ours")).reason is Reason.INTERNAL_ERROR
-    assert undelivered(held, success, FileMissing("gone")).reason is Reason.DAMAGED
+    assert undelivered(held, success, FileMissing("gone")).reason is Reason.UNDELIVERED
