@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
-from gpurun_jupyter.cli.options import duration
-from gpurun_jupyter.cli.screen import Invocation, Screen, Table
+from gpurun_jupyter.cli.options import duration, intervals
+from gpurun_jupyter.cli.screen import Invocation, Table, installed
 from gpurun_jupyter.cli.verbs import as_json
 from gpurun_jupyter.core.errors import InvalidRequest, ServerUnreachable
 from gpurun_jupyter.core.home import Home, default_home
 from gpurun_jupyter.core.labels import MODEL, checked
-from gpurun_jupyter.core.services import Service
 from gpurun_jupyter.core.units import format_size
 
 if TYPE_CHECKING:
@@ -26,26 +25,6 @@ if TYPE_CHECKING:
 _LOOK_S = 0.1
 _NO_SERVER = 3
 _LINES = 20
-
-
-def _within(*limits_s: float) -> Callable[..., float | None]:
-    """The callback of an option that is a duration between two others."""
-
-    def check(context: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
-        found = duration(context, parameter, text)
-        if found is not None and not limits_s[0] <= found <= limits_s[1]:
-            said = f"{text} is not between {limits_s[0]:g} and {limits_s[1]:g} seconds."
-            raise click.BadParameter(said, param=parameter)
-        return found
-
-    return check
-
-
-def intervals(command: Callable[..., Any]) -> Callable[..., Any]:
-    """How often the agent says what; kept until they are given anew."""
-    heartbeat, sync = "Report every so often, 0.5s to 8s.", "Send what runs print every so often, 0.02s to 5m."
-    command = click.option("--sync", "sync_s", callback=_within(0.02, 300), metavar="1s", help=sync)(command)
-    return click.option("--heartbeat", "heartbeat_s", callback=_within(0.5, 8), metavar="2s", help=heartbeat)(command)
 
 
 a_file = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -281,13 +260,6 @@ def install(to: Invocation, server: str | None) -> None:
 
     for folder in _chosen(server):
         installed(to.screen, service_of(folder))
-
-
-def installed(screen: Screen, service: Service) -> None:
-    """Write a service, show it, say what to type next."""
-    path, then = service.install()
-    screen.text(path.read_text())
-    screen.say(f"written to {path}; have it started: {then}")
 
 
 def _chosen(server: str | None, *, only_one: bool = False) -> list[Path]:

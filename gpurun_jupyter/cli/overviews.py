@@ -14,7 +14,7 @@ from gpurun_jupyter.core.units import format_elapsed, format_size
 from gpurun_jupyter.report.file_names import as_text, as_typed
 
 if TYPE_CHECKING:
-    from gpurun_jupyter.client.runs import RunFile
+    from gpurun_jupyter.client.run_files import RunFile
 
 
 @click.command()
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def files(to: Invocation, run: str, path: tuple[str, ...], place: str, everything: bool, as_json: bool) -> None:
     """List the files that RUN made or changed; with PATHs, download these."""
-    from gpurun_jupyter.client.runs import MOST_FILES
+    from gpurun_jupyter.client.run_files import MOST_FILES
 
     found = to.client.get(run)
     for one in path:

@@ -14,13 +14,15 @@ from pathlib import Path
 import msgspec
 
 from gpurun_jupyter.agent.remote.connection import LONG, ServerConnection, of_attempt
-from gpurun_jupyter.core.errors import WrongDigest, WrongOffset
+from gpurun_jupyter.core.errors import NotShipped, WrongDigest, WrongOffset
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.records import open_plain
 from gpurun_jupyter.core.remote import MOST_FILES, PIECE_BYTES, SMALL_BYTES, Have, LeftFile, LeftFiles
 from gpurun_jupyter.report.file_names import as_text, from_text
 
+#: What was here when it was asked for, and is not any more, is sent again so often.
+_TRIES = 5
 #: So many small files travel in one request.
 _MOST_AT_ONCE = 2000
 
@@ -42,6 +44,16 @@ class Delivery:
 
         Raises OSError, FileNotFoundError for one that is gone, and WrongDigest for one that has changed meanwhile.
         """
+        tries = 1
+        while True:
+            try:
+                return await self._send(left)
+            except NotShipped:  # a checkpoint and a model may be the same bytes, and one has got them
+                if tries == _TRIES:
+                    raise
+                tries += 1
+
+    async def _send(self, left: LeftFiles) -> dict[str, str]:
         have = (await self._tell("files/missing", left)).have
         open_ = {file.digest: file for file in left.files if have.get(file.digest, 0) < file.size or not file.size}
         small = [file for file in open_.values() if file.size <= SMALL_BYTES]

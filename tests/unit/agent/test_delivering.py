@@ -16,6 +16,7 @@ import pytest
 from gpurun_jupyter.agent.remote import delivering, sending
 from gpurun_jupyter.agent.remote.connection import ServerConnection
 from gpurun_jupyter.agent.remote.delivering import FilesDelivery
+from gpurun_jupyter.agent.remote.sending import Delivery, left_file
 from gpurun_jupyter.core.errors import Undelivered
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder, Home
@@ -230,3 +231,21 @@ def test_many_that_do_not_arrive_are_counted(trip: Trip) -> None:
         (trip.there.work / f"{number:04}").write_text("x")
     trip._arrivals.place = lambda left: {file.path: "no" for file in left.files}  # type: ignore[method-assign]
     assert trip.deliver() == "work/0000: no; work/0001: no; work/0002: no; and 1,197 more."
+
+
+def test_the_same_bytes_for_two_places_at_once(trip: Trip) -> None:
+    """A checkpoint is on its way, and a model of the same bytes: who comes second sends them again."""
+    for name in ("checkpoint", "model"):
+        (trip.there.work / name).write_text("the same")
+    checkpoint, model = (left_file(trip.there.path, trip.there.work / name) for name in ("checkpoint", "model"))
+    asked: list[str] = []
+
+    def between(route: str) -> None:
+        asked.append(route)
+        if asked == ["files/missing", "files/small", "files/place"]:
+            trip._arrivals.place(LeftFiles([checkpoint]))
+
+    trip.on_route = between
+    asyncio.run(Delivery(cast(ServerConnection, trip), trip.there.path, GRANT).send(LeftFiles([model])))
+    assert trip.arrived() == {b"work/checkpoint": b"the same", b"work/model": b"the same"}
+    assert asked.count("files/small") == 2

@@ -10,13 +10,14 @@ import errno
 import fcntl
 import hashlib
 import os
+import secrets
 import shutil
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
-from gpurun_jupyter.core.errors import InvalidRequest, WrongDigest, WrongOffset
+from gpurun_jupyter.core.errors import InvalidRequest, NotShipped, WrongDigest, WrongOffset
 from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.remote import LeftFile, LeftFiles
 from gpurun_jupyter.report.checkpoints import put
@@ -69,14 +70,16 @@ class Arrivals:
         return append(self._incoming / digest, offset, data)
 
     def replace(self, digest: str, data: bytes) -> None:
-        """Take in a file whole, whatever there was of it."""
-        (self._incoming / digest).unlink(missing_ok=True)
-        self.append(digest, 0, data)
+        """Take in a file whole, whatever there was of it; also while another request does the same."""
+        beside = self._incoming / f".{digest}-{secrets.token_hex(4)}"
+        append(beside, 0, data)
+        beside.rename(self._incoming / digest)
 
     def place(self, left: LeftFiles) -> dict[str, str]:
         """Give files their places; returns which of them this file system cannot hold, by path, and why.
 
-        Raises WrongDigest and InvalidRequest; then none is placed.
+        Raises WrongDigest and InvalidRequest; then none is placed. NotShipped where one is not here: the same bytes may
+        have been sent for another place, too, and have been given that one.
         """
         checkpoints = ArrivingCheckpoints(self._folder, left)
         checkpoints.inherit()
@@ -107,10 +110,13 @@ class Arrivals:
     def _put(self, file: LeftFile, place: Path, *, last: bool) -> None:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         source, beside = self._source_of(file.digest), place.with_name(f".{file.digest}")
-        if last and source.parent == self._incoming:
-            source.rename(beside)
-        else:
-            shutil.copyfile(source, beside)
+        try:
+            if last and source.parent == self._incoming:
+                source.rename(beside)
+            else:
+                shutil.copyfile(source, beside)
+        except FileNotFoundError as error:
+            raise _not_here(file.digest) from error
         if place == self._blob(file.digest):
             beside.chmod(0o400)
         else:
@@ -142,7 +148,7 @@ class Arrivals:
         try:
             found = _sha256(source)
         except FileNotFoundError as error:
-            raise InvalidRequest(f"The file {digest} has not been sent.", "Send it, then place it.") from error
+            raise _not_here(digest) from error
         if found != digest:
             (self._incoming / digest).unlink(missing_ok=True)
             raise WrongDigest(f"The bytes announced as {digest} have the sha256 {found}.", "Send the file again.")
@@ -161,6 +167,10 @@ class Arrivals:
         if not inside or ".." in path.parts or "\0" in file.path or not place.parent.resolve().is_relative_to(root):
             raise InvalidRequest(f"The path {file.path!r} leads out of what an attempt leaves.", "Send its own files.")
         return place
+
+
+def _not_here(digest: str) -> NotShipped:
+    return NotShipped(f"The file {digest} is not here.", "Send it, then place it.")
 
 
 @contextmanager
