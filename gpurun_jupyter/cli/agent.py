@@ -86,8 +86,7 @@ def join(to: Invocation, /, url: str, token: str, name: str, ca: Path | None, no
 
     url, authority = membership.address(url), None if ca is None else str(ca.expanduser().resolve())
     folder = membership.folder_of(Home(default_home()), url)
-    if process.living(folder) is not None:
-        raise InvalidRequest(f"An agent for {url} is at work here.", "`gpurun agent stop` ends it first.")
+    process.check_stopped(folder, url)
     joined = joining.join(joining.Asked(url, token, name, authority))
     offer = {what: value for what, value in offer.items() if value is not None}
     offer["labels"] = checked([*offer["labels"], *_as_labels(offer.pop("models"))])
@@ -157,10 +156,7 @@ def start(to: Invocation, server: str | None, **given: float | None) -> None:
 
     for folder in _chosen(server):
         if changed := {what: value for what, value in given.items() if value is not None}:
-            if process.living(folder) is not None:
-                raise InvalidRequest(
-                    f"An agent for {_url(folder)} is at work here.", "`gpurun agent stop` ends it first."
-                )
+            process.check_stopped(folder, _url(folder))
             membership.write(folder, msgspec.structs.replace(membership.read(folder), **changed))
         _start(to, folder)
 
