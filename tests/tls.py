@@ -15,15 +15,15 @@ _Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None
 
 
 class Authority:
-    """A certificate authority, and a certificate of it for this host."""
+    """A certificate authority, and a certificate of it for an address of this host."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, address: str = "127.0.0.1") -> None:
         self.ca, self.certificate, self.key = folder / "ca.pem", folder / "host.pem", folder / "host.key"
         ca_key, request, names = folder / "ca.key", folder / "host.csr", folder / "names"
-        names.write_text("subjectAltName=IP:127.0.0.1\nbasicConstraints=critical,CA:FALSE\n")
+        names.write_text(f"subjectAltName=IP:{address}\nbasicConstraints=critical,CA:FALSE\n")
         new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
         _openssl("req", "-x509", *new_key, "-keyout", ca_key, "-out", self.ca, "-days", "2", "-subj", "/CN=lab CA")
-        _openssl("req", *new_key, "-keyout", self.key, "-out", request, "-subj", "/CN=127.0.0.1")
+        _openssl("req", *new_key, "-keyout", self.key, "-out", request, "-subj", f"/CN={address}")
         signed = ["-CA", self.ca, "-CAkey", ca_key, "-CAcreateserial", "-days", "2", "-extfile", names]
         _openssl("x509", "-req", "-in", request, *signed, "-out", self.certificate)
 
@@ -38,15 +38,15 @@ class Relays:
         self.connected: list[str] = []  # where the proxy was asked to connect to
         self.arrived_bytes = 0  # at the ends of TLS, headers and all
 
-    def tls_end(self, authority: Authority, target: int) -> int:
-        """A port where TLS ends, in front of a port of this host."""
+    def tls_end(self, authority: Authority, target: int, address: str = "127.0.0.1") -> int:
+        """A port of this address where TLS ends, in front of a port of this host."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(authority.certificate, authority.key)
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await _joined(reader, writer, *await asyncio.open_connection("127.0.0.1", target), self._count)
 
-        return self._listen(serve, context)
+        return self._listen(serve, context, address)
 
     def proxy(self) -> int:
         """The port of an HTTP proxy that can CONNECT."""
@@ -69,9 +69,9 @@ class Relays:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
 
-    def _listen(self, handler: _Handler, context: ssl.SSLContext | None = None) -> int:
+    def _listen(self, handler: _Handler, context: ssl.SSLContext | None = None, address: str = "127.0.0.1") -> int:
         port = free_port()
-        starting = asyncio.start_server(handler, "127.0.0.1", port, ssl=context)
+        starting = asyncio.start_server(handler, address, port, ssl=context)
         asyncio.run_coroutine_threadsafe(starting, self._loop).result(10)
         return port
 

@@ -42,7 +42,8 @@ class Agent:
     """One agent on one state directory. `idle_s`: it ends itself after so long without runs, queue and servers.
 
     `spares` kernels are kept ready for cells; a session that is idle for `session_idle_s` is ended. It ends itself also
-    when it is `outdated`. `labels` tells what runs may ask for beside devices, as it is at the moment.
+    when it is `outdated`. `labels` tells what runs may ask for beside devices, as it is at the moment. It reports every
+    `heartbeat_s` where nothing happens.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Agent:
         idle_s: float,
         spares: int = 1,
         session_idle_s: float = 1800.0,
+        heartbeat_s: float = HEARTBEAT_S,
         labels: Callable[[], list[str]] = list,
         outdated: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -78,7 +80,7 @@ class Agent:
         self._ending_all = False  # no new runs, and when the last has ended, it leaves
         self._pauses = Pauses(link.longest_pause_s, link.hurry)
         self._queue_waits = False
-        self._pause_s = HEARTBEAT_S
+        self._pause_s = self._heartbeat_s = heartbeat_s
 
     @property
     def told_to_leave(self) -> bool:
@@ -141,7 +143,7 @@ class Agent:
             log.warning("could not report: %s", error, exc_info=not isinstance(error, OSError))
             self._pause_s = self._pauses.next_s()
             return Orders(waiting=1)
-        self._pause_s = HEARTBEAT_S
+        self._pause_s = self._heartbeat_s
         self._pauses.over()
         return orders
 

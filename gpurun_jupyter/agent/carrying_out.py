@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import shutil
 import signal
 
 from gpurun_jupyter.agent import launching
@@ -13,20 +14,22 @@ from gpurun_jupyter.agent.devices import Devices
 from gpurun_jupyter.agent.held import (
     Held,
     broken_off,
+    delivered,
     fetched,
     given_up,
     left_or_killed,
     on_any_disk,
     over_in_session,
     undelivered,
-    until_done,
 )
 from gpurun_jupyter.agent.link import Link
 from gpurun_jupyter.agent.orphans import end_left_of
 from gpurun_jupyter.agent.pauses import Pauses
 from gpurun_jupyter.agent.processes import gone
 from gpurun_jupyter.agent.recording import Recorder
+from gpurun_jupyter.agent.runner.reasons import encodable
 from gpurun_jupyter.agent.warm.spares import Starter
+from gpurun_jupyter.core.errors import GpurunError
 from gpurun_jupyter.core.events import End
 
 log = logging.getLogger("gpurun.agent")
@@ -56,6 +59,7 @@ class CarryingOut:
         """
         end = await self._tried(held) or await self._taken_up(held)
         held.left()
+        end.message = encodable(end.message)  # one that cannot be reported would hold up all reports
         held.end = end
 
     async def _tried(self, held: Held) -> End | None:
@@ -101,6 +105,8 @@ class CarryingOut:
                 held.folder.secrets.unlink()  # should no runner have taken them
         if held.killed or launching.exit_record(held.folder) is None:
             await end_left_of(held.folder, held.grant.key)
+        if held.grant.session is None:  # whose later cells may read what an earlier one opened
+            await asyncio.to_thread(shutil.rmtree, held.folder.data, ignore_errors=True)
         await self._devices.freed(held.grant.devices, ended)
         end = held.verdict()
         if held.recording is not None and self._link.takes_copies:
@@ -162,9 +168,10 @@ class CarryingOut:
     async def _delivered(self, held: Held, end: End) -> End:
         """Hand over what it left; how it ended, with what became of that."""
         try:
-            await until_done(held, self._link.deliver, self._pauses())
+            await delivered(held, self._link, self._pauses())
         except Exception as error:
-            log.exception("%s: what it left is not delivered", held.grant.key)
+            fault = not isinstance(error, GpurunError)
+            log.warning("%s: not all that it left is delivered: %s", held.grant.key, error, exc_info=fault)
             return undelivered(held, end, error)
         return end
 

@@ -16,7 +16,7 @@ from gpurun_jupyter.agent import launching
 from gpurun_jupyter.agent.link import Link, ServerFault
 from gpurun_jupyter.agent.pauses import Pauses
 from gpurun_jupyter.agent.processes import gone
-from gpurun_jupyter.core.errors import GpurunError
+from gpurun_jupyter.core.errors import GpurunError, Undelivered
 from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.grants import Ended, Grant, Stop
 from gpurun_jupyter.core.home import AttemptFolder
@@ -53,7 +53,8 @@ class Held:
     end: End | None = None  # its runner is gone
     runner: Identity | None = None  # while it is at work on this
     killed: bool = False  # by this agent, because it did not react
-    deadlines: list[asyncio.TimerHandle] = field(default_factory=list)  # of the runner's end
+    deadlines: list[asyncio.TimerHandle] = field(default_factory=list)  # of the runner's end, or of the delivery's
+    deadline: asyncio.Future[None] | None = None  # done when the delivery has no more time
 
     def ended(self) -> Ended:
         """What is reported of its end."""
@@ -82,10 +83,12 @@ class Held:
             self.deadlines.pop().cancel()
 
     def expect_end(self, within_s: float) -> None:
-        """Kill its runner if it is still at work by then: it was stopped, or hangs."""
-        self.deadlines.append(asyncio.get_running_loop().call_later(within_s, self._kill_runner))
+        """Kill its runner if it is still at work by then: it was stopped, or hangs. Break off what is delivered."""
+        self.deadlines.append(asyncio.get_running_loop().call_later(within_s, self._out_of_time))
 
-    def _kill_runner(self) -> None:
+    def _out_of_time(self) -> None:
+        if self.deadline is not None and not self.deadline.done():
+            self.deadline.set_result(None)
         if self.runner is not None and self.runner.alive():
             log.warning("%s: its runner, pid %d, does not react and is killed", self.grant.key, self.runner.pid)
             self.killed = True
@@ -123,11 +126,29 @@ def given_up(held: Held, error: Exception) -> End:
 
 def undelivered(held: Held, end: End, error: Exception) -> End:
     """The same end, of which what the attempt left has not all reached the server: that is no success."""
-    message = f"{end.message} Not all that it left could be delivered ({error}).".strip()
+    message = f"{end.message} Not all that it left has reached the server: {error}".strip()
     if end.outcome is Outcome.SUCCEEDED:
-        reason = Reason.DAMAGED if isinstance(error, GpurunError) else given_up(held, error).reason
+        reason = Reason.UNDELIVERED if isinstance(error, (GpurunError, ServerFault)) else given_up(held, error).reason
         return End(outcome=Outcome.FAILED, reason=reason, exit_code=end.exit_code, message=message)
     return msgspec.structs.replace(end, message=message)
+
+
+async def delivered(held: Held, link: Link, pauses: Pauses) -> None:
+    """Hand over what the attempt left, within the time that a runner has to end it once somebody stops it.
+
+    Raises as `until_done` does, and Undelivered where that time was not enough.
+    """
+    handing_over = asyncio.ensure_future(until_done(held, link.deliver, pauses))
+    held.deadline = asyncio.get_running_loop().create_future()
+    try:
+        await asyncio.wait({handing_over, held.deadline}, return_when=asyncio.FIRST_COMPLETED)
+        if not handing_over.done():
+            by = "somebody" if held.stop is None else held.stop.by
+            raise Undelivered(f"it was stopped by {by} while that was under way.")
+        handing_over.result()
+    finally:
+        handing_over.cancel()
+        held.left()
 
 
 async def until_done(held: Held, act: Callable[[Grant], Awaitable[None]], pauses: Pauses) -> None:

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from gpurun_jupyter.cli.options import duration
-from gpurun_jupyter.cli.screen import Invocation, Screen, Table
+from gpurun_jupyter.cli.options import duration, intervals
+from gpurun_jupyter.cli.screen import Invocation, Table, installed
 from gpurun_jupyter.cli.verbs import as_json
 from gpurun_jupyter.core.errors import InvalidRequest, ServerUnreachable
 from gpurun_jupyter.core.home import Home, default_home
 from gpurun_jupyter.core.labels import MODEL, checked
-from gpurun_jupyter.core.services import Service
 from gpurun_jupyter.core.units import format_size
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 _LOOK_S = 0.1
 _NO_SERVER = 3
 _LINES = 20
+
 
 a_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 on_server = click.option("--server", metavar="URL", help="Which of several servers that this machine has joined.")
@@ -77,6 +77,7 @@ def revoke(to: Invocation, agent_id: str) -> None:
     metavar="30m",
     help="End a session that is idle for so long; default: 30m.",
 )
+@intervals
 @click.option("--no-start", is_flag=True, help="Join, but do not start the agent.")
 @click.pass_obj
 def join(to: Invocation, /, url: str, token: str, name: str, ca: Path | None, no_start: bool, **offer: Any) -> None:
@@ -85,9 +86,9 @@ def join(to: Invocation, /, url: str, token: str, name: str, ca: Path | None, no
 
     url, authority = membership.address(url), None if ca is None else str(ca.expanduser().resolve())
     folder = membership.folder_of(Home(default_home()), url)
-    if process.living(folder) is not None:
-        raise InvalidRequest(f"An agent for {url} is at work here.", "`gpurun agent stop` ends it first.")
+    process.check_stopped(folder, url)
     joined = joining.join(joining.Asked(url, token, name, authority))
+    offer = {what: value for what, value in offer.items() if value is not None}
     offer["labels"] = checked([*offer["labels"], *_as_labels(offer.pop("models"))])
     membership.write(
         folder, membership.Membership(url=url, key=joined.key, agent_id=joined.agent_id, ca=authority, **offer)
@@ -146,11 +147,17 @@ def _as_labels(models: Iterable[str]) -> list[str]:
 
 
 @agent.command()
+@intervals
 @on_server
 @click.pass_obj
-def start(to: Invocation, server: str | None) -> None:
+def start(to: Invocation, server: str | None, **given: float | None) -> None:
     """Start the agent; it goes on when you log out."""
+    from gpurun_jupyter.agent.remote import membership, process
+
     for folder in _chosen(server):
+        if changed := {what: value for what, value in given.items() if value is not None}:
+            process.check_stopped(folder, _url(folder))
+            membership.write(folder, msgspec.structs.replace(membership.read(folder), **changed))
         _start(to, folder)
 
 
@@ -249,13 +256,6 @@ def install(to: Invocation, server: str | None) -> None:
 
     for folder in _chosen(server):
         installed(to.screen, service_of(folder))
-
-
-def installed(screen: Screen, service: Service) -> None:
-    """Write a service, show it, say what to type next."""
-    path, then = service.install()
-    screen.text(path.read_text())
-    screen.say(f"written to {path}; have it started: {then}")
 
 
 def _chosen(server: str | None, *, only_one: bool = False) -> list[Path]:

@@ -32,6 +32,26 @@ def duration(_: click.Context, parameter: click.Parameter, text: str | None) -> 
         raise click.BadParameter(str(error), param=parameter) from error
 
 
+def _within(*limits_s: float) -> Callable[..., float | None]:
+    """The callback of an option that is a duration between two others."""
+
+    def check(context: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
+        found = duration(context, parameter, text)
+        if found is not None and not limits_s[0] <= found <= limits_s[1]:
+            said = f"{text} is not between {limits_s[0]:g} and {limits_s[1]:g} seconds."
+            raise click.BadParameter(said, param=parameter)
+        return found
+
+    return check
+
+
+def intervals(command: Command) -> Command:
+    """How often an agent says what; kept until they are given anew."""
+    heartbeat, sync = "Report every so often, 0.5s to 8s.", "Send what runs print every so often, 0.02s to 5m."
+    command = click.option("--sync", "sync_s", callback=_within(0.02, 300), metavar="1s", help=sync)(command)
+    return click.option("--heartbeat", "heartbeat_s", callback=_within(0.5, 8), metavar="2s", help=heartbeat)(command)
+
+
 def size(_: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
     """The callback of an option that is a size."""
     try:

@@ -11,9 +11,10 @@ from gpurun_jupyter.cli.completion import RUN
 from gpurun_jupyter.cli.screen import Invocation, Table
 from gpurun_jupyter.cli.verbs import as_json
 from gpurun_jupyter.core.units import format_elapsed, format_size
+from gpurun_jupyter.report.file_names import as_text, as_typed
 
 if TYPE_CHECKING:
-    from gpurun_jupyter.client.runs import RunFile
+    from gpurun_jupyter.client.run_files import RunFile
 
 
 @click.command()
@@ -25,12 +26,16 @@ if TYPE_CHECKING:
 @click.pass_obj
 def files(to: Invocation, run: str, path: tuple[str, ...], place: str, everything: bool, as_json: bool) -> None:
     """List the files that RUN made or changed; with PATHs, download these."""
+    from gpurun_jupyter.client.run_files import MOST_FILES
+
     found = to.client.get(run)
     for one in path:
-        to.screen.say(f"{one} → {found.download(one, place)}")
+        to.screen.say(f"{as_typed(one)} → {as_text(found.download(one, place))}")
     if path:
         return
     left = found.files()
+    if len(left) == MOST_FILES:
+        to.screen.say(f"It left more files than these {MOST_FILES:,}.")
     if as_json:
         to.screen.json(left)
         return

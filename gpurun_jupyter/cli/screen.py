@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 if TYPE_CHECKING:
     from gpurun_jupyter.client import Client, Run
     from gpurun_jupyter.core.runs import Run as RunRecord
+    from gpurun_jupyter.core.services import Service
 
 #: What an interrupt does while a run is followed: leave it alone, or ask it to stop.
 Interrupt = Literal["detach", "stop"]
@@ -44,6 +45,13 @@ class Screen(Protocol):
 
     def follow(self, run: Run, interrupt: Interrupt, tail: int | None = None) -> RunRecord | None:
         """Show the run to its end, from the last `tail` lines on; None if the person left before."""
+
+
+def installed(screen: Screen, service: Service) -> None:
+    """Write a service, show it, say what to type next."""
+    path, then = service.install()
+    screen.text(path.read_text())
+    screen.say(f"written to {path}; have it started: {then}")
 
 
 def _any_client() -> Client:

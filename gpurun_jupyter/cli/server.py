@@ -8,8 +8,7 @@ import sys
 
 import click
 
-from gpurun_jupyter.cli.agent import installed
-from gpurun_jupyter.cli.screen import Invocation
+from gpurun_jupyter.cli.screen import Invocation, installed
 from gpurun_jupyter.cli.terminal import TerminalScreen
 from gpurun_jupyter.core.errors import GpurunError
 from gpurun_jupyter.core.home import default_home

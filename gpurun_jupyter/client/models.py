@@ -25,6 +25,7 @@ from gpurun_jupyter.core.models import (
     VersionComparison,
     check_model_name,
 )
+from gpurun_jupyter.report.file_names import as_typed, from_text
 from gpurun_jupyter.shipping.collect import collect, single
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class Models:
         )
         if run is None and best is None:
             return self._send(Path(path).expanduser(), new, tell)
-        new.path = str(path)
+        new.path = as_typed(str(path))
         return self._connection.post("models", ModelVersion, new)
 
     def change(self, name: str, version: Version, **changes: Any) -> ModelVersion:
@@ -132,9 +133,9 @@ class Models:
         place = Path(to or ".").expanduser()
         alone = len(files) == 1 and "/" not in files[0].path
         if place.is_dir():
-            place /= files[0].path if alone else f"{found.name}-v{found.version}"
+            place /= from_text(files[0].path) if alone else f"{found.name}-v{found.version}"
         for file in files:
-            self._fetch(_route(name, found.version), file, place if alone else place / file.path)
+            self._fetch(_route(name, found.version), file, place if alone else place / from_text(file.path))
         return place
 
     def _send(self, path: Path, new: NewVersion, tell: Callable[[str], None] | None) -> ModelVersion:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import msgspec
 
+from gpurun_jupyter.client.run_files import RunFile, fetched, listed
 from gpurun_jupyter.client.secrets import with_values
 from gpurun_jupyter.client.stream import Accepted, Connected, EventsFrame, Live, RunsFrame, lines
 from gpurun_jupyter.core.bars import at_present
@@ -23,22 +24,6 @@ if TYPE_CHECKING:
     from gpurun_jupyter.client.http import Connection, Params
     from gpurun_jupyter.core.values import Output
     from gpurun_jupyter.notebook.widget import RunWidget
-
-
-class RunFile(msgspec.Struct, omit_defaults=True):
-    """A file of a run: its path, its size in bytes, when it was last changed (seconds since the epoch).
-
-    `shipped`: it came with the run and is as it was; else the run made or changed it.
-    """
-
-    path: str
-    size: int
-    modified_at: float
-    shipped: bool = False
-
-
-class _Files(msgspec.Struct):
-    files: list[RunFile]
 
 
 class _Metrics(msgspec.Struct):
@@ -164,23 +149,18 @@ class Run:
         self._connection.delete(self._route(), dict[str, Any])
 
     def files(self) -> list[RunFile]:
-        """What the run made or changed, then what is as it was `shipped`; checkpoints are under `checkpoints/`."""
-        return self._connection.get(f"{self._route()}/files", _Files).files
+        """What the run made or changed, then what is as it was `shipped`; checkpoints are under `checkpoints/`.
+
+        At most `MOST_FILES`. A byte of a path that is not UTF-8 is written `\\xb0`; `download` takes it so.
+        """
+        return listed(self._connection, self._route())
 
     def download(self, path: str, to: Path | str | None = None) -> Path:
         """Fetch one of its files: to a file or into a directory, by default the current one. Raises FileMissing.
 
         The file gets its name when it is complete.
         """
-        place = Path(to or ".").expanduser()
-        place = place / PurePosixPath(path).name if place.is_dir() else place
-        beside = place.with_name(f".{place.name}.part")
-        route = f"{self._route()}/files/{quote(path)}"
-        with self._connection.stream(route, [], "*/*") as response, beside.open("wb") as file:
-            for piece in response.iter_bytes():
-                file.write(piece)
-        beside.replace(place)
-        return place
+        return fetched(self._connection, self._route(), path, to)
 
     def history(self) -> list[dict[str, Any]]:
         """Every change of its state, oldest first: at, before, after, by, outcome, reason, message."""

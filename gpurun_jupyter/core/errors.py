@@ -227,6 +227,13 @@ class WrongOffset(GpurunError):
         self.offset = offset
 
 
+class Undelivered(GpurunError):
+    """Raised when not all that an attempt left has reached the server; the message names what, and why."""
+
+    code = "undelivered"
+    status = 409
+
+
 class RunFailed(GpurunError):
     """Raised where a result was wanted of a run that did not succeed; `traceback` holds the remote one."""
 

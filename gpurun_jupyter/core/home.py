@@ -5,7 +5,7 @@ GPURUN_HOME/
   standing.json  secrets/<run id>.json  sessions/  environments/<sha256>.json
   runs/<run id>/run.json  deleted.json
   runs/<run id>/attempts/<n>/grant.json events.jsonl runner.json runner.log stop.json exit.json lock report
-                             reserve work/ checkpoints/ inputs.json outputs.json outputs/ columns environment.json
+                             reserve work/ data/ checkpoints/ inputs.json outputs.json outputs/ columns environment.json
 """
 
 from __future__ import annotations
@@ -144,6 +144,7 @@ class AttemptFolder:
         self.outputs_answer = self.path / "outputs.json"  # which is which, and the sha256 of each
         self.reserve = self.path / "reserve"  # room on the disk for the runner's last words
         self.work = self.path / "work"  # the workspace: current directory of the run
+        self.data = self.path / "data"  # copies of data sets for this attempt alone, while it goes on
         self.checkpoints = self.path / "checkpoints"
 
     @property

@@ -62,6 +62,7 @@ class Reason(Word):
     LEFT_BEHIND = "left_behind"  # a process that it started was at work when its code was over, and had to be ended
     RUNNER_KILLED = "runner_killed"  # the runner is gone without an exit record
     DAMAGED = "damaged"  # its record in its folder is gone or cannot be read
+    UNDELIVERED = "undelivered"  # not all that it left on another machine has reached the server; its message says what
     INTERNAL_ERROR = "internal_error"  # gpurun itself failed while it carried the run out; the run's message says more
     DEVICES_TAKEN = "devices_taken"  # somebody else was quicker on this machine; the run goes back to the queue
     PREDECESSOR_FAILED = "predecessor_failed"  # a run that it was to come after did not succeed

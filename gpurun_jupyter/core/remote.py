@@ -19,7 +19,7 @@ OFFSET_HEADER = "X-Gpurun-Offset"
 PIECE_BYTES = 8 * 2**20
 #: Files up to this size travel many in one request, of at most `PIECE_BYTES`.
 SMALL_BYTES = 2**18
-#: So many files of a run are kept, as lists show no more.
+#: Of so many files at once is told where they belong; what left more is told of in several requests.
 MOST_FILES = 10_000
 
 Size = Annotated[int, msgspec.Meta(ge=0)]
@@ -53,9 +53,12 @@ class Wanted(msgspec.Struct):
 
 
 class LeftFile(msgspec.Struct, frozen=True):
-    """A file that an attempt left, by its path below the attempt's folder; times are seconds since the epoch."""
+    """A file that an attempt left, by its path below the attempt's folder; times are seconds since the epoch.
 
-    path: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+    Paths here and below are texts, as `report.file_names` writes them: each byte of one may take four characters.
+    """
+
+    path: Annotated[str, msgspec.Meta(min_length=1, max_length=4 * 4096)]
     size: Size
     digest: Digest
     modified_at: float
@@ -63,21 +66,28 @@ class LeftFile(msgspec.Struct, frozen=True):
 
 
 class LeftFiles(msgspec.Struct):
-    """The files that an attempt left.
+    """Files that an attempt left.
 
-    `checkpoints` are those, by name, of which all files are among these, with the time of each: they get their places
-    whole or not at all. `kept` are the names of all that the attempt has now; others of its are taken away.
+    `checkpoints` are those, by name, whose files are among these, with the time of each: they get their places whole
+    or not at all. `kept` are the names of all that the attempt has now; others of its are taken away. `more`: other
+    files of these checkpoints follow, told with the same word as `delivery`; they get their places with the last.
     """
 
     files: Annotated[list[LeftFile], msgspec.Meta(max_length=MOST_FILES)]
     checkpoints: dict[str, float] = {}
     kept: list[str] | None = None
+    more: bool = False
+    delivery: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{0,32}$(?!\n)")] = ""
 
 
-class Have(msgspec.Struct):
-    """How many bytes of each of these files the server has, by digest."""
+class Have(msgspec.Struct, omit_defaults=True):
+    """How many bytes of each of these files the server has, by digest.
+
+    `refused` is what its file system cannot hold, such as a path that is too long there: why, by path.
+    """
 
     have: dict[str, int]
+    refused: dict[str, str] = {}
 
 
 class Described(msgspec.Struct):

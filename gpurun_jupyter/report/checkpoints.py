@@ -9,13 +9,15 @@ import contextlib
 import math
 import os
 import shutil
+import stat
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterable
 
 from gpurun_jupyter.report import pipe
-from gpurun_jupyter.report.checks import clean_name, finite_number, number
+from gpurun_jupyter.report.checks import clean_name, finite_number, named_path, number
+from gpurun_jupyter.report.file_names import as_text
 from gpurun_jupyter.report.printing import say
 
 DIRECTORY = "GPURUN_CHECKPOINT_DIR"
@@ -29,12 +31,11 @@ _MTIME_STEP_NS = 1000000  # coarse enough for every file system worth training o
 def checkpoint(path: Any, step: Any = None, **values: Any) -> str:
     """Keep a copy of a file or directory under its own name, complete or not at all; returns where it lies.
 
-    What is there of that name is replaced. Outside a run nothing is copied. Raises OSError where `path` is missing or
-    the copy fails, TypeError for a step or a value that is no number.
+    What is there of that name is replaced; FIFOs, sockets and devices in a directory are left out. Outside a run
+    nothing is copied. Raises OSError where `path` is no file or directory or the copy fails, TypeError for a step or a
+    value that is no number.
     """
-    source = _named(Path(path))
-    if not source.exists():
-        raise FileNotFoundError(f"report.checkpoint: there is no {str(path)!r}")
+    source = _named(named_path(path, "checkpoint"))
     at = None if step is None else finite_number(step, "step")
     numbers = {clean_name(name): number(value, name) for name, value in values.items()}
     kept = _keep(source)
@@ -54,10 +55,11 @@ def _named(path: Path) -> Path:
 
 
 def _complete(directory: Path) -> list[Path]:
-    """What lies there and is no part of anything; links that lead nowhere do not count."""
+    """The files and directories there that are no part of anything; who opens a FIFO waits for ever."""
     if not directory.is_dir():
         return []
-    return [path for path in directory.iterdir() if not path.name.startswith(".") and path.exists()]
+    there = (path for path in directory.iterdir() if not path.name.startswith("."))
+    return [path for path in there if path.is_file() or path.is_dir()]
 
 
 def _keep(source: Path) -> Path:
@@ -81,12 +83,25 @@ def _copy(source: Path, part: Path) -> None:
     """Copy, and have it on the disk before it gets its name: after a power cut a name must not stand for nothing."""
     remove(part)
     if source.is_dir():
-        shutil.copytree(source, part, symlinks=True)
+        shutil.copytree(source, part, symlinks=True, ignore=special)
     else:
         shutil.copyfile(source, part)
     for path in [part, *part.rglob("*")]:
         if path.is_file() and not path.is_symlink():
             _sync(path)
+
+
+def special(folder: str, names: Iterable[str]) -> set[str]:
+    """Which of these are neither files, directories nor links: what shutil.copytree should ignore."""
+    return {name for name in names if not _is_kept(Path(folder, name))}
+
+
+def _is_kept(path: Path) -> bool:
+    try:
+        mode = path.lstat().st_mode
+    except OSError:  # copytree says so
+        return True
+    return stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode)
 
 
 def put(part: Path, kept: Path) -> None:
@@ -128,9 +143,9 @@ def _tell(kept: Path, step: float | None, numbers: dict[str, float]) -> None:
     if not pipe.inside_run():
         at = "" if step is None else f" at step {step:g}"
         values = "".join(f" {key}={value:.6g}" for key, value in numbers.items())
-        say(f"checkpoint {kept.name}{at}{values}", sys.stdout)
+        say(f"checkpoint {as_text(kept.name)}{at}{values}", sys.stdout)
         return
-    event: dict[str, Any] = {"kind": "checkpoint", "path": clean_name(kept.name), "step": step, "values": {}}
+    event: dict[str, Any] = {"kind": "checkpoint", "path": as_text(kept.name), "step": step, "values": {}}
     with contextlib.suppress(OSError):
         event["modified_ns"] = kept.stat().st_mtime_ns
     for key, value in numbers.items():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+from pathlib import Path
 from typing import Any
 
 MAX_NAME_CHARS = 200
@@ -26,6 +28,16 @@ def finite_number(value: Any, name: str) -> float:
     if not math.isfinite(result):
         raise TypeError(f"{name} must be a finite number, but is {result}.")
     return result
+
+
+def named_path(path: Any, function: str) -> Path:
+    """The file or directory that a function was given. Raises FileNotFoundError for anything else, also for a FIFO."""
+    found = Path(os.fsdecode(path))
+    if not found.exists():
+        raise FileNotFoundError(f"report.{function}: there is no {str(path)!r}")
+    if not (found.is_file() or found.is_dir()):
+        raise FileNotFoundError(f"report.{function}: {str(path)!r} is neither a file nor a directory")
+    return found
 
 
 def clean_name(text: Any) -> str:

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, Iterable, Tuple
 
 from gpurun_jupyter.report import pipe
-from gpurun_jupyter.report.checks import clean_name, number
+from gpurun_jupyter.report.checks import clean_name, named_path, number
+from gpurun_jupyter.report.file_names import as_text
 from gpurun_jupyter.report.printing import say
 
 BLOBS = "GPURUN_BLOBS"
@@ -43,20 +44,22 @@ def save_model(
 ) -> None:
     """Register a file or folder as the next version of the model `name`, by default called as the file is.
 
-    `values` are its metrics. Outside a run nothing is kept. Raises OSError where `path` is missing or there is no room
-    for it, ValueError for a name that cannot be, TypeError for a value that is no number.
+    `values` are its metrics. Of a folder plain files count, and links to such. Outside a run nothing is kept. Raises
+    OSError where `path` is no file or folder or there is no room for it, ValueError for a name that cannot be,
+    TypeError for a value that is no number.
     """
-    source = Path(path)
+    source = named_path(path, "save_model")
     name = source.resolve().stem if name is None else name
     for text, what in ((name, "the name of a model"), (alias, "an alias")):
         if text is not None and not _NAME.fullmatch(text):
             raise ValueError(f"report.save_model: {text!r} cannot be {what}: use letters, digits, '.', '_' and '-'.")
-    if not source.exists():
-        raise FileNotFoundError(f"report.save_model: there is no {str(path)!r}")
     numbers = {clean_name(key): number(value, key) for key, value in values.items()}
     folder = os.environ.get(BLOBS)
     if not (pipe.inside_run() and folder):
-        say(f"model {name} {source}" + "".join(f" {key}={value:.6g}" for key, value in numbers.items()), sys.stdout)
+        say(
+            f"model {name} {as_text(source)}" + "".join(f" {key}={value:.6g}" for key, value in numbers.items()),
+            sys.stdout,
+        )
         return
     said = {"type": type, "framework": framework, "description": description}
     said = {key: _cut(text, _MAX_BYTES[key]) for key, text in said.items()}
@@ -75,9 +78,10 @@ def _kept(blobs: Path, source: Path) -> dict[str, Any]:
 
 
 def _files(source: Path) -> list[tuple[str, Path]]:
+    """Each with its path in the model, as a text."""
     if source.is_file():
-        return [(source.resolve().name, source)]
-    return [(place.relative_to(source).as_posix(), place) for place in source.rglob("*") if place.is_file()]
+        return [(as_text(source.resolve().name), source)]
+    return [(as_text(place.relative_to(source)), place) for place in source.rglob("*") if place.is_file()]
 
 
 def _entry(blobs: Path, place: Path, name: str) -> _Entry:

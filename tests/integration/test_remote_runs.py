@@ -65,10 +65,19 @@ def printed(client: Client, code: str, **options: Any) -> str:
     return run.logs()
 
 
-def test_a_data_set_is_there(trained: list[Run], far_machine: Machine) -> None:
+def test_a_data_set_is_there_and_no_run_changes_that_of_another(client: Client, trained: list[Run]) -> None:
     assert trained[0].logs() == "1,2\n"
-    (copy,) = (far_machine.home / "data").iterdir()
-    assert sorted(path.name for path in copy.iterdir()) == ["big.bin", "one.csv"]
+    code = """
+import os
+try:
+    os.chmod("digits/one.csv", 0o600)
+    open("digits/one.csv", "w").write("changed")
+except OSError: pass
+print(sorted(os.listdir("digits")))
+"""
+    run = client.submit(code, gpu=0, on="lab", data=["digits"]).wait()
+    assert run.logs() == "['big.bin', 'one.csv']\n"
+    assert printed(client, "print(open('digits/one.csv').read())", data=["digits"]) == "1,2\n"
 
 
 def test_what_it_left_is_listed_and_downloaded(trained: list[Run], tmp_path: Path) -> None:

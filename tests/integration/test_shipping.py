@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from servers import TOKEN, JupyterServer
+from servers import TOKEN, JupyterServer, wait_until
 
 from gpurun_jupyter.client import Client
 from gpurun_jupyter.core.errors import DataNotFound, FileMissing, InvalidRequest, NoSuchDevices
@@ -150,6 +150,8 @@ def test_a_data_set_is_uploaded_once_and_used_in_many_runs(
     code = "import os\ntry: open('in/raw/b', 'w')\nexcept OSError as error: print(type(error).__name__)"
     writing = client.submit(code, data=["digits:in"]).wait()
     assert writing.logs() == ("" if os.getuid() == 0 else "PermissionError\n")
+    assert client.submit(SHOW, data=["digits"]).wait().logs() == "digits/raw/a.csv 1,2 \n"
+    wait_until(lambda: not list(server.home.glob("runs/*/attempts/*/data")), what="for root's own copies to go")
     (tmp_path / "digits" / "raw" / "a.csv").write_text("3,4")
     assert client.upload_data(tmp_path / "digits").manifest != made.manifest
     assert client.submit(SHOW, data=["digits:some/where"]).wait().logs() == "some/where/raw/a.csv 3,4 \n"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from gpurun_jupyter.core.errors import FileMissing
 from gpurun_jupyter.core.home import AttemptFolder, Home
-from gpurun_server.store.folders import files
 from gpurun_server.store.folders.files import files_of, place_of
 
 
@@ -38,8 +38,22 @@ def test_nothing_outside_is_found(folder: AttemptFolder, path: str) -> None:
         place_of(folder, path)
 
 
-def test_a_million_files_are_not_listed(folder: AttemptFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MOST", 3)
+def test_a_million_files_are_not_listed(folder: AttemptFolder) -> None:
     for number in range(9):
         (folder.work / str(number)).touch()
-    assert len(files_of(folder)) == 3
+    assert len(files_of(folder, most=3)) == 3
+
+
+def test_names_that_are_not_utf8(folder: AttemptFolder) -> None:
+    (folder.work / os.fsdecode(b"\xb0\xa1.txt")).write_text("of bytes")
+    (folder.work / r"\xb0\xa1.txt").write_text("of a text that looks so")
+    listed = [file.path for file in files_of(folder) if file.path.endswith(".txt") and "\\" in file.path]
+    assert listed == [r"\x5cxb0\x5cxa1.txt", r"\xb0\xa1.txt"]
+    assert [place_of(folder, path).read_text() for path in listed] == ["of a text that looks so", "of bytes"]
+
+
+def test_what_is_no_file_is_neither_listed_nor_found(folder: AttemptFolder) -> None:
+    os.mkfifo(folder.work / "pipe")
+    assert "pipe" not in [file.path for file in files_of(folder)]
+    with pytest.raises(FileMissing):
+        place_of(folder, "pipe")

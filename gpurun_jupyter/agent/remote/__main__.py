@@ -65,7 +65,7 @@ async def _work(home: Home, membership: Membership, upgrade: Upgrade) -> bool:
     """Whether it was told to leave."""
     own = [PRIVATE] if private(membership.url) else []
     connection = ServerConnection(membership)
-    link = HttpLink(connection, home)
+    link = HttpLink(connection, home, membership.sync_s)
     agent = Agent(
         home,
         link,
@@ -76,6 +76,7 @@ async def _work(home: Home, membership: Membership, upgrade: Upgrade) -> bool:
         idle_s=math.inf,
         spares=membership.spares,
         session_idle_s=membership.session_idle_s,
+        heartbeat_s=membership.heartbeat_s,
         labels=Abilities(lambda: [*labels_in(home.path), *own]),
         outdated=lambda: upgrade.done() or not is_held(home.agent_lock),
     )

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import socket
 import ssl
+from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -15,9 +16,10 @@ import msgspec
 
 from gpurun_jupyter.agent.link import ServerFault
 from gpurun_jupyter.agent.remote.membership import Membership
-from gpurun_jupyter.core.errors import GpurunError, NotJoined, WrongOffset, from_code
+from gpurun_jupyter.core.errors import GpurunError, NotJoined, TooLarge, WrongOffset, from_code
 from gpurun_jupyter.core.grants import Grant
-from gpurun_jupyter.core.remote import OFFSET_HEADER, TOKEN_HEADER
+from gpurun_jupyter.core.remote import OFFSET_HEADER, PIECE_BYTES, TOKEN_HEADER
+from gpurun_jupyter.core.units import format_size
 
 API = "gpurun/api/v1/"
 
@@ -27,6 +29,11 @@ _TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 #: The server looks through all of a big file before it answers.
 LONG = httpx.Timeout(30.0, read=600.0)
 _FAILED_ITSELF = "internal_error"
+#: A proxy on the way answered so: Jupyter takes more.
+_TOO_LARGE = (
+    "A proxy between this machine and the server refuses requests of this size (status 413).",
+    f"Let it pass bodies of {format_size(2 * PIECE_BYTES)} (nginx: `client_max_body_size 16m`).",
+)
 _PAYS_FROM_BYTES = 512
 _PAYS = 0.9
 _TRIED_BYTES = 2**16
@@ -137,6 +144,8 @@ def refusal(response: httpx.Response) -> Exception:
         said = msgspec.json.decode(response.content, type=dict[str, dict[str, str]])["error"]
         error: GpurunError = from_code(said["code"], said["message"], said.get("hint", ""))
     except (msgspec.DecodeError, KeyError):
+        if response.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            return TooLarge(*_TOO_LARGE)
         return ConnectionError(f"the server answered with status {response.status_code}")
     if said["code"] == _FAILED_ITSELF:
         return ServerFault(f"the server answered: {error}")

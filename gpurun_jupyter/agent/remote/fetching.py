@@ -25,6 +25,7 @@ from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.manifests import decode
 from gpurun_jupyter.core.remote import PIECE_BYTES, SMALL_BYTES, EarlierCheckpoints, Wanted
 from gpurun_jupyter.core.runs import RunSpec
+from gpurun_jupyter.report.file_names import from_text
 
 _HASHED_BYTES = 2**20
 _MOST_AT_ONCE = 2000
@@ -98,12 +99,13 @@ class Fetching:
             return
         beside = there.with_name(".fetched")
         for file in found.files:
-            place = beside / file.path
+            place = beside / from_text(file.path)
             await self._fetch_file(grant, f"checkpoints/{found.attempt}/{quote(file.path)}", place)
             os.utime(place, (file.modified_at, file.modified_at))
         for name, modified_at in found.folders.items():
-            (beside / name).mkdir(parents=True, exist_ok=True)
-            os.utime(beside / name, (modified_at, modified_at))  # the newest is found by its time
+            folder = beside / from_text(name)
+            folder.mkdir(parents=True, exist_ok=True)
+            os.utime(folder, (modified_at, modified_at))  # the newest is found by its time
         beside.rename(there)
 
 

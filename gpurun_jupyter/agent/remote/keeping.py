@@ -16,17 +16,20 @@ from pathlib import Path, PurePosixPath
 from gpurun_jupyter.agent.background import in_background
 from gpurun_jupyter.agent.pauses import Hurry, Pauses
 from gpurun_jupyter.agent.remote.connection import ServerConnection
-from gpurun_jupyter.agent.remote.delivering import Delivery, checkpoints_in, files_below, left_file
-from gpurun_jupyter.core.errors import GpurunError, InvalidRequest, NotHeld
+from gpurun_jupyter.agent.remote.delivering import checkpoints_in
+from gpurun_jupyter.agent.remote.sending import Delivery, files_below, is_plain, left_file, parts
+from gpurun_jupyter.core.errors import GpurunError, NotHeld
 from gpurun_jupyter.core.events import Checkpoint, event_on
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.records import open_plain
-from gpurun_jupyter.core.remote import MOST_FILES, PIECE_BYTES, LeftFiles
+from gpurun_jupyter.core.remote import PIECE_BYTES, LeftFiles
+from gpurun_jupyter.report.checkpoints import special
+from gpurun_jupyter.report.file_names import as_text, from_text
 
 log = logging.getLogger("gpurun.agent")
 
-#: The log is looked through, and checkpoints are sent, at most so often.
+#: The log is looked through, and checkpoints are sent, at most so often, whatever the pace of the log.
 PACE_S = 0.5
 _ANNOUNCED = b'"kind":"checkpoint"'
 _READ_BYTES = 2**22
@@ -36,8 +39,11 @@ _LONGEST_PAUSE_S = 5.0
 class CheckpointShipping:
     """The checkpoints of one attempt; begins to work when it is told that the log has `grown`."""
 
-    def __init__(self, connection: ServerConnection, folder: AttemptFolder, grant: Grant, hurry: Hurry) -> None:
+    def __init__(
+        self, connection: ServerConnection, folder: AttemptFolder, grant: Grant, hurry: Hurry, pace_s: float
+    ) -> None:
         self._hurry = hurry
+        self._pace_s = max(pace_s, PACE_S)
         self._connection = connection
         self._folder = folder
         self._grant = grant
@@ -56,7 +62,7 @@ class CheckpointShipping:
     def behind(self) -> list[str]:
         """The names of those that the server has not got."""
         under_way = self._sending / "checkpoints"
-        there = [path.name for path in under_way.iterdir()] if under_way.is_dir() else []
+        there = [as_text(path.name) for path in under_way.iterdir()] if under_way.is_dir() else []
         return sorted({*self._announced, *there})
 
     async def close(self) -> None:
@@ -73,7 +79,7 @@ class CheckpointShipping:
             try:
                 await self._send_next()
                 pauses.over()
-                await asyncio.sleep(PACE_S)
+                await self._hurry.wait(self._pace_s)
                 if not self._announced:
                     await self._grown.wait()
             except NotHeld:
@@ -89,9 +95,11 @@ class CheckpointShipping:
     async def _send_next(self) -> None:
         self._grown.clear()
         await asyncio.to_thread(self._look)
-        left = await asyncio.to_thread(self._taken)
-        if left.checkpoints:
-            await Delivery(self._connection, self._sending, self._grant).send(left)
+        told = await asyncio.to_thread(self._taken)
+        if told:
+            delivery = Delivery(self._connection, self._sending, self._grant)
+            for left in told:
+                await delivery.send(left)
             await asyncio.to_thread(shutil.rmtree, self._sending, ignore_errors=True)
 
     def _look(self) -> None:
@@ -113,25 +121,23 @@ class CheckpointShipping:
             self._announced.pop(event.path, None)
             self._announced[event.path] = event
 
-    def _taken(self) -> LeftFiles:
+    def _taken(self) -> list[LeftFiles]:
         """What an earlier agent had begun to send, else the newest that is still as it was announced."""
         kept = self._sending / "checkpoints"
         if not kept.is_dir():
             self._link_newest()
         if not kept.is_dir():
-            return LeftFiles([])
+            return []
         files = [left_file(self._sending, path) for path in files_below(kept)]
-        if len(files) > MOST_FILES:
-            raise InvalidRequest(f"It has {len(files)} files.", f"At most {MOST_FILES} files of a run are kept.")
-        times = {path.name: path.stat().st_mtime for path in kept.iterdir()}
-        return LeftFiles(files, times, sorted({*checkpoints_in(self._folder), *times}))
+        times = {as_text(path.name): path.stat().st_mtime for path in kept.iterdir()}
+        return list(parts(files, times, sorted({*checkpoints_in(self._folder), *times})))
 
     def _link_newest(self) -> None:
         """The newest, and with it others as long as all are small."""
         beside, total = self._sending.with_name(".sending"), 0
         shutil.rmtree(beside, ignore_errors=True)
         for name in reversed(list(self._announced)):
-            event, path = self._announced[name], self._folder.checkpoints / name
+            event, path = self._announced[name], self._folder.checkpoints / from_text(name)
             size = _size(path)
             if total and total + size > PIECE_BYTES:
                 continue
@@ -139,7 +145,7 @@ class CheckpointShipping:
             if not _is_still(path, event):
                 continue  # it will be announced again, or be sent at the end
             (beside / "checkpoints").mkdir(parents=True, exist_ok=True)
-            _link(path, beside / "checkpoints" / name)
+            _link(path, beside / "checkpoints" / path.name)
             total += max(size, 1)
         if total:
             beside.rename(self._sending)
@@ -152,12 +158,13 @@ def _is_still(path: Path, event: Checkpoint) -> bool:
         inside = [file.stat().st_mtime for file in files_below(path)] if path.is_dir() else []
     except FileNotFoundError:
         return False
-    return status.st_mtime_ns == event.modified_ns and max(inside, default=0.0) <= event.t
+    is_it = is_plain(path, folders=True) and status.st_mtime_ns == event.modified_ns
+    return is_it and max(inside, default=0.0) <= event.t
 
 
 def _link(source: Path, target: Path) -> None:
     if source.is_dir():
-        shutil.copytree(source, target, symlinks=True, copy_function=_link_file)
+        shutil.copytree(source, target, symlinks=True, ignore=special, copy_function=_link_file)
     else:
         _link_file(source, target)
 

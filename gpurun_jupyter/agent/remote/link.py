@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+from dataclasses import dataclass
 
 from gpurun_jupyter.agent.launching import give_secrets
+from gpurun_jupyter.agent.link import ServerFault
 from gpurun_jupyter.agent.pauses import Hurry, Pauses
 from gpurun_jupyter.agent.remote.connection import ServerConnection, of_attempt
 from gpurun_jupyter.agent.remote.contact import ContactFile
-from gpurun_jupyter.agent.remote.delivering import deliver_files
+from gpurun_jupyter.agent.remote.delivering import FilesDelivery
 from gpurun_jupyter.agent.remote.describing import Describing
 from gpurun_jupyter.agent.remote.fetching import Fetching
 from gpurun_jupyter.agent.remote.keeping import CheckpointShipping
@@ -27,20 +29,41 @@ log = logging.getLogger("gpurun.agent")
 _WAIT_S = 25.0
 
 
-class HttpLink:
-    """One for each agent; `listening` must go on beside it, so that it hears at once what there is to do."""
+@dataclass
+class _Delivering:
+    """What an attempt left, on its way; and how far reports, files and the log had come when it was cut last."""
 
-    pace_s = 0.02
+    files: FilesDelivery
+    reports: int
+    arrived: int = 0
+    log_bytes: int | None = None
+
+    def is_stuck(self, reports: int, log_bytes: int | None) -> bool:
+        """After a cut: whether the server was reached since the one before, and nothing of this has arrived."""
+        came = self.files.arrived != self.arrived or log_bytes != self.log_bytes
+        heard = reports != self.reports
+        self.reports, self.arrived, self.log_bytes = reports, self.files.arrived, log_bytes
+        return heard and not came
+
+
+class HttpLink:
+    """One for each agent; `listening` must go on beside it, so that it hears at once what there is to do.
+
+    What a run prints is sent every `pace_s`, checkpoints at most so often.
+    """
+
     longest_pause_s = 5.0
     takes_copies = True
 
-    def __init__(self, connection: ServerConnection, home: Home) -> None:
+    def __init__(self, connection: ServerConnection, home: Home, pace_s: float) -> None:
+        self.pace_s = pace_s
         self._connection = connection
         self._home = home
         self._logs: dict[str, LogShipping] = {}
         self._checkpoints: dict[str, CheckpointShipping] = {}
         self._fetching = Fetching(connection, home)
-        self._delivering: set[str] = set()
+        self._delivering: dict[str, _Delivering] = {}
+        self._reports = 0  # that were answered
         self._asked = ("", 0.0)  # the word of who asked for a try last, and since when
         self._due: str | None = None  # the word of who has not been answered yet
         self.hurry = Hurry()
@@ -65,6 +88,7 @@ class HttpLink:
             report.unsent = [log.unsent() for key, log in held.items() if key not in samples and log.behind()]
             orders = await self._ask(report)
             samples.reached(orders.lengths)
+        self._reports += 1
         self._contact.keep(report.devices)
         for ended in report.ended:
             self._forget(f"{ended.run_id}/{ended.attempt}")
@@ -103,16 +127,28 @@ class HttpLink:
             await self._describing.describe(grant)
 
     async def deliver(self, grant: Grant) -> None:
-        """The rest of the log, then the files. An attempt that is over for the server leaves nothing there."""
+        """The rest of the log, then the files. An attempt that is over for the server leaves nothing there.
+
+        Raises OSError, ServerFault where reports arrive meanwhile and nothing of this does, and Undelivered.
+        """
         log = self._log_of(grant)
-        self._delivering.add(grant.key)
+        delivering = self._delivering_of(grant)
         await self._checkpoints_of(grant).close()
-        with contextlib.suppress(NotHeld, NotJoined):
+        try:
             await log.send(samples_too=True)
             await log.models.send()
             await self._describing.describe(grant)
-            await deliver_files(self._connection, self._home.attempt(grant.run_id, grant.attempt), grant)
-        self._delivering.discard(grant.key)
+            await delivering.files.send()
+            log.models.check()
+        except (NotHeld, NotJoined):
+            pass
+        except ServerFault:
+            raise
+        except ConnectionError as error:
+            if delivering.is_stuck(self._reports, log.known_bytes):
+                raise ServerFault(f"reports arrive, but this does not: {error}") from error
+            raise
+        self._delivering.pop(grant.key, None)
 
     async def listening(self) -> None:
         """Pass the server's doorbell on to this machine's. Ends when it is cancelled."""
@@ -153,6 +189,7 @@ class HttpLink:
 
     def _forget(self, key: str) -> None:
         self._describing.forget(key)
+        self._delivering.pop(key, None)
         self._checkpoints.pop(key, None)
         if (log := self._logs.pop(key, None)) is not None:
             log.models.close()
@@ -162,8 +199,14 @@ class HttpLink:
             self._logs[grant.key] = LogShipping(self._connection, self._home, grant)
         return self._logs[grant.key]
 
+    def _delivering_of(self, grant: Grant) -> _Delivering:
+        if grant.key not in self._delivering:
+            folder = self._home.attempt(grant.run_id, grant.attempt)
+            self._delivering[grant.key] = _Delivering(FilesDelivery(self._connection, folder, grant), self._reports)
+        return self._delivering[grant.key]
+
     def _checkpoints_of(self, grant: Grant) -> CheckpointShipping:
         if grant.key not in self._checkpoints:
             folder = self._home.attempt(grant.run_id, grant.attempt)
-            self._checkpoints[grant.key] = CheckpointShipping(self._connection, folder, grant, self.hurry)
+            self._checkpoints[grant.key] = CheckpointShipping(self._connection, folder, grant, self.hurry, self.pace_s)
         return self._checkpoints[grant.key]

@@ -27,6 +27,8 @@ class Membership(msgspec.Struct, kw_only=True):
     cpu_slots: int | None = None
     spares: int = 1
     session_idle_s: float = 1800.0
+    heartbeat_s: float = 2.0  # between two reports
+    sync_s: float = 0.02  # between two requests with what a run has printed since
 
 
 def folder_of(home: Home, url: str) -> Path:

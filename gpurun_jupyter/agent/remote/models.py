@@ -10,15 +10,15 @@ from pathlib import Path
 
 from gpurun_jupyter.agent.background import in_background
 from gpurun_jupyter.agent.remote.connection import LONG, ServerConnection, of_attempt
-from gpurun_jupyter.agent.remote.delivering import Delivery, as_blob
-from gpurun_jupyter.core.errors import GpurunError, NotHeld, NotJoined
+from gpurun_jupyter.agent.remote.sending import Delivery, as_blob, parts
+from gpurun_jupyter.core.errors import GpurunError, NotHeld, NotJoined, Undelivered
 from gpurun_jupyter.core.events import LONGEST_LINE_BYTES, Model, event_on
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.manifests import decode
 from gpurun_jupyter.core.models import MODEL_LIMITS
 from gpurun_jupyter.core.records import open_plain
-from gpurun_jupyter.core.remote import MOST_FILES, LeftFile, LeftFiles
+from gpurun_jupyter.core.remote import LeftFile
 
 log = logging.getLogger("gpurun.agent")
 
@@ -38,6 +38,7 @@ class ModelShipping:
         self._begun = b""  # a line of it that has not come to its end
         self._one_at_a_time = asyncio.Lock()
         self._going_on: asyncio.Task[None] | None = None
+        self._refused: dict[str, str] = {}  # why it was not registered, by name
 
     def look_at(self, data: bytes) -> None:
         """What comes next in the log: does it name a model?"""
@@ -54,6 +55,12 @@ class ModelShipping:
         """Send no more."""
         if self._going_on is not None:
             self._going_on.cancel()
+
+    def check(self) -> None:
+        """Raises Undelivered where a model was not registered."""
+        if self._refused:
+            said = "; ".join(f"the model {name} was not registered: {why}" for name, why in self._refused.items())
+            raise Undelivered(said)
 
     async def send(self) -> None:
         """Send all that the log names so far. Raises OSError and NotHeld."""
@@ -81,14 +88,15 @@ class ModelShipping:
         try:
             files = await asyncio.to_thread(lambda: list(self._files_of(model)))
             delivery = Delivery(self._connection, self._home.path, self._grant)
-            for first in range(0, len(files), MOST_FILES):
-                await delivery.send(LeftFiles(files[first : first + MOST_FILES]))
+            for left in parts(files, {}, []):
+                await delivery.send(left)
             path = of_attempt(self._grant, f"models?offset={offset}")
             await self._connection.send("POST", path, grant=self._grant, timeout=LONG)
         except (NotHeld, NotJoined):
             raise
         except (GpurunError, FileNotFoundError) as error:
             log.warning("%s: the model %s was not registered: %s", self._grant.key, model.name, error)
+            self._refused[model.name] = str(error)
 
     def _files_of(self, model: Model) -> Iterator[LeftFile]:
         """Each once; the list comes last, so that it is never there without them."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from gpurun_jupyter.agent.launching import ask_to_stop, has_left_word, living_runner
 from gpurun_jupyter.agent.remote.contact import Contact, ContactFile
 from gpurun_jupyter.agent.warm.sessions import Sessions
-from gpurun_jupyter.core.errors import GpurunError
+from gpurun_jupyter.core.errors import GpurunError, InvalidRequest
 from gpurun_jupyter.core.grants import Stop
 from gpurun_jupyter.core.home import AttemptFolder, Home, is_number, open_log
 from gpurun_jupyter.core.locks import holder
@@ -30,6 +30,12 @@ def living(folder: Path) -> int | None:
     home = Home(folder)
     found = holder(home.agent_record, home.agent_lock)
     return None if found is None else found.pid
+
+
+def check_stopped(folder: Path, url: str) -> None:
+    """Raises InvalidRequest where an agent is at work for the server at this address."""
+    if living(folder) is not None:
+        raise InvalidRequest(f"An agent for {url} is at work here.", "`gpurun agent stop` ends it first.")
 
 
 def command(folder: Path) -> list[str]:

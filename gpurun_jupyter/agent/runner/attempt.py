@@ -214,7 +214,8 @@ async def _carried_out(taken: Taken, log: EventLog, stopping: Stopping, faults: 
     try:
         if log.failure is not None:
             raise log.failure
-        workspace.lay_out(folder, grant)
+        for note in workspace.lay_out(folder, grant):
+            log.write(Output(stream="stderr", text=f"[{note}]\n"))
         execution = _execution_for(grant, kernel)(folder, grant, sink, secrets=taken.secrets)
         async with samples.going_on(), reaping(execution):
             end = await stopping.ended(execution)

@@ -1,32 +1,57 @@
-"""Data sets in a run: each is laid out once a machine, without leave to write, and linked into workspaces."""
+"""Data sets in a run: each is laid out once a machine, without leave to write, and linked into workspaces.
+
+No mode stops root, as whom most containers run: there a run has a copy of its own, where that costs little.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from gpurun_jupyter.agent.runner.copies import folders, lay_out, manifest_of
+from gpurun_jupyter.agent.runner.copies import folders, lay_out, manifest_of, shares_blocks
 from gpurun_jupyter.core.data_sets import DATA_LIMITS
-from gpurun_jupyter.core.home import Home
+from gpurun_jupyter.core.home import AttemptFolder, Home
 from gpurun_jupyter.core.manifests import Manifest
 from gpurun_jupyter.core.runs import DataUse
+from gpurun_jupyter.core.units import format_size
 
 #: All of a copy is of this time: a file or folder that root, whom no mode stops, has changed is of another.
 _TIME_NS = 10**18
 _READ_ONLY, _OWN = 0o555, 0o700
 
 
-def show(home: Home, use: DataUse, work: Path) -> None:
-    """Link a data set into the workspace. Raises FileMissing and OSError."""
+#: What root has a copy of its own of, where the file system cannot share blocks.
+_COPIED_BYTES = 2**30
+
+
+def show(folder: AttemptFolder, use: DataUse) -> str:
+    """Link a data set into the workspace; returns what the user should know. Raises FileMissing and OSError."""
     assert use.manifest is not None  # given at acceptance
-    place = work / use.place
+    place = folder.work / use.place
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    place.symlink_to(_copy_of(home, use.manifest), target_is_directory=True)
+    copy, note = _own_copy(folder, use, use.manifest) if os.geteuid() == 0 else (None, "")
+    place.symlink_to(copy or _copy_of(folder.home, use.manifest), target_is_directory=True)
+    return note
+
+
+def _own_copy(folder: AttemptFolder, use: DataUse, digest: str) -> tuple[Path | None, str]:
+    """A copy for this attempt alone; None, and what that means, where it would cost too much."""
+    manifest = manifest_of(folder.home, digest, DATA_LIMITS)
+    if manifest.size_bytes > _COPIED_BYTES and not shares_blocks(folder.path):
+        size = format_size(manifest.size_bytes)
+        return None, (
+            f"The data set {use.name} ({size}) is the copy that all runs of this machine share, and root may write to "
+            "it: do not. A run that finds it changed gets a fresh one."
+        )
+    copy = folder.data / hashlib.sha256(use.place.encode()).hexdigest()[:16]
+    lay_out(folder.home, manifest, copy, writable=False)
+    return copy, ""
 
 
 def _copy_of(home: Home, digest: str) -> Path:

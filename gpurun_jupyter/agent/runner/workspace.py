@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import shutil
-import stat
 from pathlib import Path
 
 from gpurun_jupyter.agent.runner import copies, data_sets
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder
-from gpurun_jupyter.report.checkpoints import OLD, PART, remove
+from gpurun_jupyter.report.checkpoints import OLD, PART, remove, special
 
 
-def lay_out(folder: AttemptFolder, grant: Grant) -> None:
-    """Make the workspace and lay out in it what was shipped, and its data sets.
+def lay_out(folder: AttemptFolder, grant: Grant) -> list[str]:
+    """Make the workspace and lay out in it what was shipped, and its data sets; returns what the user should know.
 
     Raises BadArchive, FileMissing and OSError.
     """
@@ -22,8 +21,7 @@ def lay_out(folder: AttemptFolder, grant: Grant) -> None:
     spec, home = grant.spec, folder.home
     if spec.dir is not None:
         copies.lay_out(home, copies.manifest_of(home, spec.dir.manifest), folder.work)
-    for use in spec.data:
-        data_sets.show(home, use, folder.work)
+    return [note for use in spec.data if (note := data_sets.show(folder, use))]
 
 
 def _lay_out_checkpoints(folder: AttemptFolder, attempt: int) -> None:
@@ -50,12 +48,7 @@ def _left_by(folder: AttemptFolder, number: int) -> Path | None:
 
 def _unfinished(folder: str, names: list[str]) -> set[str]:
     """Checkpoints that `report.checkpoint` had not finished, and what is no file: sockets, FIFOs."""
-    return {name for name in names if name.startswith(PART) or not _is_kept(Path(folder, name))}
-
-
-def _is_kept(path: Path) -> bool:
-    mode = path.lstat().st_mode
-    return stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode)
+    return {name for name in names if name.startswith(PART)} | special(folder, names)
 
 
 def _put_back_replaced(checkpoints: Path) -> None:

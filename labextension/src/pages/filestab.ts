@@ -18,6 +18,7 @@ export class FilesTab extends Tab {
   private shipped = element('ul', '', this.fold);
   private preview: Preview;
   private files: RunFile[] = [];
+  private more = false;
   private chosen = '';
 
   constructor(parts: PageParts, readOnly: ReadOnly) {
@@ -39,7 +40,9 @@ export class FilesTab extends Tab {
   }
 
   protected async load(): Promise<void> {
-    this.files = (await this.parts.requests.files()).files;
+    const found = await this.parts.requests.files();
+    this.files = found.files;
+    this.more = found.more;
     this.showList();
     if (this.chosen && !this.files.some(file => file.path === this.chosen)) {
       this.preview.clear();
@@ -58,6 +61,10 @@ export class FilesTab extends Tab {
       this.say(this.made, trans.__('The run has made and changed no files.'));
     } else if (!found.length) {
       this.say(this.made, trans.__('No file has this in its name.'));
+    }
+    if (this.more) {
+      const count = this.files.length.toLocaleString();
+      this.say(this.made, trans.__('The run has more files than these %1: `gpurun files RUN` lists all.', count));
     }
     this.fold.hidden = !shipped.length;
     this.fold.open ||= !!wanted && !made.length; // what was looked for is in there

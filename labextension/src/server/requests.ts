@@ -138,7 +138,8 @@ export class RunRequests {
     return this.get('/environment');
   }
 
-  files(): Promise<{ attempt: number; files: RunFile[] }> {
+  /** The first ten thousand; `more` says that there are others. */
+  files(): Promise<{ attempt: number; files: RunFile[]; more: boolean }> {
     return this.get('/files');
   }
 

@@ -72,6 +72,7 @@ function reasonWords(run: Run, trans: Translate): string {
     kernel_died: trans.__('kernel died'),
     output_missing: trans.__('an output is missing'),
     left_behind: trans.__('left processes behind'),
+    undelivered: trans.__('not all has arrived'),
     runner_killed: trans.__('runner was killed'),
     damaged: trans.__('its record was damaged'),
     internal_error: trans.__('gpurun itself failed'),

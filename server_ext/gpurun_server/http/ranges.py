@@ -9,6 +9,9 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO
 
+from gpurun_jupyter.core.errors import FileMissing
+from gpurun_jupyter.core.records import open_plain
+from gpurun_jupyter.report.file_names import as_text
 from gpurun_server.http.base import GpurunHandler
 
 _PIECE_BYTES = 2**20
@@ -16,8 +19,11 @@ _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
 async def send_file(handler: GpurunHandler, place: Path) -> None:
-    """Answer with a file, or the part of it that Range asks for; several ranges at once count as none."""
-    with place.open("rb") as file:
+    """Answer with a file, or the part of it that Range asks for; several ranges at once count as none.
+
+    Raises FileMissing for what is no plain file by now, or may not be read.
+    """
+    with _opened(place) as file:
         status = os.fstat(file.fileno())
         size, etag = status.st_size, f'"{status.st_mtime_ns:x}-{status.st_size:x}"'
         handler.set_header("Content-Type", "application/octet-stream")
@@ -49,6 +55,15 @@ def part_of(header: str, size: int) -> range | None:
     if last and int(last) < int(first):
         return None  # no range at all
     return range(min(int(first), size), min(int(last or size) + 1, size))
+
+
+def _opened(place: Path) -> BinaryIO:
+    try:
+        return open_plain(place)
+    except FileNotFoundError as error:
+        raise FileMissing(
+            f"{as_text(place.name)!r} cannot be read by the server.", "The run may have replaced it."
+        ) from error
 
 
 async def _send(handler: GpurunHandler, file: BinaryIO, left: int) -> None:

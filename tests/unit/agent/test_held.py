@@ -8,11 +8,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import cast
 
+import pytest
+
 from gpurun_jupyter.agent import launching
-from gpurun_jupyter.agent.held import Held, fetched, given_up, undelivered, until_done
+from gpurun_jupyter.agent.held import Held, delivered, fetched, given_up, undelivered, until_done
 from gpurun_jupyter.agent.link import Link, ServerFault
 from gpurun_jupyter.agent.pauses import Hurry, Pauses
-from gpurun_jupyter.core.errors import FileMissing
+from gpurun_jupyter.core.errors import FileMissing, Undelivered
 from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.grants import Grant, Stop
 from gpurun_jupyter.core.home import Home
@@ -32,12 +34,12 @@ GRANT = Grant(
 
 
 class PlayedLink:
-    """A link whose `fetch` does as it is told."""
+    """A link whose `fetch` and `deliver` do as they are told."""
 
     longest_pause_s = 0.01
 
-    def __init__(self, fetch: Callable[[Grant], Awaitable[None]]) -> None:
-        self.fetch = fetch
+    def __init__(self, act: Callable[[Grant], Awaitable[None]]) -> None:
+        self.fetch = self.deliver = act
         self.hurry = Hurry()
 
 
@@ -116,4 +118,44 @@ def test_who_is_to_blame_is_told() -> None:
     assert (fault.reason, "/state/agent.log" in fault.message) == (Reason.INTERNAL_ERROR, True)
     success = End(outcome=Outcome.SUCCEEDED, reason=Reason.COMPLETED)
     assert undelivered(held, success, RuntimeError("ours")).reason is Reason.INTERNAL_ERROR
-    assert undelivered(held, success, FileMissing("gone")).reason is Reason.DAMAGED
+    assert undelivered(held, success, FileMissing("gone")).reason is Reason.UNDELIVERED
+    assert undelivered(held, success, ServerFault("stuck")).reason is Reason.UNDELIVERED
+    failed = End(outcome=Outcome.FAILED, reason=Reason.EXCEPTION, message="ValueError: x")
+    told = undelivered(held, failed, Undelivered("a.txt: it changes."))
+    assert (told.reason, told.message) == (
+        Reason.EXCEPTION,
+        "ValueError: x Not all that it left has reached the server: a.txt: it changes.",
+    )
+
+
+def delivery_of(folder: Path, deliver: Callable[[Grant], Awaitable[None]], stops: list[Stop | None]) -> Held:
+    """One that is stopped so while it is under way, each time after it has gone on for a while."""
+
+    async def go() -> Held:
+        held = Held(GRANT, Home(folder).attempt("a1", 1), stop=Stop("a1", 1, by="anna"))  # its runner was stopped
+        handing_over = asyncio.create_task(delivered(held, cast(Link, PlayedLink(deliver)), Pauses(0.001, Hurry())))
+        for stop in stops:
+            await asyncio.sleep(0.05)
+            assert not handing_over.done()
+            if stop is not None:
+                held.stop_it(stop)
+        await asyncio.wait_for(handing_over, 5)
+        return held
+
+    return asyncio.run(go())
+
+
+@pytest.mark.parametrize("deliver", [_for_ever, _no_way])
+@pytest.mark.parametrize("kill", [True, False])
+def test_a_stop_gives_a_delivery_as_long_as_a_runner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deliver: Callable[[Grant], Awaitable[None]], kill: bool
+) -> None:
+    monkeypatch.setattr("gpurun_jupyter.agent.held.KILL_WITHIN_S", 0.2 if kill else 60.0)
+    monkeypatch.setattr("gpurun_jupyter.agent.held.STOP_WITHIN_S", 60.0 if kill else 0.2)
+    with pytest.raises(Undelivered, match="it was stopped by bert while that was under way"):
+        delivery_of(tmp_path, deliver, [None, Stop("a1", 1, by="bert", kill=kill)])
+
+
+def test_what_arrives_in_time_is_there(tmp_path: Path) -> None:
+    held = delivery_of(tmp_path, lambda _: asyncio.sleep(0.3), [Stop("a1", 1, by="bert", kill=True)])
+    assert held.deadlines == []

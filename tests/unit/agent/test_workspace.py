@@ -105,9 +105,46 @@ def test_a_manifest_that_leaves_its_folder_is_never_laid_out(home: Home) -> None
 
 
 def shown(home: Home, digest: str, work: Path) -> Path:
-    use = DataUse("digits", "data/digits", manifest=digest)
-    data_sets.show(home, use, work)
-    return work / "data" / "digits"
+    """As an ordinary user has it, whom modes stop."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data_sets.os, "geteuid", lambda: 1000)
+        return shown_here(home, digest, work.name)[0]
+
+
+def shown_here(home: Home, digest: str, run_id: str) -> tuple[Path, str]:
+    folder = home.attempt(run_id, 1)
+    note = data_sets.show(folder, DataUse("digits", "data/digits", manifest=digest))
+    return folder.work / "data" / "digits", note
+
+
+def as_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data_sets.os, "geteuid", lambda: 0)
+
+
+def test_root_has_a_copy_of_its_own(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    as_root(monkeypatch)
+    digest = ship(home, ("raw/a.csv", b"1"), ("b.sh", b"2"))
+    (first, said), (second, _) = (shown_here(home, digest, run) for run in ("one", "two"))
+    assert said == ""
+    for path in (first / "raw", first / "raw" / "a.csv"):
+        path.chmod(0o777)
+    (first / "raw" / "a.csv").write_bytes(b"changed")
+    assert (second / "raw" / "a.csv").read_bytes() == b"1"
+    assert home.blob(digest_of(b"1")).read_bytes() == b"1"
+    assert (second / "b.sh").stat().st_mode & 0o777 == 0o555
+
+
+def test_root_is_told_where_a_copy_would_cost_too_much(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    as_root(monkeypatch)
+    monkeypatch.setattr(data_sets, "_COPIED_BYTES", 1)
+    digest = ship(home, ("raw/a.csv", b"12"))
+    monkeypatch.setattr(data_sets, "shares_blocks", lambda _: False)
+    (first, said), (second, _) = (shown_here(home, digest, run) for run in ("one", "two"))
+    assert first.samefile(second)
+    assert "digits (2 B) is the copy that all runs of this machine share" in said
+    monkeypatch.setattr(data_sets, "shares_blocks", lambda _: True)
+    own, said = shown_here(home, digest, "three")
+    assert (own.samefile(first), said) == (False, "")
 
 
 def test_runs_share_one_copy_of_a_data_set_that_none_may_write(home: Home, tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import stat
 from pathlib import Path
 
 import pytest
@@ -128,3 +130,39 @@ def test_outside_a_run(tmp_path, monkeypatch, capsys) -> None:
 
 def _told(kept: Path, **more) -> Checkpoint:
     return Checkpoint(path="ck.pt", modified_ns=(kept / "ck.pt").stat().st_mtime_ns, **more)
+
+
+def test_what_is_no_file_neither_raises_nor_is_waited_for(kept) -> None:
+    """Of what lies among the files of a checkpoint, and among the checkpoints."""
+    Path("model").mkdir()
+    Path("model/w").write_text("w")
+    os.mkfifo("model/pipe")
+    Path("model/link").symlink_to("/nowhere")
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind("model/sock")
+        report.checkpoint("model", step=1)
+    assert names(kept / "model") == ["link", "w"]
+    os.mkfifo(kept / "newest")
+    assert report.last_checkpoint() == str(kept / "model")
+    report.checkpoint("model", step=2)
+    for call in (report.checkpoint, report.save_model):
+        with pytest.raises(FileNotFoundError, match="'model/pipe' is neither a file nor a directory"):
+            call("model/pipe")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes devices")
+def test_a_device_is_not_read_to_its_end(kept) -> None:
+    Path("model").mkdir()
+    os.mknod("model/zero", stat.S_IFCHR | 0o600, os.makedev(1, 5))
+    report.checkpoint("model")
+    assert names(kept / "model") == []
+
+
+def test_names_that_are_not_utf8_are_told_as_texts(kept, reader) -> None:
+    name = os.fsdecode(b"\xb0\xa1.pt")
+    Path(name).write_text("w")
+    assert report.checkpoint(name.encode(errors="surrogateescape"), step=1) == str(kept / name)
+    assert report.last_checkpoint() == str(kept / name)
+    (event,) = reader.events()
+    assert event.path == r"\xb0\xa1.pt"
+    assert event.modified_ns == (kept / name).stat().st_mtime_ns

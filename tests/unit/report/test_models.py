@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,16 @@ def test_outside_a_run(tmp_path, monkeypatch, capsys) -> None:
     Path("m.pt").write_text("m")
     report.save_model("m.pt", name="digits", acc=0.9)
     assert capsys.readouterr().out == "model digits m.pt acc=0.9\n"
+
+
+def test_names_of_any_bytes_are_kept_and_pipes_are_not(home, reader) -> None:
+    Path("net").mkdir()
+    for name in (b"\xb0\xa1.pt", rb"\xb0\xa1.pt", b"ok.pt"):
+        Path("net", os.fsdecode(name)).write_bytes(name)
+    os.mkfifo("net/pipe")
+    report.save_model("net", name="net")
+    (event,) = reader.events()
+    found = {
+        entry.path: home.blob(entry.digest).read_bytes() for entry in Blobs(home).whole_manifest(event.manifest).files
+    }
+    assert found == {r"\xb0\xa1.pt": b"\xb0\xa1.pt", r"\x5cxb0\x5cxa1.pt": rb"\xb0\xa1.pt", "ok.pt": b"ok.pt"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import msgspec
 
 from gpurun_jupyter.core.errors import FileMissing, InvalidRequest
 from gpurun_jupyter.core.manifests import Digest
+from gpurun_jupyter.core.records import open_plain
 from gpurun_jupyter.core.remote import (
     PIECE_BYTES,
     SMALL_BYTES,
@@ -169,12 +171,12 @@ class PlaceHandler(MissingHandler):
     """`agents/attempts/{id}/{number}/files/place`."""
 
     @allow_unauthenticated
-    @operation("For agents: give files that were sent their places; all of them or none", body=LeftFiles, answer=Have)
+    @operation("For agents: give files that were sent their places", body=LeftFiles, answer=Have)
     async def post(self, **_: str) -> None:
         """Place."""
         files, arrivals = self._files(), self.arrivals
-        await self.in_thread(lambda: arrivals.place(files))
-        self.answer(Have({file.digest: file.size for file in files.files}))
+        refused = await self.in_thread(lambda: arrivals.place(files))
+        self.answer(Have({file.digest: file.size for file in files.files if file.path not in refused}, refused))
 
 
 class SmallFilesHandler(_AttemptHandler):
@@ -218,9 +220,9 @@ class FileHandler(_AttemptHandler):
 def _piece(path: Path, offset: int) -> tuple[bytes, int]:
     """A piece of a file and the size of all of it. Raises FileMissing."""
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             file.seek(offset)
-            return file.read(PIECE_BYTES), path.stat().st_size
+            return file.read(PIECE_BYTES), os.fstat(file.fileno()).st_size
     except FileNotFoundError as error:
         raise FileMissing("The file is gone from the server.", "Submit the run again.") from error
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import msgspec
@@ -14,9 +14,10 @@ from gpurun_jupyter.core.errors import BadArchive, WrongState
 from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.manifests import Manifest, decode
 from gpurun_jupyter.core.runs import RunSpec
+from gpurun_jupyter.report.file_names import as_text
 from gpurun_server.http.base import AttemptNumber, GpurunHandler, Parts, operation
 from gpurun_server.http.ranges import send_file
-from gpurun_server.store.folders.files import RunFile, files_of, place_of
+from gpurun_server.store.folders.files import MOST, RunFile, files_of, place_of
 from gpurun_server.store.queries import decode_spec, find
 
 
@@ -26,11 +27,18 @@ class FilesQuery(msgspec.Struct):
     attempt: AttemptNumber | None = None
 
 
+class FilesListQuery(FilesQuery):
+    """Which attempt, and how many files at most."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = MOST
+
+
 class Files(msgspec.Struct):
-    """The files of one attempt."""
+    """The files of one attempt; `more`: it has others that are not listed."""
 
     attempt: int
     files: list[RunFile]
+    more: bool
 
 
 class _FilesHandler(GpurunHandler):
@@ -39,9 +47,9 @@ class _FilesHandler(GpurunHandler):
         with self.parts.database.read() as conn:
             return find(conn, reference, self.owner)
 
-    def attempt_of(self, run: sa.Row[Any]) -> tuple[int, AttemptFolder]:
+    def attempt_of(self, run: sa.Row[Any], asked: FilesQuery) -> tuple[int, AttemptFolder]:
         """The attempt that is asked for. Raises WrongState where there was none yet."""
-        number = self.query(FilesQuery).attempt or run.attempt
+        number = asked.attempt or run.attempt
         folder = self.parts.home.attempt(run.id, number)
         if not folder.path.is_dir():
             raise WrongState(f"Run {run.name} ({run.id}) has no attempt {number or 1} yet.", "It left no files.")
@@ -53,14 +61,16 @@ class FilesHandler(_FilesHandler):
 
     @web.authenticated
     @authorized
-    @operation("What the run made or changed, its checkpoints, and what was shipped", query=FilesQuery, answer=Files)
+    @operation(
+        "What the run made or changed, its checkpoints, and what was shipped", query=FilesListQuery, answer=Files
+    )
     async def get(self, reference: str) -> None:
         """List."""
-        run = self.run_of(reference)
-        number, folder = self.attempt_of(run)
+        run, asked = self.run_of(reference), self.query(FilesListQuery)
+        number, folder = self.attempt_of(run, asked)
         spec = decode_spec(run.spec_json)
-        found = await self.in_thread(lambda: files_of(folder, _shipped(self.parts, spec)))
-        self.answer(Files(number, found))
+        found = await self.in_thread(lambda: files_of(folder, _shipped(self.parts, spec), asked.limit + 1))
+        self.answer(Files(number, found[: asked.limit], len(found) > asked.limit))
 
 
 def _shipped(parts: Parts, spec: RunSpec) -> Manifest | None:
@@ -86,9 +96,9 @@ class FileHandler(_FilesHandler):
     )
     async def get(self, reference: str, path: str) -> None:
         """Download."""
-        _, folder = self.attempt_of(self.run_of(reference))
+        _, folder = self.attempt_of(self.run_of(reference), self.query(FilesQuery))
         place = place_of(folder, path)
-        self.set_header("Content-Disposition", f"attachment; filename*=UTF-8''{quote(place.name)}")
+        self.set_header("Content-Disposition", f"attachment; filename*=UTF-8''{quote(as_text(place.name))}")
         await send_file(self, place)
 
 

@@ -6,24 +6,30 @@ attempt's own folders, but for blobs, which are named by their sha256; and no by
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
+import secrets
 import shutil
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
-from gpurun_jupyter.core.errors import InvalidRequest, WrongDigest, WrongOffset
+from gpurun_jupyter.core.errors import InvalidRequest, NotShipped, WrongDigest, WrongOffset
 from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.remote import LeftFile, LeftFiles
 from gpurun_jupyter.report.checkpoints import put
+from gpurun_jupyter.report.file_names import from_text
 from gpurun_server.store.content.blobs import Blobs
 from gpurun_server.store.folders.checkpoints import ArrivingCheckpoints
 
 _FOLDERS = ("work", "checkpoints", "outputs")
 _FILES = ("outputs.json",)
 _HASHED_BYTES = 2**20
+#: What a file system says of a path that it cannot hold: too long, not in its characters, below what is a file here.
+_CANNOT_HOLD = (errno.ENAMETOOLONG, errno.EILSEQ, errno.ENOTDIR, errno.EEXIST)
 
 
 def append(path: Path, offset: int, data: bytes) -> int:
@@ -64,36 +70,53 @@ class Arrivals:
         return append(self._incoming / digest, offset, data)
 
     def replace(self, digest: str, data: bytes) -> None:
-        """Take in a file whole, whatever there was of it."""
-        (self._incoming / digest).unlink(missing_ok=True)
-        self.append(digest, 0, data)
+        """Take in a file whole, whatever there was of it; also while another request does the same."""
+        beside = self._incoming / f".{digest}-{secrets.token_hex(4)}"
+        append(beside, 0, data)
+        beside.rename(self._incoming / digest)
 
-    def place(self, left: LeftFiles) -> None:
-        """Give files their places. Raises WrongDigest and InvalidRequest; then none is placed."""
+    def place(self, left: LeftFiles) -> dict[str, str]:
+        """Give files their places; returns which of them this file system cannot hold, by path, and why.
+
+        Raises WrongDigest and InvalidRequest; then none is placed. NotShipped where one is not here: the same bytes may
+        have been sent for another place, too, and have been given that one.
+        """
         checkpoints = ArrivingCheckpoints(self._folder, left)
         checkpoints.inherit()
         places = [(file, self._place_of(file)) for file in left.files]
-        open_ = [(file, place) for file, place in places if not self._is_there(file, place)]
+        open_ = [(file, target) for file, place in places if (target := self._target(file, place, checkpoints))]
         uses = Counter(file.digest for file, _ in open_)
         for digest in uses:
             self._check(digest)
+        refused: dict[str, str] = {}
         for file, place in places:
             if self._is_there(file, place):
                 checkpoints.take_over(file, place)
-                continue
+        for file, target in open_:
             uses[file.digest] -= 1
-            self._put(file, checkpoints.apart(file) or place, last=not uses[file.digest])
-        checkpoints.put_all()
+            with _said_if_refused(file.path, refused):
+                self._put(file, target, last=not uses[file.digest])
+        with _said_if_refused(", ".join(left.checkpoints), refused):
+            checkpoints.put_all(set(refused))
         for file in left.files:
             (self._incoming / file.digest).unlink(missing_ok=True)
+        return refused
+
+    def _target(self, file: LeftFile, place: Path, checkpoints: ArrivingCheckpoints) -> Path | None:
+        """Where a file has to be put; None where it is there."""
+        target = checkpoints.apart(file) or place
+        return None if self._is_there(file, place) or self._is_there(file, target) else target
 
     def _put(self, file: LeftFile, place: Path, *, last: bool) -> None:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         source, beside = self._source_of(file.digest), place.with_name(f".{file.digest}")
-        if last and source.parent == self._incoming:
-            source.rename(beside)
-        else:
-            shutil.copyfile(source, beside)
+        try:
+            if last and source.parent == self._incoming:
+                source.rename(beside)
+            else:
+                shutil.copyfile(source, beside)
+        except FileNotFoundError as error:
+            raise _not_here(file.digest) from error
         if place == self._blob(file.digest):
             beside.chmod(0o400)
         else:
@@ -125,7 +148,7 @@ class Arrivals:
         try:
             found = _sha256(source)
         except FileNotFoundError as error:
-            raise InvalidRequest(f"The file {digest} has not been sent.", "Send it, then place it.") from error
+            raise _not_here(digest) from error
         if found != digest:
             (self._incoming / digest).unlink(missing_ok=True)
             raise WrongDigest(f"The bytes announced as {digest} have the sha256 {found}.", "Send the file again.")
@@ -137,13 +160,27 @@ class Arrivals:
         """Raises InvalidRequest for what is neither within the folders of the attempt nor this very blob."""
         if file.path == self._blob(file.digest).relative_to(self._home.path).as_posix():
             return self._blob(file.digest)
-        path = PurePosixPath(file.path)
+        path = PurePosixPath(from_text(file.path))
         inside = (path.parts[0] in _FOLDERS and len(path.parts) > 1) or file.path in _FILES
         place = self._folder.path / path
         root = self._folder.path.resolve()
         if not inside or ".." in path.parts or "\0" in file.path or not place.parent.resolve().is_relative_to(root):
             raise InvalidRequest(f"The path {file.path!r} leads out of what an attempt leaves.", "Send its own files.")
         return place
+
+
+def _not_here(digest: str) -> NotShipped:
+    return NotShipped(f"The file {digest} is not here.", "Send it, then place it.")
+
+
+@contextmanager
+def _said_if_refused(path: str, refused: dict[str, str]) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _CANNOT_HOLD:
+            raise
+        refused[path] = f"the server cannot keep it there ({error.strerror})"
 
 
 def _size(path: Path, otherwise: int) -> int:

@@ -5,10 +5,11 @@ Whatever is killed in between leaves at most what `report.checkpoint` itself lea
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
@@ -16,6 +17,10 @@ from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.remote import CheckpointFile, EarlierCheckpoints, LeftFile, LeftFiles
 from gpurun_jupyter.report.checkpoints import OLD, PART, put, remove
+from gpurun_jupyter.report.file_names import as_text, from_text
+
+#: Beginning of the names of folders that wait for the rest of them.
+_ARRIVED = f"{PART}arrived."
 
 
 class ArrivingCheckpoints:
@@ -27,8 +32,9 @@ class ArrivingCheckpoints:
         self._left = left
         paths = {file.path for file in left.files}
         self._folders = {_checked(name) for name in left.checkpoints if f"{self._root.name}/{name}" not in paths}
-        for name in self._folders:
-            remove(self._apart(name))
+        if not left.delivery:  # of which all files are here: what another request left by halves is no part of it
+            for name in self._folders:
+                remove(self._apart(name))
 
     def inherit(self) -> None:
         """Begin where the agent began: with what the attempt before left, of which nothing needs to travel then."""
@@ -47,29 +53,40 @@ class ArrivingCheckpoints:
         parts = PurePosixPath(file.path).parts
         if parts[0] != self._root.name or parts[1] not in self._folders:
             return None
-        return self._apart(parts[1]).joinpath(*parts[2:])
+        return self._apart(parts[1]).joinpath(*map(from_text, parts[2:]))
 
     def take_over(self, file: LeftFile, place: Path) -> None:
         """A file of a folder that is as it was in the one before."""
         if (target := self.apart(file)) is not None:
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.link(place, target)
+            with suppress(FileExistsError):  # the same request, once more
+                os.link(place, target)
 
-    def put_all(self) -> None:
-        """Everything is there: give the folders their names, and take away what the attempt does not keep any more."""
-        for name in self._folders:
+    def put_all(self, refused: Collection[str]) -> None:
+        """Everything is there: give the folders their names, and take away what the attempt does not keep any more.
+
+        A folder of which a file was refused is not put: it would not be whole.
+        """
+        if self._left.more:
+            return
+        torn = {PurePosixPath(path).parts[1] for path in refused if path.startswith(f"{self._root.name}/")}
+        for name in self._folders - torn:
             part = self._apart(name)
             part.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.utime(part, (self._left.checkpoints[name],) * 2)
-            put(part, self._root / name)
+            put(part, self._root / from_text(name))
         if self._left.kept is None or not self._root.is_dir():
             return
         for there in list(self._root.iterdir()):
-            if there.name not in self._left.kept and not there.name.startswith((PART, OLD)):
+            if there.name.startswith(_ARRIVED) or not self._is_kept(there.name):
                 remove(there)
 
+    def _is_kept(self, name: str) -> bool:
+        return as_text(name) in (self._left.kept or ()) or name.startswith((PART, OLD))
+
     def _apart(self, name: str) -> Path:
-        return self._root / f"{PART}arrived.{name}"
+        """Called by a hash: there is no room for more in a name that is as long as one can be."""
+        return self._root / f"{_ARRIVED}{self._left.delivery}.{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
 def earlier_checkpoints(folder: AttemptFolder) -> EarlierCheckpoints:
@@ -77,17 +94,16 @@ def earlier_checkpoints(folder: AttemptFolder) -> EarlierCheckpoints:
     root = _newest_before(folder)
     if root is None:
         return EarlierCheckpoints()
-    folders = {path.name: path.stat().st_mtime for path in root.iterdir() if path.is_dir() and not path.is_symlink()}
+    folders = (path for path in root.iterdir() if path.is_dir() and not path.is_symlink())
+    times = {as_text(path.name): path.stat().st_mtime for path in folders if not path.name.startswith(PART)}
     files = [_checkpoint(root, path) for path in _plain_below(root)]
-    return EarlierCheckpoints(
-        int(root.parent.name), files, {name: at for name, at in folders.items() if not name.startswith(PART)}
-    )
+    return EarlierCheckpoints(int(root.parent.name), files, times)
 
 
 def checkpoint_of(folder: AttemptFolder, earlier: int, path: str) -> Path:
     """A file of an earlier attempt's checkpoints. Raises InvalidRequest for one that is not there."""
     root = AttemptFolder(folder.path.with_name(str(earlier))).checkpoints
-    place = root / path
+    place = root / from_text(path)
     if earlier >= int(folder.path.name) or not _is_plain(place) or not place.resolve().is_relative_to(root.resolve()):
         raise InvalidRequest(f"Attempt {earlier} left no checkpoint {path!r}.")
     return place
@@ -115,7 +131,7 @@ def _checked(name: str) -> str:
 
 def _checkpoint(root: Path, path: Path) -> CheckpointFile:
     status = path.stat()
-    return CheckpointFile(path.relative_to(root).as_posix(), status.st_size, status.st_mtime)
+    return CheckpointFile(as_text(path.relative_to(root)), status.st_size, status.st_mtime)
 
 
 def _is_plain(path: Path) -> bool:

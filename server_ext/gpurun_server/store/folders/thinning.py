@@ -43,7 +43,7 @@ def _attempts(folder: RunFolder) -> list[AttemptFolder]:
 
 
 def _parts(attempt: AttemptFolder) -> list[Path]:
-    parts = (attempt.work, attempt.checkpoints, attempt.outputs)
+    parts = (attempt.work, attempt.data, attempt.checkpoints, attempt.outputs)
     return [path for path in parts if path.is_dir() and not path.is_symlink()]
 
 

@@ -13,8 +13,10 @@ from gpurun_jupyter.core.errors import FileMissing, TooLarge
 from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.manifests import Entry, Manifest
 from gpurun_jupyter.core.models import MODEL_LIMITS
+from gpurun_jupyter.core.records import open_plain
+from gpurun_jupyter.report.file_names import as_text, from_text
 from gpurun_server.store.content.blobs import Blobs
-from gpurun_server.store.folders.files import MOST, files_below, place_of
+from gpurun_server.store.folders.files import files_below, place_of
 
 _PIECE_BYTES = 2**20
 
@@ -33,8 +35,8 @@ def take_in(blobs: Blobs, folder: AttemptFolder, path: str) -> tuple[str, Manife
 
 
 def pieces(place: Path) -> Iterator[bytes]:
-    """The bytes of a file, some at a time."""
-    with place.open("rb") as file:
+    """The bytes of a file, some at a time. Raises OSError, FileNotFoundError also for what is no plain file."""
+    with open_plain(place) as file:
         while piece := file.read(_PIECE_BYTES):
             yield piece
 
@@ -102,10 +104,11 @@ def _files(folder: AttemptFolder, path: str) -> dict[str, Path]:
     """The places of what lies at `path`, each by its name in the model. Raises FileMissing and TooLarge."""
     root = place_of(folder, path, folders=True)
     if root.is_file():
-        return {root.name: root}
-    below = [file.path for file in files_below(root)]
+        return {as_text(root.name): root}
+    below = [file.path for file in files_below(root, MODEL_LIMITS.files + 1)]
     if not below:
         raise FileMissing(f"The folder {path!r} of the run is empty.", "Name a folder that holds files.")
-    if len(below) >= MOST:
-        raise TooLarge(f"The folder {path!r} holds {MOST} files or more.", "Let the run pack it into one file.")
-    return {name: root / name for name in below}
+    if len(below) > MODEL_LIMITS.files:
+        said = f"The folder {path!r} holds more than {MODEL_LIMITS.files:,} files."
+        raise TooLarge(said, "Let the run pack it into one file.")
+    return {name: root / from_text(name) for name in below}
