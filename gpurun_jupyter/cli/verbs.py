@@ -11,6 +11,7 @@ from gpurun_jupyter.cli.completion import RUN
 from gpurun_jupyter.cli.screen import Invocation, Table
 from gpurun_jupyter.core.devices import Agent
 from gpurun_jupyter.core.lifecycle import Outcome, State
+from gpurun_jupyter.core.numbers import written
 from gpurun_jupyter.core.runs import MetricSummary
 from gpurun_jupyter.core.runs import Run as RunRecord
 from gpurun_jupyter.core.sessions import Session
@@ -142,7 +143,8 @@ def _one_run(to: Invocation, record: RunRecord, as_json: bool) -> None:
 
 
 def _metric_row(name: str, summary: MetricSummary) -> tuple[str, ...]:
-    return name, f"{summary.last:.4g}", f"lowest {summary.min:.4g}", f"highest {summary.max:.4g}"
+    lowest, highest = ("" if value is None else f"{value:.4g}" for value in (summary.min, summary.max))
+    return name, written(summary.last), f"lowest {lowest}" if lowest else "", f"highest {highest}" if highest else ""
 
 
 def _of_interest(records: list[RunRecord]) -> list[RunRecord]:

@@ -9,7 +9,7 @@ import msgspec
 
 from gpurun_jupyter.core.errors import InvalidRequest, WrongState
 from gpurun_jupyter.core.lifecycle import State
-from gpurun_jupyter.core.names import Name
+from gpurun_jupyter.core.names import Name, told
 from gpurun_jupyter.core.runs import RunSpec
 from gpurun_jupyter.core.secrets import unmasked, values_missing
 from gpurun_server.queue.transitions import move, touch
@@ -41,7 +41,7 @@ def changed(spec: RunSpec, changes: Mapping[str, Any]) -> RunSpec:
     try:
         return msgspec.convert({**fields, **given}, RunSpec)
     except msgspec.ValidationError as error:
-        raise InvalidRequest(f"{error}.", "GET openapi.json describes the fields of RunSpec.") from error
+        raise InvalidRequest(f"{told(error)}.", "GET openapi.json describes the fields of RunSpec.") from error
 
 
 def edit(writing: Writing, reference: str, changes: Changes, *, by: str) -> str:

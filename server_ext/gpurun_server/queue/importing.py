@@ -20,6 +20,7 @@ from gpurun_jupyter.core.bells import ring
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.home import AttemptFolder, Home
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
+from gpurun_jupyter.core.numbers import all_in_json
 from gpurun_jupyter.core.origins import origin_of
 from gpurun_jupyter.core.plain_files import Row
 from gpurun_jupyter.core.runs import RunSpec
@@ -253,7 +254,7 @@ def _record_of(run: PlainRun, run_id: str, owner: str, at: float, spec: RunSpec)
 
 def _metric(row: Row, began: float, now: float) -> events.Metric:
     elapsed = now - began if row.time is None else row.time - (began if row.time > EPOCH_S else 0.0)
-    return events.Metric(values=row.values, step=row.step, t=began + elapsed, m=elapsed)
+    return events.Metric(values=all_in_json(row.values), step=row.step, t=began + elapsed, m=elapsed)
 
 
 def _append(path: Path, lines: Sequence[events.Event]) -> None:

@@ -19,6 +19,7 @@ from gpurun_jupyter.core import events
 from gpurun_jupyter.core.errors import StorageUnusable
 from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.lifecycle import State
+from gpurun_jupyter.core.numbers import Number, finite
 from gpurun_jupyter.core.records import size_of
 from gpurun_jupyter.core.runs import MetricSummary, RunProgress
 from gpurun_jupyter.progress.overall import with_bar
@@ -28,7 +29,7 @@ from gpurun_server.queue.transitions import move, record, touch
 from gpurun_server.store.database import OUTAGE, Database, Writing
 from gpurun_server.store.folders.logs import read_lines
 from gpurun_server.store.queries import encode
-from gpurun_server.store.summaries import keep_metrics
+from gpurun_server.store.summaries import in_columns, keep_metrics
 from gpurun_server.store.tables import attempts, history, runs
 
 log = logging.getLogger("gpurun.queue")
@@ -63,7 +64,7 @@ class _Digest:
     metrics: dict[str, MetricSummary]
     started_at: float | None = None
     end: events.End | None = None
-    models: list[tuple[events.Model, dict[str, float]]] = field(default_factory=list)  # with the metrics at that moment
+    models: list[tuple[events.Model, dict[str, Number]]] = field(default_factory=list)  # with the metrics then
     has_progressed: bool = False
     changed: dict[str, MetricSummary] = field(default_factory=dict)  # of the metrics
 
@@ -155,10 +156,12 @@ def is_quiet(lines: bytes) -> bool:
     return all(line.startswith(_QUIET) for line in lines.splitlines())
 
 
-def _summed(before: MetricSummary | None, value: float, step: float | None) -> MetricSummary:
-    if before is None:
-        return MetricSummary(value, value, value, step)
-    return MetricSummary(value, min(before.min, value), max(before.max, value), step)
+def _summed(before: MetricSummary | None, value: Number, step: float | None) -> MetricSummary:
+    low, high = (before.min, before.max) if before else (None, None)
+    if (number := finite(value)) is not None:
+        low = number if low is None else min(low, number)
+        high = number if high is None else max(high, number)
+    return MetricSummary(value, low, high, step)
 
 
 def _advance(conn: sa.Connection, run_id: str, attempt: int, before: int, after: int) -> bool:
@@ -173,7 +176,7 @@ def _apply(writing: Writing, run_id: str, attempt: int, state: State, digest: _D
     if digest.has_progressed:
         columns["progress_json"] = encode(digest.progress)
     if digest.changed:
-        columns["metrics_json"] = encode(digest.metrics)
+        columns |= in_columns(digest.metrics)
     if digest.started_at is not None and state is State.STARTING:
         move(writing, run_id, State.RUNNING, by=by, at=digest.started_at if replayed else None, **columns)
     elif columns:

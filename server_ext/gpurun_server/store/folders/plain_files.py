@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.core.names import told
 from gpurun_jupyter.core.plain_files import Header, Row, parameters_in, whole_records
 from gpurun_jupyter.core.runs import RunSpec
 
@@ -72,7 +73,7 @@ class PlainRun(NamedTuple):
         try:
             return msgspec.convert(fields, RunSpec)
         except msgspec.ValidationError as error:
-            raise InvalidRequest(f"Its name cannot be that of a run: {error}.", "Rename the file.") from error
+            raise InvalidRequest(f"Its name cannot be that of a run: {told(error)}.", "Rename the file.") from error
 
 
 def runs_in(project: Path) -> list[PlainRun]:
