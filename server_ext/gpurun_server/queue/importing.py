@@ -81,7 +81,7 @@ class Importer:
         try:
             return self._look(run, whole)
         except (InvalidRequest, OSError, ValueError, sa.exc.OperationalError) as error:
-            self._tell(f"{run.stem}: {error}")
+            self._tell(f"{run.stem}: {error}".encode(errors="backslashreplace").decode())  # names may be no UTF-8
             return None
 
     def _look(self, run: PlainRun, whole: bool) -> str | None:
