@@ -11,6 +11,7 @@ import { element } from '../look/dom';
 import * as format from '../look/format';
 import { english, Translate } from '../look/words';
 import { align, extent, isLike, Series, smooth } from './align';
+import { Break, breakOf, drawBreaks } from './breaks';
 import { describeChart } from './describe';
 import { Legend } from './legend';
 import { BYTES, plotLook, ticksOf } from './look';
@@ -201,7 +202,11 @@ export class Chart extends Widget {
         ...(sync ? { sync: { key: sync, scales: ['x', null], setSeries: false } } : {})
       },
       series: [{}, ...this.series.map((one, i) => this.curve(one, i))],
-      hooks: { setCursor: [() => this.showValues()], setScale: [(_, key) => this.scaled(key)] }
+      hooks: {
+        setCursor: [() => this.showValues()],
+        setScale: [(_, key) => this.scaled(key)],
+        draw: [plot => drawBreaks(plot, this.breaks())]
+      }
     };
   }
 
@@ -215,6 +220,14 @@ export class Chart extends Widget {
       spanGaps: false,
       points: { show: one.x.length === 1 }
     };
+  }
+
+  /** Where the curves that are shown diverged. */
+  private breaks(): { mark: Break; colour: string }[] {
+    return this.series.flatMap((one, i) => {
+      const mark = this.hidden.has(one.label) ? null : breakOf(one);
+      return mark ? [{ mark, colour: this.colour(one, i) }] : [];
+    });
   }
 
   private colour(one: Series, index: number): string {

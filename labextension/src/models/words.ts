@@ -1,6 +1,7 @@
 /** How models are said in a line. */
 import * as format from '../look/format';
 import { dots } from '../look/sentences';
+import type { Measured } from '../server/types';
 import type { Translate } from '../look/words';
 import type { ModelSummary } from './types';
 
@@ -13,7 +14,7 @@ export function versionWords(model: ModelSummary): string {
 }
 
 /** `acc 0.971`, the metric that was named first. */
-export function metricWords(metrics: Record<string, number>): string {
+export function metricWords(metrics: Record<string, Measured>): string {
   const [first] = Object.entries(metrics);
   return first ? `${first[0]} ${format.value(first[1])}` : '';
 }

@@ -2,11 +2,11 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import type { Api } from './api';
 import type { IRunServer } from './server';
-import type { Event, Run } from './types';
+import type { Event, Measured, Run } from './types';
 
 /** A metric in columns; see docs/http.md. */
 export interface MetricColumns {
-  value: number[];
+  value: Measured[];
   time: number[];
   step: (number | null)[] | null;
   epoch: (number | null)[] | null;
