@@ -173,7 +173,8 @@ def delete(to: Invocation, name: str, version: str | None, everything: bool) -> 
 
 def _row(model: ModelSummary) -> tuple[str, ...]:
     aliases = " ".join(f"{alias}=v{number}" for alias, number in model.aliases.items())
-    return model.name, f"v{model.latest}", aliases, _metrics(model.metrics), words.ago(model.updated_at)
+    newest = f"v{model.latest}" + (" (archived)" if model.status == "archived" else "")
+    return model.name, newest, aliases, _metrics(model.metrics), words.ago(model.updated_at)
 
 
 def _version_row(one: ModelVersion) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import click
@@ -135,11 +136,13 @@ def _one_run(to: Invocation, record: RunRecord, as_json: bool) -> None:
         "created": words.ago(record.created_at),
         "progress": " · ".join(part for part in (words.percent(record), *words.bars(record)) if part),
         "tags": ", ".join(record.tags),
+        "pruned": "" if record.pruned_at is None else f"{words.ago(record.pruned_at)}: its output and files are gone",
     }
     rows = [(key, value) for key, value in facts.items() if value]
     metrics = [_metric_row(name, summary) for name, summary in record.metrics.items()]
-    tables = [Table("RUN", ("", ""), rows, ""), Table("METRICS", ("",) * 4, metrics, "")]
-    to.screen.tables(tables if metrics else tables[:1])
+    told = [(name, value if isinstance(value, str) else json.dumps(value)) for name, value in record.meta.items()]
+    parts = (("RUN", rows), ("METRICS", metrics), ("META", told))
+    to.screen.tables([Table(title, ("",) * len(part[0]), part, "") for title, part in parts if part])
 
 
 def _metric_row(name: str, summary: MetricSummary) -> tuple[str, ...]:

@@ -291,7 +291,9 @@ class Run(msgspec.Struct, kw_only=True):
     rerun_of: str | None = None  # the id of the run that was run again
     more_metrics: int = 0  # how many a list leaves out beside the first; none where one run is asked for
     deleted: bool = False  # told once to those who watch; lists leave it out
-    spec: RunSpec | None = None  # only where one run is asked for
+    spec: RunSpec | None = None  # this and the rest only where one run is asked for
+    meta: dict[str, Any] = {}  # facts that it told by VTM_RUN_META lines, such as an MLflow run id
+    pruned_at: float | None = None  # when `gpurun prune` removed what it had printed and left
 
     @property
     def elapsed_s(self) -> float | None:

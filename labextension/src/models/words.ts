@@ -7,10 +7,10 @@ import type { ModelSummary } from './types';
 
 const KB = 1024;
 
-/** `v4 release`: the newest version and the aliases that point to it. */
-export function versionWords(model: ModelSummary): string {
+/** `v4 release`: the newest version and the aliases that point to it; one that was put aside says so. */
+export function versionWords(model: ModelSummary, trans: Translate): string {
   const newest = Object.keys(model.aliases).filter(alias => model.aliases[alias] === model.latest);
-  return [`v${model.latest}`, ...newest].join(' ');
+  return [`v${model.latest}`, ...newest, ...(model.status === 'archived' ? [trans.__('archived')] : [])].join(' ');
 }
 
 /** `acc 0.971`, the metric that was named first. */

@@ -28,8 +28,11 @@ class Changes(msgspec.Struct, forbid_unknown_fields=True):
 def changed(spec: RunSpec, changes: Mapping[str, Any]) -> RunSpec:
     """The spec for running it again: some fields changed, None for the default.
 
-    That it waited to be started, or for other runs, is not repeated. Raises InvalidRequest.
+    That it waited to be started, or for other runs, is not repeated. Raises InvalidRequest, and WrongState for a run
+    that another tool carried out.
     """
+    if spec.kind == "files":
+        raise WrongState("It was imported: of another tool's run there is no code.", "Submit the code that made it.")
     fields = msgspec.to_builtins(spec)
     for name in ("hold", "after", *(name for name, value in changes.items() if value is None)):
         fields.pop(name, None)

@@ -29,7 +29,7 @@ from gpurun_server.queue.ingest import ingest
 from gpurun_server.queue.rebuilding import FILES_AGENT, take_up
 from gpurun_server.queue.transitions import touch
 from gpurun_server.store.database import Database
-from gpurun_server.store.folders.plain_files import EPOCH_S, PlainRun, Reader, began_at, runs_below, runs_in
+from gpurun_server.store.folders.plain_files import CSV_PLACE, EPOCH_S, PlainRun, Reader, began_at, runs_below, runs_in
 from gpurun_server.store.folders.records import RunRecord, read, write
 from gpurun_server.store.queries import encode
 from gpurun_server.store.summaries import change_parameters
@@ -165,7 +165,7 @@ class Importer:
             known.grown_at = now
         known.step = next((row.step for row in reversed(rows) if row.step is not None), known.step)
         measured = [_metric(row, known.began_at, now) for row in rows]
-        place = events.Meta(values={"csv_bytes": known.reader.read_bytes}, t=now, m=max(0.0, now - known.began_at))
+        place = events.Meta(values={CSV_PLACE: known.reader.read_bytes}, t=now, m=max(0.0, now - known.began_at))
         _append(known.folder.events, [*measured, place])
 
     def _end(self, run: PlainRun, known: Open, outcome: Outcome) -> str:
@@ -275,7 +275,7 @@ def _last_place(log: Path) -> tuple[int, int]:
                 break
     end = data.find(b"\n", place) + 1
     event = events.event_on(data[place:end]) if place >= 0 else None
-    return (int(event.values.get("csv_bytes", 0)), begin + end) if isinstance(event, events.Meta) else (0, size)
+    return (int(event.values.get(CSV_PLACE, 0)), begin + end) if isinstance(event, events.Meta) else (0, size)
 
 
 def _cut_after_last_place(log: Path) -> int:

@@ -98,7 +98,7 @@ def _entering(state: State, now: float) -> dict[str, Any]:
     if state is State.FINISHED:
         return {"finished_at": now}
     if state is State.QUEUED:  # for the first time, or given back: nothing of an attempt before is left
-        anew = {"started_at": None, "stop_by": None, "stop_kill": False, "progress_json": None}
+        anew = {"started_at": None, "stop_by": None, "stop_kill": False, "progress_json": None, "meta_json": None}
         return {"queued_at": now, "agent_id": None, "devices_json": "[]", **anew, **in_columns({})}
     return {}
 

@@ -19,8 +19,9 @@ from gpurun_server.store.statements import KEY, one_run
 from gpurun_server.store.tables import history, runs
 
 #: Columns of a run as lists show it: all but the spec, which may be large, and of many metrics the first.
+_FOR_ONE = ("spec_json", "metrics_json", "few_metrics_json", "meta_json")
 LISTED = [
-    *(column for column in runs.c if column.name not in ("spec_json", "metrics_json", "few_metrics_json")),
+    *(column for column in runs.c if column.name not in _FOR_ONE),
     sa.func.coalesce(runs.c.few_metrics_json, runs.c.metrics_json).label("metrics_json"),
 ]
 
@@ -31,6 +32,7 @@ _progress = msgspec.json.Decoder(RunProgress)
 _metrics = msgspec.json.Decoder(dict[str, MetricSummary])
 _texts = msgspec.json.Decoder(list[str])
 _spec = msgspec.json.Decoder(RunSpec)
+_meta = msgspec.json.Decoder(dict[str, Any])
 _devices = msgspec.json.Decoder(list[Device])
 
 
@@ -242,4 +244,5 @@ def to_run(
         rerun_of=row.rerun_of,
         deleted=row.deleted_at is not None,
         spec=as_shown(decode_spec(row.spec_json)) if "spec_json" in row._fields else None,
+        meta=_meta.decode(row.meta_json) if "meta_json" in row._fields and row.meta_json else {},
     )

@@ -36,6 +36,7 @@ runs = sa.Table(
     sa.Column("metrics_json", sa.Text, nullable=False, server_default="{}"),
     sa.Column("few_metrics_json", sa.Text),  # the first of many, for lists; `more_metrics` is how many those leave out
     sa.Column("more_metrics", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("meta_json", sa.Text),
     sa.Column("reserved_on", sa.Text),
     sa.Column("retries_left", sa.Integer, nullable=False, server_default="0"),
     sa.Column("stop_by", sa.Text),

@@ -20,6 +20,8 @@ ENDINGS = (".csv", ".yaml", ".pt")
 _CHUNK_BYTES = 4 * 2**20
 _BEGINNING_BYTES = 4
 _LONGEST_YAML_BYTES = 2**20
+#: The fact in the log of such a run that says how far the CSV was read.
+CSV_PLACE = "csv_bytes"
 #: Larger numbers in a column of times are seconds since the epoch.
 EPOCH_S = 1e8
 

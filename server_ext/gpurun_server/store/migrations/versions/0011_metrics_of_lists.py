@@ -1,4 +1,4 @@
-"""Lists carry the first of many metrics; a metric's last value may be no finite number."""
+"""Lists carry the first of many metrics, a metric's last value may be no finite number, and runs tell facts."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ _KEEP = sa.text("UPDATE runs SET few_metrics_json = :few, more_metrics = :more W
 def upgrade() -> None:
     op.add_column("runs", sa.Column("few_metrics_json", sa.Text()))
     op.add_column("runs", sa.Column("more_metrics", sa.Integer(), nullable=False, server_default="0"))
+    op.add_column("runs", sa.Column("meta_json", sa.Text()))
     with op.batch_alter_table("run_metrics", table_kwargs={"sqlite_with_rowid": False}) as table:
         for name in ("last", "min", "max"):
             table.alter_column(name, existing_type=sa.Float(), nullable=True)
