@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { english } from '../src/look/words';
 import { aliasWords, metricWords, sizeWords, versionWords } from '../src/models/words';
 
 const MODEL = { name: 'digits', type: '', framework: '', latest: 4, status: 'ready' as const, aliases: {}, metrics: {}, versions: 4, updated_at: 0 };
