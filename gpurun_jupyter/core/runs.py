@@ -22,7 +22,6 @@ from gpurun_jupyter.core.origins import Origin
 from gpurun_jupyter.core.units import parse_duration_s, parse_size_bytes
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
 #: How much the variables of a run may have in all, in each direction, unless told otherwise.
 VALUES_LIMIT_BYTES = 512 * 2**20
 #: The notebook, the client and the command line refuse a directory whose files sum up to more, unless told otherwise.
@@ -283,7 +282,7 @@ class Run(msgspec.Struct, kw_only=True):
     started_at: float | None
     finished_at: float | None
     progress: RunProgress | None
-    metrics: dict[str, MetricSummary]  # in lists the first of them, and those that were asked for
+    metrics: dict[str, MetricSummary]  # in lists the first of them, and those asked for
     waiting: Waiting | None
     revision: int
     behind_s: float | None = None  # how far the log here is behind the one on another machine; 0: in step

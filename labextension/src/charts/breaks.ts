@@ -26,8 +26,8 @@ export function breakOf({ x, y }: Series): Break | null {
   return null;
 }
 
-/** Draw the marks of curves, each in its colour: a cross, a line down to the axis, and the word. */
-export function drawBreaks(plot: uPlot, marks: readonly { mark: Break; colour: string }[]): void {
+/** Draw the marks of curves, each in its colour ('' for a hidden one): a cross, a line down to the axis, and the word. */
+export function drawBreaks(plot: uPlot, series: readonly Series[], colourOf: (index: number) => string): void {
   const { ctx, bbox } = plot;
   const ratio = window.devicePixelRatio || 1;
   ctx.save();
@@ -36,7 +36,11 @@ export function drawBreaks(plot: uPlot, marks: readonly { mark: Break; colour: s
   ctx.clip();
   ctx.lineWidth = 1.5 * ratio;
   ctx.font = `${11 * ratio}px ${themeColour('--jp-ui-font-family', 'sans-serif')}`;
-  for (const { mark, colour } of marks) {
+  for (const [i, one] of series.entries()) {
+    const [mark, colour] = [breakOf(one), colourOf(i)];
+    if (!mark || !colour) {
+      continue;
+    }
     const { x, y } = placeOf(plot, mark, EDGE * ratio);
     cross(ctx, x, y, ARM * ratio, colour);
     ctx.setLineDash([2 * ratio, 3 * ratio]);

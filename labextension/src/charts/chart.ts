@@ -11,7 +11,7 @@ import { element } from '../look/dom';
 import * as format from '../look/format';
 import { english, Translate } from '../look/words';
 import { align, extent, isLike, Series, smooth } from './align';
-import { Break, breakOf, drawBreaks } from './breaks';
+import { drawBreaks } from './breaks';
 import { describeChart } from './describe';
 import { Legend } from './legend';
 import { BYTES, plotLook, ticksOf } from './look';
@@ -205,7 +205,7 @@ export class Chart extends Widget {
       hooks: {
         setCursor: [() => this.showValues()],
         setScale: [(_, key) => this.scaled(key)],
-        draw: [plot => drawBreaks(plot, this.breaks())]
+        draw: [plot => drawBreaks(plot, this.series, i => (this.hidden.has(this.series[i].label) ? '' : this.colour(this.series[i], i)))]
       }
     };
   }
@@ -220,14 +220,6 @@ export class Chart extends Widget {
       spanGaps: false,
       points: { show: one.x.length === 1 }
     };
-  }
-
-  /** Where the curves that are shown diverged. */
-  private breaks(): { mark: Break; colour: string }[] {
-    return this.series.flatMap((one, i) => {
-      const mark = this.hidden.has(one.label) ? null : breakOf(one);
-      return mark ? [{ mark, colour: this.colour(one, i) }] : [];
-    });
   }
 
   private colour(one: Series, index: number): string {
@@ -303,7 +295,5 @@ export class Chart extends Widget {
   }
 
   /** The text alternative. */
-  private describe(): void {
-    this.place.setAttribute('aria-label', describeChart(this.options.title, this.series, this.trans));
-  }
+  private describe = () => this.place.setAttribute('aria-label', describeChart(this.options.title, this.series, this.trans));
 }
