@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from gpurun_jupyter.core.devices import Device
@@ -118,7 +119,7 @@ def _summarize(database: Database, revision: int) -> None:
         rows = conn.execute(sa.select(*columns).where(runs.c.revision > revision)).all()
         for seq, spec_json, metrics_json in rows:
             keep_parameters(conn, seq, spec_json)
-            keep_metrics(conn, seq, metrics_json)
+            keep_metrics(conn, seq, msgspec.json.decode(metrics_json, type=dict[str, MetricSummary]))
 
 
 def _attempt(run: dict[str, Any], ended_at: float | None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from gpurun_jupyter.cli.screen import Invocation, Table
 from gpurun_jupyter.cli.verbs import as_json
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.models import Model, ModelSummary, ModelVersion, VersionComparison, VersionDifference
+from gpurun_jupyter.core.numbers import Number, written
 from gpurun_jupyter.core.units import format_size
 
 _METRICS_SHOWN = 3
@@ -172,7 +173,8 @@ def delete(to: Invocation, name: str, version: str | None, everything: bool) -> 
 
 def _row(model: ModelSummary) -> tuple[str, ...]:
     aliases = " ".join(f"{alias}=v{number}" for alias, number in model.aliases.items())
-    return model.name, f"v{model.latest}", aliases, _metrics(model.metrics), words.ago(model.updated_at)
+    newest = f"v{model.latest}" + (" (archived)" if model.status == "archived" else "")
+    return model.name, newest, aliases, _metrics(model.metrics), words.ago(model.updated_at)
 
 
 def _version_row(one: ModelVersion) -> tuple[str, ...]:
@@ -204,8 +206,8 @@ def _facts(one: ModelVersion) -> dict[str, str]:
     }
 
 
-def _metrics(metrics: dict[str, float], most: int = _METRICS_SHOWN) -> str:
-    return " · ".join(f"{name} {value:.4g}" for name, value in list(metrics.items())[:most])
+def _metrics(metrics: dict[str, Number], most: int = _METRICS_SHOWN) -> str:
+    return " · ".join(f"{name} {written(value)}" for name, value in list(metrics.items())[:most])
 
 
 def _comparison(found: VersionComparison) -> list[Table]:

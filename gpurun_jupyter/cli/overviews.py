@@ -81,7 +81,7 @@ def projects(to: Invocation, as_json: bool) -> None:
 @as_json
 @click.pass_obj
 def stats(to: Invocation, as_json: bool) -> None:
-    """Count runs by state and outcome, and how much each device was used."""
+    """Count runs by state and outcome, models by status, and how much each device was used."""
     found = to.client.stats()
     if as_json:
         to.screen.json(found)
@@ -92,6 +92,7 @@ def stats(to: Invocation, as_json: bool) -> None:
         "by outcome": _counts(found["outcomes"]),
         "last 24 hours": _counts(found["outcomes_last_day"]),
         "mean duration": " · ".join(durations),
+        "models": _counts(found["models"]),
     }
     devices = [
         (use["agent"], use["device"], str(use["runs"]), format_elapsed(use["seconds"])) for use in found["devices"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import click
@@ -11,6 +12,7 @@ from gpurun_jupyter.cli.completion import RUN
 from gpurun_jupyter.cli.screen import Invocation, Table
 from gpurun_jupyter.core.devices import Agent
 from gpurun_jupyter.core.lifecycle import Outcome, State
+from gpurun_jupyter.core.numbers import written
 from gpurun_jupyter.core.runs import MetricSummary
 from gpurun_jupyter.core.runs import Run as RunRecord
 from gpurun_jupyter.core.sessions import Session
@@ -134,15 +136,18 @@ def _one_run(to: Invocation, record: RunRecord, as_json: bool) -> None:
         "created": words.ago(record.created_at),
         "progress": " · ".join(part for part in (words.percent(record), *words.bars(record)) if part),
         "tags": ", ".join(record.tags),
+        "pruned": "" if record.pruned_at is None else f"{words.ago(record.pruned_at)}: its output and files are gone",
     }
     rows = [(key, value) for key, value in facts.items() if value]
     metrics = [_metric_row(name, summary) for name, summary in record.metrics.items()]
-    tables = [Table("RUN", ("", ""), rows, ""), Table("METRICS", ("",) * 4, metrics, "")]
-    to.screen.tables(tables if metrics else tables[:1])
+    told = [(name, value if isinstance(value, str) else json.dumps(value)) for name, value in record.meta.items()]
+    parts = (("RUN", rows), ("METRICS", metrics), ("META", told))
+    to.screen.tables([Table(title, ("",) * len(part[0]), part, "") for title, part in parts if part])
 
 
 def _metric_row(name: str, summary: MetricSummary) -> tuple[str, ...]:
-    return name, f"{summary.last:.4g}", f"lowest {summary.min:.4g}", f"highest {summary.max:.4g}"
+    lowest, highest = ("" if value is None else f"{value:.4g}" for value in (summary.min, summary.max))
+    return name, written(summary.last), f"lowest {lowest}" if lowest else "", f"highest {highest}" if highest else ""
 
 
 def _of_interest(records: list[RunRecord]) -> list[RunRecord]:

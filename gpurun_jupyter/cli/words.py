@@ -7,6 +7,7 @@ import time
 from gpurun_jupyter.core.bars import at_present
 from gpurun_jupyter.core.devices import Agent, Device
 from gpurun_jupyter.core.lifecycle import Outcome, State
+from gpurun_jupyter.core.numbers import written
 from gpurun_jupyter.core.runs import Bar, Run
 from gpurun_jupyter.core.units import format_elapsed
 
@@ -91,7 +92,7 @@ def bars(run: Run) -> list[str]:
 def metrics(run: Run, most: int = METRICS_SHOWN) -> str:
     """`loss 0.118 · acc 0.962`, the first few."""
     few = list(run.metrics.items())[:most]
-    return " · ".join(f"{name} {summary.last:.4g}" for name, summary in few)
+    return " · ".join(f"{name} {written(summary.last)}" for name, summary in few)
 
 
 def ordinal(number: int) -> str:

@@ -25,6 +25,7 @@ from gpurun_jupyter.core.models import (
     VersionComparison,
     check_model_name,
 )
+from gpurun_jupyter.core.numbers import in_json
 from gpurun_jupyter.report.file_names import as_typed, from_text
 from gpurun_jupyter.shipping.collect import collect, single
 
@@ -86,7 +87,7 @@ class Models:
             type=type,
             framework=framework,
             description=description,
-            metrics={key: float(value) for key, value in (metrics or {}).items()},
+            metrics={key: in_json(float(value)) for key, value in (metrics or {}).items()},
             tags=list(tags),
             parameters={key: str(value) for key, value in (parameters or {}).items()},
             alias=alias,

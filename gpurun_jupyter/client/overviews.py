@@ -35,7 +35,7 @@ class Overviews:
         return self._connection.get("projects", dict[str, list[dict[str, Any]]])["projects"]
 
     def stats(self) -> dict[str, Any]:
-        """Runs by state and outcome, of the last day too; mean durations by kind; the use of each device."""
+        """Runs by state and outcome, of the last day too; mean durations by kind; use of devices; models."""
         return self._connection.get("stats", dict[str, Any])
 
     def status(self) -> dict[str, Any]:

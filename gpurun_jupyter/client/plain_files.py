@@ -35,7 +35,7 @@ def _measured(run: Run) -> tuple[list[Row], str | None]:
         if isinstance(event, Start):
             rows, checkpoint = [], None
         elif isinstance(event, Metric):
-            rows.append(Row(event.step, event.m, event.values))
+            rows.append(Row(event.step, event.m, {name: float(value) for name, value in event.values.items()}))
         elif isinstance(event, Checkpoint):
             checkpoint = event.path
     return rows, checkpoint

@@ -177,7 +177,10 @@ class Run:
         With `points`, at most so many values of each, the lowest and highest of each stretch among them.
         """
         params: Params = [] if points is None else [("points", str(points))]
-        return self._connection.get(f"{self._route()}/metrics", _Metrics, params).metrics
+        found = self._connection.get(f"{self._route()}/metrics", _Metrics, params).metrics
+        for metric in found.values():
+            metric |= {"last": float(metric["last"]), "value": [float(value) for value in metric["value"]]}
+        return found
 
     def events(self, cursor: Cursor | str | None = None, follow: bool = False) -> Iterator[tuple[Cursor, AnyEvent]]:
         """The events after `cursor`, each with the place after it; with `follow`, until the run's end."""

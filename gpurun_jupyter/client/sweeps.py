@@ -12,6 +12,7 @@ import msgspec
 from gpurun_jupyter.client import blobs, ship, values
 from gpurun_jupyter.client.http import UPLOAD_TIMEOUT, Connection
 from gpurun_jupyter.client.secrets import with_values
+from gpurun_jupyter.core.encodings import text_of
 from gpurun_jupyter.core.errors import FileMissing
 from gpurun_jupyter.core.launch.check import parse
 from gpurun_jupyter.core.launch.file import LaunchFile, name_of
@@ -42,7 +43,7 @@ def read(file: Path | str | LaunchFile) -> tuple[LaunchFile, Path]:
     path = Path(file).expanduser()
     if not path.is_file():
         raise FileMissing(f"There is no launch file {str(file)!r}.", "Name one, or give its text.")
-    found = parse(path.read_text("utf-8", "replace"))
+    found = parse(text_of(path.read_bytes()))
     return msgspec.structs.replace(found, name=found.name or name_of(path.name)), path.parent
 
 

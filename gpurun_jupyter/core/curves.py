@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from gpurun_jupyter.core.numbers import Number
+
 _MOST_VALUES = 200
 
 
@@ -12,10 +14,10 @@ class Curve:
     """The values of a metric in order, of a long one every second, fourth, ... value: `every` says which."""
 
     every: int = 1
-    values: list[float] = field(default_factory=list)
+    values: list[Number] = field(default_factory=list)
     seen: int = 0
 
-    def add(self, value: float) -> None:
+    def add(self, value: Number) -> None:
         """Take the next value."""
         if self.seen % self.every == 0:
             self.values.append(value)

@@ -14,6 +14,7 @@ from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
 from gpurun_jupyter.core.manifests import Digest
 from gpurun_jupyter.core.names import Text
+from gpurun_jupyter.core.numbers import Number
 from gpurun_jupyter.core.records import UNREADABLE
 
 FORMAT_VERSION = 1
@@ -100,9 +101,9 @@ class Progress(Event, tag="progress"):
 
 
 class Metric(Event, tag="metric"):
-    """Values that were logged together; `step` is None where the run named none."""
+    """Values that were logged together, such that are not finite as words; `step` is None where the run named none."""
 
-    values: dict[str, float]
+    values: dict[str, Number]
     step: float | None = None
 
 
@@ -132,7 +133,7 @@ class Checkpoint(Event, tag="checkpoint"):
 
     path: str
     step: float | None = None
-    values: dict[str, float] = {}
+    values: dict[str, Number] = {}
     modified_ns: Int | None = None
 
 
@@ -153,7 +154,7 @@ class Model(Event, tag="model"):
     manifest: Digest
     files: Amount
     size: Amount
-    values: dict[Text, float] = {}
+    values: dict[Text, Number] = {}
     type: Text = ""
     framework: Text = ""
     description: Text = ""

@@ -107,6 +107,7 @@ class RunFolder:
         self.path = path
         self.record = path / "run.json"  # spec and owner, written at acceptance
         self.deleted = path / "deleted.json"  # when it was deleted, while that can be taken back
+        self.pruned = path / "pruned"  # an empty file, as old as the last time that old output and files were removed
 
     def attempt(self, number: int) -> AttemptFolder:
         """The folder of attempt `number`, from 1."""

@@ -11,6 +11,7 @@ from gpurun_jupyter.core.archives import Limits
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.manifests import Digest, Entry
 from gpurun_jupyter.core.names import Text
+from gpurun_jupyter.core.numbers import Number
 
 #: What a version may hold.
 MODEL_LIMITS = Limits(files=100_000, total_bytes=2**42)
@@ -72,7 +73,7 @@ class ModelVersion(msgspec.Struct, kw_only=True):
     framework: str
     status: Status
     description: str
-    metrics: dict[str, float]
+    metrics: dict[str, Number]
     tags: list[str]
     parameters: dict[str, str]
     run_id: str | None  # the run that it came from; it may have been deleted since
@@ -95,7 +96,7 @@ class ModelSummary(msgspec.Struct, kw_only=True):
     latest: int
     status: Status
     aliases: dict[str, int]
-    metrics: dict[str, float]
+    metrics: dict[str, Number]
     versions: int
     updated_at: float
 
@@ -109,7 +110,7 @@ class Model(msgspec.Struct, kw_only=True):
     latest: int
     status: Status
     aliases: dict[str, int]
-    metrics: dict[str, float]
+    metrics: dict[str, Number]
     versions: list[ModelVersion]
     updated_at: float
 
@@ -155,7 +156,7 @@ class NewVersion(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_
     type: Text = ""
     framework: Text = ""
     description: Text = ""
-    metrics: dict[Text, float] = {}
+    metrics: dict[Text, Number] = {}
     tags: list[Text] = []
     parameters: dict[Text, Text] = {}
     alias: str | None = None

@@ -18,6 +18,9 @@ from gpurun_jupyter.core.runs import RunSpec
 #: The tag of the cell with default values, and that of the cell that is put after it.
 PARAMETERS, INJECTED = "parameters", "injected-parameters"
 
+#: What the arguments that have no name are called where runs are compared.
+ARGUMENTS = "arguments"
+
 _LANGUAGES = ("python", "bash")
 
 _NEGATIVE_NUMBER = re.compile(r"-(\d|\.\d|inf)")
@@ -36,6 +39,32 @@ def parameters_of(spec: RunSpec) -> dict[str, str]:
     return found | {name: _as_text(value) for name, value in spec.values.items()}
 
 
+def told(spec: RunSpec) -> dict[str, str]:
+    """What a run was told, to be compared: its parameters, and in one line the arguments that have no name."""
+    named = parameters_of(spec)
+    rest = [] if spec.dir is None else _unnamed(spec.dir.args)
+    return named | ({ARGUMENTS: shlex.join(rest)} if rest and ARGUMENTS not in named else {})
+
+
+def _unnamed(args: Sequence[str]) -> list[str]:
+    """The arguments that are no `--key value`, `--key=value` or `--flag`; all from a bare `--` on."""
+    found, place = list[str](), 0
+    while place < len(args):
+        arg = args[place]
+        if arg == "--":
+            return [*found, *args[place:]]
+        if not _is_named(arg):
+            found.append(arg)
+        elif "=" not in arg and place + 1 < len(args) and not _is_option(args[place + 1]):
+            place += 1  # its value
+        place += 1
+    return found
+
+
+def _is_named(arg: str) -> bool:
+    return arg.startswith("--") and arg.removeprefix("--").partition("=")[0] != ""
+
+
 def _as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
@@ -45,9 +74,9 @@ def _of_arguments(args: Sequence[str]) -> Iterator[tuple[str, str]]:
     for position, arg in enumerate(args):
         if arg == "--":
             return
-        name, is_assigned, value = arg.removeprefix("--").partition("=")
-        if not arg.startswith("--") or not name:
+        if not _is_named(arg):
             continue
+        name, is_assigned, value = arg.removeprefix("--").partition("=")
         if not is_assigned:
             following = args[position + 1] if position + 1 < len(args) else "-"
             value = "true" if _is_option(following) else following

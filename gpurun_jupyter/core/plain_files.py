@@ -1,21 +1,25 @@
 """Runs as plain files, as any tool writes and reads them: `RUN.csv` has the metrics, `RUN.yaml` the parameters.
 
 The CSV has a header row. A column of steps and one of times are known by their names; every other column of numbers is
-a metric. Cells that are no finite numbers are left out.
+a metric, NaN and infinity among them. Between semicolons, numbers may have decimal commas. Other cells are left out.
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 import msgspec
 
+from gpurun_jupyter.core.encodings import text_of
 from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.core.numbers import in_json
 
 _STEP = ("step", "global_step", "iteration", "iter")
 _TIME = ("time", "elapsed", "timestamp", "wall_time")
@@ -40,26 +44,34 @@ class Row(NamedTuple):
     values: dict[str, float]
 
 
-def whole_records(data: bytes) -> tuple[list[str], int]:
-    """The records that have come to their end, and how many bytes they are."""
+def whole_records(data: bytes, encoding: str = "utf-8") -> tuple[list[bytes], int]:
+    """The records that have come to their end, and how many bytes they are.
+
+    Those of a file in UTF-16 are told in UTF-8; others as they are, since only the header's letters matter.
+    Raises UnicodeDecodeError for what is no UTF-16.
+    """
+    if encoding != "utf-8":
+        text = codecs.getincrementaldecoder(encoding)().decode(data)
+        found, size = whole_records(text.encode("utf-8"))
+        return found, len(text.encode("utf-8")[:size].decode("utf-8").encode(encoding))
     found, begin, end = [], 0, data.find(b"\n")
     while end >= 0:
         if data.count(b'"', begin, end) % 2 == 0 or end - begin > _LONGEST_RECORD_BYTES:
-            found.append(data[begin:end].decode("utf-8", "replace"))
+            found.append(data[begin:end])
             begin = end + 1
         end = data.find(b"\n", end + 1)
     return found, begin
 
 
 class Header:
-    """What the columns of a CSV mean. Raises InvalidRequest for a first row that is none."""
+    """What the columns of a CSV mean. Raises InvalidRequest for a first row that is none, or cannot be read."""
 
-    def __init__(self, record: str) -> None:
-        record = record.removeprefix("\ufeff")
+    def __init__(self, first: bytes) -> None:
+        record = text_of(first)
         bare = _QUOTED.sub("", record)
         self._delimiter = max(_DELIMITERS, key=bare.count)
         names = self._cells(record)
-        if not any(name.strip() for name in names) or all(_number(name) is not None for name in names if name.strip()):
+        if all(self._number(name) is not None for name in names if name.strip()):
             raise InvalidRequest("Its first row does not name the columns.", "Write a header row such as step,loss.")
         self._step, self._time = _first(names, _STEP), _first(names, _TIME)
         self._metrics = [
@@ -68,12 +80,21 @@ class Header:
             if name.strip() and place not in (self._step, self._time)
         ]
 
-    def row(self, record: str) -> Row | None:
+    def row(self, record: bytes) -> Row | None:
         """What a record says; None where that is no number."""
-        cells = [_number(cell) for cell in self._cells(record)]
+        cells = [self._number(cell) for cell in self._cells(record.decode("utf-8", "replace"))]
         found = {name: cells[place] for place, name in self._metrics if place < len(cells)}
         values = {name: value for name, value in found.items() if value is not None}
         return Row(_at(cells, self._step), _at(cells, self._time), values) if values else None
+
+    def _number(self, cell: str) -> float | None:
+        """The number in a cell; `1.234,5` only where commas separate no cells."""
+        if self._delimiter == ";" and cell.count(",") == 1:
+            cell = cell.replace(".", "").replace(",", ".")
+        try:
+            return float(cell)
+        except ValueError:
+            return None
 
     def _cells(self, record: str) -> list[str]:
         try:
@@ -98,12 +119,12 @@ def parameters_in(text: str) -> dict[str, Any]:
     import yaml
 
     try:
-        found = yaml.safe_load(text) or {}
+        found = yaml.load(text, Loader=_loader()) or {}  # noqa: S506 - it is safe
         if not isinstance(found, dict):
             raise InvalidRequest("It is not a list of names with values.", "Write lines such as lr: 0.1.")
         _count(found, 0)
         values = msgspec.json.decode(msgspec.json.encode({str(key): value for key, value in found.items()}))
-    except (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise InvalidRequest(f"It is not YAML that can be read: {' '.join(str(error).split())}") from error
     values.pop(OWN_KEY, None)
     return dict(_flat(values, ""))
@@ -113,7 +134,23 @@ def as_yaml(parameters: Mapping[str, str], own: Mapping[str, Any]) -> str:
     """Parameters as YAML, numbers as numbers, and under `gpurun` what else is known of the run."""
     import yaml
 
-    return str(yaml.safe_dump({**{name: _typed(text) for name, text in parameters.items()}, OWN_KEY: dict(own)}))
+    from gpurun_jupyter.core.yaml12 import Dumper
+
+    told = {**{name: _typed(text) for name, text in parameters.items()}, OWN_KEY: dict(own)}
+    return str(yaml.dump(told, Dumper=Dumper))
+
+
+@cache
+def _loader() -> Any:
+    """As launch files are read; keys may be merged, and what JSON has no number for is a word."""
+    from gpurun_jupyter.core import yaml12
+
+    class Loader(yaml12.Loader):
+        pass
+
+    Loader.add_implicit_resolver(f"{yaml12.TAG}merge", re.compile("^<<$"), ["<"])
+    Loader.add_constructor(f"{yaml12.TAG}float", lambda _, node: in_json(yaml12.CONSTRUCTED["float"](node.value)))
+    return Loader
 
 
 def _first(names: list[str], wanted: tuple[str, ...]) -> int | None:
@@ -121,15 +158,8 @@ def _first(names: list[str], wanted: tuple[str, ...]) -> int | None:
 
 
 def _at(cells: list[float | None], place: int | None) -> float | None:
-    return None if place is None or place >= len(cells) else cells[place]
-
-
-def _number(cell: str) -> float | None:
-    try:
-        number = float(cell)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
+    number = None if place is None or place >= len(cells) else cells[place]
+    return number if number is not None and math.isfinite(number) else None
 
 
 def _column(name: str) -> str:

@@ -17,11 +17,11 @@ from gpurun_jupyter.core.labels import On
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
 from gpurun_jupyter.core.manifests import Digest
 from gpurun_jupyter.core.names import Name, RunName, Text
+from gpurun_jupyter.core.numbers import Number
 from gpurun_jupyter.core.origins import Origin
 from gpurun_jupyter.core.units import parse_duration_s, parse_size_bytes
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
 #: How much the variables of a run may have in all, in each direction, unless told otherwise.
 VALUES_LIMIT_BYTES = 512 * 2**20
 #: The notebook, the client and the command line refuse a directory whose files sum up to more, unless told otherwise.
@@ -243,11 +243,11 @@ class RunProgress(msgspec.Struct, omit_defaults=True):
 
 
 class MetricSummary(msgspec.Struct):
-    """One metric over a run: last, smallest and largest value, and the step of the last."""
+    """One metric over a run: its last value and the step of that, its smallest and largest finite values."""
 
-    last: float
-    min: float
-    max: float
+    last: Number
+    min: float | None
+    max: float | None
     step: float | None = None
 
 
@@ -282,14 +282,17 @@ class Run(msgspec.Struct, kw_only=True):
     started_at: float | None
     finished_at: float | None
     progress: RunProgress | None
-    metrics: dict[str, MetricSummary]
+    metrics: dict[str, MetricSummary]  # in lists the first of them, and those asked for
     waiting: Waiting | None
     revision: int
     behind_s: float | None = None  # how far the log here is behind the one on another machine; 0: in step
     sync: Sync | None = None  # of a run at work on another machine: is the log here whole, on its way, or behind
     rerun_of: str | None = None  # the id of the run that was run again
+    more_metrics: int = 0  # how many a list leaves out beside the first; none where one run is asked for
     deleted: bool = False  # told once to those who watch; lists leave it out
-    spec: RunSpec | None = None  # only where one run is asked for
+    spec: RunSpec | None = None  # this and the rest only where one run is asked for
+    meta: dict[str, Any] = {}  # facts that it told by VTM_RUN_META lines, such as an MLflow run id
+    pruned_at: float | None = None  # when `gpurun prune` removed what it had printed and left
 
     @property
     def elapsed_s(self) -> float | None:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from gpurun_jupyter.core.events import Metric, Progress
+from gpurun_jupyter.core.numbers import Number, all_in_json
 from gpurun_jupyter.progress.readings import Reading
 
 _COUNTER = re.compile(r"\d+(?:\.\d+)?")
@@ -23,7 +24,7 @@ class Bar:
     logged: bool = False
     _step_base: float = 0.0
     _told: Reading | None = None
-    _told_values: dict[str, float] = field(default_factory=dict)
+    _told_values: dict[str, Number] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -50,10 +51,11 @@ class Bar:
 
     def _news_of_values(self, seen: Reading) -> list[Progress | Metric]:
         """Steps go on over restarts of the bar, so that a second epoch is not drawn over the first."""
-        if not seen.values or seen.values == self._told_values:
+        values = all_in_json(seen.values)  # as words NaNs are equal
+        if not values or values == self._told_values:
             return []
-        self._told_values = seen.values
-        return [Metric(values=seen.values, step=self._step_base + seen.done)]
+        self._told_values = values
+        return [Metric(values=values, step=self._step_base + seen.done)]
 
 
 def _begins_anew(before: Reading, now: Reading) -> bool:

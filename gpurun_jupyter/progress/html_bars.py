@@ -8,11 +8,13 @@ A table beside a bar has a row for each step or epoch; the header names the valu
 
 from __future__ import annotations
 
+import math
 import re
 
 from gpurun_jupyter.core.events import Metric
+from gpurun_jupyter.core.numbers import all_in_json
 from gpurun_jupyter.progress.html import HtmlBar, Table
-from gpurun_jupyter.progress.readings import Reading, finite, parse_comment, seconds_of, short_label
+from gpurun_jupyter.progress.readings import Reading, parse_comment, seconds_of, short_label
 
 _NUMBER = r"\d+(?:\.\d+)?"
 _TIME = r"(?:\d+:)?\d{1,3}:\d\d"
@@ -27,7 +29,7 @@ _SAYS_HOW_FAR = re.compile(rf"{_NUMBER}\s*(?:/|of)\s*{_NUMBER}|{_PERCENT.pattern
 _STEPS = ("step", "steps", "global step", "global_step", "iteration", "iter", "epoch", "epochs")
 #: HF's Trainer shows people other names than it gives to programs; these are the same values.
 _HF_LOSSES = {"Training Loss": "loss", "Validation Loss": "eval_loss"}
-_CELL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.IGNORECASE)
+_CELL = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|nan|inf)", re.IGNORECASE)
 
 
 def reading_of(bar: HtmlBar) -> Reading:
@@ -56,13 +58,14 @@ def metrics_of(table: Table, row: tuple[str, ...]) -> Metric | None:
     lower = [name.lower() for name in table.header]
     step_at = next((lower.index(name) for name in _STEPS if name in lower), None)
     cells = {name: _cell(text) for name, text in zip(_names(table.header), row, strict=True) if name}
-    values = finite({name: value for name, value in cells.items() if value is not None})
+    values = {name: value for name, value in cells.items() if value is not None}
     step = None if step_at is None else values.pop(table.header[step_at], None)
+    step = step if step is not None and math.isfinite(step) else None
     if not values:
         return None
     if step is not None and step_at is not None and lower[step_at] == "epoch":
         values["epoch"] = step
-    return Metric(values=values, step=step)
+    return Metric(values=all_in_json(values), step=step)
 
 
 def _names(header: tuple[str, ...]) -> tuple[str, ...]:

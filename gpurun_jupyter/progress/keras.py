@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import re
 
-from gpurun_jupyter.progress.readings import Reading, finite, seconds_of, without_colours
+from gpurun_jupyter.progress.readings import Reading, seconds_of, without_colours
 
 _LINE = re.compile(
     r"\s*(\d+)/(\d+|Unknown)\s{1,8}━*\s{0,8}((?:\d+:)*\d+s?)(?:\s+(\d+)(us|ms|s)/(?:step|epoch))?"
     r"((?: - [^:\n]+: *\S+)*)\s*$"
 )
-_VALUE = re.compile(r" - ([^:\n]+?): *([+-]?\d+(?:\.\d*)?(?:e[+-]?\d+)?)(?=\s|$)")
+_VALUE = re.compile(r" - ([^:\n]+?): *([+-]?(?:\d+(?:\.\d*)?(?:e[+-]?\d+)?|nan|inf))(?=\s|$)")
 _UNIT_S = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 
 
@@ -36,7 +36,7 @@ def read(frame: str) -> Reading | None:
         total=total,
         rate=1 / step_s if step_s else None,
         left_s=seconds_of(found[3]) if between else 0.0 if total else None,
-        values=finite({name: float(value) for name, value in _VALUE.findall(found[6])}),
+        values={name: float(value) for name, value in _VALUE.findall(found[6])},
         end=len(frame),
         closed=False,
     )

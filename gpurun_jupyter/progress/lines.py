@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from gpurun_jupyter.core.events import Metric, Progress
+from gpurun_jupyter.core.numbers import all_in_json
 from gpurun_jupyter.progress import logged, ultralytics
 from gpurun_jupyter.progress.readings import Reading, without_colours
 from gpurun_jupyter.progress.roster import Roster
@@ -111,4 +112,4 @@ class Lines:
         plain = without_colours(line)
         self._bars.columns = ultralytics.read_header(plain) or self._bars.columns
         values = ultralytics.read_result(plain)
-        return [Metric(values=values)] if values else []
+        return [Metric(values=all_in_json(values))] if values else []

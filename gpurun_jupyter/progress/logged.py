@@ -8,10 +8,11 @@ Every value must be a number, or the line is some other dict. `step` or `global_
 
 from __future__ import annotations
 
+import math
 import re
 
 from gpurun_jupyter.core.events import Metric
-from gpurun_jupyter.progress.readings import finite
+from gpurun_jupyter.core.numbers import all_in_json
 
 MAX_CHARS = 4000
 _ITEM = re.compile(
@@ -32,6 +33,5 @@ def read(line: str) -> Metric | None:
             return None
         values[item[2]] = float(item[4])
         position, ended = item.end(), item[5] != ","
-    step = next((values.pop(name) for name in _STEPS if name in values), None)
-    kept = finite(values)
-    return Metric(values=kept, step=step) if kept else None
+    step = next((values.pop(name) for name in _STEPS if math.isfinite(values.get(name, math.nan))), None)
+    return Metric(values=all_in_json(values), step=step) if values else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import NamedTuple
 
@@ -67,7 +66,7 @@ def short_label(text: str) -> str:
 
 
 def parse_pairs(text: str) -> dict[str, float]:
-    """The values of a clear `key=number, key=number` list, else none. Values must be finite to be kept."""
+    """The values of a clear `key=number, key=number` list, else none."""
     text = _VERSION.sub("", text).rstrip(", ") if "v_num" in text else text
     values: dict[str, float] = {}
     position = 0
@@ -77,7 +76,7 @@ def parse_pairs(text: str) -> dict[str, float]:
             return {}
         values[found[1]] = float(found[2])
         position = found.end()
-    return finite(values)
+    return values
 
 
 def parse_comment(text: str) -> dict[str, float]:
@@ -90,12 +89,7 @@ def parse_comment(text: str) -> dict[str, float]:
             return {}
         values[found[1]] = float(found[2])
         position = found.end()
-    return finite(values)
-
-
-def finite(values: dict[str, float]) -> dict[str, float]:
-    """Those values that a chart can show."""
-    return {key: value for key, value in values.items() if math.isfinite(value)}
+    return values
 
 
 def seconds_of(clock: str) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gpurun_jupyter.core.events import Event, Meta, Metric, Output, Progress
+from gpurun_jupyter.core.numbers import Number
 from gpurun_jupyter.core.runs import Bar, RunProgress
 from gpurun_jupyter.progress.decoder import QUIET_S, Decoder
 from gpurun_jupyter.progress.overall import with_bar
@@ -19,7 +20,7 @@ class Record:
 
     progress: RunProgress = field(default_factory=RunProgress)
     bars: dict[str, Bar] = field(default_factory=dict)
-    metrics: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, Number] = field(default_factory=dict)
     meta: dict[str, Any] = field(default_factory=dict)
     text: list[str] = field(default_factory=list)
 

@@ -14,7 +14,6 @@ import re
 from gpurun_jupyter.progress.readings import (
     Epoch,
     Reading,
-    finite,
     parse_pairs,
     seconds_of,
     short_label,
@@ -28,7 +27,7 @@ _COUNT = re.compile(rf"(?<![\w.,])({_NUMBER})\s{{0,4}}/\s{{0,4}}({_NUMBER}|\?)(?
 _PERCENT = re.compile(r"(?<![\d.])(\d{1,3}(?:\.\d+)?)%")
 _TIME = re.compile(r"(?<![\d:])(?:\d+:)?\d{1,2}:\d\d(?![\d:])|-:--(?::--)?")
 _RATE = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?) ?([kKMGT]?)(?:\w{1,12}/s\b)")
-_PAIR = re.compile(r"(?<![\w./@-])([A-Za-z_][\w./@-]{0,60}): +([+-]?(?:\d+\.?\d*(?:e[+-]?\d+)?))(?=[\s,]|$)")
+_PAIR = re.compile(r"(?<![\w./@-])([A-Za-z_][\w./@-]{0,60}): +([+-]?(?:\d+\.?\d*(?:e[+-]?\d+)?|nan|inf))(?=[\s,]|$)")
 _LIGHTNING_EPOCH = re.compile(r"Epoch (\d+)(?:/(-?\d+))?\s*$")
 _ELAPSED = re.compile(r"\x1b\[33m\s*[\d:]+\x1b")
 _SCALE = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
@@ -88,7 +87,7 @@ def _values(behind: str) -> dict[str, float]:
     """`loss: 0.5 acc: 0.9` anywhere, or `loss=0.5, acc=0.9` at the end."""
     named = {name: float(value) for name, value in _PAIR.findall(behind) if name != "v_num"}
     equals = re.search(r"(?<![\w./@-])[A-Za-z_][\w./@-]{0,60}=.*$", behind)
-    return finite(named) or (parse_pairs(equals[0].strip()) if equals else {})
+    return named or (parse_pairs(equals[0].strip()) if equals else {})
 
 
 def _lightning_epoch(label: str, behind: str) -> Epoch | None:

@@ -16,7 +16,8 @@ import re
 from collections.abc import Iterator
 
 from gpurun_jupyter.core.events import Metric
-from gpurun_jupyter.progress.readings import Reading, finite
+from gpurun_jupyter.core.numbers import in_json
+from gpurun_jupyter.progress.readings import Reading
 
 _NUMBER = r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|nan|inf)"
 _ROUND = re.compile(r"(?:\[(\d{1,9})\]|(\d{1,9}):)\t")
@@ -117,10 +118,10 @@ def _iteration(line: str) -> Metric | None:
 
 
 def _bar(done: str, total: str, values: list[tuple[str, str]]) -> Reading:
-    named = finite({name: float(value) for name, value in values})
+    named = {name: float(value) for name, value in values}
     return Reading("", float(done), float(total), None, None, named, 0, True)
 
 
 def _metric(step: int, values: dict[str, str]) -> Metric | None:
-    named = finite({name: float(text) for name, text in values.items()})
+    named = {name: in_json(float(text)) for name, text in values.items()}
     return Metric(values=named, step=float(step)) if named else None

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 
-from gpurun_jupyter.progress.readings import Epoch, Reading, finite, seconds_of, short_label, without_colours
+from gpurun_jupyter.progress.readings import Epoch, Reading, seconds_of, short_label, without_colours
 
 _NUMBER = r"\d+(?:\.\d+)?(?:[KMGTP]?B)?"
 _TIME = r"(?:\d+:)*\d+(?:\.\d+)?s?"
@@ -77,7 +77,7 @@ def read_header(line: str) -> tuple[str, ...]:
 def name_cells(names: tuple[str, ...], cells: tuple[float, ...]) -> dict[str, float]:
     """The row's losses by name."""
     pairs = dict(zip(names, cells, strict=False))
-    return finite({name: value for name, value in pairs.items() if name not in _COUNTS})
+    return {name: value for name, value in pairs.items() if name not in _COUNTS}
 
 
 def read_result(line: str) -> dict[str, float]:

@@ -9,14 +9,16 @@ Progress needs `current` and `total`, or `percent` (0 to 100), `fraction` (0 to 
 
 from __future__ import annotations
 
+import json
 import math
 import re
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 from gpurun_jupyter.core.events import Meta
-from gpurun_jupyter.progress.readings import Epoch, Reading, finite, short_label
+from gpurun_jupyter.core.numbers import NotFinite
+from gpurun_jupyter.progress.readings import Epoch, Reading, short_label
 
 #: A prefix at a line's start.
 START = re.compile(r"^VTM_(?:PROGRESS|RUN_META)::", re.MULTILINE)
@@ -31,6 +33,7 @@ _EPOCHS = ("total_epochs", "epochs", "max_epochs", "num_epochs")
 _LABEL = ("label", "message", "description", "desc", "msg", "text", "status", "stage", "phase", "name")
 _LEFT = ("left_s", "eta", "eta_s", "eta_seconds", "remaining", "remaining_s")
 _RATE = ("rate", "speed", "it_per_s")
+_WORDS = get_args(NotFinite)
 _NO_VALUES = {
     *_DONE,
     *_TOTAL,
@@ -52,12 +55,19 @@ def read(line: str) -> Reading | Meta | None:
     if prefix is None:
         return None
     try:
-        said = msgspec.json.decode(line[len(prefix) :])
-    except (msgspec.DecodeError, RecursionError):
+        said = _decoded(line[len(prefix) :])
+    except (ValueError, RecursionError):
         return None
     if not isinstance(said, dict):
         return None
     return _progress(said) if prefix == PREFIXES[0] else Meta(values=said) if said else None
+
+
+def _decoded(text: str) -> Any:
+    """The value of a JSON text, in which Python's own `json` also writes NaN and Infinity: these become words."""
+    if "NaN" in text or "Infinity" in text:
+        text = json.dumps(json.loads(text, parse_constant=str))
+    return msgspec.json.decode(text)
 
 
 def _progress(said: dict[str, Any]) -> Reading | None:
@@ -99,9 +109,8 @@ def _epoch(said: dict[str, Any]) -> Epoch | None:
 def _values(said: dict[str, Any]) -> dict[str, float]:
     nested = said.get("metrics")
     values = {**said, **nested} if isinstance(nested, dict) else said
-    return finite(
-        {name: float(value) for name, value in values.items() if name not in _NO_VALUES and _is_number(value)}
-    )
+    numbers = {name: value for name, value in values.items() if name not in _NO_VALUES}
+    return {name: float(value) for name, value in numbers.items() if _is_number(value) or value in _WORDS}
 
 
 def _number(said: dict[str, Any], names: tuple[str, ...]) -> float | None:

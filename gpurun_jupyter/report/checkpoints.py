@@ -6,7 +6,6 @@ They lie in the attempt's GPURUN_CHECKPOINT_DIR. The next attempt at a run begin
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import shutil
 import stat
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any, Iterable
 
 from gpurun_jupyter.report import pipe
-from gpurun_jupyter.report.checks import clean_name, finite_number, named_path, number
+from gpurun_jupyter.report.checks import clean_name, finite_number, in_json, named_path, number
 from gpurun_jupyter.report.file_names import as_text
 from gpurun_jupyter.report.printing import say
 
@@ -149,7 +148,7 @@ def _tell(kept: Path, step: float | None, numbers: dict[str, float]) -> None:
     with contextlib.suppress(OSError):
         event["modified_ns"] = kept.stat().st_mtime_ns
     for key, value in numbers.items():
-        longer = {**event, "values": {**event["values"], key: value}}
-        if math.isfinite(value) and len(pipe.encode(longer)) <= pipe.MAX_LINE_BYTES:
+        longer = {**event, "values": {**event["values"], key: in_json(value)}}
+        if len(pipe.encode(longer)) <= pipe.MAX_LINE_BYTES:
             event = longer
     pipe.send(event)

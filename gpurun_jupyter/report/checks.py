@@ -40,6 +40,13 @@ def named_path(path: Any, function: str) -> Path:
     return found
 
 
+def in_json(value: float) -> Any:
+    """The value as a log has it: what JSON has no number for is a word (see gpurun_jupyter.core.numbers)."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
 def clean_name(text: Any) -> str:
     """Any text as a label or a metric's name."""
     return str(text)[:MAX_NAME_CHARS].encode("utf-8", "replace").decode("utf-8")

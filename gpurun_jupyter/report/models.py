@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import math
 import os
 import re
 import secrets
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any, Iterable, Tuple
 
 from gpurun_jupyter.report import pipe
-from gpurun_jupyter.report.checks import clean_name, named_path, number
+from gpurun_jupyter.report.checks import clean_name, in_json, named_path, number
 from gpurun_jupyter.report.file_names import as_text
 from gpurun_jupyter.report.printing import say
 
@@ -119,11 +118,11 @@ def _cut(text: Any, most_bytes: int) -> str:
     return cut
 
 
-def _fitting(numbers: dict[str, float]) -> dict[str, float]:
-    """The metrics that have room, the first ones first. JSON knows neither NaN nor infinity."""
-    kept: dict[str, float] = {}
+def _fitting(numbers: dict[str, float]) -> dict[str, Any]:
+    """The metrics that have room, the first ones first."""
+    kept: dict[str, Any] = {}
     for key, value in numbers.items():
-        longer = {**kept, key: value}
-        if math.isfinite(value) and len(pipe.encode(longer)) <= _MAX_BYTES["values"]:
+        longer = {**kept, key: in_json(value)}
+        if len(pipe.encode(longer)) <= _MAX_BYTES["values"]:
             kept = longer
     return kept

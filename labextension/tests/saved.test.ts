@@ -6,10 +6,10 @@ import { stateSentence } from '../src/look/sentences';
 import { english } from '../src/look/words';
 
 test('a summary is a run, whatever an older gpurun left out', () => {
-  const run = asRun('k3f9x2ab', { state: 'finished', outcome: 'succeeded', name: 'digits', metrics: { acc: { last: 0.9 } } });
+  const run = asRun('k3f9x2ab', { state: 'finished', outcome: 'succeeded', name: 'digits', metrics: { acc: { last: 0.9 }, loss: { last: 'NaN' }, x: { last: 'x' } } });
   assert.equal(run?.name, 'digits');
   assert.equal(stateSentence(run!, 0, english), 'succeeded');
-  assert.deepEqual(run?.metrics, { acc: { last: 0.9 } });
+  assert.deepEqual(run?.metrics, { acc: { last: 0.9 }, loss: { last: 'NaN' } });
 });
 
 test('what is no summary is none, and what is wrong in one is left out', () => {

@@ -114,6 +114,28 @@ def test_a_cell_runs(server: JupyterServer) -> None:
     assert not (server.home / "gpurun.db").exists()
 
 
+def test_what_is_no_number_is_never_best_and_sorts_last(server: JupyterServer) -> None:
+    code = (
+        "import os\nfrom gpurun_jupyter import report\nfor acc in (.95, float(os.environ['ACC'])): report.log(acc=acc)"
+    )
+    ids = {acc: server.submit(code, name=acc, project="nanp", gpu=0, env={"ACC": acc}) for acc in ("0.9", "nan", "inf")}
+    for run_id in ids.values():
+        assert server.wait(run_id)["outcome"] == "succeeded"
+
+    def names(**asked: Any) -> list[str]:
+        return [run["name"] for run in server.http.get("runs", params={"project": "nanp", **asked}).json()["runs"]]
+
+    assert (names(where="acc > 0.1"), names(where="acc != 7"), names(where="acc.max > 0.94")) == (
+        ["0.9"],
+        ["0.9"],
+        ["inf", "nan", "0.9"],
+    )
+    assert names(sort="acc", offset=0) == names(sort="-acc", offset=0) == ["0.9", "inf", "nan"]
+    assert server.run(ids["nan"])["metrics"]["acc"]["last"] == "NaN"
+    listed = server.http.get("runs", params={"project": "nanp", "metrics": "acc", "offset": 0}).json()["runs"]
+    assert [run["metrics"]["acc"]["last"] for run in listed] == ["Infinity", "NaN", 0.9]
+
+
 def test_a_queue_is_worked_off_in_its_order(server: JupyterServer) -> None:
     ids = [server.submit(f"print({n})", priority=-n, after=[]) for n in range(5)]
     runs = [server.wait(run_id) for run_id in ids]

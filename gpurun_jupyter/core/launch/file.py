@@ -116,6 +116,8 @@ class LaunchFile(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True,
     def spec_like(self, before: RunSpec) -> RunSpec:
         """The run as it is submitted, with the files and variables of one that was before. Raises InvalidRequest."""
         spec = self.spec()
+        if before.kind == "files":
+            raise InvalidRequest("That run was imported: there is no code of it.", "Name the files that made it.")
         if (self.notebook is None) != (before.notebook is None) or (self.entry is not None and before.dir is None):
             raise InvalidRequest("That run had no such files.", "Say notebook or entry as it did.")
         if self.notebook is not None and before.notebook is not None:

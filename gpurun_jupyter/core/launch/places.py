@@ -5,18 +5,18 @@ YAML 1.1, which PyYAML reads by default, takes the key `on` for true and `1e-3` 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 import yaml
 
+from gpurun_jupyter.core import yaml12
+
 _LONGEST = 2**20  # characters
 _MOST_VALUES = 20_000
 _DEEPEST = 20
-_MOST_BITS = 1024  # of a whole number; beyond some thousands, Python writes none as text
 
 _TOO_LONG = "The file is nested too deep, or too long."
 _HALF = "A text holds half of a surrogate pair."
@@ -86,10 +86,9 @@ def read(text: str) -> Document:
     return _Reading().document(root)
 
 
-class _Loader(yaml.SafeLoader):  # type: ignore[misc]
-    """Knows the plain scalars of the core schema, and no others."""
+class _Loader(yaml12.Loader):
+    """Reads no more values than a launch file may have."""
 
-    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - as PyYAML declares it
     _composed = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
@@ -99,17 +98,6 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
             mark = self.peek_event().start_mark
             raise Malformed(Problem(mark.line + 1, mark.column + 1, _TOO_LONG, "Use fewer aliases."))
         return super().compose_node(parent, index)
-
-
-_TAG = "tag:yaml.org,2002:"
-for _kind, _pattern, _first in (
-    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
-    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
-    ("float", r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", "-+.0123456789"),
-    ("float", r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", "-+."),
-    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-):
-    _Loader.add_implicit_resolver(_TAG + _kind, re.compile(rf"^(?:{_pattern})\Z"), list(_first))
 
 
 class _Reading:
@@ -154,10 +142,10 @@ class _Reading:
                 yield key.value, value
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:
-        kind, text = node.tag.removeprefix(_TAG), node.value
+        kind, text = node.tag.removeprefix(yaml12.TAG), node.value
         try:
-            if kind in _CONSTRUCTED:
-                return _CONSTRUCTED[kind](text)
+            if kind in yaml12.CONSTRUCTED:
+                return yaml12.CONSTRUCTED[kind](text)
         except (ValueError, KeyError):
             self._document.problem(_place(node), f"{text!r} is no {kind}.", "Remove the tag in front of it.")
             return text
@@ -172,21 +160,6 @@ def _is_text(text: str) -> bool:
         return text.isascii() or bool(text.encode())
     except UnicodeEncodeError:
         return False
-
-
-def _whole(text: str) -> int:
-    number = int(text[2:], 8 if text[1] == "o" else 16) if text[:2] in ("0o", "0x") else int(text)
-    if number.bit_length() > _MOST_BITS:
-        raise ValueError("too large")
-    return number
-
-
-_CONSTRUCTED: dict[str, Callable[[str], Any]] = {
-    "bool": lambda text: {"true": True, "false": False}[text.lower()],
-    "int": _whole,
-    "float": lambda text: float(text.lower().replace(".inf", "inf").replace(".nan", "nan")),
-    "null": lambda _: None,
-}
 
 
 def _place(node: yaml.Node) -> Place:

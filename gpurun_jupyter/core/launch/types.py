@@ -91,7 +91,7 @@ def what(kind: inspect.Type) -> str:
     if isinstance(kind, inspect.BoolType):
         return "true or false"
     if isinstance(kind, inspect.StrType):
-        limits = f" of {kind.min_length} to {kind.max_length} characters without slashes"
+        limits = f" of {kind.min_length} to {kind.max_length} characters on one line, without slashes, not . or .."
         return f"a text{limits if kind.pattern else ''}"
     return "a value"
 

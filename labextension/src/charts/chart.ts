@@ -11,6 +11,7 @@ import { element } from '../look/dom';
 import * as format from '../look/format';
 import { english, Translate } from '../look/words';
 import { align, extent, isLike, Series, smooth } from './align';
+import { drawBreaks } from './breaks';
 import { describeChart } from './describe';
 import { Legend } from './legend';
 import { BYTES, plotLook, ticksOf } from './look';
@@ -201,7 +202,11 @@ export class Chart extends Widget {
         ...(sync ? { sync: { key: sync, scales: ['x', null], setSeries: false } } : {})
       },
       series: [{}, ...this.series.map((one, i) => this.curve(one, i))],
-      hooks: { setCursor: [() => this.showValues()], setScale: [(_, key) => this.scaled(key)] }
+      hooks: {
+        setCursor: [() => this.showValues()],
+        setScale: [(_, key) => this.scaled(key)],
+        draw: [plot => drawBreaks(plot, this.series, i => (this.hidden.has(this.series[i].label) ? '' : this.colour(this.series[i], i)))]
+      }
     };
   }
 
@@ -290,7 +295,5 @@ export class Chart extends Widget {
   }
 
   /** The text alternative. */
-  private describe(): void {
-    this.place.setAttribute('aria-label', describeChart(this.options.title, this.series, this.trans));
-  }
+  private describe = () => this.place.setAttribute('aria-label', describeChart(this.options.title, this.series, this.trans));
 }

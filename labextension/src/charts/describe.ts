@@ -2,6 +2,7 @@
 import * as format from '../look/format';
 import type { Translate } from '../look/words';
 import type { Series } from './align';
+import { breakOf } from './breaks';
 
 const MOST_DESCRIBED = 8;
 
@@ -14,7 +15,13 @@ export function describeChart(title: string, series: readonly Series[], trans: T
 }
 
 /** What a curve does, in a sentence. */
-export function describeSeries({ label, y }: Series, trans: Translate): string {
+export function describeSeries(one: Series, trans: Translate): string {
+  const mark = breakOf(one);
+  const broken = mark ? [trans.__('%1 from %2 on.', mark.word, format.count(mark.x))] : [];
+  return [describeFinite(one, trans), ...broken].join(' ');
+}
+
+function describeFinite({ label, y }: Series, trans: Translate): string {
   const values = Array.from(y).filter((value): value is number => value !== null && Number.isFinite(value));
   if (!values.length) {
     return trans.__('%1: no values.', label);

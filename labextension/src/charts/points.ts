@@ -8,7 +8,7 @@ export function points(metric: MetricColumns, axis: XAxis): Pick<Series, 'x' | '
   const { step, time, epoch, value, count } = metric;
   const counted = () => value.map((_, i) => (value.length > 1 ? (i * (count - 1)) / (value.length - 1) : i));
   const xs: (number | null)[] = axis === 'time' ? time : ((axis === 'epoch' ? epoch : step) ?? counted());
-  const pairs = xs.flatMap((x, i): [number, number][] => (x === null ? [] : [[x, value[i]]]));
+  const pairs = xs.flatMap((x, i): [number, number][] => (x === null ? [] : [[x, Number(value[i])]]));
   if (pairs.some(([x], i) => i > 0 && x < pairs[i - 1][0])) {
     pairs.sort(([a], [b]) => a - b);
   }

@@ -1,6 +1,7 @@
 /**
  * Numbers and times as people read them. Widths change as little as possible, so that a line that updates stands still.
  */
+import type { Measured } from '../server/types';
 import type { Translate } from './words';
 
 /** `102` as `1:42`, `3700` as `1:01:40`. */
@@ -31,8 +32,11 @@ export function ago(seconds: number, trans: Translate): string {
   return trans._n('%1 day ago', '%1 days ago', Math.floor(seconds / 86400));
 }
 
-/** A measured value with three digits that count. */
-export function value(x: number): string {
+/** A measured value with three digits that count, or the word for what is no number. */
+export function value(x: Measured): string {
+  if (typeof x === 'string') {
+    return x;
+  }
   const size = Math.abs(x);
   if (!Number.isFinite(x) || x === 0) {
     return String(x);

@@ -112,7 +112,7 @@ class ModelsList extends ReactWidget {
 }
 
 function ModelRow({ model, trans, onOpen }: { model: ModelSummary; trans: Translate; onOpen: (name: string) => void }): JSX.Element {
-  const versions = versionWords(model);
+  const versions = versionWords(model, trans);
   const metric = metricWords(model.metrics);
   return (
     <li className="gpurun-model" data-model={model.name} data-version={model.latest} data-status={model.status}>

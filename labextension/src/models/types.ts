@@ -1,5 +1,5 @@
 /** The model registry as the server tells of it: see docs/http.md. */
-import type { Run } from '../server/types';
+import type { Measured, Run } from '../server/types';
 
 export interface ModelSummary {
   name: string;
@@ -9,7 +9,7 @@ export interface ModelSummary {
   /** Of the newest version. */
   status: 'ready' | 'archived';
   aliases: Record<string, number>;
-  metrics: Record<string, number>;
+  metrics: Record<string, Measured>;
   versions: number;
   updated_at: number;
 }
@@ -28,7 +28,7 @@ export interface ModelVersion {
   framework: string;
   status: 'ready' | 'archived';
   description: string;
-  metrics: Record<string, number>;
+  metrics: Record<string, Measured>;
   tags: string[];
   parameters: Record<string, string>;
   run_id: string | null;

@@ -1,19 +1,20 @@
 /** How models are said in a line. */
 import * as format from '../look/format';
 import { dots } from '../look/sentences';
+import type { Measured } from '../server/types';
 import type { Translate } from '../look/words';
 import type { ModelSummary } from './types';
 
 const KB = 1024;
 
-/** `v4 release`: the newest version and the aliases that point to it. */
-export function versionWords(model: ModelSummary): string {
+/** `v4 release`: the newest version and the aliases that point to it; one that was put aside says so. */
+export function versionWords(model: ModelSummary, trans: Translate): string {
   const newest = Object.keys(model.aliases).filter(alias => model.aliases[alias] === model.latest);
-  return [`v${model.latest}`, ...newest].join(' ');
+  return [`v${model.latest}`, ...newest, ...(model.status === 'archived' ? [trans.__('archived')] : [])].join(' ');
 }
 
 /** `acc 0.971`, the metric that was named first. */
-export function metricWords(metrics: Record<string, number>): string {
+export function metricWords(metrics: Record<string, Measured>): string {
   const [first] = Object.entries(metrics);
   return first ? `${first[0]} ${format.value(first[1])}` : '';
 }

@@ -27,7 +27,7 @@ export class ConfigTab extends Tab {
 
   protected async load(): Promise<void> {
     const { requests, trans } = this.parts;
-    const [{ spec }, told] = await Promise.all([requests.run(), requests.environment()]);
+    const [{ spec, meta }, told] = await Promise.all([requests.run(), requests.environment()]);
     this.drawn?.dispose();
     this.place.replaceChildren();
     const buttons = element('div', 'gpurun-page-buttons', this.place);
@@ -45,6 +45,18 @@ export class ConfigTab extends Tab {
     this.drawn = await this.readOnly.show(host, stringify(spec), 'run.yaml', trans.__('Configuration of the run'));
     element('h3', 'gpurun-tab-title', this.place).textContent = trans.__('Environment');
     this.environment(told.environment, told.origin);
+    this.facts(meta ?? {});
+  }
+
+  /** What the run said of itself. */
+  private facts(meta: Record<string, unknown>): void {
+    const { trans } = this.parts;
+    const rows = Object.entries(meta).map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]);
+    if (rows.length) {
+      const title = trans.__('Told by the run');
+      element('h3', 'gpurun-tab-title', this.place).textContent = title;
+      this.place.append(table(title, [trans.__('What'), trans.__('Value')], rows));
+    }
   }
 
   private environment(environment: Environment | null, origin: Origin | null): void {

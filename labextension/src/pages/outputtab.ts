@@ -9,6 +9,8 @@ import { LogBox } from '../runview/logbox';
 import type { Counted } from '../runview/sheet';
 import type { RunFeed } from '../server/feed';
 import type { Stop } from '../server/live';
+import type { Translate } from '../look/words';
+import { isLive } from '../server/types';
 import { Displays } from '../transcript/displays';
 import { LiveTranscript, MOST_HELD } from '../transcript/live';
 import { OutputSheet } from '../transcript/sheet';
@@ -31,6 +33,7 @@ export class OutputTab extends Tab {
   private window = element('span', 'gpurun-output-window');
   private earlier: HTMLButtonElement;
   private empty = element('p', 'gpurun-tab-note');
+  private isPruned = false;
 
   constructor(parts: PageParts, registry: IRenderMimeRegistry) {
     super('output', parts.trans.__('Output'), parts);
@@ -79,8 +82,15 @@ export class OutputTab extends Tab {
     this.search.focus();
   }
 
+  /** Of a run that is over, say so where its output was removed. */
   protected async load(): Promise<void> {
     this.log.redraw();
+    if (this.run && !isLive(this.run)) {
+      const { trans, requests } = this.parts;
+      this.isPruned = !!(await requests.run()).pruned_at;
+      this.empty.textContent = this.isPruned ? prunedWords(trans) : trans.__('It has printed nothing.');
+      this.changed();
+    }
   }
 
   private get transcript(): Transcript {
@@ -94,8 +104,8 @@ export class OutputTab extends Tab {
 
   private changed(): void {
     if (this.log) {
-      this.tellWhere();
       this.empty.hidden = this.feed.tail.length > 0 || this.transcript.parts.length > 1;
+      this.tellWhere();
       this.log.redraw();
     }
   }
@@ -104,7 +114,8 @@ export class OutputTab extends Tab {
   private tellWhere(): void {
     const { transcript } = this;
     const hasEarlier = !this.elsewhere && this.live.hasEarlier;
-    setText(this.window, [this.whichLines(), foldedWords(transcript, this.parts)].filter(words => words).join(' '));
+    const pruned = this.isPruned && this.empty.hidden ? prunedWords(this.parts.trans) : '';
+    setText(this.window, [pruned, this.whichLines(), foldedWords(transcript, this.parts)].filter(words => words).join(' '));
     this.earlier.hidden = !hasEarlier;
     this.top.hidden = !hasEarlier && !this.window.textContent;
   }
@@ -184,6 +195,10 @@ export class OutputTab extends Tab {
     this.live.setReading(false);
     this.changed();
   }
+}
+
+function prunedWords(trans: Translate): string {
+  return trans.__('What it printed and left was removed to make room (gpurun prune); metrics and configuration are kept.');
 }
 
 function foldedWords({ folded }: Transcript, { trans }: PageParts): string {

@@ -40,6 +40,11 @@ export function firstKeys(known: Columns): string[] {
   return ['state', 'name', 'project', 'created', 'duration', ...metrics, ...parameters];
 }
 
+/** The metrics among these columns. */
+export function metricsAmong(keys: readonly string[]): string[] {
+  return keys.filter(key => key.startsWith(METRIC)).map(key => key.slice(METRIC.length));
+}
+
 /** Whether it looks like an environment variable: these are set for other reasons, too. */
 function isVariable(name: string): boolean {
   return name === name.toUpperCase();

@@ -85,7 +85,7 @@ export class CompareModel {
   seriesOf(metric: string): Series[] {
     return this.comparison!.runs.map(({ id }, i) => {
       const found = this.curves[id]?.[metric];
-      return { label: this.labels[i], x: found ? this.xOf(found) : [], y: found?.value ?? [] };
+      return { label: this.labels[i], x: found ? this.xOf(found) : [], y: found?.value.map(Number) ?? [] };
     });
   }
 

@@ -64,9 +64,11 @@ function dayAfter(day: string): string {
   return [date.getFullYear(), date.getMonth() + 1, date.getDate()].map(part => String(part).padStart(2, '0')).join('-');
 }
 
-export function findRuns(api: Api, filters: Filters, offset: number, limit: number): Promise<Page> {
+/** A window of the list, whose runs come with these metrics beside their first ones. */
+export function findRuns(api: Api, filters: Filters, offset: number, limit: number, metrics: readonly string[]): Promise<Page> {
   const asked = { ...parametersOf(filters), offset: String(offset), limit: String(limit) };
-  return api.request<Page>(`runs${URLExt.objectToQueryString(asked)}`);
+  const named = metrics.length ? `&${repeated('metrics', metrics)}` : '';
+  return api.request<Page>(`runs${URLExt.objectToQueryString(asked)}${named}`);
 }
 
 export function findColumns(api: Api): Promise<Columns> {
@@ -84,7 +86,7 @@ export async function metricsOf(
   names: readonly string[],
   points: number
 ): Promise<Record<string, Record<string, MetricColumns>>> {
-  const asked = `metrics?${repeated('run', ids)}&points=${points}&names=${encodeURIComponent(names.join(','))}`;
+  const asked = `metrics?${repeated('run', ids)}&points=${points}&${repeated('names', names)}`;
   const { runs } = await api.request<{ runs: Record<string, { metrics: Record<string, MetricColumns> }> }>(asked);
   return Object.fromEntries(Object.entries(runs).map(([id, { metrics }]) => [id, metrics]));
 }

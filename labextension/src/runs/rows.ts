@@ -34,7 +34,8 @@ export class Rows {
 
   constructor(
     private api: Api,
-    private filters: Filters
+    private filters: Filters,
+    private metrics: () => readonly string[] = () => [] // that are shown
   ) {}
 
   at(place: number): Row | undefined {
@@ -69,14 +70,15 @@ export class Rows {
     void this.fill();
   }
 
-  /** A run changed; says whether it is in the list as far as that is known. */
+  /** A run changed, of which only the first metrics are told; says whether it is in the list as far as that is known. */
   update(run: Run): boolean {
     const place = this.places.get(run.id);
     const row = place === undefined ? undefined : this.rows.get(place);
     if (place === undefined || !row) {
       return false;
     }
-    this.rows.set(place, { ...row, run });
+    const isAnew = run.attempt !== row.run.attempt || !Object.keys(run.metrics).length;
+    this.rows.set(place, { ...row, run: isAnew ? run : { ...run, metrics: { ...row.run.metrics, ...run.metrics } } });
     return true;
   }
 
@@ -96,7 +98,7 @@ export class Rows {
     this.stale = false;
     try {
       const limit = Math.max(WINDOW, Math.min(1000, this.last - place));
-      const page = await findRuns(this.api, this.filters, place, limit);
+      const page = await findRuns(this.api, this.filters, place, limit, this.metrics());
       if (series === this.series) {
         this.asking = false;
         this.take(place, page, isAnew);

@@ -5,7 +5,7 @@ import type { Stop } from '../server/live';
 import type { IRunServer } from '../server/server';
 import type { Run } from '../server/types';
 import type { Translate } from '../look/words';
-import { Column, columnsOf, firstKeys } from './cells';
+import { Column, columnsOf, firstKeys, metricsAmong } from './cells';
 import { Columns, Filters, findColumns, NO_FILTERS } from './query';
 import { Rows } from './rows';
 import { Selection } from './selection';
@@ -42,7 +42,7 @@ export class RunsModel {
     private trans: Translate,
     readonly state: RunsState
   ) {
-    this.rows = new Rows(server.api, state.filters);
+    this.rows = new Rows(server.api, state.filters, () => metricsAmong(this.keys));
     this.selection = new Selection(this.rows);
     this.rows.answered.connect((_, error) => this.answered(error));
   }
@@ -54,8 +54,11 @@ export class RunsModel {
   /** Every column there can be; those that are shown in their order. */
   get columns(): { all: Column[]; shown: Column[] } {
     const all = columnsOf(this.known, this.trans);
-    const keys = this.state.columns ?? firstKeys(this.known);
-    return { all, shown: keys.map(key => all.find(column => column.key === key)).filter(column => !!column) };
+    return { all, shown: this.keys.map(key => all.find(column => column.key === key)).filter(column => !!column) };
+  }
+
+  private get keys(): string[] {
+    return this.state.columns ?? firstKeys(this.known);
   }
 
   get isFiltered(): boolean {
@@ -99,6 +102,7 @@ export class RunsModel {
 
   showColumns(keys: string[]): void {
     this.state.columns = keys;
+    this.rows.reload();
     this.changed.emit();
   }
 
@@ -118,7 +122,11 @@ export class RunsModel {
   /** Which metrics, parameters and projects there are. */
   private async learn(): Promise<void> {
     try {
+      const before = metricsAmong(this.keys).join('\n');
       this.known = await findColumns(this.server.api);
+      if (metricsAmong(this.keys).join('\n') !== before) {
+        this.rows.reload();
+      }
       this.changed.emit();
     } catch {
       return; // what is wrong is said where rows are asked for
@@ -141,10 +149,15 @@ export class RunsModel {
     }
     this.rows.changed.emit();
     this.selection.changed.emit();
-    if (isNew || this.isFiltered || this.filters.sort) {
+    if (isNew || this.isFiltered || this.filters.sort || runs.some(run => this.lacks(run))) {
       this.waiting ||= window.setTimeout(() => this.takeNews(runs), NEWS_MS);
     }
   };
+
+  /** Whether a column shows a metric that is not told with every change of the run. */
+  private lacks(run: Run): boolean {
+    return !!run.more_metrics && metricsAmong(this.keys).some(name => !(name in run.metrics));
+  }
 
   /** A list that stands at its top shows what is new; another stays as it is and says that there is something. */
   private takeNews(runs: readonly Run[]): void {

@@ -1,7 +1,7 @@
 /** Finds the run before a run, once there is something to compare, and how its metrics went. */
 import { RunRequests } from '../server/requests';
 import type { IRunServer } from '../server/server';
-import { isLive, Previous, Run } from '../server/types';
+import { isLive, Measured, Previous, Run } from '../server/types';
 
 const POINTS = 100; // more than a curve of the size of a word can show
 
@@ -32,7 +32,7 @@ export class Ghost {
     try {
       const { run } = await new RunRequests(this.server.api, this.id).previous();
       const told = run && Object.keys(run.metrics).length ? await new RunRequests(this.server.api, run.id).metrics(POINTS) : null;
-      const curves = Object.entries(told?.metrics ?? {}).map(([name, { value }]): [string, number[]] => [name, value]);
+      const curves = Object.entries(told?.metrics ?? {}).map(([name, { value }]): [string, Measured[]] => [name, value]);
       if (run && !this.disposed) {
         this.found({ run, curves: Object.fromEntries(curves) });
       }

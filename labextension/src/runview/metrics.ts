@@ -3,7 +3,7 @@ import { element, setText } from '../look/dom';
 import * as format from '../look/format';
 import { Sparkline } from './sparkline';
 import { usageWords } from '../look/sentences';
-import type { Facts, MetricSummary, Previous, Sample } from '../server/types';
+import type { Facts, Measured, MetricSummary, Previous, Sample } from '../server/types';
 import type { Translate } from '../look/words';
 
 const MOST_METRICS = 12;
@@ -80,7 +80,7 @@ class MetricCell {
     setText(this.change, text);
   }
 
-  show(last: number, values: readonly number[], ghost: readonly number[] | undefined, pace: number): void {
+  show(last: Measured, values: readonly Measured[], ghost: readonly Measured[] | undefined, pace: number): void {
     const text = format.value(last);
     setText(this.value, text);
     this.widest = Math.max(this.widest, text.length);
@@ -97,6 +97,7 @@ function pace(metric: MetricSummary, before: MetricSummary | undefined): number 
 
 /** `(+0.8 %)`; nothing where the run before had no such metric. */
 function changeWords(metric: MetricSummary, before: MetricSummary | undefined, name: string): string {
-  const change = before?.last ? (metric.last - before.last) / Math.abs(before.last) : NaN;
+  const [now, then] = [Number(metric.last), Number(before?.last ?? 0)];
+  const change = then ? (now - then) / Math.abs(then) : NaN;
   return Number.isFinite(change) && name !== 'epoch' ? `(${format.change(change)})` : '';
 }

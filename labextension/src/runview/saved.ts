@@ -36,9 +36,13 @@ export function asRun(id: string, summary: unknown): Run | null {
     id,
     name: String(saved.name ?? id),
     devices: Array.isArray(saved.devices) ? saved.devices : [],
-    metrics: Object.fromEntries(Object.entries(saved.metrics ?? {}).filter(([, metric]) => typeof metric?.last === 'number')),
+    metrics: Object.fromEntries(Object.entries(saved.metrics ?? {}).filter(([, metric]) => isMeasured(metric?.last))),
     progress: Array.isArray(saved.progress?.bars) ? { ...saved.progress, bars: saved.progress.bars.filter(isObject) } : null
   };
+}
+
+function isMeasured(value: unknown): boolean {
+  return typeof value === 'number' || value === 'NaN' || value === 'Infinity' || value === '-Infinity';
 }
 
 function isObject(value: unknown): value is object {

@@ -1,5 +1,7 @@
 /** A curve of the size of a word: how a metric went. It is decoration; whoever uses it says the values in words. */
 
+import type { Measured } from '../server/types';
+
 const WIDTH = 56;
 const HEIGHT = 14;
 const EDGE = 1.5; // room for the stroke
@@ -20,7 +22,8 @@ export class Sparkline {
   }
 
   /** Draw the values, and behind them those of the run before; `pace` is how far this run is, measured by that one. */
-  show(values: readonly number[], ghost: readonly number[] = [], pace = 1): void {
+  show(measured: readonly Measured[], before: readonly Measured[] = [], pace = 1): void {
+    const [values, ghost] = [measured.map(Number), before.map(Number)];
     const range = rangeOf([...values, ...ghost]);
     const d = curvePath(values, range, Math.min(1, pace));
     const behind = curvePath(ghost, range, Math.min(1, 1 / pace));

@@ -1,17 +1,18 @@
 /** A metric's values as they are drawn small: few, whatever a run logs. Thins out as gpurun_jupyter/core/curves.py does. */
+import type { Measured } from './types';
 
 const MOST_VALUES = 200;
 
 export class Curve {
-  private last: number | null = null;
+  private last: Measured | null = null;
 
   constructor(
     private every = 1,
-    private values: number[] = [],
+    private values: Measured[] = [],
     private seen = 0
   ) {}
 
-  add(value: number): void {
+  add(value: Measured): void {
     if (this.seen++ % this.every === 0) {
       this.values.push(value);
     }
@@ -23,12 +24,12 @@ export class Curve {
   }
 
   /** The values to draw, the newest among them. */
-  get points(): readonly number[] {
+  get points(): readonly Measured[] {
     return this.last === null || (this.seen - 1) % this.every === 0 ? this.values : [...this.values, this.last];
   }
 
   /** Put what came before in front. */
-  after({ every, values, seen }: { every: number; values: number[]; seen: number }): Curve {
+  after({ every, values, seen }: { every: number; values: Measured[]; seen: number }): Curve {
     const whole = new Curve(every, [...values], seen);
     this.points.forEach(value => whole.add(value));
     return whole;

@@ -3,11 +3,11 @@
  * at most once a second; whoever follows the log knows it ten times sooner, and the bars move smoothly.
  */
 import { Curve } from './curve';
-import type { Bar, Before, Checkpoint, Event, Facts, MetricSummary, Run, Sample } from './types';
+import type { Bar, Before, Checkpoint, Event, Facts, Measured, MetricSummary, Run, Sample } from './types';
 
 export class News {
   private bars = new Map<string, Bar>();
-  private values = new Map<string, number>();
+  private values = new Map<string, Measured>();
   private curves = new Map<string, Curve>();
   private sample: Sample | null = null;
   private checkpoints = 0;
@@ -71,7 +71,7 @@ export class News {
     }
   }
 
-  private takeValue(name: string, value: number): void {
+  private takeValue(name: string, value: Measured): void {
     this.values.set(name, value);
     const curve = this.curves.get(name) ?? new Curve();
     this.curves.set(name, curve);

@@ -2,11 +2,20 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import type { Api } from './api';
 import type { IRunServer } from './server';
-import type { Event, Run } from './types';
+import type { Event, Measured, Run } from './types';
+
+/** A run where only this one is asked for. */
+export interface RunInFull extends Run {
+  spec: Record<string, unknown>;
+  /** Facts that it told, such as an MLflow run id. */
+  meta?: Record<string, unknown>;
+  /** When what it had printed and left was removed to make room, seconds since the epoch. */
+  pruned_at?: number | null;
+}
 
 /** A metric in columns; see docs/http.md. */
 export interface MetricColumns {
-  value: number[];
+  value: Measured[];
   time: number[];
   step: (number | null)[] | null;
   epoch: (number | null)[] | null;
@@ -114,7 +123,7 @@ export class RunRequests {
     readonly id: string
   ) {}
 
-  run(): Promise<Run & { spec: Record<string, unknown> }> {
+  run(): Promise<RunInFull> {
     return this.get('');
   }
 

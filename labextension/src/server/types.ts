@@ -22,10 +22,14 @@ export interface RunProgress {
   bars?: Bar[];
 }
 
+/** A value as JSON has it: one that is no finite number is a word, of which `Number()` makes the value. */
+export type Measured = number | 'NaN' | 'Infinity' | '-Infinity';
+
 export interface MetricSummary {
-  last: number;
-  min: number;
-  max: number;
+  last: Measured;
+  /** Of the values that are finite. */
+  min: number | null;
+  max: number | null;
   step?: number | null;
 }
 
@@ -50,7 +54,10 @@ export interface Run {
   started_at: number | null;
   finished_at: number | null;
   progress: RunProgress | null;
+  /** In lists only the first few, and what was asked for. */
   metrics: Record<string, MetricSummary>;
+  /** How many more there are than the first few. */
+  more_metrics?: number;
   waiting: { position: number; why: string; starts_in_s?: number | null } | null;
   deleted?: boolean;
   rerun_of?: string | null;
@@ -127,7 +134,7 @@ export interface Checkpoint {
 /** What of a run's log the view draws beside the run itself and its output. */
 export interface Facts {
   /** The values of each metric in order, thinned out. */
-  curves: Record<string, readonly number[]>;
+  curves: Record<string, readonly Measured[]>;
   sample: Sample | null;
   checkpoints: number;
   checkpoint: Checkpoint | null;
@@ -136,7 +143,7 @@ export interface Facts {
 /** The run before a run, and how its metrics went. */
 export interface Previous {
   run: Run;
-  curves: Record<string, readonly number[]>;
+  curves: Record<string, readonly Measured[]>;
 }
 
 /** What stands in a log before the place from which on it is shown; without `lines` while it is still counted. */
@@ -146,7 +153,7 @@ export interface Before {
   shown?: number;
   shown_lines?: number;
   said?: string[];
-  curves?: Record<string, { every: number; values: number[]; seen: number }>;
+  curves?: Record<string, { every: number; values: Measured[]; seen: number }>;
   checkpoints?: number;
   checkpoint?: Checkpoint | null;
 }
@@ -163,7 +170,7 @@ export type Event =
   | { kind: 'result'; data: MimeBundle; metadata?: MimeBundle }
   | { kind: 'error'; name: string; value: string; traceback: string[] }
   | ({ kind: 'progress' } & Bar)
-  | { kind: 'metric'; values: Record<string, number>; step?: number | null }
+  | { kind: 'metric'; values: Record<string, Measured>; step?: number | null }
   | ({ kind: 'sample' } & Sample)
   | ({ kind: 'checkpoint' } & Checkpoint)
   | { kind: 'meta' | 'model' | 'end' };

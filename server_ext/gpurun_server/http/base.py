@@ -18,6 +18,7 @@ from tornado.web import HTTPError
 from gpurun_jupyter.core import limits
 from gpurun_jupyter.core.errors import GpurunError, InvalidRequest, StorageFull, StorageUnusable, TooLarge
 from gpurun_jupyter.core.home import Home
+from gpurun_jupyter.core.names import told
 from gpurun_jupyter.core.units import format_size
 from gpurun_server.notices.notices import Notices
 from gpurun_server.queue.ledger import Ledger
@@ -232,6 +233,8 @@ def checked(convert: Callable[[], T]) -> T:
     """The converted value; what does not fit its type is an InvalidRequest that says where."""
     try:
         return convert()
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(f"{told(error)}.", "GET openapi.json describes what is expected.") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"{error}.", "GET openapi.json describes what is expected.") from error
     except RecursionError as error:

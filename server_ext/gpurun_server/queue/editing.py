@@ -9,7 +9,7 @@ import msgspec
 
 from gpurun_jupyter.core.errors import InvalidRequest, WrongState
 from gpurun_jupyter.core.lifecycle import State
-from gpurun_jupyter.core.names import Name
+from gpurun_jupyter.core.names import Name, told
 from gpurun_jupyter.core.runs import RunSpec
 from gpurun_jupyter.core.secrets import unmasked, values_missing
 from gpurun_server.queue.transitions import move, touch
@@ -28,8 +28,11 @@ class Changes(msgspec.Struct, forbid_unknown_fields=True):
 def changed(spec: RunSpec, changes: Mapping[str, Any]) -> RunSpec:
     """The spec for running it again: some fields changed, None for the default.
 
-    That it waited to be started, or for other runs, is not repeated. Raises InvalidRequest.
+    That it waited to be started, or for other runs, is not repeated. Raises InvalidRequest, and WrongState for a run
+    that another tool carried out.
     """
+    if spec.kind == "files":
+        raise WrongState("It was imported: of another tool's run there is no code.", "Submit the code that made it.")
     fields = msgspec.to_builtins(spec)
     for name in ("hold", "after", *(name for name, value in changes.items() if value is None)):
         fields.pop(name, None)
@@ -41,7 +44,7 @@ def changed(spec: RunSpec, changes: Mapping[str, Any]) -> RunSpec:
     try:
         return msgspec.convert({**fields, **given}, RunSpec)
     except msgspec.ValidationError as error:
-        raise InvalidRequest(f"{error}.", "GET openapi.json describes the fields of RunSpec.") from error
+        raise InvalidRequest(f"{told(error)}.", "GET openapi.json describes the fields of RunSpec.") from error
 
 
 def edit(writing: Writing, reference: str, changes: Changes, *, by: str) -> str:

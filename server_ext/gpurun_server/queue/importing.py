@@ -20,6 +20,7 @@ from gpurun_jupyter.core.bells import ring
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.home import AttemptFolder, Home
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
+from gpurun_jupyter.core.numbers import all_in_json
 from gpurun_jupyter.core.origins import origin_of
 from gpurun_jupyter.core.plain_files import Row
 from gpurun_jupyter.core.runs import RunSpec
@@ -28,7 +29,7 @@ from gpurun_server.queue.ingest import ingest
 from gpurun_server.queue.rebuilding import FILES_AGENT, take_up
 from gpurun_server.queue.transitions import touch
 from gpurun_server.store.database import Database
-from gpurun_server.store.folders.plain_files import EPOCH_S, PlainRun, Reader, began_at, runs_below, runs_in
+from gpurun_server.store.folders.plain_files import CSV_PLACE, EPOCH_S, PlainRun, Reader, began_at, runs_below, runs_in
 from gpurun_server.store.folders.records import RunRecord, read, write
 from gpurun_server.store.queries import encode
 from gpurun_server.store.summaries import change_parameters
@@ -80,7 +81,7 @@ class Importer:
         try:
             return self._look(run, whole)
         except (InvalidRequest, OSError, ValueError, sa.exc.OperationalError) as error:
-            self._tell(f"{run.stem}: {error}")
+            self._tell(f"{run.stem}: {error}".encode(errors="backslashreplace").decode())  # names may be no UTF-8
             return None
 
     def _look(self, run: PlainRun, whole: bool) -> str | None:
@@ -164,7 +165,7 @@ class Importer:
             known.grown_at = now
         known.step = next((row.step for row in reversed(rows) if row.step is not None), known.step)
         measured = [_metric(row, known.began_at, now) for row in rows]
-        place = events.Meta(values={"csv_bytes": known.reader.read_bytes}, t=now, m=max(0.0, now - known.began_at))
+        place = events.Meta(values={CSV_PLACE: known.reader.read_bytes}, t=now, m=max(0.0, now - known.began_at))
         _append(known.folder.events, [*measured, place])
 
     def _end(self, run: PlainRun, known: Open, outcome: Outcome) -> str:
@@ -253,7 +254,7 @@ def _record_of(run: PlainRun, run_id: str, owner: str, at: float, spec: RunSpec)
 
 def _metric(row: Row, began: float, now: float) -> events.Metric:
     elapsed = now - began if row.time is None else row.time - (began if row.time > EPOCH_S else 0.0)
-    return events.Metric(values=row.values, step=row.step, t=began + elapsed, m=elapsed)
+    return events.Metric(values=all_in_json(row.values), step=row.step, t=began + elapsed, m=elapsed)
 
 
 def _append(path: Path, lines: Sequence[events.Event]) -> None:
@@ -274,7 +275,7 @@ def _last_place(log: Path) -> tuple[int, int]:
                 break
     end = data.find(b"\n", place) + 1
     event = events.event_on(data[place:end]) if place >= 0 else None
-    return (int(event.values.get("csv_bytes", 0)), begin + end) if isinstance(event, events.Meta) else (0, size)
+    return (int(event.values.get(CSV_PLACE, 0)), begin + end) if isinstance(event, events.Meta) else (0, size)
 
 
 def _cut_after_last_place(log: Path) -> int:

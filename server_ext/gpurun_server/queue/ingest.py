@@ -19,6 +19,7 @@ from gpurun_jupyter.core import events
 from gpurun_jupyter.core.errors import StorageUnusable
 from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.lifecycle import State
+from gpurun_jupyter.core.numbers import Number, finite
 from gpurun_jupyter.core.records import size_of
 from gpurun_jupyter.core.runs import MetricSummary, RunProgress
 from gpurun_jupyter.progress.overall import with_bar
@@ -27,8 +28,9 @@ from gpurun_server.queue.saved_models import register_saved
 from gpurun_server.queue.transitions import move, record, touch
 from gpurun_server.store.database import OUTAGE, Database, Writing
 from gpurun_server.store.folders.logs import read_lines
+from gpurun_server.store.folders.plain_files import CSV_PLACE
 from gpurun_server.store.queries import encode
-from gpurun_server.store.summaries import keep_metrics
+from gpurun_server.store.summaries import in_columns, keep_metrics
 from gpurun_server.store.tables import attempts, history, runs
 
 log = logging.getLogger("gpurun.queue")
@@ -36,6 +38,8 @@ log = logging.getLogger("gpurun.queue")
 _CHUNK_BYTES = 4 * 2**20
 #: A run has so many metrics at most, with names of so many characters: all of them are kept in its row.
 _MOST_METRICS, _LONGEST_NAME = 10_000, 1000
+#: And so many facts, each of so many characters as JSON.
+_MOST_FACTS, _LONGEST_FACT = 100, 4000
 _DAMAGE = "There are lines in its log that cannot be read; they are passed over."
 _QUIET = (events.opening("output"), events.opening("sample"))  # most lines are these, and say nothing to the database
 
@@ -43,7 +47,7 @@ _QUIET = (events.opening("output"), events.opening("sample"))  # most lines are 
 _MINE = sa.and_(attempts.c.run_id == sa.bindparam("run"), attempts.c.number == sa.bindparam("attempt"))
 _TAKEN_IN = (
     sa.select(attempts.c.ingested_offset, attempts.c.ended_at, attempts.c.granted_at)
-    .add_columns(runs.c.seq, runs.c.state, runs.c.progress_json, runs.c.metrics_json)
+    .add_columns(runs.c.seq, runs.c.state, runs.c.progress_json, runs.c.metrics_json, runs.c.meta_json)
     .join(runs, runs.c.id == attempts.c.run_id)
     .where(_MINE)
 )
@@ -61,10 +65,12 @@ class _Digest:
 
     progress: RunProgress
     metrics: dict[str, MetricSummary]
+    meta: dict[str, Any]
     started_at: float | None = None
     end: events.End | None = None
-    models: list[tuple[events.Model, dict[str, float]]] = field(default_factory=list)  # with the metrics at that moment
+    models: list[tuple[events.Model, dict[str, Number]]] = field(default_factory=list)  # with the metrics then
     has_progressed: bool = False
+    has_told: bool = False  # facts
     changed: dict[str, MetricSummary] = field(default_factory=dict)  # of the metrics
 
     def take(self, event: events.AnyEvent | None) -> None:
@@ -79,8 +85,17 @@ class _Digest:
                     self.changed[name] = self.metrics[name] = _summed(self.metrics.get(name), value, event.step)
         elif isinstance(event, events.Model):
             self.models.append((event, {name: summary.last for name, summary in self.metrics.items()}))
+        elif isinstance(event, events.Meta):
+            self._take_facts(event.values)
         elif isinstance(event, events.End):
             self.end = event
+
+    def _take_facts(self, values: dict[str, Any]) -> None:
+        """Of few and short ones the latest; they are shown as they are."""
+        for name, value in values.items():
+            fits = len(name) <= _LONGEST_NAME and len(encode(value)) <= _LONGEST_FACT
+            if fits and name != CSV_PLACE and (name in self.meta or len(self.meta) < _MOST_FACTS):
+                self.meta[name], self.has_told = value, True
 
 
 def ingest(
@@ -99,6 +114,7 @@ def ingest(
     digest = _Digest(
         progress=msgspec.json.decode(row.progress_json or "{}", type=RunProgress),
         metrics=msgspec.json.decode(row.metrics_json, type=dict[str, MetricSummary]),
+        meta=msgspec.json.decode(row.meta_json or "{}"),
     )
     is_damaged = False
     for line in lines:
@@ -155,10 +171,12 @@ def is_quiet(lines: bytes) -> bool:
     return all(line.startswith(_QUIET) for line in lines.splitlines())
 
 
-def _summed(before: MetricSummary | None, value: float, step: float | None) -> MetricSummary:
-    if before is None:
-        return MetricSummary(value, value, value, step)
-    return MetricSummary(value, min(before.min, value), max(before.max, value), step)
+def _summed(before: MetricSummary | None, value: Number, step: float | None) -> MetricSummary:
+    low, high = (before.min, before.max) if before else (None, None)
+    if (number := finite(value)) is not None:
+        low = number if low is None else min(low, number)
+        high = number if high is None else max(high, number)
+    return MetricSummary(value, low, high, step)
 
 
 def _advance(conn: sa.Connection, run_id: str, attempt: int, before: int, after: int) -> bool:
@@ -172,8 +190,10 @@ def _apply(writing: Writing, run_id: str, attempt: int, state: State, digest: _D
         columns["started_at"] = digest.started_at
     if digest.has_progressed:
         columns["progress_json"] = encode(digest.progress)
+    if digest.has_told:
+        columns["meta_json"] = encode(digest.meta)
     if digest.changed:
-        columns["metrics_json"] = encode(digest.metrics)
+        columns |= in_columns(digest.metrics)
     if digest.started_at is not None and state is State.STARTING:
         move(writing, run_id, State.RUNNING, by=by, at=digest.started_at if replayed else None, **columns)
     elif columns:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.events import LONGEST_LINE_BYTES, Metric, Model, event_on, opening
 from gpurun_jupyter.core.models import MODEL_LIMITS
+from gpurun_jupyter.core.numbers import Number
 from gpurun_jupyter.core.parameters import parameters_of
 from gpurun_jupyter.core.records import open_plain
 from gpurun_jupyter.core.secrets import as_shown
@@ -26,12 +27,12 @@ class Saved(NamedTuple):
     """A model that a log names, and the run's metrics at that moment."""
 
     model: Model
-    lasts: dict[str, float]
+    lasts: dict[str, Number]
 
 
 def model_at(log: Path, offset: int, blobs: Blobs) -> Saved:
     """The model that a log names at an offset, once all its files are there. Raises InvalidRequest and NotShipped."""
-    lasts: dict[str, float] = {}
+    lasts: dict[str, Number] = {}
     try:
         with open_plain(log) as file:
             while file.tell() < offset and (line := file.readline(LONGEST_LINE_BYTES)):
@@ -46,7 +47,7 @@ def model_at(log: Path, offset: int, blobs: Blobs) -> Saved:
     return Saved(model, lasts)
 
 
-def register_saved(writing: Writing, run_id: str, attempt: int, model: Model, lasts: Mapping[str, float]) -> None:
+def register_saved(writing: Writing, run_id: str, attempt: int, model: Model, lasts: Mapping[str, Number]) -> None:
     """Register what an event of an attempt's log says, once; `lasts` are the run's metrics when it was saved.
 
     Its bytes are in the blobs already: its agent has seen to that. A name that cannot be was not written by

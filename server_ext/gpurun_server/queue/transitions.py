@@ -10,7 +10,7 @@ from gpurun_jupyter.core.errors import RunNotFound, WrongState
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State, allowed
 from gpurun_server.store import statements
 from gpurun_server.store.database import Writing
-from gpurun_server.store.summaries import forget_metrics
+from gpurun_server.store.summaries import forget_metrics, in_columns
 
 
 def next_revision(writing: Writing) -> int:
@@ -98,8 +98,8 @@ def _entering(state: State, now: float) -> dict[str, Any]:
     if state is State.FINISHED:
         return {"finished_at": now}
     if state is State.QUEUED:  # for the first time, or given back: nothing of an attempt before is left
-        anew = {"started_at": None, "stop_by": None, "stop_kill": False, "progress_json": None, "metrics_json": "{}"}
-        return {"queued_at": now, "agent_id": None, "devices_json": "[]", **anew}
+        anew = {"started_at": None, "stop_by": None, "stop_kill": False, "progress_json": None, "meta_json": None}
+        return {"queued_at": now, "agent_id": None, "devices_json": "[]", **anew, **in_columns({})}
     return {}
 
 

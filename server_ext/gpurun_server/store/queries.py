@@ -12,13 +12,18 @@ from gpurun_jupyter.core.devices import Device, Sync
 from gpurun_jupyter.core.errors import AmbiguousRun, RunNotFound
 from gpurun_jupyter.core.lifecycle import ACTIVE, Outcome, Reason, State
 from gpurun_jupyter.core.limits import LARGEST
+from gpurun_jupyter.core.names import mended
 from gpurun_jupyter.core.runs import MetricSummary, Run, RunProgress, RunSpec, Waiting
 from gpurun_jupyter.core.secrets import as_shown
 from gpurun_server.store.statements import KEY, one_run
 from gpurun_server.store.tables import history, runs
 
-#: Columns of a run as lists show it: all but the spec, which may be large.
-LISTED = [column for column in runs.c if column.name != "spec_json"]
+#: Columns of a run as lists show it: all but the spec, which may be large, and of many metrics the first.
+_FOR_ONE = ("spec_json", "metrics_json", "few_metrics_json", "meta_json")
+LISTED = [
+    *(column for column in runs.c if column.name not in _FOR_ONE),
+    sa.func.coalesce(runs.c.few_metrics_json, runs.c.metrics_json).label("metrics_json"),
+]
 
 #: So many of the queue are shown with their places kept up to date.
 _QUEUE_SHOWN = 100
@@ -27,6 +32,7 @@ _progress = msgspec.json.Decoder(RunProgress)
 _metrics = msgspec.json.Decoder(dict[str, MetricSummary])
 _texts = msgspec.json.Decoder(list[str])
 _spec = msgspec.json.Decoder(RunSpec)
+_meta = msgspec.json.Decoder(dict[str, Any])
 _devices = msgspec.json.Decoder(list[Device])
 
 
@@ -175,7 +181,7 @@ def decode_labels(text: str) -> list[str]:
     return _texts.decode(text)
 
 
-def decode_spec(text: str) -> RunSpec:
+def decode_spec(text: str | bytes) -> RunSpec:
     """The spec in a `spec_json` column."""
     try:
         return _spec.decode(text)
@@ -183,14 +189,14 @@ def decode_spec(text: str) -> RunSpec:
         return _of_old(text)
 
 
-def _of_old(text: str) -> RunSpec:
-    """A spec of when a name might still end in a newline."""
+def _of_old(text: str | bytes) -> RunSpec:
+    """A spec of when a name might still end in a newline, or be `.`."""
     fields = msgspec.json.decode(text, type=dict[str, Any])
     for name in ("name", "project", "device", "on", "kernel", "session"):
         if isinstance(said := fields.get(name), str):
-            fields[name] = said.rstrip("\n")
+            fields[name] = mended(said)
     for name in {"tags", "after"} & fields.keys():
-        fields[name] = [one.rstrip("\n") for one in fields[name]]
+        fields[name] = [mended(one) for one in fields[name]]
     return msgspec.convert(fields, RunSpec)
 
 
@@ -230,6 +236,7 @@ def to_run(
         finished_at=row.finished_at,
         progress=_progress.decode(row.progress_json) if row.progress_json else None,
         metrics=metrics_in(row),
+        more_metrics=0 if "spec_json" in row._fields else row.more_metrics,
         waiting=waiting,
         behind_s=behind_s,
         sync=sync,
@@ -237,4 +244,5 @@ def to_run(
         rerun_of=row.rerun_of,
         deleted=row.deleted_at is not None,
         spec=as_shown(decode_spec(row.spec_json)) if "spec_json" in row._fields else None,
+        meta=_meta.decode(row.meta_json) if "meta_json" in row._fields and row.meta_json else {},
     )

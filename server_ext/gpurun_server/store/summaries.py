@@ -7,26 +7,32 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
+from gpurun_jupyter.core.numbers import finite
 from gpurun_jupyter.core.parameters import parameters_of
 from gpurun_jupyter.core.runs import MetricSummary, RunSpec
 from gpurun_jupyter.core.secrets import as_shown
+from gpurun_server.store.queries import encode
 from gpurun_server.store.tables import run_metrics, run_params, runs
 
+#: So many metrics of a run travel with every list, the first that it logged.
+METRICS_LISTED = 12
 #: Longer names are not looked for, and of longer texts this much is compared: an index takes no more.
 LONGEST = 200
 
 _spec = msgspec.json.Decoder(RunSpec)
-_metrics = msgspec.json.Decoder(dict[str, MetricSummary])
 
 _KEEP_METRICS = sa.text(
-    "INSERT INTO run_metrics (run, name, last, min, max, step) VALUES (:run, :name, :last, :min, :max, :step) "
+    "INSERT INTO run_metrics (run, name, last, min, max, step, word) "
+    "VALUES (:run, :name, :last, :min, :max, :step, :word) "
     "ON CONFLICT (run, name) DO UPDATE SET last = excluded.last, min = excluded.min, max = excluded.max, "
-    "step = excluded.step"
+    "step = excluded.step, word = excluded.word"
 )
 _KEEP_PARAMETERS = sa.insert(run_params)
 _FORGET_METRICS = sa.delete(run_metrics).where(
@@ -34,12 +40,19 @@ _FORGET_METRICS = sa.delete(run_metrics).where(
 )
 
 
-def keep_metrics(conn: sa.Connection, seq: int, metrics: Mapping[str, MetricSummary] | str) -> None:
-    """Metrics of the run `seq` as they are now, or as its `metrics_json` has them; others of it stay."""
-    found = _metrics.decode(metrics) if isinstance(metrics, str) else metrics
+def in_columns(metrics: Mapping[str, MetricSummary]) -> dict[str, Any]:
+    """Metrics as columns of `runs`: all, and where they are many the few that lists show."""
+    more = len(metrics) - METRICS_LISTED
+    few = encode(dict(islice(metrics.items(), METRICS_LISTED))) if more > 0 else None
+    return {"metrics_json": encode(metrics), "few_metrics_json": few, "more_metrics": max(0, more)}
+
+
+def keep_metrics(conn: sa.Connection, seq: int, metrics: Mapping[str, MetricSummary]) -> None:
+    """Metrics of the run `seq` as they are now; others of it stay."""
     rows = [
-        {"run": seq, "name": name, "last": one.last, "min": one.min, "max": one.max, "step": one.step}
-        for name, one in found.items()
+        {"run": seq, "name": name, "last": finite(one.last), "min": one.min, "max": one.max, "step": one.step}
+        | {"word": None if finite(one.last) is not None else one.last}
+        for name, one in metrics.items()
         if len(name) <= LONGEST and "\0" not in name  # PostgreSQL keeps none of these
     ]
     if rows:
@@ -76,6 +89,17 @@ def parameters_by_run(conn: sa.Connection, ids: Mapping[int, str]) -> dict[str, 
     columns = (run_params.c.run, run_params.c.name, run_params.c.text)
     for row in conn.execute(sa.select(*columns).where(run_params.c.run.in_(list(ids)))):
         found[ids[row.run]][row.name] = row.text
+    return found
+
+
+def metrics_by_run(
+    conn: sa.Connection, ids: Mapping[int, str], names: Sequence[str] | None = None
+) -> dict[str, dict[str, MetricSummary]]:
+    """Metrics of these names, else all, of runs whose ids are given by their numbers."""
+    found: dict[str, dict[str, MetricSummary]] = {run_id: {} for run_id in ids.values()}
+    query = sa.select(run_metrics).where(run_metrics.c.run.in_(list(ids)))
+    for row in conn.execute(query if names is None else query.where(run_metrics.c.name.in_(names))):
+        found[ids[row.run]][row.name] = MetricSummary(row.word or row.last, row.min, row.max, row.step)
     return found
 
 

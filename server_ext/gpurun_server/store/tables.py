@@ -34,6 +34,9 @@ runs = sa.Table(
     sa.Column("finished_at", sa.Float),
     sa.Column("progress_json", sa.Text),
     sa.Column("metrics_json", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("few_metrics_json", sa.Text),  # the first of many, for lists; `more_metrics` is how many those leave out
+    sa.Column("more_metrics", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("meta_json", sa.Text),
     sa.Column("reserved_on", sa.Text),
     sa.Column("retries_left", sa.Integer, nullable=False, server_default="0"),
     sa.Column("stop_by", sa.Text),
@@ -66,15 +69,17 @@ _FOR_A_SESSION = sa.and_(runs.c.state == "queued", runs.c.session.is_not(None))
 sa.Index("runs_for_sessions", runs.c.session, sqlite_where=_FOR_A_SESSION, postgresql_where=_FOR_A_SESSION)
 
 #: What lists are filtered and sorted by; written with `runs.metrics_json`, which holds the same. `run` is `runs.seq`.
+#: A last value that is no finite number is null and compares with nothing; `word` says what it is.
 run_metrics = sa.Table(
     "run_metrics",
     metadata,
     sa.Column("run", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("last", sa.Float, nullable=False),
-    sa.Column("min", sa.Float, nullable=False),
-    sa.Column("max", sa.Float, nullable=False),
+    sa.Column("last", sa.Float),
+    sa.Column("min", sa.Float),
+    sa.Column("max", sa.Float),
     sa.Column("step", sa.Float),
+    sa.Column("word", sa.Text),
     sqlite_with_rowid=False,
 )
 _of_value = ("name", "last", "run", "min", "max")  # all that is asked for: the table itself is not looked into

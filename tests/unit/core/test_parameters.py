@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gpurun_jupyter.cli.notebooks import value_of
 from gpurun_jupyter.core.errors import InvalidRequest
-from gpurun_jupyter.core.parameters import as_code, parameters_of
+from gpurun_jupyter.core.parameters import as_code, parameters_of, told
 from gpurun_jupyter.core.runs import RunSpec, ShippedDir, ShippedNotebook
 
 JSON = st.recursive(
@@ -134,3 +134,25 @@ def test_so_is_what_follows_its_name(values: dict[str, str], others: list[str]) 
 @given(st.lists(TEXTS))
 def test_any_arguments_are_taken(args: list[str]) -> None:
     assert all(isinstance(value, str) for value in of_arguments(*args).values())
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["digits"], "digits"),
+        (["digits", "--lr", "0.1", "two words"], "digits 'two words'"),
+        (["--lr=0.1", "x", "--flag"], "x"),
+        (["--flag", "--lr", "-1", "-n", "3"], "-n 3"),
+        (["--shift", "-1e-5", "--", "--x", "1"], "-- --x 1"),
+        (["--lr", "0.1"], None),
+        ([], None),
+    ],
+)
+def test_arguments_without_a_name_are_told_in_one_line(args: list[str], said: str | None) -> None:
+    spec = RunSpec(dir=ShippedDir("0" * 64, "t.py", args))
+    assert told(spec).get("arguments") == said
+    assert {name: text for name, text in told(spec).items() if name != "arguments"} == parameters_of(spec)
+
+
+def test_a_parameter_of_that_name_stays() -> None:
+    assert told(RunSpec(dir=ShippedDir("0" * 64, "t.py", ["a", "--arguments", "b"]))) == {"arguments": "b"}

@@ -104,6 +104,19 @@ def test_a_managers_progress() -> None:
     assert [event.values for event in events if isinstance(event, Metric)] == [{"loss": 0.5}]
 
 
+def test_a_managers_values_may_be_what_python_writes_for_nan() -> None:
+    line = '{"current": 3, "total": 9, "loss": NaN, "metrics": {"low": -Infinity, "note": "Infinite"}}'
+    events = feed(f"VTM_PROGRESS::{line}\n")
+    assert last(events)["b1"][2:] == (3, 9)
+    assert [event.values for event in events if isinstance(event, Metric)] == [{"loss": "NaN", "low": "-Infinity"}]
+    assert feed('VTM_RUN_META::{"best": NaN}\n') == [Meta(values={"best": "NaN"})]
+
+
+def test_a_bar_that_is_drawn_again_with_nan_tells_it_once() -> None:
+    draws = [f"\rtrain: {n}0%|#  | {n}/10 [00:01<00:01,  5it/s, loss=nan]" for n in (4, 5, 6)]
+    assert [event.values for event in feed(*draws) if isinstance(event, Metric)] == [{"loss": "NaN"}]
+
+
 @pytest.mark.parametrize(
     ("line", "done", "total"),
     [
@@ -128,6 +141,8 @@ def test_spellings_of_a_managers_progress(line: str, done: float, total: float) 
         'VTM_PROGRESS::{"current": 5, "total": 3}\n',
         'VTM_PROGRESS::{"current": true, "total": 3}\n',
         'VTM_PROGRESS::{"percent": 1e999}\n',
+        'VTM_PROGRESS::{"current": NaN, "total": 3}\n',
+        'VTM_PROGRESS::{"current": 1, "total": 3, "x": NaN\n',
         'x VTM_PROGRESS::{"percent": 5}\n',
         "VTM_RUN_META::5\n",
         "VTM_PROGRESS::" + "[" * 9000 + "\n",

@@ -89,7 +89,7 @@ def test_validation_results_of_ultralytics() -> None:
     ("line", "values", "step"),
     [
         ("{'loss': '0.6933', 'learning_rate': '5e-05'}", {"loss": 0.6933, "learning_rate": 5e-05}, None),
-        ("{'loss': 0.5, 'grad_norm': nan, 'epoch': 1.0}", {"loss": 0.5, "epoch": 1}, None),
+        ("{'loss': 0.5, 'grad_norm': nan, 'epoch': 1.0}", {"loss": 0.5, "grad_norm": "NaN", "epoch": 1}, None),
         ('{"step": 120, "loss": -2}', {"loss": -2}, 120),
         ("{'eval/acc': 1,}", None, None),
         ("{'name': 'bert', 'layers': 12}", None, None),
@@ -97,7 +97,7 @@ def test_validation_results_of_ultralytics() -> None:
         ("{'ok': True}", None, None),
         ("{}", None, None),
         ("{'loss': 0.5} and more", None, None),
-        ("{'loss': 'nan'}", None, None),
+        ("{'loss': 'nan', 'grad_norm': 'inf', 'step': 7}", {"loss": "NaN", "grad_norm": "Infinity"}, 7),
     ],
 )
 def test_logged_dicts(line: str, values: dict[str, float] | None, step: float | None) -> None:

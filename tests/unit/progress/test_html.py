@@ -141,7 +141,8 @@ def test_words_around_a_bar(before: str, after: str, label: str, rate: float, le
         (("name", "score"), ("a", "1,250.5"), Metric(values={"score": 1250.5})),
         (("name",), ("a",), None),
         (("step",), ("1",), None),
-        (("", "x"), ("0", "nan"), None),
+        (("", "x"), ("0", "nan"), Metric(values={"x": "NaN"})),
+        (("Step", "Training Loss"), ("nan", "inf"), Metric(values={"loss": "Infinity"})),
     ],
 )
 def test_rows_of_a_table(header: tuple, row: tuple, metric: Metric | None) -> None:

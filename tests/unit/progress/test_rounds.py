@@ -50,6 +50,8 @@ ROUNDS = [
     ),
     ("32/32 - 1s - loss: 0.45 - accuracy: 0.84 - 1s/epoch - 9ms/step\n", [(32, {"loss": 0.45, "accuracy": 0.84})]),
     (MLP, [(1, {"loss": 0.69314718}), (2, {"loss": 0.5})]),
+    ("32/32 - 1s - loss: nan - accuracy: -inf\n", [(32, {"loss": "NaN", "accuracy": "-Infinity"})]),
+    ("Iteration 1, loss = nan\n", [(1, {"loss": "NaN"})]),
     ("Iteration 0, inertia 120.5.\nIteration 1, inertia 99.0\n", [(0, {"inertia": 120.5}), (1, {"inertia": 99})]),
     (GRADIENT, [(1, {"Train Loss": 1.0323, "OOB Improve": 0.05}), (2, {"Train Loss": 0.95, "OOB Improve": -0.01})]),
     (HISTOGRAM, [(1, {"train loss": 0.5, "val loss": 0.6}), (2, {"train loss": 0.4, "val loss": 0.5})]),
@@ -86,7 +88,6 @@ def test_lines_are_metrics_and_stay(text: str, metrics: list, size: int, before:
         "Iteration 3, loss\n",
         "[1/3] installing: 5\n",
         "   1  2.0  3.0\n",
-        "Iteration 1, loss = nan\n",
     ],
 )
 def test_other_lines_are_text(text: str) -> None:

@@ -147,7 +147,7 @@ def test_steps_go_on_where_a_bar_begins_again() -> None:
         ("loss=0.1, acc=0.9", {"loss": 0.1, "acc": 0.9}),
         ("lr=1e-4, v_num=0", {"lr": 1e-4}),
         ("v_num=3x7f, loss=0.5", {"loss": 0.5}),
-        ("loss=nan, acc=0.9", {"acc": 0.9}),
+        ("loss=-inf, acc=0.9", {"loss": -math.inf, "acc": 0.9}),
         ("loss=0.1, stage=warm", {}),
         ("best of 3", {}),
         ("mem=3.2G", {}),

@@ -91,9 +91,10 @@ def test_a_copy_that_fails_leaves_what_was_there(kept, monkeypatch) -> None:
 
 def test_many_values_fit_into_one_line(kept, reader) -> None:
     Path("ck.pt").write_text("")
-    report.checkpoint("ck.pt", nan=float("nan"), **{f"value{n}" * 10: n for n in range(200)})
+    report.checkpoint("ck.pt", acc=float("nan"), **{f"value{n}" * 10: n for n in range(200)})
     (event,) = reader.events()
     assert 10 < len(event.values) < 200
+    assert event.values["acc"] == "NaN"
 
 
 def test_wrong_use(kept) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 
@@ -24,10 +25,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader) -> Home:
 
 def test_a_file_is_kept_as_it_is_now(home, reader) -> None:
     Path("net.pt").write_text("now")
-    report.save_model("net.pt", acc=0.9, nan=float("nan"), framework="torch")
+    report.save_model("net.pt", acc=0.9, low=-math.inf, framework="torch")
     Path("net.pt").write_text("later")
     (event,) = reader.events()
-    assert event == Model(name="net", manifest=event.manifest, files=1, size=3, values={"acc": 0.9}, framework="torch")
+    values = {"acc": 0.9, "low": "-Infinity"}
+    assert event == Model(name="net", manifest=event.manifest, files=1, size=3, values=values, framework="torch")
     (entry,) = Blobs(home).whole_manifest(event.manifest).files
     assert (entry.path, home.blob(entry.digest).read_text()) == ("net.pt", "now")
     assert list(home.blobs.glob(".upload-*")) == []

@@ -37,12 +37,14 @@ def test_what_is_no_number_is_refused_with_a_sentence(reader, value: object) -> 
     assert reader.events() == []
 
 
-def test_values_that_json_does_not_know_are_left_out_and_said_once(reader, capsys) -> None:
-    values._warned.clear()
+def test_values_that_are_not_finite_are_words(reader, capsys) -> None:
     report.log(step=1, loss=math.nan, acc=0.5)
-    report.log(step=2, loss=math.inf)
-    assert reader.events() == [Metric(step=1, values={"acc": 0.5})]
-    assert capsys.readouterr().err == "report: loss is nan at step 1; such values are not recorded\n"
+    report.log(step=2, loss=math.inf, low=np.float32(-math.inf))
+    assert reader.events() == [
+        Metric(step=1, values={"loss": "NaN", "acc": 0.5}),
+        Metric(step=2, values={"loss": "Infinity", "low": "-Infinity"}),
+    ]
+    assert capsys.readouterr().err == ""
 
 
 def test_a_step_must_be_finite(reader) -> None:

@@ -128,6 +128,28 @@ def test_thinned_out_the_ends_and_extremes_are_there(values: list[float], most: 
         assert (min(kept), max(kept)) == (min(values), max(values))
 
 
+@given(
+    st.lists(st.floats(-1e9, 1e9) | st.sampled_from([math.nan, math.inf, -math.inf]), max_size=300), st.integers(2, 100)
+)
+def test_thinned_out_the_place_where_a_curve_breaks_is_there(values: list[float], most: int) -> None:
+    places = list(thinned(array("d", values), most))
+    assert len(places) <= most or len(places) == len(values) <= most
+    assert places == sorted(set(places))
+    broken = [place for place, value in enumerate(values) if not math.isfinite(value)]
+    if broken and (most >= 5 or broken[0] == 0):
+        assert broken[0] in places
+    finite = [value for value in values if math.isfinite(value)]
+    if broken and finite and len(values) > most >= 5:
+        kept = [values[place] for place in places if math.isfinite(values[place])]
+        assert (min(kept), max(kept)) == (min(finite), max(finite))
+
+
+def test_values_that_are_not_finite_are_in_the_columns(folder: AttemptFolder) -> None:
+    log(folder, Metric(values={"loss": 1.0}), Metric(values={"loss": "NaN", "epoch": "Infinity"}))
+    assert str(losses(folder)) == "[1.0, nan]"
+    assert str(losses(folder)) == "[1.0, nan]"
+
+
 def test_few_values_are_not_thinned_out() -> None:
     assert list(thinned(array("d", [1, 2, 3]), 3)) == [0, 1, 2]
     assert list(thinned(array("d", [1, 2, 3]), None)) == [0, 1, 2]

@@ -278,7 +278,7 @@ def test_columns(database: Database) -> None:
 def test_csv_cannot_be_taken_for_formulas(database: Database) -> None:
     with database.read() as conn:
         numbers = window.numbers(conn, "anna", Filters(sort="-acc"))
-        made = sheet.Sheet.of(conn, "anna", None)
+        made = sheet.Sheet.of(conn, "anna")
         rows = list(csv.DictReader(io.StringIO(made.head() + made.lines(conn, numbers))))
     assert [row["id"] for row in rows] == ids(database, sort="-acc")
     assert {row["name"][:2] for row in rows} == {"'="}

@@ -13,9 +13,11 @@ from tornado import web
 
 from gpurun_jupyter.core import limits
 from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.core.names import listed
+from gpurun_jupyter.core.numbers import Number, in_json
 from gpurun_jupyter.core.runs import MetricSummary
 from gpurun_server.http.base import AttemptNumber, GpurunHandler, operation
-from gpurun_server.store.folders.columns import Columns, Measured, measured, thinned
+from gpurun_server.store.folders.columns import Columns, Measured, all_finite, measured, thinned
 from gpurun_server.store.queries import find, metrics_in
 
 _MOST_RUNS = 1000
@@ -24,19 +26,20 @@ _Most = Annotated[int, msgspec.Meta(ge=2, le=limits.LARGEST)] | None
 
 
 class MetricsQuery(msgspec.Struct):
-    """At most how many points of each metric, which metrics (`loss,acc`), which attempt; else all, of the last."""
+    """At most how many points of each metric, which metrics (repeatable, or `loss,acc`), which attempt; else all, of
+    the last."""
 
     points: _Most = None
-    names: str | None = None
+    names: list[str] = []
     attempt: AttemptNumber | None = None
 
 
 class MetricsOfRunsQuery(msgspec.Struct):
-    """The runs (repeatable), at most how many points of each metric, and which metrics (`loss,acc`)."""
+    """The runs (repeatable), at most how many points of each metric, and which metrics (repeatable, or `loss,acc`)."""
 
     run: Annotated[list[str], msgspec.Meta(extra_json_schema={"minItems": 1, "maxItems": _MOST_RUNS})] = []
     points: _Most = None
-    names: str | None = None
+    names: list[str] = []
 
 
 class SamplesQuery(msgspec.Struct):
@@ -49,17 +52,18 @@ class SamplesQuery(msgspec.Struct):
 class Metric(msgspec.Struct):
     """A metric in columns; `time` is seconds since the attempt began, null stands where no step or epoch was said.
 
-    `count` values were logged, and `last`, `min`, `max` are of them all.
+    `count` values were logged, and `last`, `min`, `max` are of them all; a value that is not finite is a word, and
+    smallest and largest are of those that are, null where none is.
     """
 
     step: Sequence[float | None] | None
     time: Sequence[float]
     epoch: Sequence[float | None] | None
-    value: Sequence[float]
+    value: Sequence[Number]
     count: int
-    last: float
-    min: float
-    max: float
+    last: Number
+    min: float | None
+    max: float | None
 
 
 class Metrics(msgspec.Struct):
@@ -106,11 +110,10 @@ class _MeasuredHandler(GpurunHandler):
     def measured(self, source: _Source) -> Measured:
         return measured(self.parts.home.attempt(source.id, source.attempt))
 
-    def metrics(self, source: _Source, points: int | None, names: str | None) -> Metrics:
-        wanted = None if names is None else set(names.split(","))
+    def metrics(self, source: _Source, points: int | None, names: list[str]) -> Metrics:
         found = self.measured(source).metrics
-        chosen = {name: columns for name, columns in found.items() if wanted is None or name in wanted}
-        told = {name: _metric(columns, points, source.summaries.get(name)) for name, columns in chosen.items()}
+        chosen = [name for name in listed(names, found) if name in found] if names else found
+        told = {name: _metric(found[name], points, source.summaries.get(name)) for name in chosen}
         return Metrics(told, source.attempt)
 
 
@@ -162,16 +165,26 @@ class SamplesHandler(_MeasuredHandler):
 
 def _metric(columns: Columns, points: int | None, summary: MetricSummary | None) -> Metric:
     places, value = thinned(columns.value, points), columns.value
+    summary = summary or _summary(value)
     return Metric(
         step=_said(columns.step, places),
         time=_at(columns.time, places),
         epoch=_said(columns.epoch, places),
-        value=_at(value, places),
+        value=_in_json(_at(value, places)),
         count=len(value),
-        last=value[-1],
-        min=summary.min if summary else min(value),
-        max=summary.max if summary else max(value),
+        last=in_json(value[-1]),
+        min=summary.min,
+        max=summary.max,
     )
+
+
+def _summary(values: array[float]) -> MetricSummary:
+    told = values if all_finite(values) else [value for value in values if math.isfinite(value)]
+    return MetricSummary(in_json(values[-1]), min(told, default=None), max(told, default=None))
+
+
+def _in_json(values: list[float]) -> Sequence[Number]:
+    return values if all_finite(values) else [in_json(value) for value in values]
 
 
 def _sampled(columns: Columns, points: int | None) -> Sampled:

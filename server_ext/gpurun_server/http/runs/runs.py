@@ -16,7 +16,9 @@ from gpurun_server.http.runs.search import RunsList
 from gpurun_server.queue.deletion import UNDO_S, delete, delete_for_good, remove_folders, restore
 from gpurun_server.queue.editing import Changes, changed, edit, start
 from gpurun_server.queue.listing import run_of
+from gpurun_server.queue.progress import NewProgress, set_progress
 from gpurun_server.queue.stopping import cancel
+from gpurun_server.store.folders.thinning import pruned_at
 from gpurun_server.store.queries import decode_spec, find, history_of
 from gpurun_server.store.room import is_short
 
@@ -67,7 +69,9 @@ class RunsHandler(RunsList):
 class _RunHandler(GpurunHandler):
     def answer_run(self, reference: str) -> None:
         with self.parts.database.read() as conn:
-            self.answer(run_of(conn, self.parts.ledger, reference, self.owner))
+            run = run_of(conn, self.parts.ledger, reference, self.owner)
+        run.pruned_at = pruned_at(self.parts.home.run(run.id))
+        self.answer(run)
 
 
 class RunHandler(_RunHandler):
@@ -134,6 +138,18 @@ class RerunHandler(_RunHandler):
         await accept_run(self, changed(decode_spec(run.spec_json), changes), rerun_of=run.id)
 
 
+class ProgressHandler(_RunHandler):
+    """`runs/{id}/progress`."""
+
+    @web.authenticated
+    @authorized(action="execute", resource=AUTH_RESOURCE)
+    @operation("Say how far a run is that is at work", body=NewProgress, answer=Run)
+    async def put(self, reference: str) -> None:
+        """Set."""
+        new, owner = self.body(NewProgress), self.owner
+        self.answer_run(await self.write_database(lambda writing: set_progress(writing, reference, new, by=owner)))
+
+
 class RestoreHandler(_RunHandler):
     """`runs/{id}/restore`."""
 
@@ -182,5 +198,6 @@ default_handlers = [
     (r"runs/([^/]+)/start", StartHandler),
     (r"runs/([^/]+)/rerun", RerunHandler),
     (r"runs/([^/]+)/restore", RestoreHandler),
+    (r"runs/([^/]+)/progress", ProgressHandler),
     (r"runs/([^/]+)/history", HistoryHandler),
 ]

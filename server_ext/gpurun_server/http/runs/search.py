@@ -20,15 +20,20 @@ from gpurun_server.store.search import window
 from gpurun_server.store.search.names import Columns, columns
 from gpurun_server.store.search.sheet import Sheet
 from gpurun_server.store.search.window import Row
-from gpurun_server.store.summaries import parameters_by_run
+from gpurun_server.store.summaries import metrics_by_run, parameters_by_run
 
 _ROWS_AT_ONCE = 500
 _CELLS_AT_ONCE = 100_000
+_MOST_METRICS = 200
 
 
 class RunsQuery(Filters, omit_defaults=True):
-    """Filters of a list of runs, how many, and from which on; with an offset the answer has the total."""
+    """Filters of a list of runs, how many, and from which on; with an offset the answer has the total.
 
+    A run comes with the first of its metrics, and with those that `metrics` names (repeatable).
+    """
+
+    metrics: Annotated[list[str], msgspec.Meta(max_length=_MOST_METRICS)] = msgspec.field(default_factory=list)
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
     offset: Annotated[int, msgspec.Meta(ge=0, le=LARGEST)] | None = None
 
@@ -46,9 +51,9 @@ class RunsPage(msgspec.Struct):
 
 
 class SheetQuery(Filters, omit_defaults=True):
-    """Filters of a list of runs, and the columns of its CSV, with commas between them; all where they are not named."""
+    """Filters of a list of runs, and the columns of its CSV: repeatable, or with commas; all where none is named."""
 
-    columns: str | None = None
+    columns: list[str] = msgspec.field(default_factory=list)
 
 
 class RunsList(GpurunHandler):
@@ -62,7 +67,8 @@ class RunsList(GpurunHandler):
         query, owner = self.query(RunsQuery), self.owner
         if query.offset is None and not query.sort:
             rows = await self.read_database(lambda conn: window.newest(conn, owner, query, query.limit))
-            self.answer(RunsPage(self._shown(rows), rows[-1].seq if len(rows) == query.limit else None))
+            runs = await self._shown(rows, query.metrics)
+            self.answer(RunsPage(runs, rows[-1].seq if len(rows) == query.limit else None))
             return
         if query.cursor is not None:
             raise InvalidRequest("A sorted list has no cursor.", "Use offset.")
@@ -77,11 +83,17 @@ class RunsList(GpurunHandler):
         )
         ids = {row.seq: row.id for row in rows}
         parameters = await self.read_database(lambda conn: parameters_by_run(conn, ids))
-        return RunsPage(self._shown(rows), None, total, parameters)
+        return RunsPage(await self._shown(rows, query.metrics), None, total, parameters)
 
-    def _shown(self, rows: Sequence[Row]) -> list[Run]:
+    async def _shown(self, rows: Sequence[Row], metrics: list[str]) -> list[Run]:
         with self.parts.database.read() as conn:
-            return shown(conn, self.parts.ledger, rows, self.owner)
+            runs = shown(conn, self.parts.ledger, rows, self.owner)
+        if metrics:
+            ids = {row.seq: row.id for row in rows}
+            found = await self.read_database(lambda conn: metrics_by_run(conn, ids, metrics))
+            for run in runs:
+                run.metrics |= found[run.id]
+        return runs
 
 
 class ColumnsHandler(GpurunHandler):
@@ -105,9 +117,8 @@ class SheetHandler(GpurunHandler):
     async def get(self) -> None:
         """Download, some hundreds of runs at a time."""
         query, owner = self.query(SheetQuery), self.owner
-        wanted = query.columns.split(",") if query.columns else None
         numbers = await self.read_database(lambda conn: window.numbers(conn, owner, query))
-        sheet = await self.read_database(lambda conn: Sheet.of(conn, owner, wanted))
+        sheet = await self.read_database(lambda conn: Sheet.of(conn, owner, query.columns))
         self.set_header("Content-Type", "text/csv; charset=utf-8")
         self.set_header("Content-Disposition", 'attachment; filename="runs.csv"')
         self.set_header("X-Content-Type-Options", "nosniff")

@@ -10,7 +10,6 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from gpurun_jupyter.core.data_sets import DATA_LIMITS, DataSet
-from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.manifests import Digest
 from gpurun_jupyter.core.names import Name
 from gpurun_server.http.base import AUTH_RESOURCE, GpurunHandler, operation
@@ -47,8 +46,6 @@ class DataHandler(GpurunHandler):
     async def post(self) -> None:
         """Name."""
         new, owner = self.body(NewDataSet), self.owner
-        if new.name in (".", ".."):
-            raise InvalidRequest(f"{new.name!r} is no name for a data set.", "Write --name NAME.")
         data_set = await asyncio.get_running_loop().run_in_executor(self.parts.threads, self._looked_at, new)
         await self.write_database(lambda writing: remember(writing, owner, data_set))
         self.answer(data_set, 201)

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from gpurun_jupyter.core.parameters import parameters_of
+from gpurun_jupyter.core.parameters import told
 from gpurun_jupyter.core.runs import MetricSummary, Run, RunSpec
 from gpurun_server.store.comparing.environments import Environment
 
@@ -46,7 +46,7 @@ def compare(runs: Sequence[Run], environments: Sequence[Environment], *, everyth
     metrics = [MetricLine(name, values) for name, values in _side_by_side([run.metrics for run in runs])]
     return Comparison(
         runs=[msgspec.structs.replace(run, spec=None) for run in runs],
-        parameters=_lines([parameters_of(spec) for spec in specs], everything),
+        parameters=_lines([told(spec) for spec in specs], everything),
         metrics=[line for line in metrics if everything or _differ(line.values, lambda one: one and one.last)],
         environment=_lines([_place(run, found) for run, found in zip(runs, environments, strict=True)], everything),
         spec=_lines([_asked(run, spec) for run, spec in zip(runs, specs, strict=True)], everything),

@@ -10,7 +10,7 @@ import msgspec
 
 from gpurun_jupyter.core import manifests
 from gpurun_jupyter.core.home import Home
-from gpurun_jupyter.core.parameters import parameters_of
+from gpurun_jupyter.core.parameters import told
 from gpurun_jupyter.core.runs import RunSpec
 from gpurun_server.store.comparing.environments import Environment
 
@@ -81,7 +81,7 @@ def difference(home: Home, before: Side, after: Side) -> Difference:
         after.id,
         code,
         left_out,
-        _changes(parameters_of(before.spec), parameters_of(after.spec)),
+        _changes(told(before.spec), told(after.spec)),
         _changes(_packages(before.environment), _packages(after.environment)),
     )
 

@@ -14,12 +14,14 @@ import threading
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import msgspec
 
 from gpurun_jupyter.core.events import BEGINNING, DeviceSample, Int, sound_part
 from gpurun_jupyter.core.home import AttemptFolder
+from gpurun_jupyter.core.numbers import Number, finite
 from gpurun_jupyter.core.records import UNREADABLE, open_plain, size_of
 from gpurun_server.store.folders.logs import read_lines
 
@@ -36,7 +38,7 @@ _METRIC, _SAMPLE = b'{"kind":"metric"', b'{"kind":"sample"'
 class _Metric(msgspec.Struct):
     """Of an event of that kind, what is kept here; the decoder skips the rest."""
 
-    values: dict[str, float]
+    values: dict[str, Number]
     m: float = 0.0
     step: float | None = None
 
@@ -112,9 +114,9 @@ class Measured:
         """Take a line of the log."""
         if line.startswith(_METRIC):
             metric = _metric.decode(line)
-            epoch = metric.values.get("epoch")
+            epoch = finite(metric.values.get("epoch"))
             for name, value in metric.values.items():
-                _of(self.metrics, name).add(metric.m, value, metric.step, epoch)
+                _of(self.metrics, name).add(metric.m, float(value), metric.step, epoch)
         elif line.startswith(_SAMPLE):
             sample = _sample.decode(line)
             for name, value in _used(sample):
@@ -156,16 +158,35 @@ def put_in_columns(folder: AttemptFolder) -> None:
 
 
 def thinned(values: array[float], most: int | None) -> Sequence[int]:
-    """The places of at most so many values: the first, the last, the lowest and the highest of each stretch between."""
+    """The places of at most so many values: the first, the last, the lowest and the highest of each stretch between.
+
+    Where values are not finite, also the first such of each stretch: a chart marks where that began.
+    """
     count = len(values)
     if most is None or count <= most:
         return range(count)
-    stretches, chosen = max(0, most - 2) // 2, [0]
+    telling = _extremes if all_finite(values) else _extremes_and_break
+    stretches, chosen = max(0, most - 2) // (2 if telling is _extremes else 3), [0]
     for number in range(stretches):
         begin, end = (1 + place * (count - 2) // stretches for place in (number, number + 1))
-        part = values[begin:end]
-        chosen += sorted({begin + part.index(min(part)), begin + part.index(max(part))})
+        chosen += sorted({begin + place for place in telling(values[begin:end])})
     return [*chosen, count - 1]
+
+
+def all_finite(values: Sequence[float]) -> bool:
+    """Whether no value is NaN or infinite, which a sum tells faster than a look at each, but for huge values."""
+    return math.isfinite(sum(values)) or all(map(math.isfinite, values))
+
+
+def _extremes(part: array[float]) -> list[int]:
+    return [part.index(min(part)), part.index(max(part))]
+
+
+def _extremes_and_break(part: array[float]) -> list[int]:
+    finite_ones = [value for value in part if math.isfinite(value)]
+    found = [part.index(min(finite_ones)), part.index(max(finite_ones))] if finite_ones else []
+    breaks = (place for place, value in enumerate(part) if not math.isfinite(value))
+    return [*found, *islice(breaks, 1)]
 
 
 def _of(kept: dict[str, Columns], name: str) -> Columns:

@@ -9,14 +9,19 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from gpurun_jupyter.core.encodings import encoding_of, text_of
 from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.core.names import told
 from gpurun_jupyter.core.plain_files import Header, Row, parameters_in, whole_records
 from gpurun_jupyter.core.runs import RunSpec
 
 ENDINGS = (".csv", ".yaml", ".pt")
 
 _CHUNK_BYTES = 4 * 2**20
+_BEGINNING_BYTES = 4
 _LONGEST_YAML_BYTES = 2**20
+#: The fact in the log of such a run that says how far the CSV was read.
+CSV_PLACE = "csv_bytes"
 #: Larger numbers in a column of times are seconds since the epoch.
 EPOCH_S = 1e8
 
@@ -64,7 +69,7 @@ class PlainRun(NamedTuple):
             data = file.read(_LONGEST_YAML_BYTES + 1)
         if len(data) > _LONGEST_YAML_BYTES:
             raise InvalidRequest(f"{self.yaml.name} is larger than 1 MB.", "Keep only the parameters in it.")
-        return parameters_in(data.decode("utf-8", "replace"))
+        return parameters_in(text_of(data))
 
     def spec(self, parameters: dict[str, Any]) -> RunSpec:
         """The spec that stands for the run. Raises InvalidRequest for names that no run can have."""
@@ -72,7 +77,7 @@ class PlainRun(NamedTuple):
         try:
             return msgspec.convert(fields, RunSpec)
         except msgspec.ValidationError as error:
-            raise InvalidRequest(f"Its name cannot be that of a run: {error}.", "Rename the file.") from error
+            raise InvalidRequest(f"Its name cannot be that of a run: {told(error)}.", "Rename the file.") from error
 
 
 def runs_in(project: Path) -> list[PlainRun]:
@@ -107,7 +112,7 @@ class Reader:
             found = [row for row in map(self.header.row, records) if row is not None]
         return found
 
-    def _records(self, is_last: bool) -> list[str]:
+    def _records(self, is_last: bool) -> list[bytes]:
         if not self.path.is_file() or self.path.stat().st_size <= self.read_bytes:
             return []
         if self.header is None and self.read_bytes:  # it was read by a server before
@@ -125,12 +130,13 @@ def began_at(rows: Sequence[Row], changes: Sequence[float]) -> float:
     return times[0] if times[0] > EPOCH_S else max(changes) - times[-1]
 
 
-def _records(path: Path, offset: int, is_last: bool) -> tuple[list[str], int]:
+def _records(path: Path, offset: int, is_last: bool) -> tuple[list[bytes], int]:
     with path.open("rb") as file:
+        encoding = encoding_of(file.read(_BEGINNING_BYTES))
         file.seek(offset)
         data = file.read(_CHUNK_BYTES)
-    found, size = whole_records(data)
+    found, size = whole_records(data, encoding)
     if is_last and len(data) < _CHUNK_BYTES and size < len(data):
-        found += whole_records(data[size:] + b"\n")[0]
+        found += whole_records(data[size:] + "\n".encode(encoding), encoding)[0]
         size = len(data)
     return found, size

@@ -9,6 +9,7 @@ import msgspec
 from gpurun_jupyter.core.home import RunFolder, write_json
 from gpurun_jupyter.core.records import read_record
 from gpurun_jupyter.core.runs import RunSpec
+from gpurun_server.store.queries import decode_spec
 
 
 class RunRecord(msgspec.Struct, kw_only=True):
@@ -26,6 +27,12 @@ class RunRecord(msgspec.Struct, kw_only=True):
     v: int = 1
 
 
+class _Written(RunRecord, kw_only=True):
+    """The same as it stands there: the spec may be of an earlier gpurun."""
+
+    spec: msgspec.Raw  # type: ignore[assignment]
+
+
 def write(folder: RunFolder, record: RunRecord) -> None:
     """Put it into the run's folder, which is made where it is not there yet."""
     folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -34,7 +41,7 @@ def write(folder: RunFolder, record: RunRecord) -> None:
 
 def read(folder: RunFolder) -> RunRecord:
     """What stands in a run's folder. Raises ValueError where that cannot be read."""
-    found = read_record(folder.record, RunRecord)
+    found = read_record(folder.record, _Written)
     if found is None:
         raise ValueError("it is missing, or cannot be read")
-    return found
+    return RunRecord(**{**msgspec.structs.asdict(found), "spec": decode_spec(bytes(found.spec))})

@@ -26,10 +26,20 @@ def weight(folder: RunFolder) -> int:
 
 
 def take_files(folder: RunFolder) -> None:
-    """Take the files away, which needs no room."""
+    """Take the files away, which needs no room, and leave a mark that says so."""
+    with suppress(OSError):
+        folder.pruned.touch(mode=0o600)
     for attempt in _attempts(folder):
         for part in _parts(attempt):
             shutil.rmtree(part, ignore_errors=True)
+
+
+def pruned_at(folder: RunFolder) -> float | None:
+    """When it was thinned last, seconds since the epoch; None where it never was."""
+    try:
+        return folder.pruned.lstat().st_mtime
+    except OSError:
+        return None
 
 
 def thin_logs(folder: RunFolder) -> None:

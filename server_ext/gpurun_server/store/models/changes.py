@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from gpurun_jupyter.core.errors import AliasMoved, ModelInUse, ModelNotFound, WrongState
 from gpurun_jupyter.core.models import Promotion, VersionChanges, check_alias, check_model_name
+from gpurun_jupyter.core.numbers import Number
 from gpurun_server.store.database import Writing
 from gpurun_server.store.models.models import aliases_of, model_of, of_owner, version_of
 from gpurun_server.store.queries import encode
@@ -29,7 +30,7 @@ class Registration(msgspec.Struct, kw_only=True):
     type: str = ""
     framework: str = ""
     description: str = ""
-    metrics: dict[str, float] = {}
+    metrics: dict[str, Number] = {}
     tags: list[str] = []
     parameters: dict[str, str] = {}
     run_id: str | None = None

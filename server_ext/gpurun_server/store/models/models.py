@@ -9,12 +9,13 @@ import sqlalchemy as sa
 
 from gpurun_jupyter.core.errors import ModelNotFound
 from gpurun_jupyter.core.models import LATEST, Model, ModelSummary, ModelVersion, version_number
+from gpurun_jupyter.core.numbers import Number
 from gpurun_server.store.tables import model_aliases, model_versions, models, revisions
 
 #: Columns of a version as lists show it: all but the spec of its run, which may be large.
 _LISTED = [column for column in model_versions.c if column.name != "spec_json"]
 
-_numbers = msgspec.json.Decoder(dict[str, float])
+_numbers = msgspec.json.Decoder(dict[str, Number])
 _parameters = msgspec.json.Decoder(dict[str, str])
 _texts = msgspec.json.Decoder(list[str])
 

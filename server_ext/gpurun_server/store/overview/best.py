@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 import sqlalchemy as sa
 
+from gpurun_jupyter.core.numbers import finite
 from gpurun_jupyter.core.runs import MetricSummary
 from gpurun_server.store.queries import kept_of
 from gpurun_server.store.tables import runs
@@ -49,7 +50,10 @@ def _best(told: list[tuple[Any, dict[str, MetricSummary]]]) -> BestRun | None:
     mode = None if metric is None else better(metric)
     if metric is None or mode is None:
         return None
-    values = [(getattr(metrics[metric], mode), row) for row, metrics in told if metric in metrics]  # of all steps
+    having = [(metrics[metric], row) for row, metrics in told if metric in metrics]
+    values = [(getattr(one, mode), row) for one, row in having if finite(one.last) is not None]  # of all steps
+    if not values:
+        return None
     pick = max if mode == "max" else min
     value, row = pick(values, key=lambda pair: pair[0])
     return BestRun(row.id, row.name, metric, mode, value)

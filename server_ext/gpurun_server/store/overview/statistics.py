@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from gpurun_server.store.overview.best import BestRun, best_of_projects
 from gpurun_server.store.queries import kept_of
-from gpurun_server.store.tables import runs
+from gpurun_server.store.tables import model_versions, runs
 
 _DAY_S = 86_400.0
 
@@ -37,13 +37,14 @@ class DeviceUse(msgspec.Struct):
 
 
 class Statistics(msgspec.Struct):
-    """Counts of runs; durations are means over finished runs, in seconds."""
+    """Counts of runs and of versions of models; durations are means over finished runs, in seconds."""
 
     states: dict[str, int]
     outcomes: dict[str, int]
     outcomes_last_day: dict[str, int]
     mean_duration_s: dict[str, float]  # by kind
     devices: list[DeviceUse]
+    models: dict[str, int]  # versions by status
 
 
 def projects(conn: sa.Connection, owner: str) -> list[Project]:
@@ -81,6 +82,7 @@ def statistics(conn: sa.Connection, owner: str) -> Statistics:
         outcomes_last_day=_counted(conn, runs.c.outcome, of_last_day),
         mean_duration_s={row[0]: float(row[1]) for row in conn.execute(mean.group_by(runs.c.kind))},
         devices=_device_use(conn, duration, finished),
+        models=_counted(conn, model_versions.c.status, model_versions.c.owner == owner),
     )
 
 

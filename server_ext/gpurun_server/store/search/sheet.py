@@ -12,15 +12,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from gpurun_jupyter.core.errors import InvalidRequest
-from gpurun_jupyter.core.runs import Run
+from gpurun_jupyter.core.names import listed
+from gpurun_jupyter.core.runs import MetricSummary, Run
 from gpurun_server.store.queries import to_run
 from gpurun_server.store.search.names import columns
 from gpurun_server.store.search.window import read
-from gpurun_server.store.summaries import number_of, parameters_by_run
+from gpurun_server.store.summaries import metrics_by_run, number_of, parameters_by_run
 
 #: A spreadsheet takes a cell that begins so for a formula, and would execute what a run was named.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _MOST_COLUMNS = 16_384
+_FEW = 500  # more names are not asked for one by one
 _METRIC, _PARAMETER = "metrics.", "params."
 
 
@@ -58,20 +60,20 @@ class Sheet:
     names: tuple[str, ...]
 
     @classmethod
-    def of(cls, conn: sa.Connection, owner: str, wanted: Sequence[str] | None) -> Sheet:
-        """A sheet with these columns, or with all there are.
+    def of(cls, conn: sa.Connection, owner: str, wanted: Sequence[str] = ()) -> Sheet:
+        """A sheet with these columns, several of which may stand in one text, or with all there are.
 
         Raises InvalidRequest for one that there is not, and for too many.
         """
-        known = columns(conn, owner)
+        there = columns(conn, owner)
         every = [
             *_OF_RUN,
-            *(_METRIC + name for name in known.metrics),
-            *(_PARAMETER + name for name in known.parameters),
+            *(_METRIC + name for name in there.metrics),
+            *(_PARAMETER + name for name in there.parameters),
         ]
-        if wanted is not None and (unknown := [name for name in wanted if name not in every]):
+        names = tuple(listed(filter(None, wanted), every) or every)
+        if unknown := [name for name in names if name not in every]:
             raise InvalidRequest(f"There is no column {unknown[0]!r}.", "GET runs/columns lists those there are.")
-        names = tuple(every if wanted is None else wanted)
         if len(names) > _MOST_COLUMNS:
             raise InvalidRequest(
                 f"The list would have {len(names):,} columns; a spreadsheet has at most {_MOST_COLUMNS:,}.",
@@ -86,16 +88,22 @@ class Sheet:
     def lines(self, conn: sa.Connection, numbers: Sequence[int]) -> str:
         """A line for each of these runs."""
         rows = read(conn, numbers)
-        parameters = parameters_by_run(conn, {row.seq: row.id for row in rows})
-        return _lines([self._cells(run, parameters[run.id]) for run in map(to_run, rows)])
+        ids = {row.seq: row.id for row in rows}
+        parameters = parameters_by_run(conn, ids)
+        metrics = metrics_by_run(conn, ids, self._metrics if len(self._metrics) <= _FEW else None)
+        return _lines([self._cells(run, metrics[run.id], parameters[run.id]) for run in map(to_run, rows)])
 
-    def _cells(self, run: Run, parameters: dict[str, str]) -> list[Any]:
-        return [self._cell(name, run, parameters) for name in self.names]
+    @property
+    def _metrics(self) -> list[str]:
+        return [name.removeprefix(_METRIC) for name in self.names if name.startswith(_METRIC)]
 
-    def _cell(self, name: str, run: Run, parameters: dict[str, str]) -> Any:
+    def _cells(self, run: Run, metrics: dict[str, MetricSummary], parameters: dict[str, str]) -> list[Any]:
+        return [self._cell(name, run, metrics, parameters) for name in self.names]
+
+    def _cell(self, name: str, run: Run, metrics: dict[str, MetricSummary], parameters: dict[str, str]) -> Any:
         if name.startswith(_METRIC):
-            metric = run.metrics.get(name.removeprefix(_METRIC))
-            return "" if metric is None else metric.last
+            metric = metrics.get(name.removeprefix(_METRIC))
+            return "" if metric is None else float(metric.last)
         if name.startswith(_PARAMETER):
             return parameters.get(name.removeprefix(_PARAMETER), "")
         return _OF_RUN[name](run)

@@ -130,7 +130,7 @@ def _directed(value: sa.ColumnElement[Any], order: Order) -> sa.ColumnElement[An
 
 
 def _by_value(conn: sa.Connection, order: Order, found: list[Clause], offset: int, limit: int | None) -> Sequence[int]:
-    """Those that have the metric or parameter by its value, then the others, the newest first."""
+    """Those that have the metric, as a finite number, or the parameter by its value, then the others, newest first."""
     having = _having(order, found)
     first = list(conn.scalars(having.offset(offset).limit(limit)))
     if limit is not None and len(first) == limit:
@@ -146,7 +146,11 @@ def _by_value(conn: sa.Connection, order: Order, found: list[Clause], offset: in
 def _having(order: Order, found: list[Clause]) -> Numbers:
     assert isinstance(order.subject, Metric | Parameter)
     table = run_metrics if isinstance(order.subject, Metric) else run_params
-    by = [table.c[order.subject.side]] if isinstance(order.subject, Metric) else [table.c.number, table.c.text]
     among = table.c.run.in_(_matching(found)) if found else kept(table.c.run)
     query = sa.select(table.c.run).where(table.c.name == order.subject.name, among)
+    if isinstance(order.subject, Metric):
+        value = table.c[order.subject.side]  # without nulls, it is read from the index in this order
+        by_value = value.desc() if order.is_descending else value.asc()
+        return query.where(value.is_not(None)).order_by(by_value, table.c.run.desc())
+    by = (table.c.number, table.c.text)
     return query.order_by(*(_directed(column, order) for column in by), table.c.run.desc())

@@ -4,10 +4,25 @@ import msgspec
 import sqlalchemy as sa
 from alembic import op
 
-from gpurun_server.store.summaries import keep_metrics, keep_parameters
+from gpurun_server.store.summaries import keep_parameters
 
 revision = "0005"
 down_revision = "0004"
+
+_KEEP_METRIC = sa.text(
+    "INSERT INTO run_metrics (run, name, last, min, max, step) VALUES (:run, :name, :last, :min, :max, :step)"
+)
+_LONGEST_NAME = 200
+
+
+class _Summary(msgspec.Struct):
+    last: float
+    min: float
+    max: float
+    step: float | None = None
+
+
+_summaries = msgspec.json.Decoder(dict[str, _Summary])
 
 
 def upgrade() -> None:
@@ -46,6 +61,9 @@ def _fill(conn: sa.Connection) -> None:
         for seq, spec_json, metrics_json in rows:
             try:
                 keep_parameters(conn, seq, spec_json)
-                keep_metrics(conn, seq, metrics_json)
+                found = _summaries.decode(metrics_json)
             except msgspec.MsgspecError:
                 continue
+            for name, one in found.items():
+                if len(name) <= _LONGEST_NAME and "\0" not in name:
+                    conn.execute(_KEEP_METRIC, {"run": seq, "name": name, **msgspec.structs.asdict(one)})
