@@ -9,6 +9,7 @@ import click
 from gpurun_jupyter.cli import words
 from gpurun_jupyter.cli.completion import RUN
 from gpurun_jupyter.cli.screen import Invocation, Table
+from gpurun_jupyter.cli.streams import whatever_is_shown
 from gpurun_jupyter.core.devices import Agent
 from gpurun_jupyter.core.lifecycle import Outcome, State
 from gpurun_jupyter.core.runs import MetricSummary
@@ -85,12 +86,13 @@ def wait(to: Invocation, run: tuple[str, ...]) -> None:
 
     waited = [to.client.get(ref) for ref in run]
     try:
-        wait_for(waited)
+        wait_for(waited, tell=to.screen.say)
     except KeyboardInterrupt:
         to.screen.say("Left; the runs go on.")
         raise click.exceptions.Exit(LEFT) from None
-    for one in waited:
-        to.screen.text(f"{words.state_line(one.record)}\n")
+    with whatever_is_shown(to.screen.say):
+        for one in waited:
+            to.screen.text(f"{words.state_line(one.record)}\n")
     if any(one.outcome is not Outcome.SUCCEEDED for one in waited):
         raise click.exceptions.Exit(1)
 
