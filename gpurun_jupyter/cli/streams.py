@@ -70,13 +70,10 @@ def whatever_is_shown(say: Callable[[str], None]) -> Iterator[None]:
             say(f"gpurun: {lost}")
 
 
-def takes(text: str, stream: IO[str]) -> bool:
-    """Whether a stream can say all of it as it is."""
-    try:
-        text.encode(getattr(stream, "encoding", None) or "utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
+def is_utf8(stream: IO[str]) -> bool:
+    """Whether what is written to a stream comes out in the one encoding that JSON may have."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return codecs.lookup(encoding).name == "utf-8"
 
 
 def _hold_places() -> None:

@@ -12,7 +12,7 @@ import msgspec
 
 from gpurun_jupyter.cli import words
 from gpurun_jupyter.cli.screen import Interrupt, Table
-from gpurun_jupyter.cli.streams import takes
+from gpurun_jupyter.cli.streams import is_utf8
 from gpurun_jupyter.cli.tail import last_redraw, plain
 from gpurun_jupyter.core.events import START_OF_LOG, AnyEvent
 from gpurun_jupyter.core.lifecycle import State
@@ -58,7 +58,7 @@ class TerminalScreen:
     def json(self, value: Any) -> None:
         """Indented JSON, to stdout."""
         text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
-        if not takes(text, self._out):
+        if not is_utf8(self._out):
             text = json.dumps(json.loads(text), indent=2)
         print(text, file=self._out, flush=True)
 

@@ -96,11 +96,11 @@ def _names(name: str, host: str, port: int | None) -> bool:
         return ip_address(host) in ip_network(name.strip("[]"), strict=False)
     except ValueError:
         pass  # one of them is a name, or there is a port
-    entry = urlsplit(f"//{name}")
     try:
+        entry = urlsplit(f"//{name}")
         if entry.port not in (None, port):
             return False
-    except ValueError:
+    except ValueError:  # half an IPv6 address, a port that is no number: it names nothing
         return False
     ending = (entry.hostname or "").lstrip("*").lstrip(".")
     return bool(ending) and (host == ending or host.endswith(f".{ending}"))
