@@ -19,6 +19,7 @@ from gpurun_jupyter.core.sessions import Session
 _RECENT = 200
 _FINISHED_SHOWN = 5
 _ATTACH_LINES = 100
+_ASKED = {"end": "ending", "restart": "restarting"}
 #: The exit code of a command that was left by Ctrl-C, as shells have it.
 LEFT = 130
 
@@ -114,14 +115,16 @@ def sessions(to: Invocation, name: str | None, action: Any, as_json: bool) -> No
     if as_json:
         to.screen.json(found)
     else:
-        rows = [_session_row(one) for one in found]
-        to.screen.tables([Table("SESSIONS", ("name", "machine", "devices", "now"), rows, "You have no sessions.")])
+        rows = [_session_row(one, _ASKED.get(action)) for one in found]
+        none = f"Session {name} has ended." if action else "You have no sessions."
+        to.screen.tables([Table("SESSIONS", ("name", "machine", "devices", "now"), rows, none)])
 
 
-def _session_row(session: Session) -> tuple[str, ...]:
+def _session_row(session: Session, asked: str | None) -> tuple[str, ...]:
+    """`asked`: what its machine has been told to do just now, and has not done yet."""
     devices = " ".join(device.label for device in session.devices)
     now = f"busy with {session.busy}" if session.busy else f"idle since {words.ago(session.used_at)}"
-    return session.name, session.agent, devices, now
+    return session.name, session.agent, devices, asked or now
 
 
 def _one_run(to: Invocation, record: RunRecord, as_json: bool) -> None:
