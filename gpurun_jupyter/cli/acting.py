@@ -14,6 +14,7 @@ from gpurun_jupyter.cli.completion import RUN
 from gpurun_jupyter.cli.options import given, run_options, secret_option
 from gpurun_jupyter.cli.plan import show_plan
 from gpurun_jupyter.cli.screen import Invocation
+from gpurun_jupyter.cli.streams import whatever_is_shown
 from gpurun_jupyter.cli.verbs import LEFT, as_json
 from gpurun_jupyter.core.errors import FileMissing, GpurunError, InvalidRequest
 from gpurun_jupyter.core.lifecycle import Outcome
@@ -214,10 +215,11 @@ def _place_in(directory: Path, entry: str) -> str:
 
 
 def watch(to: Invocation, run: Run, as_json: bool) -> None:
-    """Show the run to its end or, for programs, wait for it in silence; then exit as it ended."""
-    if as_json:
-        to.screen.json(run.wait().record)
-    elif to.screen.follow(run, "detach") is None:
-        raise click.exceptions.Exit(LEFT)
-    if run.outcome is not Outcome.SUCCEEDED:
+    """Show the run to its end or, for programs, wait for it in silence; then exit as it ended, shown or not."""
+    with whatever_is_shown(to.screen.say):
+        if as_json:
+            to.screen.json(run.wait().record)
+        elif to.screen.follow(run, "detach") is None:
+            raise click.exceptions.Exit(LEFT)
+    if (run.outcome or run.wait().outcome) is not Outcome.SUCCEEDED:
         raise click.exceptions.Exit(1)

@@ -16,6 +16,7 @@ from gpurun_jupyter.cli.screen import Invocation, Table
 from gpurun_jupyter.cli.verbs import as_json
 from gpurun_jupyter.core.errors import GpurunError, RouteMissing
 from gpurun_jupyter.core.home import Home, RunFolder
+from gpurun_jupyter.core.proxies import proxy_for
 from gpurun_jupyter.core.units import format_size
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 _LITTLE_BYTES, _NONE_BYTES = 5 * 2**30, 256 * 2**20
 _SIGNS = {"fine": "✓", "note": "!", "wrong": "✗"}
-_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class Finding(NamedTuple):
@@ -147,12 +146,9 @@ def _disk(free_bytes: int) -> Finding:
 
 
 def _proxies(url: str) -> Iterator[Finding]:
-    named = {name: value for name in _PROXIES if (value := os.environ.get(name) or os.environ.get(name.lower()))}
-    host = urlsplit(url).hostname or ""
-    if named and host not in _LOOPBACK:
-        where = ", ".join(f"{name}={urlsplit(value).hostname}" for name, value in named.items())
-        remedy = f"If that is not wanted, add {host} to NO_PROXY."
-        yield Finding("note", "proxy", f"{where} stands between here and the server.", remedy)
+    if proxy := proxy_for(url):
+        remedy = f"If that is not wanted, add {urlsplit(url).hostname} to NO_PROXY."
+        yield Finding("note", "proxy", f"{urlsplit(proxy).hostname} stands between here and the server.", remedy)
 
 
 def _agents(client: Client) -> Iterator[Finding]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import sys
-
 import click
 
 from gpurun_jupyter.cli.app import gpurun
 from gpurun_jupyter.cli.screen import Invocation
+from gpurun_jupyter.cli.streams import OutputLost
 from gpurun_jupyter.cli.terminal import TerminalScreen
 from gpurun_jupyter.cli.verbs import LEFT
 from gpurun_jupyter.core.errors import GpurunError, RunFailed, ServerUnreachable
 
-FAILED, WRONG_USAGE, NO_SERVER = 1, 2, 3
+FAILED, WRONG_USAGE, NO_SERVER, NO_OUTPUT = 1, 2, 3, 4
 
 
 def carried_out(args: list[str], invocation: Invocation | None = None) -> int:
@@ -29,9 +27,14 @@ def carried_out(args: list[str], invocation: Invocation | None = None) -> int:
         return exit_code(error)
     except (KeyboardInterrupt, click.Abort):
         return LEFT
-    except BrokenPipeError:  # `gpurun logs last | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except OutputLost as lost:
+        if lost.is_unwanted:  # `gpurun logs last | head`
+            return 0
+        to.screen.say(f"gpurun: {lost}")
+        return NO_OUTPUT
+    except UnicodeEncodeError as error:
+        to.screen.say(f"gpurun: {error.object[:80]!r} is no text in this terminal's encoding. Set LC_ALL=C.UTF-8.")
+        return WRONG_USAGE
     return code if isinstance(code, int) else 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +13,7 @@ from gpurun_jupyter.cli import words
 from gpurun_jupyter.cli.options import given, secret_option
 from gpurun_jupyter.cli.plan import show_plan
 from gpurun_jupyter.cli.screen import Invocation, Table
+from gpurun_jupyter.cli.streams import whatever_is_shown
 from gpurun_jupyter.cli.verbs import LEFT, as_json
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.lifecycle import Outcome
@@ -72,10 +74,11 @@ def launch(
     found = to.client.sweep(file, hold=hold, secrets=secrets, tell=None if as_json else to.screen.say)
     if waits:
         _wait(to, found)
-    if as_json:
-        to.screen.json([run.record for run in found])
-    else:
-        show(to, found)
+    with whatever_is_shown(to.screen.say) if waits else nullcontext():
+        if as_json:
+            to.screen.json([run.record for run in found])
+        else:
+            show(to, found)
     if waits and any(run.outcome is not Outcome.SUCCEEDED for run in found):
         raise click.exceptions.Exit(1)
 
@@ -117,7 +120,7 @@ def _wait(to: Invocation, found: list[Run]) -> None:
     from gpurun_jupyter.client.runs import wait_for
 
     try:
-        wait_for(found)
+        wait_for(found, tell=to.screen.say)
     except KeyboardInterrupt:
         to.screen.say("Left; the runs go on.")
         raise click.exceptions.Exit(LEFT) from None

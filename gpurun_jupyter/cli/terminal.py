@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from contextlib import AbstractContextManager
@@ -11,6 +12,7 @@ import msgspec
 
 from gpurun_jupyter.cli import words
 from gpurun_jupyter.cli.screen import Interrupt, Table
+from gpurun_jupyter.cli.streams import is_utf8
 from gpurun_jupyter.cli.tail import last_redraw, plain
 from gpurun_jupyter.core.events import START_OF_LOG, AnyEvent
 from gpurun_jupyter.core.lifecycle import State
@@ -56,6 +58,8 @@ class TerminalScreen:
     def json(self, value: Any) -> None:
         """Indented JSON, to stdout."""
         text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+        if not is_utf8(self._out):
+            text = json.dumps(json.loads(text), indent=2)
         print(text, file=self._out, flush=True)
 
     def follow(self, run: Run, interrupt: Interrupt, tail: int | None = None) -> RunRecord | None:

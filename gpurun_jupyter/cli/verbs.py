@@ -10,6 +10,7 @@ import click
 from gpurun_jupyter.cli import words
 from gpurun_jupyter.cli.completion import RUN
 from gpurun_jupyter.cli.screen import Invocation, Table
+from gpurun_jupyter.cli.streams import whatever_is_shown
 from gpurun_jupyter.core.devices import Agent
 from gpurun_jupyter.core.lifecycle import Outcome, State
 from gpurun_jupyter.core.numbers import written
@@ -20,6 +21,7 @@ from gpurun_jupyter.core.sessions import Session
 _RECENT = 200
 _FINISHED_SHOWN = 5
 _ATTACH_LINES = 100
+_ASKED = {"end": "ending", "restart": "restarting"}
 #: The exit code of a command that was left by Ctrl-C, as shells have it.
 LEFT = 130
 
@@ -87,12 +89,13 @@ def wait(to: Invocation, run: tuple[str, ...]) -> None:
 
     waited = [to.client.get(ref) for ref in run]
     try:
-        wait_for(waited)
+        wait_for(waited, tell=to.screen.say)
     except KeyboardInterrupt:
         to.screen.say("Left; the runs go on.")
         raise click.exceptions.Exit(LEFT) from None
-    for one in waited:
-        to.screen.text(f"{words.state_line(one.record)}\n")
+    with whatever_is_shown(to.screen.say):
+        for one in waited:
+            to.screen.text(f"{words.state_line(one.record)}\n")
     if any(one.outcome is not Outcome.SUCCEEDED for one in waited):
         raise click.exceptions.Exit(1)
 
@@ -114,14 +117,16 @@ def sessions(to: Invocation, name: str | None, action: Any, as_json: bool) -> No
     if as_json:
         to.screen.json(found)
     else:
-        rows = [_session_row(one) for one in found]
-        to.screen.tables([Table("SESSIONS", ("name", "machine", "devices", "now"), rows, "You have no sessions.")])
+        rows = [_session_row(one, _ASKED.get(action)) for one in found]
+        none = f"Session {name} has ended." if action else "You have no sessions."
+        to.screen.tables([Table("SESSIONS", ("name", "machine", "devices", "now"), rows, none)])
 
 
-def _session_row(session: Session) -> tuple[str, ...]:
+def _session_row(session: Session, asked: str | None) -> tuple[str, ...]:
+    """`asked`: what its machine has been told to do just now, and has not done yet."""
     devices = " ".join(device.label for device in session.devices)
     now = f"busy with {session.busy}" if session.busy else f"idle since {words.ago(session.used_at)}"
-    return session.name, session.agent, devices, now
+    return session.name, session.agent, devices, asked or now
 
 
 def _one_run(to: Invocation, record: RunRecord, as_json: bool) -> None:

@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import httpx
 import msgspec
 
 from gpurun_jupyter.client.discovery import Address
 from gpurun_jupyter.core.errors import GpurunError, NotAllowed, ServerUnreachable, TooLarge, from_code
+from gpurun_jupyter.core.proxies import proxy_for, proxy_of
+from gpurun_jupyter.core.tokens import sendable
 
 API = "gpurun/api/v1/"
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
@@ -23,7 +24,6 @@ STREAM_TIMEOUT = httpx.Timeout(45.0, connect=5.0)
 _AS_STREAM = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}  # no piece waits
 _TRIES = 4
 _FIRST_PAUSE_S = 0.25
-_LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 T = TypeVar("T")
 Params = list[tuple[str, str | int | float | bool | None]]
@@ -34,15 +34,12 @@ class Connection:
 
     def __init__(self, address: Address, transport: httpx.BaseTransport | None = None) -> None:
         self.address = address
+        token = sendable(address.token, "Set GPURUN_TOKEN to the token of the Jupyter server.")
         self._http = httpx.Client(
             base_url=address.url,
-            headers={"Authorization": f"token {address.token}"} if address.token else {},
+            headers={"Authorization": f"token {token}"} if token else {},
             timeout=TIMEOUT,
-            # Reading the certificates takes 30 ms, and plain http has no use for them.
-            verify=address.url.startswith("https:"),
-            transport=transport,
-            # A proxy from the environment is not the way to this machine itself.
-            mounts={f"all://{host}": None for host in _LOOPBACK} if _is_local(address.url) else None,
+            transport=transport or _transport(address.url),
         )
 
     def get(self, path: str, type: type[T], params: Params | None = None) -> T:  # noqa: A002 - as in msgspec
@@ -202,12 +199,16 @@ def _translated(url: str) -> Iterator[None]:
     hint = "Start it with `jupyter lab`, or name another one by GPURUN_URL and GPURUN_TOKEN."
     try:
         yield
-    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol) as error:
-        raise ServerUnreachable(f"No Jupyter server answers at {url} ({error}).", hint) from error
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol) as error:
+        proxy = proxy_of(url)
+        through = f" through the proxy that {proxy.variable} names" if proxy else ""
+        raise ServerUnreachable(f"No Jupyter server answers at {url}{through} ({error}).", hint) from error
     except httpx.TransportError as error:
         why = str(error) or type(error).__name__
         raise Broken(f"The connection to the Jupyter server at {url} broke ({why}).", hint) from error
 
 
-def _is_local(url: str) -> bool:
-    return (urlsplit(url).hostname or "") in ("localhost", "127.0.0.1", "::1")
+def _transport(url: str) -> httpx.BaseTransport:
+    """By the proxy that the environment names; httpx's own reading of it fails on what others take."""
+    # Reading the certificates takes 30 ms, and plain http has no use for them.
+    return httpx.HTTPTransport(verify=url.startswith("https:"), proxy=proxy_for(url))

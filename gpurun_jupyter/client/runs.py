@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -12,9 +13,9 @@ import msgspec
 
 from gpurun_jupyter.client.run_files import RunFile, fetched, listed
 from gpurun_jupyter.client.secrets import with_values
-from gpurun_jupyter.client.stream import Accepted, Connected, EventsFrame, Live, RunsFrame, lines
+from gpurun_jupyter.client.stream import Accepted, Connected, EventsFrame, Live, Reconnecting, RunsFrame, lines
 from gpurun_jupyter.core.bars import at_present
-from gpurun_jupyter.core.errors import RunFailed
+from gpurun_jupyter.core.errors import RunFailed, ServerUnreachable
 from gpurun_jupyter.core.events import START_OF_LOG, AnyEvent, Cursor, Error, Start, event_on
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
 from gpurun_jupyter.core.runs import Run as RunRecord
@@ -246,14 +247,24 @@ class Run:
         return f"runs/{quote(self.id, safe='')}"
 
 
-def wait_for(runs: list[Run], timeout: float | None = None) -> None:
-    """Block until all of these runs have finished. Raises TimeoutError after `timeout` seconds."""
+def wait_for(runs: list[Run], timeout: float | None = None, *, tell: Callable[[str], None] = lambda _: None) -> None:
+    """Block until all of these runs have finished; who waits is told when the server is away, and when it is back.
+
+    Raises TimeoutError after `timeout` seconds.
+    """
     waiting = {run.id: run for run in runs if run.refresh().state is not State.FINISHED}
     deadline = None if timeout is None else time.monotonic() + timeout
     if not waiting:
         return
+    away = False
     with runs[0].changes() as live:
         for frame in live.frames(_TICK_S):
+            if isinstance(frame, Reconnecting) and not away:
+                away = True
+                tell(f"The server is away ({frame.why.rstrip('.')}). Trying again; the runs go on.")
+            elif away and isinstance(frame, RunsFrame):
+                away = False
+                tell("The server is back.")
             _look(waiting, frame)
             if not waiting:
                 return
@@ -264,8 +275,9 @@ def wait_for(runs: list[Run], timeout: float | None = None) -> None:
 def _look(waiting: dict[str, Run], frame: object) -> None:
     """Take those that have finished out of `waiting`."""
     if isinstance(frame, Connected):  # what happened before the connection stood may not be told again
-        for run in waiting.values():
-            run.refresh()
+        with contextlib.suppress(ServerUnreachable):  # it has gone away again, and comes back
+            for run in waiting.values():
+                run.refresh()
     if isinstance(frame, RunsFrame):
         for record in frame.runs:
             if record.id in waiting:

@@ -32,7 +32,7 @@ def write(path: Path, name: str, value: Any, budget: Budget, *, pickle: bool = F
         except BaseException as error:
             parts.close()
             path.unlink()
-            raise _explained(error, name, value) from error
+            raise _explained(error, name, value, pickle) from error
     return Written(digest_of(path), path.stat().st_size, type_name(value))
 
 
@@ -48,12 +48,12 @@ def read(path: Path, name: str, *, pickle: bool = False, digest: Optional[str] =
             raise Refused(f"The variable {name!r} cannot be read: {error}.") from error
 
 
-def _explained(error: BaseException, name: str, value: Any) -> BaseException:
+def _explained(error: BaseException, name: str, value: Any, pickle: bool) -> BaseException:
     if isinstance(error, RecursionError):
         return Refused(f"The variable {name!r} is nested too deeply.", "Make it flatter.")
     if isinstance(error, ImportError):
         needed = f"The variable {name!r} is a {type_name(value)}, which needs {error.name} to travel."
-        return Refused(needed, f"Install {error.name}, or add --pickle.")
+        return Refused(needed, f"Install {error.name}{'' if pickle else ', or add --pickle'}.")
     return error
 
 

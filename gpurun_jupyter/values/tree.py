@@ -56,6 +56,10 @@ class Packing:
             return encoder(value, self)
         except Unsafe as error:
             return self._encode_unsafe(value, str(error))
+        except ImportError:  # what the safe format needs is not installed
+            if not self._pickle:
+                raise
+            return self._encode_unsafe(value, "")
 
     def item(self, place: str, value: Any) -> Any:
         """An element at `place`, such as `[0]`, of the value that is being encoded."""

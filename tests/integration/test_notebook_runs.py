@@ -11,6 +11,7 @@ from typing import Any
 import nbformat
 import pytest
 from notebooks import ServerKernel
+from runs_in_kernels import STARTED
 from servers import BIN, TOKEN, JupyterServer
 
 from gpurun_jupyter import Client, Run
@@ -253,3 +254,15 @@ def test_a_notebook_run_without_its_file_is_made_from_the_log(
         "from IPython.display import HTML, display",
     ]
     assert texts(notebook.cells[2]) == "rate 0.5\n0\n"
+
+
+def test_a_module_called_like_one_of_pythons_own_is_the_reason_why_a_kernel_does_not_start(
+    client: Client, tmp_path: Path
+) -> None:
+    (tmp_path / "types.py").write_text("class Config: pass\n")
+    notebook = saved(tmp_path / "here.ipynb", code("1"))
+    run = client.submit_notebook(notebook, dir=tmp_path, **STARTED).wait()
+    assert (run.outcome, run.reason) == ("failed", "start_failed")
+    assert run.record.message.endswith(
+        "The reason is the run's own types.py, which Python imports for its own: rename it."
+    )

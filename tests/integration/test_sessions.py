@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from servers import JupyterServer, end_session, session_of, wait_until
+from servers import BIN, TOKEN, JupyterServer, end_session, session_of, wait_until
 
 
 @pytest.fixture
@@ -103,3 +104,16 @@ def test_what_there_is_not_is_refused(server: JupyterServer) -> None:
         assert (refused.status_code, refused.json()["error"]["code"]) == (404, "session_not_found")
     refused = server.http.post("runs/zip", files={"file": ("a.py", b"1")}, data={"session": "s"})
     assert refused.status_code == 400
+
+
+def test_one_that_was_told_to_end_is_not_listed_as_idle(server: JupyterServer, session: str) -> None:
+    cell(server, session, "x = 1")
+    named = {"GPURUN_URL": server.url, "GPURUN_TOKEN": TOKEN}
+    command = [BIN / "gpurun", "sessions", session]
+    told = {}
+    for action in ("--restart", "--end"):
+        done = subprocess.run([*command, action], env=server.env | named, capture_output=True, text=True, timeout=60)
+        told[action] = done.stdout
+    assert "restarting" in told["--restart"]
+    assert "ending" in told["--end"] or told["--end"].split() == ["SESSIONS", "Session", session, "has", "ended."]
+    wait_until(lambda: session_of(server, session) is None, what="for the session to end")

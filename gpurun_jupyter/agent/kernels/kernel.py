@@ -8,6 +8,7 @@ import os
 import queue
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -19,7 +20,7 @@ from gpurun_jupyter.agent.background import in_background
 from gpurun_jupyter.agent.kernels.kernelspecs import kernelspec
 from gpurun_jupyter.agent.kernels.merging import Output
 from gpurun_jupyter.agent.kernels.output_pipe import PipeReader, Text, make_pipe
-from gpurun_jupyter.core.errors import GpurunError
+from gpurun_jupyter.agent.kernels.start_failures import TAIL_CHARS, not_started
 from gpurun_jupyter.in_kernel.cells import PLACE
 
 #: A kernel that imports much at its start, on a busy machine, may need long.
@@ -143,6 +144,7 @@ class SpecKernel:
         self._exit: asyncio.Task[int | None] | None = None
         self._output: Output | None = None
         self._heard = False
+        self._printed = ""  # before it was ready: the end of it
 
     @property
     def pid(self) -> int | None:
@@ -166,7 +168,7 @@ class SpecKernel:
             await self._client.wait_for_ready(timeout=START_S)
         except RuntimeError as error:
             await self.end()
-            raise GpurunError(f"The kernel {self._name!r} did not start: {error}.") from error
+            raise not_started(self._name, str(error), self._printed, Path(cwd)) from error
         self._reading = in_background(self._read())
         if self._is_python:
             self._client.execute(_INSTALL, silent=True, store_history=False, allow_stdin=False)
@@ -185,6 +187,8 @@ class SpecKernel:
 
     def _tell(self, part: Text | list[bytes]) -> None:
         assert isinstance(part, Text)  # messages come otherwise
+        if self._reading is None:
+            self._printed = (self._printed + part.text)[-TAIL_CHARS:]
         hear(self.listener, "stream", None, {"name": part.stream, "text": part.text})
 
     def execute(self, code: str, *, silent: bool = False, place: Place | None = None) -> str:

@@ -8,8 +8,6 @@ import socket
 import ssl
 from http import HTTPStatus
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import httpx
 import msgspec
@@ -18,6 +16,7 @@ from gpurun_jupyter.agent.link import ServerFault
 from gpurun_jupyter.agent.remote.membership import Membership
 from gpurun_jupyter.core.errors import GpurunError, NotJoined, TooLarge, WrongOffset, from_code
 from gpurun_jupyter.core.grants import Grant
+from gpurun_jupyter.core.proxies import proxy_for
 from gpurun_jupyter.core.remote import OFFSET_HEADER, PIECE_BYTES, TOKEN_HEADER
 from gpurun_jupyter.core.units import format_size
 
@@ -126,16 +125,6 @@ def tls(url: str, ca: str | None) -> ssl.SSLContext | bool:
     if ca is not None:
         trusted.load_verify_locations(ca)
     return trusted
-
-
-def proxy_for(url: str) -> str | None:
-    """The proxy that the environment names for this address."""
-    parts = urlsplit(url)
-    if proxy_bypass(parts.netloc.rpartition("@")[2]):
-        return None
-    proxies = getproxies()
-    found = proxies.get(parts.scheme) or proxies.get("all")
-    return found if found is None or "://" in found else f"http://{found}"
 
 
 def refusal(response: httpx.Response) -> Exception:

@@ -9,9 +9,11 @@ from typing import NamedTuple
 import httpx
 import msgspec
 
-from gpurun_jupyter.agent.remote.connection import API, proxy_for, refusal, tls
+from gpurun_jupyter.agent.remote.connection import API, refusal, tls
 from gpurun_jupyter.core.errors import ServerUnreachable
+from gpurun_jupyter.core.proxies import proxy_for
 from gpurun_jupyter.core.remote import Join, Joined
+from gpurun_jupyter.core.tokens import sendable
 
 _TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 
@@ -47,7 +49,7 @@ class Asked(NamedTuple):
 
 
 def join(asked: Asked) -> Joined:
-    """Become an agent of the server. Raises NotJoined, and ServerUnreachable."""
+    """Become an agent of the server. Raises NotJoined, ServerUnreachable, and InvalidRequest for token and proxy."""
     body = Join(host=socket.gethostname(), version=metadata.version("gpurun-jupyter"), name=asked.name)
     try:
         response = _post(asked, msgspec.json.encode(body))
@@ -65,7 +67,8 @@ def join(asked: Asked) -> Joined:
 def _post(asked: Asked, body: bytes) -> httpx.Response:
     verify, proxy = tls(asked.url, asked.ca), proxy_for(asked.url)
     with httpx.Client(verify=verify, proxy=proxy, trust_env=False, timeout=_TIMEOUT) as http:
-        headers = {"Authorization": f"Bearer {asked.token}"}
+        token = sendable(asked.token, "Copy it from what `gpurun agent invite` prints.")
+        headers = {"Authorization": f"Bearer {token}"}
         return http.post(f"{asked.url}{API}agents/join", content=body, headers=headers)
 
 

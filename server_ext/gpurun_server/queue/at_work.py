@@ -11,6 +11,7 @@ import msgspec
 
 from gpurun_jupyter.core.lifecycle import State
 from gpurun_jupyter.core.runs import RunProgress
+from gpurun_server.queue.placement.cells import share
 from gpurun_server.queue.placement.offers import Holder
 from gpurun_server.store.queries import decode_devices, decode_spec
 
@@ -30,6 +31,9 @@ class AtWork(NamedTuple):
     number: int
     agent_id: str
     devices: tuple[str, ...]  # ids
+    cpu: bool  # they are CPU slots
+    share: float  # how many they are, shared ones in part
+    granted_at: float
     name: str
     owner: str
     session: str | None
@@ -137,13 +141,16 @@ class AttemptsAtWork:
 
 def at_work(row: Any, state: State) -> AtWork:
     """The attempt of a run, by a row of the ledger's."""
-    spec = decode_spec(row.spec_json)
+    spec, devices = decode_spec(row.spec_json), decode_devices(row.held_json)
     left_s = _progress.decode(row.progress_json).left_s if row.progress_json else None
     return AtWork(
         run_id=row.id,
         number=row.attempt,
         agent_id=row.agent_id,
-        devices=tuple(device.id for device in decode_devices(row.held_json)),
+        devices=tuple(device.id for device in devices),
+        cpu=any(device.kind == "cpu" for device in devices),
+        share=sum(share(device, spec.gpu_mem_bytes) for device in devices),
+        granted_at=row.granted_at,
         name=row.name,
         owner=row.owner,
         session=row.session,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from gpurun_server.queue.agents import offers
+from gpurun_server.queue.lately import lately
 from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.placement.plan import plan
 from gpurun_server.queue.sessions import all_sessions, split, with_wishes
@@ -38,5 +39,6 @@ class Calling:
             return set()
         everybody, sessions = offers(conn, ledger), all_sessions(conn, ledger)
         queue, warm = split(next_runs(conn, ledger, everybody), sessions)
-        decided = plan(queue, everybody, holders(ledger, sessions), kept=ledger.reserved)
+        had = lately(conn, ledger, sessions)
+        decided = plan(queue, everybody, holders(ledger, sessions), kept=ledger.reserved, lately=had)
         return {one.agent_id for one in decided.placements} | {session.agent for session in warm.values()}

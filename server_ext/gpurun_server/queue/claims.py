@@ -16,6 +16,7 @@ from gpurun_jupyter.core.lifecycle import State
 from gpurun_jupyter.core.sessions import Session
 from gpurun_server.queue.agents import offered, offers, remember
 from gpurun_server.queue.at_work import AtWork
+from gpurun_server.queue.lately import lately
 from gpurun_server.queue.leases import found_again
 from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.placement.offers import Held, Holder
@@ -68,7 +69,8 @@ def _from_queue(writing: Writing, ledger: Ledger, report: Report, over: Sequence
     given = {run_id: session.devices for run_id, session in warm.items() if session.agent == report.agent_id}
     if has_room(own, held):
         kept = dict(ledger.reserved)
-        decided = plan(queue, everybody, held, claimer=report.agent_id, kept=kept)
+        had = lately(conn, ledger, sessions)
+        decided = plan(queue, everybody, held, claimer=report.agent_id, kept=kept, lately=had)
         _remember_reservations(writing, kept, {one.run_id: one.agent_id for one in decided.reservations})
         given |= {one.run_id: list(one.devices) for one in decided.placements}
     return _start(writing, report.agent_id, given) if given else []

@@ -50,12 +50,23 @@ def _nobody_is(needs: Sequence[str], offers: Sequence[Offer]) -> str:
 
 
 def _nobody_has(spec: RunSpec, gpu: int, able: Sequence[Offer], whose: str) -> str:
-    there = ", ".join(f"{offer.agent.id} has {_count(_most(offer, spec))}" for offer in able) or "there is no agent"
+    there = ", ".join(f"{offer.agent.id} has {_has(offer, spec)}" for offer in able) or "there is no agent"
     if spec.device is not None and not possible(Shape(0, None, spec.device), able):
         return f"No agent has a device {spec.device!r} of that kind ({there})."
     memory = f" with {format_size(spec.gpu_mem_bytes)}" if spec.gpu_mem_bytes and gpu else ""
     wanted = f"{_count(gpu)}{memory} on one machine" if gpu else "a CPU slot"
     return f"{whose} has {wanted} ({there})."
+
+
+def _has(offer: Offer, spec: RunSpec) -> str:
+    """`2 GPUs`, or, where none has the memory that is wanted, `2 GPUs of 80 GB`."""
+    enough = _most(offer, spec)
+    sizes = {device.memory_total_bytes or 0 for device in offer.agent.devices if device.kind != "cpu"}
+    if spec.gpu_mem_bytes is None or not sizes:
+        return _count(enough)
+    if enough:
+        return f"{_count(enough)} with so much"
+    return f"{_count(_gpus([offer]))} of {'at most ' if len(sizes) > 1 else ''}{format_size(max(sizes))}"
 
 
 def _shortage(spec: RunSpec, gpu: int, able: Sequence[Offer], offers: Sequence[Offer]) -> Shortage:

@@ -97,8 +97,9 @@ _age = attrgetter("seq")
 
 _OF_RUNS = ("id", "state", "gpu", "priority", "seq", "owner", "name", "session", "reserved_on", "spec_json")
 _OF_ATTEMPTS = ("attempt", "agent_id", "stop_by", "stop_kill", "started_at", "progress_json")
+_OF_THE_ATTEMPT = (attempts.c.devices_json.label("held_json"), attempts.c.granted_at)
 _ROWS = (
-    sa.select(*(runs.c[name] for name in (*_OF_RUNS, *_OF_ATTEMPTS)), attempts.c.devices_json.label("held_json"))
+    sa.select(*(runs.c[name] for name in (*_OF_RUNS, *_OF_ATTEMPTS)), *_OF_THE_ATTEMPT)
     .select_from(runs)
     .outerjoin(attempts, sa.and_(attempts.c.run_id == runs.c.id, attempts.c.number == runs.c.attempt))
 )

@@ -11,6 +11,7 @@ from gpurun_jupyter.core.lifecycle import ACTIVE, State
 from gpurun_jupyter.core.runs import Run, Waiting
 from gpurun_server.queue.agents import offers
 from gpurun_server.queue.behind import HERE, IN_STEP, Standing, standings
+from gpurun_server.queue.lately import lately
 from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.placement.waiting import outlooks
 from gpurun_server.queue.sessions import all_sessions, why_waiting
@@ -68,7 +69,8 @@ def _waiting(conn: sa.Connection, ledger: Ledger, queued: set[str], owner: str) 
     everybody = offers(conn, ledger)
     sessions = all_sessions(conn, ledger)
     held = holders(ledger, sessions)
-    told = outlooks(waiting_runs(conn, ledger), everybody, held, only=queued, viewer=owner)
+    had = lately(conn, ledger, sessions)
+    told = outlooks(waiting_runs(conn, ledger), everybody, held, only=queued, viewer=owner, lately=had)
     for run_id, why in why_waiting(ledger, told, sessions, everybody).items():
         told[run_id] = Waiting(told[run_id].position, why)
     return told

@@ -7,9 +7,10 @@ import sqlalchemy as sa
 from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
 from gpurun_server.queue.ending import end_attempt
+from gpurun_server.queue.sessions import end_all
 from gpurun_server.store import agent_keys
 from gpurun_server.store.database import Writing
-from gpurun_server.store.tables import agents, attempts, runs, sessions
+from gpurun_server.store.tables import agents, attempts, runs
 
 _OPEN = (
     sa.select(attempts.c.run_id, attempts.c.number, runs.c.stop_by)
@@ -29,7 +30,7 @@ def revoke(writing: Writing, agent_id: str, *, by: str) -> None:
     agent_keys.revoke(writing, agent_id, by=by)
     for attempt in conn.execute(_OPEN, {"agent": agent_id}).all():
         end_attempt(writing, attempt.run_id, attempt.number, _end(agent_id, by, attempt.stop_by), by)
-    conn.execute(sa.delete(sessions).where(sessions.c.agent_id == agent_id))
+    end_all(conn, agent_id)
     conn.execute(sa.delete(agents).where(agents.c.id == agent_id))
     writing.rings |= {"agents", "queue", "work"}
 

@@ -12,6 +12,7 @@ from gpurun_jupyter.core.devices import Device
 from gpurun_jupyter.core.errors import SessionNotFound
 from gpurun_jupyter.core.grants import Orders, Report, SessionName
 from gpurun_jupyter.core.sessions import Session
+from gpurun_server.queue.lately import book
 from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.placement.blockers import about
 from gpurun_server.queue.placement.offers import Offer, Wanted
@@ -68,12 +69,23 @@ def take_report(writing: Writing, ledger: Ledger, report: Report, orders: Orders
     for row in conn.execute(_OF_AGENT, {"agent": report.agent_id}).all():
         named = {"of": row.owner, "called": row.name}
         if (row.owner, row.name) not in alive:
-            conn.execute(_ENDED, named)
+            _end(conn, row)
             writing.rings.add("queue")
         elif row.wish is not None:
             ordered = orders.end_sessions if row.wish == "end" else orders.restart_sessions
             ordered.append(SessionName(row.owner, row.name))
             conn.execute(_WISHED, {**named, "what": None})
+
+
+def end_all(conn: sa.Connection, agent_id: str) -> None:
+    """An agent's sessions are over."""
+    for row in conn.execute(_OF_AGENT, {"agent": agent_id}).all():
+        _end(conn, row)
+
+
+def _end(conn: sa.Connection, row: Any) -> None:
+    book(conn, row.owner, decode_devices(row.devices_json), None, row.created_at, time.time())
+    conn.execute(_ENDED, {"of": row.owner, "called": row.name})
 
 
 def split(queue: Sequence[Wanted], there: Iterable[Session]) -> tuple[Sequence[Wanted], dict[str, Session]]:

@@ -18,6 +18,7 @@ from gpurun_server.queue.accept import accept, default_name
 from gpurun_server.queue.agents import offers
 from gpurun_server.queue.at_work import STOPPING_S
 from gpurun_server.queue.devices_wanted import gpus_wanted
+from gpurun_server.queue.lately import lately
 from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.placement.offers import Offer, Wanted
 from gpurun_server.queue.placement.waiting import outlooks
@@ -87,9 +88,10 @@ def judged(conn: sa.Connection, ledger: Ledger, specs: Sequence[RunSpec], owner:
     queue = waiting_runs(conn, ledger)
     newest = max((one.seq for one in queue), default=0)
     supposed = [_supposed(spec, everybody, owner, newest + number) for number, spec in enumerate(specs, 1)]
-    held = holders(ledger, all_sessions(conn, ledger))
+    sessions = all_sessions(conn, ledger)
+    held, had = holders(ledger, sessions), lately(conn, ledger, sessions, owner)
     names = {one.run_id for one in supposed}
-    told = outlooks([*queue, *supposed], everybody, held, only=names, viewer=owner)
+    told = outlooks([*queue, *supposed], everybody, held, only=names, viewer=owner, lately=had)
     return [told[one.run_id] for one in supposed]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from gpurun_jupyter.core.errors import RunNotFound, WrongState
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State, allowed
+from gpurun_server.queue.lately import book_attempt
 from gpurun_server.store import statements
 from gpurun_server.store.database import Writing
 from gpurun_server.store.summaries import forget_metrics, in_columns
@@ -42,6 +43,7 @@ def move(
         values |= {"outcome": outcome, "reason": reason, "message": message}
         writing.finished.add(run_id)
     if after in (State.FINISHED, State.QUEUED):
+        book_attempt(conn, run_id, now)
         conn.execute(statements.end_attempts, {statements.KEY: run_id, "ended_at": now})
     if after is State.QUEUED:
         forget_metrics(conn, run_id)

@@ -137,6 +137,16 @@ sessions = sa.Table(
     sa.Column("wish", sa.Text),
 )
 
+#: How many devices each owner had of late, as queue/lately.py reckons it, at the time `at`.
+uses = sa.Table(
+    "uses",
+    metadata,
+    sa.Column("owner", sa.Text, primary_key=True),
+    sa.Column("cpu", sa.Boolean, primary_key=True),
+    sa.Column("devices", sa.Float, nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+)
+
 #: What the names of data sets mean now.
 data_sets = sa.Table(
     "data_sets",

@@ -16,6 +16,7 @@ from unit.queue.queue_world import PlayedAgent, World
 
 from gpurun_jupyter.core.errors import WrongState
 from gpurun_jupyter.core.lifecycle import ACTIVE, State, allowed
+from gpurun_server.queue.lately import lately
 from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.placement.offers import Holder
 from gpurun_server.queue.situation import waiting_runs
@@ -87,11 +88,14 @@ class Laws:
         """Every ledger, however it came there, says what one says that is read anew."""
         queued = {(run.id, run.priority, run.seq) for run in self._runs.values() if run.state == "queued"}
         at_work = {(row.run_id, row.number, row.agent_id) for row in self._rows if row.ended_at is None}
+        since = {(f"{row.run_id}/{row.number}", row.granted_at) for row in self._rows if row.ended_at is None}
         with self._world.database.read() as conn:
             for ledger in (*self._world.ledgers.values(), Ledger()):
                 waiting = waiting_runs(conn, ledger.look(conn))
                 assert {(run.run_id, run.priority, run.seq) for run in waiting} == queued
                 assert {(one.run_id, one.number, one.agent_id) for one in ledger.at_work.values()} == at_work
+                assert {(one.key, one.granted_at) for one in ledger.at_work.values()} == since
+                assert lately(conn, ledger, [], "anna", "ben") == lately(conn, Ledger().look(conn), [], "anna", "ben")
                 assert {run.run_id for line in ledger.lines.values() for run in line} == ledger.queue.keys()
 
     def _devices(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from placements import gpu, offer, slot
+from placements import TOTAL, gpu, offer, slot
 
 from gpurun_jupyter.core.errors import NoSuchDevices
 from gpurun_jupyter.core.runs import RunSpec
@@ -41,12 +41,26 @@ def test_how_many_gpus(asked: dict[str, str], gpus: int) -> None:
         ),
         ({"kernel": "ir", "gpu": 1}, "No agent that the run may go to has 1 GPU on one machine (desk has no GPUs)."),
         ({"gpu": 2}, "No agent has 2 GPUs on one machine (lab has 1 GPU, desk has no GPUs)."),
+        (
+            {"gpu_mem": "100G", "gpu": 1},
+            "No agent has 1 GPU with 100 GB on one machine (lab has 1 GPU of 40.0 GB, desk has no GPUs).",
+        ),
+        (
+            {"gpu_mem": "30G", "gpu": 2},
+            "No agent has 2 GPUs with 30.0 GB on one machine (lab has 1 GPU with so much, desk has no GPUs).",
+        ),
     ],
 )
 def test_refused(asked: dict[str, object], why: str) -> None:
     with pytest.raises(NoSuchDevices) as refused:
         gpus_wanted(RunSpec(code="1", **asked), [LAB, DESK])
     assert str(refused.value).startswith(why)
+
+
+def test_the_biggest_gpu_of_a_machine_is_named_where_none_is_big_enough() -> None:
+    mixed = offer("vm", [gpu(0), gpu(1, total=2 * TOTAL), slot(0)])
+    with pytest.raises(NoSuchDevices, match=r"\(vm has 2 GPUs of at most 80\.0 GB\)"):
+        gpus_wanted(RunSpec(code="1", gpu=1, gpu_mem="100G"), [mixed])
 
 
 @pytest.mark.parametrize(

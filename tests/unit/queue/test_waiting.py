@@ -111,7 +111,7 @@ def test_sharers_are_forecast_by_the_memory_that_comes_free() -> None:
 def test_owners_alternate_in_the_queue() -> None:
     queue = [Wanted(f"{owner}{seq}", 1, 0, seq, owner) for seq, owner in enumerate("AAAB")]
     told = outlooks(queue, [offer("lab", 1)], {("lab", "GPU-lab-0"): [Holder("h", owner="B")]})
-    assert sorted(told, key=lambda run_id: told[run_id].position) == ["A0", "A1", "B3", "A2"]
+    assert sorted(told, key=lambda run_id: told[run_id].position) == ["A0", "B3", "A1", "A2"]
 
 
 def test_runs_that_wait_for_other_runs_or_engines_say_so() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import Any
@@ -168,3 +169,27 @@ def test_a_plain_value_imports_no_library() -> None:
         "print([m for m in ('numpy', 'pandas', 'torch', 'msgspec', 'httpx') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+WITHOUT_PYARROW = """
+import sys
+sys.modules["pyarrow"] = None
+import pandas as pd
+from values_trip import there_and_back
+from gpurun_jupyter.values.refusals import Refused
+frame = pd.DataFrame({"loss": [0.5, 0.25]})
+try:
+    there_and_back(frame)
+except Refused as refused:
+    print(refused)
+for value in (frame, {"history": [frame]}):
+    back = there_and_back(value, pickle=True)
+    pd.testing.assert_frame_equal(back if value is frame else back["history"][0], frame)
+"""
+
+
+def test_a_frame_without_pyarrow_is_pickled_where_that_was_said() -> None:
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", WITHOUT_PYARROW], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("which needs pyarrow to travel. Install pyarrow, or add --pickle.\n")

@@ -10,8 +10,9 @@ from heapq import heapify, heappop, heappush
 from typing import NamedTuple, TypeAlias
 
 from gpurun_jupyter.core.devices import Device
-from gpurun_server.queue.placement.cells import Cell, Fit, Score, Soonest, fit, share, soonest, whole_score
+from gpurun_server.queue.placement.cells import Cell, Fit, Score, Soonest, ends_s, fit, share, soonest, whole_score
 from gpurun_server.queue.placement.offers import Held, Holder, Offer, Shape, Wanted, names_of
+from gpurun_server.queue.placement.shares import Future, Holding, Lately
 
 
 class Glance(NamedTuple):
@@ -92,7 +93,10 @@ class _Finder:
 class Board:
     """The rooms of one line: the GPUs (MIG slices too) or the CPU slots. `claimer` is the agent that claims now."""
 
-    def __init__(self, offers: Sequence[Offer], held: Held, *, cpu: bool, claimer: str | None = None) -> None:
+    def __init__(
+        self, offers: Sequence[Offer], held: Held, lately: Lately, *, cpu: bool, claimer: str | None = None
+    ) -> None:
+        self._lately = lately.get(cpu, {})
         self.rooms: list[Room] = []
         self._offers, self._held, self._cpu = offers, held, cpu
         self.claimer: int | None = None
@@ -114,15 +118,25 @@ class Board:
 
     @cached_property
     def shares(self) -> dict[str, float]:
-        """How many devices each owner has before the round, shared ones in part."""
-        shares: dict[str, float] = defaultdict(float)
+        """How many devices each owner has before the round, shared ones in part, and had of late."""
+        shares: dict[str, float] = defaultdict(float, self._lately)
+        for holder, devices in self._holders():
+            shares[holder.owner] += devices
+        return shares
+
+    def future(self) -> Future:
+        """How the shares will be as runs end and others begin."""
+        holdings = (Holding(holder.owner, devices, ends_s(holder)[0]) for holder, devices in self._holders())
+        return Future(sum(cell.idle for room in self.rooms for cell in room.cells), holdings, self._lately)
+
+    def _holders(self) -> Iterator[tuple[Holder, float]]:
+        """Who has devices before the round, each with the part of the device that is his."""
         busy = {agent_id for agent_id, _ in self._held}
         for offer in (offer for offer in self._offers if offer.agent.id in busy):
             for device in offer.agent.devices:
                 if (device.kind == "cpu") == self._cpu:
                     for holder in self._held.get((offer.agent.id, device.id), ()):
-                        shares[holder.owner] += share(device, holder.memory_bytes)
-        return shares
+                        yield holder, share(device, holder.memory_bytes)
 
     @cached_property
     def most_bytes(self) -> int:

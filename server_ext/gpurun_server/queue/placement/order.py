@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush, heapreplace
+from itertools import groupby, islice
 from math import inf
 from operator import attrgetter
 from typing import NamedTuple
 
 from gpurun_server.queue.placement.offers import Shape, Wanted
+from gpurun_server.queue.placement.shares import Future
 
 _alike = attrgetter("priority", "owner", "gpu", "memory_bytes", "pin", "on", "kernel", "limit_s", "after")
 _age = attrgetter("seq")
-_DIGITS = 6  # of a share: sums of parts that are added in another order shall not differ
+_DIGITS = 9  # of a share: sums of parts that are added in another order shall not differ
+_FORESEEN = 200  # runs of several owners, from the head of the queue: further back nobody can tell the order anyway
 
 
 class _Line(NamedTuple):
@@ -46,8 +49,8 @@ class _Lines:
 class Turns:
     """The queue of a round, asked for one run after another.
 
-    Of a priority, the owner goes first who has the fewest devices, counting what the round gave out; of an owner, the
-    oldest run. Runs of one shape stand in one line, so a shape that fits nowhere is passed over at once.
+    Of a priority, the owner goes first who has the fewest devices, counting what he had of late and what the round gave
+    out; of an owner, the oldest run. Runs of one shape stand in one line: one that fits nowhere is passed over at once.
     """
 
     def __init__(self, queue: Iterable[Wanted], shares: Mapping[str, float]) -> None:
@@ -109,15 +112,44 @@ def _by_owner(lines: Iterable[tuple[int, str, _Line]]) -> list[_Lines]:
     return list(owners.values())
 
 
-def ranked(queue: Iterable[Wanted], shares: Mapping[str, float], weight: Callable[[Wanted], float]) -> list[Wanted]:
-    """The whole queue in its order, each run counted as if those before it had been served.
+def ranked(queue: Iterable[Wanted], weight: Callable[[Wanted], float], future: Callable[[], Future]) -> list[Wanted]:
+    """The whole queue in the order in which it will be served, as far as one can tell.
 
-    `weight` is what a run adds to its owner's share; 0 for one that cannot be served yet, which holds nobody up.
+    `weight` is how many devices a run gets; 0 for one that cannot be served yet, which holds nobody up.
     """
-    owned = defaultdict(float, shares)
+    by_age = sorted(queue, key=lambda one: (-one.priority, one.seq))
+    if len({wanted.owner for wanted in by_age}) < 2:
+        return by_age
+    foreseen = list(islice(_foreseen(by_age, weight, shares := future()), _FORESEEN))
+    told = {wanted.run_id for wanted in foreseen}
+    return foreseen + _counted([wanted for wanted in by_age if wanted.run_id not in told], weight, shares)
+
+
+def _foreseen(by_age: list[Wanted], weight: Callable[[Wanted], float], future: Future) -> Iterator[Wanted]:
+    """One after another, each chosen when there is room again, as rounds do."""
+    for _, runs in groupby(by_age, attrgetter("priority")):
+        lines: dict[str, deque[Wanted]] = defaultdict(deque)
+        for wanted in runs:
+            lines[wanted.owner].append(wanted)
+        waiting = [(future.of(name), line) for name, line in lines.items()]
+        while waiting:
+            future.wait_for()
+            first = min(waiting, key=lambda one: (round(one[0].share, _DIGITS), one[1][0].seq))
+            owner, line = first
+            if devices := weight(line[0]):
+                future.begin(owner, devices, line[0].expected_s)
+            yield line.popleft()
+            if not line:
+                waiting.remove(first)
+
+
+def _counted(by_age: list[Wanted], weight: Callable[[Wanted], float], future: Future) -> list[Wanted]:
+    """Those far back, each counted as if those before it had been served and nobody had ended."""
+    shares: dict[str, float] = {}
     keyed = []
-    for wanted in sorted(queue, key=lambda one: (-one.priority, one.seq)):
-        keyed.append((-wanted.priority, round(owned[wanted.owner], _DIGITS), wanted.seq, wanted))
-        owned[wanted.owner] += weight(wanted)
+    for wanted in by_age:
+        share = shares.get(wanted.owner) or future.of(wanted.owner).share
+        keyed.append((-wanted.priority, round(share, _DIGITS), wanted.seq, wanted))
+        shares[wanted.owner] = share + weight(wanted)
     keyed.sort(key=lambda one: one[:3])
     return [wanted for *_, wanted in keyed]

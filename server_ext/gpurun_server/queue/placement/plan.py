@@ -11,6 +11,7 @@ from gpurun_server.queue.placement.board import Board, holder_of
 from gpurun_server.queue.placement.cells import Soonest
 from gpurun_server.queue.placement.offers import Held, Offer, Shape, Wanted
 from gpurun_server.queue.placement.order import Turns
+from gpurun_server.queue.placement.shares import NOTHING, Lately
 
 #: A reservation goes to another agent if the run would start there in less than this part of the time.
 _WORTH_MOVING = 0.5
@@ -53,16 +54,18 @@ def plan(
     *,
     claimer: str | None = None,
     kept: Mapping[str, str] | None = None,
+    lately: Lately = NOTHING,
 ) -> Plan:
     """Give free devices to the queue, in its order.
 
     With a `claimer` (an agent's id) the placements are those of this agent, and a run that can start there does: it
-    claims now, others may be about to. `kept` says for which agent a run's reservation was the last time.
+    claims now, others may be about to. `kept` says for which agent a run's reservation was the last time, `lately` what
+    owners had of late.
     """
     made = Plan()
     for cpu in (False, True):
         if line := [wanted for wanted in queue if (wanted.gpu == 0) == cpu]:
-            board = Board(offers, held, cpu=cpu, claimer=claimer)
+            board = Board(offers, held, lately, cpu=cpu, claimer=claimer)
             made += _Round(board, claimer, kept or {}).run(line)
     return made
 
@@ -70,7 +73,7 @@ def plan(
 def has_room(offer: Offer, held: Held) -> bool:
     """Whether anything at all could start on an agent that claims: if not, the queue need not be read."""
     agent = offer.agent.id
-    return any(Board([offer], held, cpu=cpu, claimer=agent).is_open(agent) for cpu in (False, True))
+    return any(Board([offer], held, {}, cpu=cpu, claimer=agent).is_open(agent) for cpu in (False, True))
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from gpurun_server.queue.placement.forecast import Forecast, forecast
 from gpurun_server.queue.placement.lacking import lacking, with_kernel
 from gpurun_server.queue.placement.offers import Held, Offer, Shape, Wanted, capable
 from gpurun_server.queue.placement.order import ranked
+from gpurun_server.queue.placement.shares import NOTHING, Lately
 
 
 def outlooks(
@@ -24,21 +25,24 @@ def outlooks(
     engines: Collection[str] = (),
     only: Collection[str] | None = None,
     viewer: str | None = None,
+    lately: Lately = NOTHING,
 ) -> dict[str, Waiting]:
     """Of every queued run, or of those in `only`, its place, why it waits and until when.
 
     The place is that among the runs for GPUs, or among those for CPU slots. `engines` are those that place runs
     without agents. `viewer` is who is told: the runs of others have no names then; None is told everything.
+    `lately` is what owners had of late.
     """
     told: dict[str, Waiting] = {}
     for cpu in (False, True):
         waiting = [wanted for wanted in queue if (wanted.gpu == 0) == cpu]
         if waiting:
-            told |= _Line(waiting, offers, held, engines, viewer, cpu=cpu).outlooks(only)
+            told |= _Line(waiting, Board(offers, held, lately, cpu=cpu), offers, held, engines, viewer).outlooks(only)
     return told
 
 
 _asked = attrgetter("gpu", "memory_bytes", "pin", "on", "kernel")
+_competing = attrgetter("priority", "pin", "on", "kernel")
 
 
 class _Kind(NamedTuple):
@@ -55,32 +59,38 @@ class _Line:
     def __init__(
         self,
         queue: Sequence[Wanted],
+        board: Board,
         offers: Sequence[Offer],
         held: Held,
         engines: Collection[str],
         viewer: str | None,
-        *,
-        cpu: bool,
     ) -> None:
-        board = Board(offers, held, cpu=cpu)
         self._offers, self._engines = offers, engines
         self._board = board
         self._absent: dict[Shape, str | None] = {}
         self._blocking: dict[Shape, InTheWay] = {}
         self._kinds = {asked: self._kind(one) for asked, one in {_asked(wanted): wanted for wanted in queue}.items()}
-        self._order = ranked(queue, board.shares, lambda one: 0.0 if one.after else self._kinds[_asked(one)].weight)
+        self._order = ranked(queue, lambda one: 0.0 if one.after else self._kinds[_asked(one)].weight, board.future)
         self._forecast: Forecast = forecast(self._startable(), board)
         self._blockers = Blockers(offers, held, self._forecast.kept, viewer)
 
     def outlooks(self, only: Collection[str] | None) -> dict[str, Waiting]:
         starts = self._forecast.starts_in_s
         return {
-            wanted.run_id: Waiting(
-                position, self._why(wanted, self._kinds[_asked(wanted)].shape, position), starts.get(wanted.run_id)
-            )
-            for position, wanted in enumerate(self._order, 1)
+            wanted.run_id: Waiting(position, self._why(wanted, position, favoured), starts.get(wanted.run_id))
+            for position, (wanted, favoured) in enumerate(self._turns(), 1)
             if only is None or wanted.run_id in only
         }
+
+    def _turns(self) -> Iterator[tuple[Wanted, str]]:
+        """The queue in its order; with each run whoever goes first though he came later and wants the same."""
+        latest: dict[Hashable, Wanted] = {}
+        for wanted in self._order:
+            alike = _competing(wanted)
+            first = latest.get(alike, wanted)
+            yield wanted, first.owner if first.seq > wanted.seq else ""
+            if wanted.seq >= first.seq and self._kinds[_asked(wanted)].startable and not wanted.after:
+                latest[alike] = wanted
 
     def _kind(self, wanted: Wanted) -> _Kind:
         shape = wanted.shape.lasting
@@ -95,7 +105,8 @@ class _Line:
             if kind.startable and not wanted.after:
                 yield wanted, kind.shape
 
-    def _why(self, wanted: Wanted, shape: Shape, position: int) -> str:
+    def _why(self, wanted: Wanted, position: int, favoured: str) -> str:
+        shape = self._kinds[_asked(wanted)].shape
         if wanted.after:
             return f"waits for {listed([f'«{name}»' for name in wanted.after])} to finish"
         if wanted.on in self._engines:
@@ -104,7 +115,8 @@ class _Line:
             return nobody
         if self._forecast.starts_in_s.get(wanted.run_id) == 0:
             return f"{what(shape)} {'are' if shape.size > 1 else 'is'} free; it starts now"
-        return self._behind(wanted, shape, position)
+        fairness = f"; {favoured}, who has had less of late, goes first" if favoured else ""
+        return self._behind(wanted, shape, position) + fairness
 
     def _behind(self, wanted: Wanted, shape: Shape, position: int) -> str:
         if shape not in self._blocking:

@@ -1,0 +1,96 @@
+"""What fair share counts: the devices that an owner has now, and those that he had of late, which fade."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import count
+from math import exp, inf, log
+from types import MappingProxyType
+from typing import NamedTuple, TypeAlias
+
+#: What was had so long ago counts half.
+HALF_LIFE_S = 3600.0
+#: How long a run is supposed to take of which nobody knows it.
+_SUPPOSED_S = 600.0
+_LEAST = 1e-6  # of a device: sums of parts are not exact
+
+#: By whether they are CPU slots and by owner: how many devices each had of late, on an average in which time fades.
+Lately: TypeAlias = Mapping[bool, Mapping[str, float]]
+NOTHING: Lately = MappingProxyType({})
+
+
+def faded(devices: float, after_s: float) -> float:
+    """What is left of such an average when nothing was added for so long."""
+    return devices * exp(-log(2) * max(after_s, 0.0) / HALF_LIFE_S)
+
+
+def had(devices: float, for_s: float) -> float:
+    """What having devices for so long, until now, adds to it: all of them in the long run."""
+    return devices - faded(devices, for_s)
+
+
+class Holding(NamedTuple):
+    """What a run has: how many devices, shared ones in part, and for how many seconds still; infinite: nobody knows."""
+
+    owner: str
+    devices: float
+    left_s: float
+
+
+@dataclass
+class Owner:
+    """What somebody has, and had of late."""
+
+    has: float = 0.0
+    lately: float = 0.0
+
+    @property
+    def share(self) -> float:
+        """What the queue goes by: who has the least is served first."""
+        return self.has + self.lately
+
+
+class Future:
+    """Owners' shares while the runs of a queue begin one after another, each as soon as there is room for it."""
+
+    def __init__(self, idle: float, holdings: Iterable[Holding], lately: Mapping[str, float]) -> None:
+        """`idle`: devices that nobody has. `holdings`: those that somebody has."""
+        self._owners: dict[str, Owner] = {}
+        self._now_s, self._idle = 0.0, 0.0
+        self._ends: list[tuple[float, int, Owner, float]] = []
+        self._number = count()  # settles ties
+        for one in holdings:
+            self._give(self.of(one.owner), one.devices, one.left_s)
+        self._idle = idle
+        for name, devices in lately.items():
+            self.of(name).lately = devices
+
+    def of(self, name: str) -> Owner:
+        """The owner of this name."""
+        return self._owners.setdefault(name, Owner())
+
+    def wait_for(self, devices: float = 2 * _LEAST) -> None:
+        """Let time go by until so many are idle, or all that there are; by itself, until any part of one is."""
+        while self._idle < devices - _LEAST and self._ends:
+            in_s, _, owner, given_back = heappop(self._ends)
+            self._pass_until(in_s)
+            owner.has -= given_back
+            self._idle += given_back
+
+    def begin(self, owner: Owner, devices: float, expected_s: float | None) -> None:
+        """Somebody gets devices, for so long."""
+        self.wait_for(devices)
+        self._give(owner, devices, inf if expected_s is None else expected_s)
+
+    def _give(self, owner: Owner, devices: float, for_s: float) -> None:
+        owner.has += devices
+        self._idle -= devices
+        ends_s = self._now_s + (_SUPPOSED_S if for_s == inf else for_s)
+        heappush(self._ends, (ends_s, next(self._number), owner, devices))
+
+    def _pass_until(self, now_s: float) -> None:
+        for one in self._owners.values():
+            one.lately = faded(one.lately, now_s - self._now_s) + had(one.has, now_s - self._now_s)
+        self._now_s = now_s
