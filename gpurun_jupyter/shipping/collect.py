@@ -6,6 +6,7 @@ nowhere, or into a circle is left out with a sentence.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections import Counter
@@ -22,6 +23,10 @@ from gpurun_jupyter.shipping.leaving_out import OWN, Rules, looks_secret
 _NAMED = 5  # secrets in a sentence
 _BIGGEST = 3
 _DEEPEST = 100
+
+#: What the system says of a file that is there no more, on a network too.
+GONE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ESTALE)
+WENT_AWAY = "it went away while it was being shipped"
 
 
 class File(NamedTuple):
@@ -93,15 +98,19 @@ def collect(
     *,
     only: Collection[str] | None = None,
     gitignore: bool = True,
+    ask_git: bool = True,
 ) -> Shipment:
     """The files of a directory that are shipped; `only` names the entries at its top that are wanted, ignored or not.
 
-    Raises FileMissing, InvalidRequest, SecretsFound, and TooLarge above `limit_bytes`.
+    Without `ask_git` the files of rules are read, and git, which a repository may have run other programs, is not.
+    What goes away meanwhile is left out. Raises FileMissing, InvalidRequest, SecretsFound, and TooLarge above
+    `limit_bytes`.
     """
     root = Path(directory).expanduser().resolve()
     if not root.is_dir():
         raise FileMissing(f"There is no directory {str(directory)!r}.", "Name one that exists.")
-    walk = _Walk(root, only, gitignore)
+    rules = Rules.of(str(root), ask=ask_git and only is None) if gitignore else None
+    walk = _Walk(root, only, rules)
     shipment = Shipment(root, sorted(walk.files(), key=lambda file: file.name), walk.left_out)
     check_size(str(root), shipment.files, limit_bytes)
     if walk.secrets:
@@ -130,20 +139,21 @@ class _Place(NamedTuple):
 class _Walk:
     """One walk through a directory: what it leaves out, and the secrets that it met."""
 
-    def __init__(self, root: Path, only: Collection[str] | None, gitignore: bool) -> None:
-        self._root, self._only, self._gitignore = str(root), only, gitignore
+    def __init__(self, root: Path, only: Collection[str] | None, rules: Rules | None) -> None:
+        self._root, self._only, self._rules = str(root), only, rules
         self.left_out: list[LeftOut] = []
         self.secrets: list[str] = []
 
     def files(self) -> Iterator[File]:
-        return self._below(_Place(self._root, "", (self._root,), Rules()))
+        return self._below(_Place(self._root, "", (self._root,), self._rules or Rules()))
 
     def _below(self, place: _Place) -> Iterator[File]:
-        place = place._replace(rules=place.rules.within(place.path, place.name, gitignore=self._gitignore))
+        place = place._replace(rules=place.rules.within(place.path, place.name, gitignore=self._rules is not None))
         try:
             entries = list(os.scandir(place.path))
         except OSError as error:
-            raise unreadable(place.path, error) from error
+            self._leave_out_if_gone(place.name.rstrip("/"), place.path, error)
+            return
         for entry in entries:
             if place.name or self._only is None:
                 yield from self._look_at(entry, place)
@@ -151,8 +161,10 @@ class _Walk:
                 yield from self._take(entry, place)
 
     def _look_at(self, entry: os.DirEntry[str], place: _Place) -> Iterator[File]:
-        name = place.name + entry.name
-        if why := place.rules.why_left_out(name, entry.is_dir(follow_symlinks=False)):
+        name, is_dir = place.name + entry.name, entry.is_dir(follow_symlinks=False)
+        known_to_git = is_dir or entry.is_file(follow_symlinks=False) or entry.is_symlink()
+        rules = place.rules if known_to_git else place.rules._replace(listing=None)
+        if why := rules.why_left_out(name, is_dir):
             self.left_out.append(LeftOut(name, why))
             return iter(())
         return self._take(entry, place)
@@ -166,7 +178,8 @@ class _Walk:
         try:
             found = entry.stat()
         except OSError as error:
-            raise unreadable(entry.path, error) from error
+            self._leave_out_if_gone(name, entry.path, error)
+            return
         if stat.S_ISREG(found.st_mode):
             if self._is_secret(entry, name) and not place.rules.allows_secret(name):
                 self.secrets.append(name)
@@ -176,8 +189,19 @@ class _Walk:
         elif os.path.exists(f"{entry.path}/pyvenv.cfg"):  # noqa: PTH110 - paths are text here: it is quicker
             self.left_out.append(LeftOut(name, "a virtual environment"))
         else:
-            real = os.path.realpath(entry.path) if entry.is_symlink() else f"{place.chain[-1]}/{entry.name}"
-            yield from self._below(_Place(entry.path, f"{name}/", (*place.chain, real), place.rules))
+            yield from self._below(self._inside(entry, name, place))
+
+    def _inside(self, entry: os.DirEntry[str], name: str, place: _Place) -> _Place:
+        is_link = entry.is_symlink()
+        real = os.path.realpath(entry.path) if is_link else f"{place.chain[-1]}/{entry.name}"
+        rules = place.rules.below(entry.path, name, is_link=is_link) if self._rules is not None else place.rules
+        return _Place(entry.path, f"{name}/", (*place.chain, real), rules)
+
+    def _leave_out_if_gone(self, name: str, path: str, error: OSError) -> None:
+        """Raises InvalidRequest where it is there, and cannot be read."""
+        if error.errno not in GONE or not name:
+            raise unreadable(path, error) from error
+        self.left_out.append(LeftOut(name, WENT_AWAY, odd=True))
 
     def _is_secret(self, entry: os.DirEntry[str], name: str) -> bool:
         """By its name, or by that of the file that it is a link to."""

@@ -18,7 +18,7 @@ class Chosen(NamedTuple):
     shipment: Shipment | None
 
 
-def chosen(path: Path, entry: str | None) -> Chosen:
+def chosen(path: Path, entry: str | None, *, ask_git: bool = True) -> Chosen:
     """What to run of a directory, a zip or one file; without `entry` one file is its own, and a zip is looked into.
 
     A Python file takes along the modules beside it that it imports.
@@ -27,7 +27,7 @@ def chosen(path: Path, entry: str | None) -> Chosen:
     """
     if zipfile.is_zipfile(path):
         return Chosen(entry or entry_of_zip(path), None)
-    shipment = collect(path) if path.is_dir() else _with_modules(path)
+    shipment = collect(path, ask_git=ask_git) if path.is_dir() else _with_modules(path)
     entry = entry or (None if path.is_dir() else path.name)
     if entry is None:
         raise InvalidRequest(f"Which file of the directory {path} to run was not said.", "Name its entry.")

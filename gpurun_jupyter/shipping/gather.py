@@ -35,7 +35,7 @@ class Gathered(NamedTuple):
 
 
 def gather(file: LaunchFile, folder: Path, spec_of: Callable[[str], RunSpec], within: Path | None = None) -> Gathered:
-    """What the file in this folder ships; nothing outside of `within`, where that is given.
+    """What the file in this folder ships; nothing outside of `within`, where that is given: then it is a server's.
 
     `spec_of` gives that of a run which is named. Raises InvalidRequest, FileMissing, SecretsFound, TooLarge and what
     `spec_of` raises.
@@ -57,11 +57,12 @@ def _files(file: LaunchFile, folder: Path, within: Path | None) -> Shipment | No
         place = _place(file.dir if file.dir is not None else file.entry, folder, within)
         if file.dir is not None:
             place = place.resolve()
-        shipment = chosen(place, file.entry if file.dir is not None else None).shipment
+        entry = file.entry if file.dir is not None else None
+        shipment = chosen(place, entry, ask_git=within is None).shipment
         if shipment is None:
             raise InvalidRequest(f"{place.name} is a zip.", "Unpack it and name the directory.")
         return shipment
-    return None if file.dir is None else collect(_place(file.dir, folder, within))
+    return None if file.dir is None else collect(_place(file.dir, folder, within), ask_git=within is None)
 
 
 def _notebook(path: Path) -> tuple[bytes, str | None]:
