@@ -16,6 +16,7 @@ from gpurun_jupyter.client.connecting import connected
 from gpurun_jupyter.client.git import Question
 from gpurun_jupyter.client.http import UPLOAD_TIMEOUT, Connection, Params
 from gpurun_jupyter.client.listing import Search
+from gpurun_jupyter.client.moving import Moving
 from gpurun_jupyter.client.options import RunOptions, spec_of
 from gpurun_jupyter.client.overviews import Overviews
 from gpurun_jupyter.client.runs import Run
@@ -126,7 +127,8 @@ class Client(Overviews, Upkeep):
 
     def new_to_server(self, shipment: Shipment) -> ship.Sent:
         """How much of a shipment the server lacks; sends nothing."""
-        parcel = ship.pack(shipment)
+        with Moving(shipment, None) as moving:
+            parcel = ship.pack(moving)
         return parcel.amount_of(ship.missing(self._connection, parcel))
 
     def submit_notebook(

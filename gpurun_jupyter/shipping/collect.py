@@ -6,7 +6,6 @@ nowhere, or into a circle is left out with a sentence.
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from collections import Counter
@@ -15,17 +14,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from gpurun_jupyter.core.errors import FileMissing, InvalidRequest, SecretsFound, TooLarge
+from gpurun_jupyter.core.errors import FileMissing, SecretsFound, TooLarge
 from gpurun_jupyter.core.runs import SIZE_GUARD_BYTES
 from gpurun_jupyter.core.units import format_size
 from gpurun_jupyter.shipping.leaving_out import OWN, Rules, looks_secret
+from gpurun_jupyter.shipping.reading import GONE, unreadable
 
 _NAMED = 5  # secrets in a sentence
 _BIGGEST = 3
 _DEEPEST = 100
 
-#: What the system says of a file that is there no more, on a network too.
-GONE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ESTALE)
 WENT_AWAY = "it went away while it was being shipped"
 
 
@@ -54,6 +52,11 @@ class LeftOut(NamedTuple):
     why: str
     odd: bool = False
 
+    @property
+    def note(self) -> str:
+        """A sentence about it."""
+        return f"left out {shown(self.name)}: {self.why}"
+
 
 @dataclass
 class Shipment:
@@ -71,20 +74,22 @@ class Shipment:
     @property
     def notes(self) -> list[str]:
         """A sentence for each thing that could not be shipped."""
-        return [f"left out {one.name}: {one.why}" for one in self.left_out if one.odd]
-
-    def looked_at_again(self) -> Shipment:
-        """The same files as they are now. Raises InvalidRequest for one that is gone."""
-        try:
-            files = [file._replace(found=Path(file.path).stat()) for file in self.files]
-        except OSError as error:
-            raise unreadable(str(error.filename), error) from error
-        return Shipment(self.root, files, self.left_out)
+        return [one.note for one in self.left_out if one.odd]
 
     @property
     def amount(self) -> str:
         """`4 files (12 KB)`."""
         return amount(len(self.files), self.size_bytes)
+
+
+def shown(name: str) -> str:
+    """A file's name as it can be printed."""
+    return name if name.isprintable() else ascii(name)
+
+
+def changed_meanwhile(file: File) -> str:
+    """A sentence about a file that did not keep still."""
+    return f"{shown(file.name)} changes while it is being shipped: what is sent is how it is now"
 
 
 def amount(files: int, size_bytes: int) -> str:
@@ -173,7 +178,7 @@ class _Walk:
         """What one entry of a directory comes to: a file, a directory's files, or nothing."""
         name = place.name + entry.name
         if why := self._odd(entry, place):
-            self.left_out.append(LeftOut(name if _is_text(name) else ascii(name), why, odd=True))
+            self.left_out.append(LeftOut(name, why, odd=True))
             return
         try:
             found = entry.stat()
@@ -223,13 +228,6 @@ class _Walk:
         if target != self._root and not target.startswith(f"{self._root.rstrip('/')}/"):
             return f"a link out of the directory; if the run can see {target}, name that path in the code"
         return "a link to a directory that it lies in" if target in place.chain else ""
-
-
-def unreadable(path: str, error: OSError) -> InvalidRequest:
-    """What is said of a file or directory that cannot be read."""
-    return InvalidRequest(
-        f"{path} cannot be read ({error.strerror}).", f"Make it readable, or leave it out with a line in {OWN}."
-    )
 
 
 def check_size(what: str, files: Iterable[File], limit_bytes: int | None) -> None:

@@ -11,8 +11,9 @@ from gpurun_jupyter.core.launch.file import LaunchFile
 from gpurun_jupyter.core.manifests import digest_of
 from gpurun_jupyter.core.origins import Origin, of_notebook
 from gpurun_jupyter.core.runs import RunSpec
-from gpurun_jupyter.shipping.collect import Shipment, collect, unreadable
+from gpurun_jupyter.shipping.collect import Shipment, collect
 from gpurun_jupyter.shipping.entries import chosen
+from gpurun_jupyter.shipping.reading import unreadable
 
 
 class Gathered(NamedTuple):

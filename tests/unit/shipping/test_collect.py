@@ -229,6 +229,33 @@ def test_missing_and_unreadable_directories_are_refused_in_a_sentence(
         collect(tmp_path)
 
 
+def test_what_goes_away_while_it_is_looked_at_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree(tmp_path, "train.py", ".train.py.swp", "steps/1/weights", "steps/2/weights")
+    real = os.scandir
+
+    def scandir(path: str) -> list[os.DirEntry[str]]:
+        entries = list(real(path))
+        if path == str(tmp_path):
+            (tmp_path / ".train.py.swp").unlink()
+        if path == str(tmp_path / "steps"):
+            (tmp_path / "steps" / "1" / "weights").unlink()
+            (tmp_path / "steps" / "1").rmdir()
+        return entries
+
+    monkeypatch.setattr(collecting.os, "scandir", scandir)
+    shipment = collect(tmp_path)
+    assert names(shipment) == ["steps/2/weights", "train.py"]
+    assert sorted(shipment.notes) == [
+        "left out .train.py.swp: it went away while it was being shipped",
+        "left out steps/1: it went away while it was being shipped",
+    ]
+
+
+def test_names_in_notes_can_be_printed(tmp_path: Path) -> None:
+    (tmp_path / "\x1b[31mred\n").symlink_to("nowhere")
+    assert collect(tmp_path).notes == ["left out '\\x1b[31mred\\n': a link that leads nowhere"]
+
+
 _names = st.sampled_from(["a", "b.py", "c.log", "build", "keep"])
 _paths = st.lists(_names, min_size=1, max_size=3).map("/".join)
 _lines = st.lists(

@@ -13,6 +13,10 @@ from hypothesis import strategies as st
 from gpurun_jupyter.core.errors import BadArchive, NotShipped, WrongDigest
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.manifests import Entry, digest_of, encode
+from gpurun_jupyter.shipping import hashes
+from gpurun_jupyter.shipping.collect import Shipment, collect
+from gpurun_jupyter.shipping.hashes import Hashed
+from gpurun_server.store.content import intake
 from gpurun_server.store.content.blobs import Blobs
 from gpurun_server.store.content.intake import take_blobs, take_project
 
@@ -131,3 +135,29 @@ def test_only_uploads_that_nobody_goes_on_with_are_removed(home: Home) -> None:
     assert (going.path.exists(), left.path.exists()) == (True, False)
     going.discard()
     left.discard()
+
+
+def test_a_directory_that_moves_is_kept_as_it_is_read(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "moving").mkdir()
+    for name in ("still.txt", "changes.txt", "goes.txt"):
+        (tmp_path / "moving" / name).write_text(name)
+
+    def hashed(shipment: Shipment) -> list[Hashed | None]:
+        found = hashes.hashed(shipment, tmp_path / "cache")
+        (tmp_path / "moving" / "changes.txt").write_text("changed")
+        (tmp_path / "moving" / "goes.txt").unlink()
+        return found
+
+    monkeypatch.setattr(intake, "hashed", hashed)
+    blobs = Blobs(home)
+    manifest, notes = intake.take_directory(blobs, collect(tmp_path / "moving"))
+    assert [(one.path, blobs.place(one.digest).read_text()) for one in blobs.manifest(manifest).files] == [
+        ("changes.txt", "changed"),
+        ("still.txt", "still.txt"),
+    ]
+    assert notes == [
+        "changes.txt changes while it is being shipped: what is sent is how it is now",
+        "left out goes.txt: it went away while it was being shipped",
+    ]
