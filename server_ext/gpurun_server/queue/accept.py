@@ -124,8 +124,9 @@ def _predecessors(conn: sa.Connection, spec: RunSpec, owner: str) -> list[str]:
 
 
 def default_name(conn: sa.Connection, spec: RunSpec) -> str:
-    """What a run is called that nobody gave a name: its file, and a number."""
+    """What a run is called that nobody gave a name: its file or module, and a number."""
     file = spec.notebook.name if spec.notebook else spec.dir.entry if spec.dir else None
-    stem = PurePosixPath(file).stem if file else spec.kind
+    module = spec.dir.module if spec.dir else None
+    stem = PurePosixPath(file).stem if file else module or spec.kind
     number = (conn.scalar(_NEWEST) or 0) + 1
     return f"{stem[:90]}-{number}"

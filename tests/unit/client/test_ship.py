@@ -9,10 +9,8 @@ import pytest
 
 from gpurun_jupyter.client import ship
 from gpurun_jupyter.client.moving import Moving
-from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.manifests import decode, digest_of
 from gpurun_jupyter.shipping.collect import collect
-from gpurun_jupyter.shipping.entries import entry_of_zip
 
 
 def packed(directory: Path) -> ship.Parcel:
@@ -51,12 +49,3 @@ def test_many_files_travel_in_several_zips_the_manifest_in_the_last(
     assert held[-1] == parcel.digest
     kinds = {info.file_size: info.compress_type for one in zips for info in one.infolist()}
     assert (kinds[600], kinds[100_000]) == (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-
-
-def test_unclear_zips_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "p.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("a.py", "")
-        archive.writestr("b.py", "")
-    with pytest.raises(InvalidRequest, match=r"a\.py, b\.py"):
-        entry_of_zip(path)

@@ -41,6 +41,10 @@ def write_zip(path: Path, files: dict[str, str], links: dict[str, str] | None = 
     return path
 
 
+def files_of(home: Home, taken: intake.Taken) -> list[Entry]:
+    return Blobs(home).manifest(taken.manifest).files
+
+
 def kept(home: Home) -> int:
     return sum(path.is_file() for path in home.blobs.rglob("*"))
 
@@ -81,10 +85,10 @@ def test_a_zip_of_blobs_is_taken_as_far_as_its_digests_are_right(home: Home, tmp
 
 def test_a_project_becomes_a_manifest_without_its_top_folder(home: Home, tmp_path: Path) -> None:
     packed = write_zip(tmp_path / "p.zip", {"p/train.py": "1", "p/tools/run.sh": "2"})
-    found = take_project(Blobs(home), packed, "train.py")
+    found = files_of(home, take_project(Blobs(home), packed, "train.py"))
     assert [(one.path, one.size_bytes, one.executable) for one in found] == [
-        ("train.py", 1, False),
         ("tools/run.sh", 1, True),
+        ("train.py", 1, False),
     ]
 
 
@@ -104,7 +108,7 @@ def test_links_in_a_zip_become_what_they_point_to(
     home: Home, tmp_path: Path, links: dict[str, str], paths: set[str]
 ) -> None:
     files = {"data/one.txt": "1", "data/deep/two.txt": "2"}
-    found = take_project(Blobs(home), write_zip(tmp_path / "p.zip", files, links), None)
+    found = files_of(home, take_project(Blobs(home), write_zip(tmp_path / "p.zip", files, links), None))
     assert {one.path for one in found} == paths | set(files)
 
 
@@ -118,7 +122,7 @@ def test_whatever_is_taken_can_be_laid_out(home: Home, tmp_path: Path, files: se
     blobs = Blobs(home)
     with contextlib.suppress(BadArchive):
         found = take_project(blobs, write_zip(tmp_path / "p.zip", dict.fromkeys(files - {*links}, "x"), links), None)
-        blobs.whole_manifest(blobs.keep_manifest(found))
+        blobs.whole_manifest(found.manifest)
     assert not list(home.blobs.glob(".upload*"))
 
 

@@ -15,6 +15,13 @@ from gpurun_jupyter.shipping.reading import WentAway, pieces
 from gpurun_server.store.content.blobs import Blobs
 
 
+class Taken(NamedTuple):
+    """A directory that was kept: its manifest's sha256, and what there is to say of its files."""
+
+    manifest: str
+    notes: list[str]
+
+
 def take_blobs(blobs: Blobs, path: Path) -> int:
     """Keep the members of a zip, each named by its sha256; returns how many. Raises BadArchive and WrongDigest."""
     with reading(path) as packed:
@@ -26,7 +33,7 @@ def take_blobs(blobs: Blobs, path: Path) -> int:
         return len(packed.files)
 
 
-def take_project(blobs: Blobs, path: Path, entry: str | None) -> list[Entry]:
+def take_project(blobs: Blobs, path: Path, entry: str | None, module: str | None = None) -> Taken:
     """Keep the files of a zip of a directory; a single top folder is unwrapped. Raises BadArchive."""
     with reading(path) as packed:
         files = {}
@@ -34,15 +41,11 @@ def take_project(blobs: Blobs, path: Path, entry: str | None) -> list[Entry]:
             digest, size_bytes = blobs.keep(packed.pieces(name))
             files[name] = Entry(name, digest, size_bytes, packed.executable(name))
         _follow(files, packed.links)
-    wrapped = top_folder(list(files), entry)
-    return [Entry(one.path.removeprefix(wrapped), one.digest, one.size_bytes, one.executable) for one in files.values()]
-
-
-class Taken(NamedTuple):
-    """A directory that was kept: its manifest's sha256, and a sentence for each file that was not as it had been."""
-
-    manifest: str
-    notes: list[str]
+    wrapped = top_folder(list(files), entry, module)
+    entries = [
+        Entry(one.path.removeprefix(wrapped), one.digest, one.size_bytes, one.executable) for one in files.values()
+    ]
+    return Taken(blobs.keep_manifest(entries), [packed.guess] if packed.guess else [])
 
 
 def take_directory(blobs: Blobs, shipment: Shipment) -> Taken:

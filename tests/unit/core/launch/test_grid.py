@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.launch import grid
-from gpurun_jupyter.core.runs import RunSpec, ShippedDir
+from gpurun_jupyter.core.runs import RunSpec
+from gpurun_jupyter.core.shipped import ShippedDir
 
 
 def directory(values: dict, how: str | None = None) -> RunSpec:
