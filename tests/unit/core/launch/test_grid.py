@@ -79,6 +79,14 @@ def test_arguments_as_argparse_reads_them() -> None:
     assert vars(parser.parse_args(grid.arguments([], spec))) == {"lr": 0.1, "name": "a b", "amp": True, "fast": False}
 
 
+@pytest.mark.parametrize("value", [-0.5, -1e-05, float("-1e300"), -3, "-O2", "-", "- a", "-x=1"])
+def test_values_that_begin_with_a_dash_are_no_options(value: float | str) -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--shift", type=type(value))
+    parser.add_argument("-O")
+    assert vars(parser.parse_args(grid.arguments([], directory({"shift": value})))) == {"shift": value, "O": None}
+
+
 def test_a_name_in_braces_is_replaced_and_follows_no_more() -> None:
     spec = directory({"lr": 0.1, "model.depth": 2, "seed": 1})
     args = ["optimizer.lr={lr}", "{model.depth}", "{other}", '{"lr": 1}']
