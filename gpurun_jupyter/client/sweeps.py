@@ -12,7 +12,7 @@ import msgspec
 from gpurun_jupyter.client import blobs, ship, values
 from gpurun_jupyter.client.http import UPLOAD_TIMEOUT, Connection
 from gpurun_jupyter.client.secrets import with_values
-from gpurun_jupyter.core.errors import FileMissing
+from gpurun_jupyter.core.errors import FileMissing, InvalidRequest
 from gpurun_jupyter.core.launch.check import parse
 from gpurun_jupyter.core.launch.file import LaunchFile, name_of
 from gpurun_jupyter.core.manifests import digest_of
@@ -42,7 +42,11 @@ def read(file: Path | str | LaunchFile) -> tuple[LaunchFile, Path]:
     path = Path(file).expanduser()
     if not path.is_file():
         raise FileMissing(f"There is no launch file {str(file)!r}.", "Name one, or give its text.")
-    found = parse(path.read_text("utf-8", "replace"))
+    try:
+        found = parse(path.read_text("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise InvalidRequest(f"{path} is not in UTF-8: see line {line}.", "Save it as UTF-8.") from error
     return msgspec.structs.replace(found, name=found.name or name_of(path.name)), path.parent
 
 

@@ -114,8 +114,8 @@ def collect(
     root = Path(directory).expanduser().resolve()
     if not root.is_dir():
         raise FileMissing(f"There is no directory {str(directory)!r}.", "Name one that exists.")
-    rules = Rules.of(str(root), ask=ask_git and only is None) if gitignore else None
-    walk = _Walk(root, only, rules)
+    rules = Rules.of(str(root), ask=ask_git) if gitignore and only is None else Rules()
+    walk = _Walk(root, only, rules, gitignore)
     shipment = Shipment(root, sorted(walk.files(), key=lambda file: file.name), walk.left_out)
     check_size(str(root), shipment.files, limit_bytes)
     if walk.secrets:
@@ -144,16 +144,16 @@ class _Place(NamedTuple):
 class _Walk:
     """One walk through a directory: what it leaves out, and the secrets that it met."""
 
-    def __init__(self, root: Path, only: Collection[str] | None, rules: Rules | None) -> None:
-        self._root, self._only, self._rules = str(root), only, rules
+    def __init__(self, root: Path, only: Collection[str] | None, rules: Rules, gitignore: bool) -> None:
+        self._root, self._only, self._rules, self._gitignore = str(root), only, rules, gitignore
         self.left_out: list[LeftOut] = []
         self.secrets: list[str] = []
 
     def files(self) -> Iterator[File]:
-        return self._below(_Place(self._root, "", (self._root,), self._rules or Rules()))
+        return self._below(_Place(self._root, "", (self._root,), self._rules))
 
     def _below(self, place: _Place) -> Iterator[File]:
-        place = place._replace(rules=place.rules.within(place.path, place.name, gitignore=self._rules is not None))
+        place = place._replace(rules=place.rules.within(place.path, place.name, gitignore=self._gitignore))
         try:
             entries = list(os.scandir(place.path))
         except OSError as error:
@@ -199,7 +199,7 @@ class _Walk:
     def _inside(self, entry: os.DirEntry[str], name: str, place: _Place) -> _Place:
         is_link = entry.is_symlink()
         real = os.path.realpath(entry.path) if is_link else f"{place.chain[-1]}/{entry.name}"
-        rules = place.rules.below(entry.path, name, is_link=is_link) if self._rules is not None else place.rules
+        rules = place.rules.below(entry.path, name, is_link=is_link) if self._gitignore else place.rules
         return _Place(entry.path, f"{name}/", (*place.chain, real), rules)
 
     def _leave_out_if_gone(self, name: str, path: str, error: OSError) -> None:

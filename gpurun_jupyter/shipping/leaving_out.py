@@ -56,7 +56,7 @@ class Rules(NamedTuple):
 
     @classmethod
     def of(cls, folder: str, *, ask: bool) -> Rules:
-        """Those that hold for a directory that is shipped. `ask` git, if it is there. Raises InvalidRequest."""
+        """Those that hold for a directory that is shipped; git is asked, if it is there and `ask` says so."""
         found = repositories.above(Path(folder))
         if found is None:
             return cls(ask=ask)

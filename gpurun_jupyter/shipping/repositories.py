@@ -6,10 +6,12 @@ import os
 import subprocess
 import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.shipping.ignore_files import IgnoreFile, ignoring, read
 
 GITIGNORE = ".gitignore"
@@ -56,20 +58,27 @@ def above(folder: Path) -> Above | None:
     """What a folder's repository says above it; None where there is no repository.
 
     Nor is there one for a folder that it ignores, such as any below a home directory that is a repository of settings:
-    who names that folder means what is in it. Raises InvalidRequest for a file that cannot be read.
+    who names that folder means what is in it. A file that cannot be read says nothing, as to git.
     """
     top = top_of(folder)
     if top is None:
         return None
-    path, rules = "", excluded(str(top), "")
+    path, rules = "", _if_readable(lambda: excluded(str(top), ""))
     parts = folder.relative_to(top).parts
     for number, part in enumerate(parts):
         name = "../" * (len(parts) - number) + GITIGNORE
-        rules += gitignore(str(top / path), name, path)
+        rules += _if_readable(partial(gitignore, str(top / path), name, path))
         path += f"{part}/"
         if ignoring(rules, path.rstrip("/"), is_dir=True):
             return None
     return Above(path, rules)
+
+
+def _if_readable(reading: Callable[[], tuple[IgnoreFile, ...]]) -> tuple[IgnoreFile, ...]:
+    try:
+        return reading()
+    except InvalidRequest:
+        return ()
 
 
 def gitignore(folder: str, name: str, base: str) -> tuple[IgnoreFile, ...]:

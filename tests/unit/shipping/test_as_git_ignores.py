@@ -195,6 +195,28 @@ def test_rules_above_the_directory_count(repository: Path, ask: bool) -> None:
     assert {("weights", "../.gitignore"), ("private.txt", ".git/info/exclude")} <= whys
 
 
+def test_what_cannot_be_read_above_says_nothing(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(repository, "*.csv\n", ".gitignore")
+    put(repository, "", "sub/x.csv")
+    real = Path.read_bytes
+
+    def refuse(place: Path) -> bytes:
+        if place == repository / ".gitignore":
+            raise PermissionError(13, "Permission denied")
+        return real(place)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    assert names(collect(repository / "sub", ask_git=False)) == {"x.csv"}
+
+
+def test_modules_that_are_named_are_judged_by_their_own_folder(repository: Path) -> None:
+    put(repository, "*.so\n", ".gitignore")
+    put(repository, "*.log\n", "src/pkg/.gitignore")
+    put(repository, "", "src/pkg/__init__.py", "src/pkg/fast.so", "src/pkg/x.log")
+    found = names(collect(repository / "src", only={"pkg"}))
+    assert found == {"pkg/.gitignore", "pkg/__init__.py", "pkg/fast.so"}
+
+
 @pytest.mark.parametrize("ask", [True, False])
 def test_a_worktree_has_the_rules_of_its_repository(repository: Path, ask: bool) -> None:
     put(repository, "private.txt\n", ".git/info/exclude")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from foreign_zips import DAMAGED, ZIPS
 
+from gpurun_jupyter.client.sweeps import read
 from gpurun_jupyter.core.errors import BadArchive, FileMissing, InvalidRequest
 from gpurun_jupyter.core.launch.check import parse
 from gpurun_jupyter.core.runs import RunSpec
@@ -112,6 +113,15 @@ def test_a_module_in_a_launch_file(project: Path) -> None:
         parse("module: pkg.train\n")
     with pytest.raises(InvalidRequest, match="The file says module, but entry too"):
         parse("dir: .\nentry: a.py\nmodule: pkg.train\n")
+
+
+def test_a_launch_file_of_another_encoding_is_refused(tmp_path: Path) -> None:
+    text = "entry: show.py\nvalues:\n  text: [한글]\n"
+    (tmp_path / "it.gpurun.yaml").write_bytes(text.encode("cp949"))
+    with pytest.raises(InvalidRequest, match="not in UTF-8: see line 3"):
+        read(tmp_path / "it.gpurun.yaml")
+    (tmp_path / "it.gpurun.yaml").write_text(text, "utf-8-sig")
+    assert read(tmp_path / "it.gpurun.yaml")[0].values == {"text": ["한글"]}
 
 
 @pytest.mark.parametrize("made_by", ZIPS)
