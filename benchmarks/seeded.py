@@ -13,7 +13,8 @@ from typing import Any
 import filled
 
 from gpurun_jupyter.core.home import Home
-from gpurun_jupyter.core.runs import MetricSummary, RunSpec, ShippedDir
+from gpurun_jupyter.core.runs import MetricSummary, RunSpec
+from gpurun_jupyter.core.shipped import ShippedDir
 from gpurun_server.store.database import Database
 from gpurun_server.store.queries import encode
 

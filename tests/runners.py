@@ -17,7 +17,8 @@ from gpurun_jupyter.core.devices import Device
 from gpurun_jupyter.core.events import AnyEvent, End, Output, decode_line
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder, Home, write_json
-from gpurun_jupyter.core.runs import RunSpec, ShippedDir
+from gpurun_jupyter.core.runs import RunSpec
+from gpurun_jupyter.core.shipped import ShippedDir
 
 
 class Attempt:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 import msgspec
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("entry", metavar="ENTRY|ZIP")
+@click.argument("entry", metavar="ENTRY|ZIP", required=False)
 @click.argument("args", nargs=-1, type=click.UNPROCESSED, metavar="[-- ARGS]...")
 @run_options
 @click.option(
@@ -34,15 +34,19 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="The file to run in a ZIP; default: main.py, or the only script.",
 )
+@click.option(
+    "-m", "--module", metavar="MODULE", help="Run this Python module of the directory instead, as python -m does."
+)
 @click.option("--wait/--detach", "waits", help="Show it live to its end, or leave it to the queue (the default).")
 @as_json
 @click.pass_obj
 def submit(
     to: Invocation,
     /,
-    entry: str,
+    entry: str | None,
     args: tuple[str, ...],
     inside: str | None,
+    module: str | None,
     waits: bool,
     as_json: bool,
     **options: Any,
@@ -51,14 +55,16 @@ def submit(
 
     What follows -- are the script's own arguments.
     """
-    path, inside = _what(entry, inside, options["directory"])
+    what = _what(entry, args, inside, module, options["directory"])
     if options["sweep"]:
-        _sweep(to, path, inside, args, options, waits=waits, as_json=as_json)
+        _sweep(to, what, options, waits=waits, as_json=as_json)
         return
     if options["dry_run"]:
-        _plan(to, path, inside, args, options)
+        _plan(to, what, options)
         return
-    run = to.client.submit_dir(path, inside, args, tell=to.screen.say, **given(options))
+    run = to.client.submit_dir(
+        what.path, what.entry, what.args, module=what.module, tell=to.screen.say, **given(options)
+    )
     if as_json and not waits:
         to.screen.json(run.record)
     elif not waits:
@@ -169,49 +175,64 @@ def _value(text: str) -> Any:
         return text
 
 
-def _what(entry: str, inside: str | None, directory: str | None) -> tuple[Path, str | None]:
-    """The directory, zip or file to ship, and the file in it to run. Raises InvalidRequest and FileMissing."""
-    if directory is None:
-        return Path(entry).expanduser(), inside
-    if inside is not None:
+class _What(NamedTuple):
+    """The directory, zip or file to ship, and the file of it or the module to run, with its arguments."""
+
+    path: Path
+    entry: str | None
+    module: str | None
+    args: tuple[str, ...]
+
+
+def _what(
+    entry: str | None, args: tuple[str, ...], inside: str | None, module: str | None, directory: str | None
+) -> _What:
+    """What a command line is about. Raises InvalidRequest and FileMissing."""
+    if directory is not None and inside is not None:
         raise InvalidRequest("--entry names a file of a ZIP.", "With --dir, name the file itself.")
-    path = Path(directory).expanduser()
-    if not path.is_dir():
-        raise FileMissing(f"There is no directory {directory!r}.", "Name one that exists.")
-    return path, _place_in(path, entry)
+    if directory is not None:
+        path = Path(directory).expanduser()
+        if not path.is_dir():
+            raise FileMissing(f"There is no directory {directory!r}.", "Name one that exists.")
+        if module is not None:  # what else there is are its arguments
+            return _What(path, None, module, (*([] if entry is None else [entry]), *args))
+    elif module is not None and not (entry and entry.lower().endswith(".zip")):
+        raise InvalidRequest("A module is run in a directory, and none is said.", "Add --dir . for this one.")
+    if entry is None:
+        raise InvalidRequest("There is nothing to run.", "Name a script, a ZIP, or a module with -m.")
+    if directory is None:
+        return _What(Path(entry).expanduser(), inside, module, args)
+    return _What(path, _place_in(path, entry), None, args)
 
 
-def _sweep(
-    to: Invocation,
-    path: Path,
-    inside: str | None,
-    args: tuple[str, ...],
-    options: dict[str, Any],
-    *,
-    waits: bool,
-    as_json: bool,
-) -> None:
+def _sweep(to: Invocation, what: _What, options: dict[str, Any], *, waits: bool, as_json: bool) -> None:
     from gpurun_jupyter.cli.sweeps import as_file, launch
 
-    what = {"dir": str(path), "entry": inside} if options["directory"] is not None else {"entry": str(path)}
-    file = as_file(options | {"directory": None}, **what, args=list(args), values=options["sweep"])
+    directory = None if options["directory"] is None else str(what.path)
+    entry = str(what.path) if directory is None else what.entry
+    run = {"module": what.module} if what.module else {"entry": entry}
+    file = as_file(options | {"directory": None}, dir=directory, **run, args=list(what.args), values=options["sweep"])
     launch(to, file, waits=waits, as_json=as_json, dry=options["dry_run"], secrets=options["secrets"])
 
 
-def _plan(to: Invocation, path: Path, inside: str | None, args: tuple[str, ...], options: dict[str, Any]) -> None:
+def _plan(to: Invocation, what: _What, options: dict[str, Any]) -> None:
     from gpurun_jupyter.shipping.entries import chosen
 
-    entry, shipment = chosen(path, inside)
-    of_zip = "" if shipment else f" of {path.name} ({format_size(path.stat().st_size)}, shipped as it is)"
-    show_plan(to, shlex.join([entry, *args]) + of_zip, shipment, given(options))
+    entry, shipment, notes = chosen(what.path, what.entry, module=what.module)
+    for note in notes:
+        to.screen.say(note)
+    of_zip = "" if shipment else f" of {what.path.name} ({format_size(what.path.stat().st_size)}, shipped as it is)"
+    run = ["-m", what.module] if what.module else [entry or ""]
+    show_plan(to, shlex.join([*run, *what.args]) + of_zip, shipment, given(options))
 
 
 def _place_in(directory: Path, entry: str) -> str:
     """The entry's path in the directory, whether it was named from there or from here."""
-    there = Path(entry).expanduser().absolute()
-    if not (directory / entry).is_file() and there.is_relative_to(directory.absolute()):
-        return there.relative_to(directory.absolute()).as_posix()
-    return PurePosixPath(Path(entry).as_posix()).as_posix()
+    from gpurun_jupyter.shipping.entries import place_in
+
+    here = Path(entry).expanduser().absolute()
+    from_here = not (directory / entry).is_file() and here.is_file()
+    return place_in(directory, str(here) if from_here else entry)
 
 
 def watch(to: Invocation, run: Run, as_json: bool) -> None:

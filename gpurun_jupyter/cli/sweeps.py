@@ -99,7 +99,8 @@ def show_dry(to: Invocation, file: str | LaunchFile) -> None:
     gathered = gather(found, folder, lambda reference: _spec_of(to, reference))
     several = combinations(found.values)
     spec = gathered.spec(found, "0" * 64 if gathered.shipment else None)
-    what = shlex.join([found.entry, *found.args]) if found.entry else found.notebook or "a cell"
+    run = ["-m", found.module] if found.module else [gathered.entry or found.entry] if found.entry else []
+    what = shlex.join([*run, *found.args]) if run else found.notebook or "a cell"
     options = msgspec.to_builtins(spec) | {"gpu_mem": spec.gpu_mem_bytes, "data": found.data}
     show_plan(to, what, gathered.shipment, {name: value for name, value in options.items() if value is not None})
     lines = [" ".join(f"{name}={text_of(value)}" for name, value in one.items()) for one in several]

@@ -16,6 +16,7 @@ from gpurun_jupyter.client.connecting import connected
 from gpurun_jupyter.client.git import Question
 from gpurun_jupyter.client.http import UPLOAD_TIMEOUT, Connection, Params
 from gpurun_jupyter.client.listing import Search
+from gpurun_jupyter.client.moving import Moving
 from gpurun_jupyter.client.options import RunOptions, spec_of
 from gpurun_jupyter.client.overviews import Overviews
 from gpurun_jupyter.client.runs import Run
@@ -25,8 +26,9 @@ from gpurun_jupyter.client.uploads import upload
 from gpurun_jupyter.core.data_sets import DataSet
 from gpurun_jupyter.core.origins import Origin
 from gpurun_jupyter.core.runs import Run as RunRecord
-from gpurun_jupyter.core.runs import RunSpec, ShippedDir
+from gpurun_jupyter.core.runs import RunSpec
 from gpurun_jupyter.core.sessions import Session
+from gpurun_jupyter.core.shipped import ShippedDir
 from gpurun_jupyter.shipping.collect import Shipment, collect
 from gpurun_jupyter.shipping.entries import chosen
 
@@ -96,9 +98,9 @@ class Client(Overviews, Upkeep):
 
             values.ship(self._connection, inputs, spec)
         if dir is not None:
-            return self._ship(collect(dir), spec, None, (), tell, live=live)
+            return self._ship(collect(dir), spec, tell, live=live)
         if modules is not None:
-            return self._ship(modules, spec, None, (), None, live=live, of_directory=False)
+            return self._ship(modules, spec, None, live=live, of_directory=False)
         spec.check()
         return self._submit(spec, live=live)
 
@@ -108,25 +110,30 @@ class Client(Overviews, Upkeep):
         entry: str | None = None,
         args: Sequence[str] = (),
         *,
+        module: str | None = None,
         tell: Callable[[str], None] | None = None,
         **options: Unpack[RunOptions],
     ) -> Run:
         """Ship a directory, a zip or one file, and queue its entry point; `tell` hears what is shipped.
 
-        Without `entry` one file is its own, and a zip's is main.py or the only Python file at its top.
+        Without `entry` one file is its own, and a zip's is main.py or the only Python file at its top. A `module` is
+        run instead as `python -m` does, in the directory.
         Raises InvalidRequest, NoSuchDevices, FileMissing, BadArchive, SecretsFound and TooLarge.
         """
         place, spec = Path(path).expanduser(), spec_of(options)
-        entry, shipment = chosen(place, entry)
+        entry, shipment, notes = chosen(place, entry, module=module)
         if shipment is None:
+            _say(tell, notes)
             spec.origin = Origin(directory=place.stem)
-            what: dict[str, str | list[str]] = {"entry": entry, "args": list(args)}
-            return self._run(upload(self._connection, _new_key(), place, spec, what))
-        return self._ship(shipment, spec, entry, args, tell)
+            what = {"entry": entry, "module": module, "args": list(args)}
+            form = {name: value for name, value in what.items() if value is not None}
+            return self._run(upload(self._connection, _new_key(), place, spec, form))
+        return self._ship(shipment, spec, tell, entry=entry, module=module, args=list(args))
 
     def new_to_server(self, shipment: Shipment) -> ship.Sent:
         """How much of a shipment the server lacks; sends nothing."""
-        parcel = ship.pack(shipment)
+        with Moving(shipment, None) as moving:
+            parcel = ship.pack(moving)
         return parcel.amount_of(ship.missing(self._connection, parcel))
 
     def submit_notebook(
@@ -147,7 +154,7 @@ class Client(Overviews, Upkeep):
 
         spec = notebooks.ship(self._connection, path, parameters or {}, options)
         if dir is not None:
-            return self._ship(collect(dir), spec, None, (), tell)
+            return self._ship(collect(dir), spec, tell)
         return self._submit(spec, live=False)
 
     def sweep(self, file: Path | str | LaunchFile, **options: Any) -> list[Run]:
@@ -235,18 +242,18 @@ class Client(Overviews, Upkeep):
         self,
         shipment: Shipment,
         spec: RunSpec,
-        entry: str | None,
-        args: Sequence[str],
         tell: Callable[[str], None] | None,
         *,
         live: bool = False,
         of_directory: bool = True,
+        **what: Any,
     ) -> Run:
+        """Queue a run in this directory; `what` it runs, if that is no cell or notebook, is as in ShippedDir."""
         _say(tell, [f"shipping {shipment.amount}", *shipment.notes])
         git = Question(shipment.root) if of_directory else None
 
         def act(digest: str) -> Run:
-            spec.dir = ShippedDir(digest, entry, list(args))
+            spec.dir = ShippedDir(digest, **what)
             spec.origin = git.origin(spec.origin) if git else spec.origin
             spec.check()
             return self._submit(spec, live=live)

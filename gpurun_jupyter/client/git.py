@@ -9,9 +9,10 @@ from pathlib import Path
 import msgspec
 
 from gpurun_jupyter.core.origins import Origin
+from gpurun_jupyter.shipping.repositories import GIT
 
 _LONGEST_S = 2.0
-_COMMAND = ["git", "--no-optional-locks", "status", "--porcelain=v2", "--branch", "--untracked-files=no", "--", "."]
+_COMMAND = [*GIT, "--no-optional-locks", "status", "--porcelain=v2", "--branch", "--untracked-files=no", "--", "."]
 
 
 class Question:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -166,6 +167,9 @@ class Models:
         if sum_.hexdigest() != file.digest:
             beside.unlink()
             raise BlobDamaged(f"The bytes of {file.path!r} were changed on the way.", "Download it again.")
+        if file.executable:
+            mode = stat.S_IMODE(beside.stat().st_mode)
+            beside.chmod(mode | (mode & 0o444) >> 2)  # for those who may read it, as the umask says
         beside.replace(place)
 
 

@@ -114,4 +114,4 @@ def _code_of(spec: RunSpec) -> str:
     if spec.code is not None or spec.dir is None:
         return spec.code or ""
     arguments = shlex.join(spec.dir.args)
-    return f"%gpurun submit {spec.dir.entry} --dir .{f' -- {arguments}' if arguments else ''}"
+    return f"%gpurun submit {shlex.join(spec.dir.what)} --dir .{f' -- {arguments}' if arguments else ''}"

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from gpurun_jupyter.client.http import Connection
+from gpurun_jupyter.client.moving import Changed, Content, Moving
 from gpurun_jupyter.core.errors import InvalidRequest, NotShipped, WrongDigest
 from gpurun_jupyter.core.manifests import Entry, digest_of, encode
-from gpurun_jupyter.shipping.collect import File, Shipment, amount, unreadable
-from gpurun_jupyter.shipping.hashes import hashed
+from gpurun_jupyter.shipping.collect import Shipment, amount
+from gpurun_jupyter.shipping.reading import WentAway, pieces
 
 #: A zip is made in memory and sent when it has so many bytes or files; what arrived before a broken connection counts.
 _ZIP_BYTES = 64 * 2**20
 _ZIP_FILES = 20_000
 #: A file from this size on travels alone, straight from the disk.
 _ALONE_BYTES = 16 * 2**20
-_PIECE_BYTES = 2**20
 _SAMPLE_BYTES = 2**14
 _WORTH_PACKING = 0.9
-_TRIES = 3
+_TRIES = 10
 
 T = TypeVar("T")
 Tell = Callable[[str], None]
@@ -38,11 +36,11 @@ class Sent(NamedTuple):
 
 
 class Parcel(NamedTuple):
-    """A shipment by content: its manifest, the manifest's sha256, and a file for each blob that the manifest names."""
+    """A shipment by content: its manifest, the manifest's sha256, and what has each blob that the manifest names."""
 
     manifest: bytes
     digest: str
-    files: dict[str, File]
+    contents: dict[str, Content]
     sizes: dict[str, int]
 
     def amount_of(self, digests: list[str]) -> Sent:
@@ -50,29 +48,32 @@ class Parcel(NamedTuple):
         return Sent(len(digests), sum(self.sizes[digest] for digest in digests))
 
 
-def pack(shipment: Shipment) -> Parcel:
+def pack(moving: Moving) -> Parcel:
     """Find out the content of a shipment. Raises InvalidRequest for a file that cannot be read."""
-    contents = list(zip(shipment.files, hashed(shipment), strict=True))
-    manifest = encode(Entry(file.name, one.digest, one.size_bytes, file.executable) for file, one in contents)
-    files = {one.digest: file for file, one in contents}
-    return Parcel(manifest, digest_of(manifest), files, {one.digest: one.size_bytes for _, one in contents})
+    contents = moving.contents()
+    manifest = encode(Entry(file.name, *content, file.executable) for file, _, content in contents)
+    by_digest = {one.content.digest: one for one in contents}
+    sizes = {digest: one.content.size_bytes for digest, one in by_digest.items()}
+    return Parcel(manifest, digest_of(manifest), by_digest, sizes)
 
 
 def deliver(connection: Connection, shipment: Shipment, act: Callable[[str], T], tell: Tell | None = None) -> T:
     """Do what needs the shipment on the server: `act` gets its manifest's digest, and is called again once it is sent.
 
-    So what the server has already costs no question. Files that change meanwhile are looked at again.
+    So what the server has already costs no question. A file that changes meanwhile is sent as it is at some moment,
+    one that goes away is left out; `tell` hears of both.
     """
-    for _ in range(_TRIES):
-        parcel = pack(shipment)
-        try:
-            return act(parcel.digest)
-        except NotShipped:
+    with Moving(shipment, tell) as moving:
+        for _ in range(_TRIES):
+            parcel = pack(moving)
             try:
-                send(connection, parcel, tell)
                 return act(parcel.digest)
-            except WrongDigest:
-                shipment = shipment.looked_at_again()
+            except NotShipped:
+                try:
+                    send(connection, parcel, tell)
+                    return act(parcel.digest)
+                except Changed as changed:
+                    moving.hold(changed.file)
     raise InvalidRequest(
         f"Files in {shipment.root} change while they are being shipped.",
         "Leave them out with a line in .gpurunignore, or submit when nothing writes to them.",
@@ -86,7 +87,7 @@ def missing(connection: Connection, parcel: Parcel) -> list[str]:
 
 
 def send(connection: Connection, parcel: Parcel, tell: Tell | None = None) -> Sent:
-    """Send what the server lacks, the manifest last. Raises WrongDigest for a file that was changed meanwhile."""
+    """Send what the server lacks, the manifest last. Raises Changed for a file that was changed meanwhile."""
     lacking = missing(connection, parcel)
     sent = parcel.amount_of(lacking)
     if tell and lacking:
@@ -96,11 +97,17 @@ def send(connection: Connection, parcel: Parcel, tell: Tell | None = None) -> Se
         if parcel.sizes[digest] < _ALONE_BYTES:
             small.append(digest)
         else:
-            path = parcel.files[digest].path
-            connection.upload("PUT", f"blobs/{digest}", lambda path=path: _pieces(path))  # type: ignore[misc]
+            _send_alone(connection, digest, parcel.contents[digest])
     for packed in _zips(parcel, small):
         connection.upload("POST", "blobs/zip", lambda packed=packed: packed)  # type: ignore[misc]
     return sent
+
+
+def _send_alone(connection: Connection, digest: str, content: Content) -> None:
+    try:
+        connection.upload("PUT", f"blobs/{digest}", lambda: pieces(content.at))
+    except (WrongDigest, WentAway) as error:
+        raise Changed(content.file) from error
 
 
 def _zips(parcel: Parcel, digests: list[str]) -> Iterator[bytes]:
@@ -113,7 +120,7 @@ def _zips(parcel: Parcel, digests: list[str]) -> Iterator[bytes]:
             yield packed.getvalue()
             packed = io.BytesIO()
             archive = zipfile.ZipFile(packed, "w")
-        _add(archive, digest, _read(parcel.files[digest].path, digest))
+        _add(archive, digest, _read(parcel.contents[digest], digest))
     _add(archive, parcel.digest, parcel.manifest)
     archive.close()
     yield packed.getvalue()
@@ -130,20 +137,11 @@ def _compression(content: bytes) -> int:
     return zipfile.ZIP_DEFLATED if worth else zipfile.ZIP_STORED
 
 
-def _read(path: str, digest: str) -> bytes:
+def _read(content: Content, digest: str) -> bytes:
     try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise unreadable(path, error) from error
-    if hashlib.sha256(content).hexdigest() != digest:
-        raise WrongDigest(f"{path} was changed while it was being shipped.", "Submit again.")
-    return content
-
-
-def _pieces(path: str) -> Iterator[bytes]:
-    try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - paths are text here
-            while piece := file.read(_PIECE_BYTES):
-                yield piece
-    except OSError as error:
-        raise unreadable(path, error) from error
+        found = b"".join(pieces(content.at))
+    except WentAway as error:
+        raise Changed(content.file) from error
+    if digest_of(found) != digest:
+        raise Changed(content.file)
+    return found

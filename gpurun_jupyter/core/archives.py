@@ -15,11 +15,14 @@ from pathlib import Path
 
 import msgspec
 
+from gpurun_jupyter.core.archive_names import names_of, path_of
 from gpurun_jupyter.core.errors import BadArchive
 from gpurun_jupyter.core.units import format_size
 
 _CHUNK_BYTES = 2**20
 _LINK_BYTES = 4096
+_BEGINNING = b"PK\3\4"
+_AGAIN = "It may have been cut off on the way: make it or download it again."
 
 #: What zipfile raises for bytes that are no zip, or a damaged one; RuntimeError for one that is encrypted.
 _DAMAGE = (
@@ -50,24 +53,41 @@ DEFAULT_LIMITS = Limits()
 def check(path: Path, limits: Limits = DEFAULT_LIMITS) -> list[str]:
     """The names of a zip's files. Raises BadArchive for one that must not be unpacked."""
     with _opened(path) as archive:
-        members = archive.infolist()
-        _check_amount(members, path.stat().st_size, limits)
-        names = [_checked_name(member) for member in members]
-        if len(set(names)) < len(names):
+        _check_amount(archive.infolist(), path.stat().st_size, limits)
+        members = _Members(archive)
+        if len({name for name, _ in members.all}) < len(members.all):
             raise BadArchive("The zip holds one name twice.")
-        links = {name for name, member in zip(names, members, strict=True) if _is_link(member)}
-        for name, member in zip(names, members, strict=True):
+        for name, member in members.all:
             _check_kind(archive, member, name)
-            if any(str(parent) in links for parent in _parents(name)):
+            if any(parent in members.links for parent in _parents(name)):
                 raise BadArchive(f"{name!r} lies below a link of the zip.")
-        return [name for name, member in zip(names, members, strict=True) if not member.is_dir()]
+        return [*members.files, *members.links]
 
 
-def top_folder(names: list[str], entry: str | None) -> str:
-    """The single folder that wraps everything, with its slash, where `entry` is meant from inside it; else ``."""
+def is_zip(path: Path, name: str | None = None) -> bool:
+    """Whether a file, called `name` if not as it lies here, is one or is meant to be one; it may be damaged."""
+    if zipfile.is_zipfile(path) or (name or path.name).lower().endswith(".zip"):
+        return True
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_BEGINNING)) == _BEGINNING
+    except OSError:
+        return False
+
+
+def top_folder(names: list[str], entry: str | None, module: str | None = None) -> str:
+    """The single folder that wraps everything, with its slash, where what is run is meant from inside it; else ``."""
     top = {name.partition("/")[0] for name in names}
     wrapped = f"{next(iter(top))}/" if len(top) == 1 else ""
-    return wrapped if wrapped and entry and entry not in names and wrapped + entry in names else ""
+    if entry:
+        inside, outside = wrapped + entry in names, entry in names
+    else:
+        first = module.partition(".")[0] if module else "/"
+        inside, outside = (
+            any(name.startswith((f"{above}{first}/", f"{above}{first}.py")) for name in names)
+            for above in (wrapped, "")
+        )
+    return wrapped if wrapped and inside and not outside else ""
 
 
 class Zip:
@@ -75,9 +95,11 @@ class Zip:
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
-        members = archive.infolist()
-        self._files = {_checked_name(one): one for one in members if not one.is_dir() and not _is_link(one)}
-        self.links = {_checked_name(one): _link_target(archive, one) for one in members if _is_link(one)}
+        members = _Members(archive)
+        self._files = members.files
+        self.links = {name: _link_target(archive, one) for name, one in members.links.items()}
+        #: A sentence on the encoding of the names, where that had to be guessed.
+        self.guess = members.guess
 
     @property
     def files(self) -> list[str]:
@@ -104,8 +126,26 @@ def reading(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[Zip]:
 
 
 def _opened(path: Path) -> zipfile.ZipFile:
-    with _damage("This is not a readable zip"):
+    with _damage("This is not a whole zip"):
         return zipfile.ZipFile(path)
+
+
+class _Members:
+    """What is wanted of a zip, by paths: its files, its links, and all with its folders. Raises BadArchive."""
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self.all: list[tuple[str, zipfile.ZipInfo]] = []
+        self.files: dict[str, zipfile.ZipInfo] = {}
+        self.links: dict[str, zipfile.ZipInfo] = {}
+        names, self.guess = names_of(archive.infolist())
+        for name, member in zip(names, archive.infolist(), strict=True):
+            if (path := path_of(name)) is None:
+                continue
+            self.all.append((path, member))
+            if _is_link(member):
+                self.links[path] = member
+            elif not name.endswith(("/", "\\")):
+                self.files[path] = member
 
 
 def _check_amount(members: list[zipfile.ZipInfo], packed_bytes: int, limits: Limits) -> None:
@@ -118,15 +158,6 @@ def _check_amount(members: list[zipfile.ZipInfo], packed_bytes: int, limits: Lim
         )
     if total_bytes > limits.ratio_from_bytes and total_bytes > packed_bytes * limits.ratio:
         raise BadArchive(f"The zip unpacks to {total_bytes / packed_bytes:.0f} times its size, as a zip bomb does.")
-
-
-def _checked_name(member: zipfile.ZipInfo) -> str:
-    name = member.filename.rstrip("/")
-    parts = name.split("/")
-    odd = {"", ".", ".."} & set(parts)
-    if odd or "\\" in name or ":" in parts[0] or "\0" in name:
-        raise BadArchive(f"The path {member.filename!r} in the zip leaves its folder.", "Zip the directory itself.")
-    return name
 
 
 def _parents(name: str) -> list[str]:
@@ -173,8 +204,8 @@ def _damage(what: str) -> Iterator[None]:
     try:
         yield
     except _DAMAGE as error:
-        raise BadArchive(f"{what}: {error}.") from error
+        raise BadArchive(f"{what}: {error}.", _AGAIN) from error
     except OSError as error:
         if error.errno not in (None, errno.EINVAL):  # bz2 has no number for it; a place before the beginning is EINVAL
             raise
-        raise BadArchive(f"{what}: {error}.") from error
+        raise BadArchive(f"{what}: {error}.", _AGAIN) from error

@@ -51,16 +51,17 @@ def version_number(text: str) -> int | None:
 
 
 class ModelFile(msgspec.Struct):
-    """A file of a version: its path with slashes, its sha256, its size in bytes."""
+    """A file of a version: its path with slashes, its sha256, its size in bytes, and whether it may be run."""
 
     path: str
     digest: Digest
     size_bytes: int
+    executable: bool = False
 
     @classmethod
     def of(cls, entry: Entry) -> ModelFile:
         """What an entry of a manifest says."""
-        return cls(entry.path, entry.digest, entry.size_bytes)
+        return cls(entry.path, entry.digest, entry.size_bytes, entry.executable)
 
 
 class ModelVersion(msgspec.Struct, kw_only=True):

@@ -39,13 +39,13 @@ def of_notebook(path: Path) -> Origin | None:
     return Origin(notebook=whole) if len(whole) <= LONGEST else None
 
 
-def below(root: str, notebook: str) -> str | None:
-    """The path of a notebook relative to a directory, with slashes; None where it is not below it.
+def below(root: str, path: str) -> str | None:
+    """The path of a file relative to a directory, with slashes; None where it is not below it.
 
-    A notebook that is named without its directory is one of the directory's.
+    A path that does not begin at the top is one from the directory.
     """
     for plain in (os.path.normpath, os.path.realpath):
-        top, place = Path(plain(root)), Path(plain(Path(root, notebook)))
+        top, place = Path(plain(root)), Path(plain(Path(root, path)))
         if place != top and place.is_relative_to(top):
             return place.relative_to(top).as_posix()
     return None
@@ -59,7 +59,7 @@ def origin_of(spec: RunSpec) -> str | None:
     if spec.notebook is not None:
         return _text("notebook", spec.notebook.name)
     if spec.kind == "dir" and spec.dir is not None and origin.directory is not None:
-        return _text("entry", origin.directory, spec.dir.entry or "")
+        return _text("entry", origin.directory, " ".join(spec.dir.what))
     if spec.files is not None:
         return _text("files", spec.files)
     return _text("name", spec.project, spec.name) if spec.name is not None else None

@@ -19,6 +19,7 @@ from gpurun_jupyter.core.manifests import Digest
 from gpurun_jupyter.core.names import Name, RunName, Text
 from gpurun_jupyter.core.numbers import Number
 from gpurun_jupyter.core.origins import Origin
+from gpurun_jupyter.core.shipped import ShippedDir
 from gpurun_jupyter.core.units import parse_duration_s, parse_size_bytes
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -39,14 +40,6 @@ PASSED: dict[str, tuple[str, Callable[[str], object]]] = {
     "env": ("an environment variable", _ENV_NAME.fullmatch),
     "variables": ("a variable", is_variable),
 }
-
-
-class ShippedDir(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """A directory that was shipped: its manifest's sha256, the file to run, its arguments."""
-
-    manifest: Digest
-    entry: str | None = None
-    args: list[str] = []
 
 
 class ShippedNotebook(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -193,17 +186,12 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
             raise InvalidRequest(f"{bad[0]!r} cannot be the name of {what}.", "Write letters, digits and _.")
 
     def _check_entry(self, shipped: ShippedDir) -> None:
-        if (shipped.entry is None) != self.in_kernel:
+        if [shipped.entry is not None, shipped.module is not None, self.in_kernel].count(True) != 1:
             raise InvalidRequest(
-                "A directory runs an entry point, a cell or a notebook.", 'Give "entry", "code" or "notebook".'
+                "A directory runs an entry point, a module, a cell or a notebook.",
+                'Give "entry", "module", "code" or "notebook", and one of them.',
             )
-        path = PurePosixPath(shipped.entry or ".")
-        if path.is_absolute() or ".." in path.parts or "\0" in (shipped.entry or ""):
-            raise InvalidRequest(
-                f"The entry point {shipped.entry!r} is outside the directory.", "Name a file inside it."
-            )
-        if any("\0" in arg for arg in shipped.args):
-            raise InvalidRequest("An argument holds a NUL character.", "Remove it.")
+        shipped.check()
 
     def _check_data(self) -> None:
         places = [use.place for use in self.data]

@@ -14,14 +14,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from gpurun_jupyter.core.errors import FileMissing, InvalidRequest, SecretsFound, TooLarge
+from gpurun_jupyter.core.errors import FileMissing, SecretsFound, TooLarge
 from gpurun_jupyter.core.runs import SIZE_GUARD_BYTES
 from gpurun_jupyter.core.units import format_size
 from gpurun_jupyter.shipping.leaving_out import OWN, Rules, looks_secret
+from gpurun_jupyter.shipping.reading import GONE, unreadable
 
 _NAMED = 5  # secrets in a sentence
 _BIGGEST = 3
 _DEEPEST = 100
+
+WENT_AWAY = "it went away while it was being shipped"
 
 
 class File(NamedTuple):
@@ -49,6 +52,11 @@ class LeftOut(NamedTuple):
     why: str
     odd: bool = False
 
+    @property
+    def note(self) -> str:
+        """A sentence about it."""
+        return f"left out {shown(self.name)}: {self.why}"
+
 
 @dataclass
 class Shipment:
@@ -66,20 +74,22 @@ class Shipment:
     @property
     def notes(self) -> list[str]:
         """A sentence for each thing that could not be shipped."""
-        return [f"left out {one.name}: {one.why}" for one in self.left_out if one.odd]
-
-    def looked_at_again(self) -> Shipment:
-        """The same files as they are now. Raises InvalidRequest for one that is gone."""
-        try:
-            files = [file._replace(found=Path(file.path).stat()) for file in self.files]
-        except OSError as error:
-            raise unreadable(str(error.filename), error) from error
-        return Shipment(self.root, files, self.left_out)
+        return [one.note for one in self.left_out if one.odd]
 
     @property
     def amount(self) -> str:
         """`4 files (12 KB)`."""
         return amount(len(self.files), self.size_bytes)
+
+
+def shown(name: str) -> str:
+    """A file's name as it can be printed."""
+    return name if name.isprintable() else ascii(name)
+
+
+def changed_meanwhile(file: File) -> str:
+    """A sentence about a file that did not keep still."""
+    return f"{shown(file.name)} changes while it is being shipped: what is sent is how it is now"
 
 
 def amount(files: int, size_bytes: int) -> str:
@@ -93,15 +103,19 @@ def collect(
     *,
     only: Collection[str] | None = None,
     gitignore: bool = True,
+    ask_git: bool = True,
 ) -> Shipment:
     """The files of a directory that are shipped; `only` names the entries at its top that are wanted, ignored or not.
 
-    Raises FileMissing, InvalidRequest, SecretsFound, and TooLarge above `limit_bytes`.
+    Without `ask_git` the files of rules are read, and git, which a repository may have run other programs, is not.
+    What goes away meanwhile is left out. Raises FileMissing, InvalidRequest, SecretsFound, and TooLarge above
+    `limit_bytes`.
     """
     root = Path(directory).expanduser().resolve()
     if not root.is_dir():
         raise FileMissing(f"There is no directory {str(directory)!r}.", "Name one that exists.")
-    walk = _Walk(root, only, gitignore)
+    rules = Rules.of(str(root), ask=ask_git) if gitignore and only is None else Rules()
+    walk = _Walk(root, only, rules, gitignore)
     shipment = Shipment(root, sorted(walk.files(), key=lambda file: file.name), walk.left_out)
     check_size(str(root), shipment.files, limit_bytes)
     if walk.secrets:
@@ -130,20 +144,21 @@ class _Place(NamedTuple):
 class _Walk:
     """One walk through a directory: what it leaves out, and the secrets that it met."""
 
-    def __init__(self, root: Path, only: Collection[str] | None, gitignore: bool) -> None:
-        self._root, self._only, self._gitignore = str(root), only, gitignore
+    def __init__(self, root: Path, only: Collection[str] | None, rules: Rules, gitignore: bool) -> None:
+        self._root, self._only, self._rules, self._gitignore = str(root), only, rules, gitignore
         self.left_out: list[LeftOut] = []
         self.secrets: list[str] = []
 
     def files(self) -> Iterator[File]:
-        return self._below(_Place(self._root, "", (self._root,), Rules()))
+        return self._below(_Place(self._root, "", (self._root,), self._rules))
 
     def _below(self, place: _Place) -> Iterator[File]:
         place = place._replace(rules=place.rules.within(place.path, place.name, gitignore=self._gitignore))
         try:
             entries = list(os.scandir(place.path))
         except OSError as error:
-            raise unreadable(place.path, error) from error
+            self._leave_out_if_gone(place.name.rstrip("/"), place.path, error)
+            return
         for entry in entries:
             if place.name or self._only is None:
                 yield from self._look_at(entry, place)
@@ -151,8 +166,10 @@ class _Walk:
                 yield from self._take(entry, place)
 
     def _look_at(self, entry: os.DirEntry[str], place: _Place) -> Iterator[File]:
-        name = place.name + entry.name
-        if why := place.rules.why_left_out(name, entry.is_dir(follow_symlinks=False)):
+        name, is_dir = place.name + entry.name, entry.is_dir(follow_symlinks=False)
+        known_to_git = is_dir or entry.is_file(follow_symlinks=False) or entry.is_symlink()
+        rules = place.rules if known_to_git else place.rules._replace(listing=None)
+        if why := rules.why_left_out(name, is_dir):
             self.left_out.append(LeftOut(name, why))
             return iter(())
         return self._take(entry, place)
@@ -161,12 +178,13 @@ class _Walk:
         """What one entry of a directory comes to: a file, a directory's files, or nothing."""
         name = place.name + entry.name
         if why := self._odd(entry, place):
-            self.left_out.append(LeftOut(name if _is_text(name) else ascii(name), why, odd=True))
+            self.left_out.append(LeftOut(name, why, odd=True))
             return
         try:
             found = entry.stat()
         except OSError as error:
-            raise unreadable(entry.path, error) from error
+            self._leave_out_if_gone(name, entry.path, error)
+            return
         if stat.S_ISREG(found.st_mode):
             if self._is_secret(entry, name) and not place.rules.allows_secret(name):
                 self.secrets.append(name)
@@ -176,8 +194,19 @@ class _Walk:
         elif os.path.exists(f"{entry.path}/pyvenv.cfg"):  # noqa: PTH110 - paths are text here: it is quicker
             self.left_out.append(LeftOut(name, "a virtual environment"))
         else:
-            real = os.path.realpath(entry.path) if entry.is_symlink() else f"{place.chain[-1]}/{entry.name}"
-            yield from self._below(_Place(entry.path, f"{name}/", (*place.chain, real), place.rules))
+            yield from self._below(self._inside(entry, name, place))
+
+    def _inside(self, entry: os.DirEntry[str], name: str, place: _Place) -> _Place:
+        is_link = entry.is_symlink()
+        real = os.path.realpath(entry.path) if is_link else f"{place.chain[-1]}/{entry.name}"
+        rules = place.rules.below(entry.path, name, is_link=is_link) if self._gitignore else place.rules
+        return _Place(entry.path, f"{name}/", (*place.chain, real), rules)
+
+    def _leave_out_if_gone(self, name: str, path: str, error: OSError) -> None:
+        """Raises InvalidRequest where it is there, and cannot be read."""
+        if error.errno not in GONE or not name:
+            raise unreadable(path, error) from error
+        self.left_out.append(LeftOut(name, WENT_AWAY, odd=True))
 
     def _is_secret(self, entry: os.DirEntry[str], name: str) -> bool:
         """By its name, or by that of the file that it is a link to."""
@@ -199,13 +228,6 @@ class _Walk:
         if target != self._root and not target.startswith(f"{self._root.rstrip('/')}/"):
             return f"a link out of the directory; if the run can see {target}, name that path in the code"
         return "a link to a directory that it lies in" if target in place.chain else ""
-
-
-def unreadable(path: str, error: OSError) -> InvalidRequest:
-    """What is said of a file or directory that cannot be read."""
-    return InvalidRequest(
-        f"{path} cannot be read ({error.strerror}).", f"Make it readable, or leave it out with a line in {OWN}."
-    )
 
 
 def check_size(what: str, files: Iterable[File], limit_bytes: int | None) -> None:

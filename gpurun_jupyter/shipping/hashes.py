@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from gpurun_jupyter.shipping.collect import File, Shipment, unreadable
+from gpurun_jupyter.shipping.collect import File, Shipment
+from gpurun_jupyter.shipping.reading import WentAway, pieces
 
-_READ_BYTES = 2**20
 #: A file touched this shortly before it was read may be changed again within the same tick of its file system's clock.
 _SETTLED_NS = 2 * 10**9
 _KEPT_DIRECTORIES = 200
@@ -37,8 +37,11 @@ class Hashed(NamedTuple):
     size_bytes: int
 
 
-def hashed(shipment: Shipment, folder: Path | None = None) -> list[Hashed]:
-    """The content of each of a shipment's files. Raises InvalidRequest for one that cannot be read."""
+def hashed(shipment: Shipment, folder: Path | None = None) -> list[Hashed | None]:
+    """The content of each of a shipment's files; None for one that went away.
+
+    Raises InvalidRequest for one that cannot be read.
+    """
     place = (folder or cache_folder()) / f"{hashlib.sha256(os.fsencode(shipment.root)).hexdigest()[:32]}.hashes"
     known = _read(place)
     now: dict[str, _Known] = {}
@@ -55,13 +58,20 @@ def cache_folder() -> Path:
     return user_cache_path("gpurun", appauthor=False)
 
 
-def _hashed(file: File, known: _Known | None, now: dict[str, _Known]) -> Hashed:
-    found = file.found
-    stamp = (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+def stamp_of(found: os.stat_result) -> tuple[int, int, int, int]:
+    """What changes when a file does: its size, times and inode."""
+    return (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+
+
+def _hashed(file: File, known: _Known | None, now: dict[str, _Known]) -> Hashed | None:
+    found, stamp = file.found, stamp_of(file.found)
     if known is not None and known[:4] == stamp:
         return Hashed(known[4].hex(), found.st_size)
     begun_ns = time.time_ns()
-    digest, size_bytes = _read_all(file.path)
+    try:
+        digest, size_bytes = _read_all(file.path)
+    except WentAway:
+        return None
     if size_bytes == found.st_size and max(found.st_mtime_ns, found.st_ctime_ns) < begun_ns - _SETTLED_NS:
         now[file.name] = (*stamp, digest)
     return Hashed(digest.hex(), size_bytes)
@@ -69,13 +79,9 @@ def _hashed(file: File, known: _Known | None, now: dict[str, _Known]) -> Hashed:
 
 def _read_all(path: str) -> tuple[bytes, int]:
     sum_, size_bytes = hashlib.sha256(), 0
-    try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - paths are text here
-            while piece := file.read(_READ_BYTES):
-                sum_.update(piece)
-                size_bytes += len(piece)
-    except OSError as error:
-        raise unreadable(path, error) from error
+    for piece in pieces(path):
+        sum_.update(piece)
+        size_bytes += len(piece)
     return sum_.digest(), size_bytes
 
 

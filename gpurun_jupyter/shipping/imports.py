@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gpurun_jupyter.core.runs import SIZE_GUARD_BYTES
-from gpurun_jupyter.shipping.collect import File, Shipment, check_size, collect, unreadable
+from gpurun_jupyter.shipping.collect import File, Shipment, check_size, collect
+from gpurun_jupyter.shipping.reading import WentAway, pieces
 
 _SUFFIXES = (*importlib.machinery.EXTENSION_SUFFIXES, *importlib.machinery.SOURCE_SUFFIXES)
 _INSTALLED = ("site-packages", "dist-packages")
@@ -180,6 +181,6 @@ def _imported_by(files: list[File]) -> set[str]:
 
 def _text(path: str) -> str:
     try:
-        return Path(path).read_text("utf-8", "replace")
-    except OSError as error:
-        raise unreadable(path, error) from error
+        return b"".join(pieces(path)).decode("utf-8", "replace")
+    except WentAway:
+        return ""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
-from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.shipping import repositories
+from gpurun_jupyter.shipping.ignore_files import IgnoreFile, Line, ignoring, read
+from gpurun_jupyter.shipping.repositories import GITIGNORE, Listing
 
-if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
-
-GITIGNORE, OWN = ".gitignore", ".gpurunignore"
+OWN = ".gpurunignore"
 
 #: Left out wherever they stand: other programs make them, and no run needs them.
 JUNK = frozenset(
@@ -43,65 +42,67 @@ def looks_secret(name: str) -> bool:
 
 
 class Rules(NamedTuple):
-    """The ignore files from the directory that is shipped down to one in it."""
+    """What is said of files from the directory that is shipped down to one in it; paths are seen from the former.
 
-    git: tuple[_IgnoreFile, ...] = ()
-    own: tuple[_IgnoreFile, ...] = ()
+    `git` are the rules of its repository, which are seen from that one's top: `above` is the directory's path there.
+    `listing` is what git itself says; None where it was not to be asked (`ask`), did not answer, or looked at nothing.
+    """
+
+    git: tuple[IgnoreFile, ...] = ()
+    own: tuple[IgnoreFile, ...] = ()
+    above: str = ""
+    ask: bool = False
+    listing: Listing | None = None
+
+    @classmethod
+    def of(cls, folder: str, *, ask: bool) -> Rules:
+        """Those that hold for a directory that is shipped; git is asked, if it is there and `ask` says so."""
+        found = repositories.above(Path(folder))
+        if found is None:
+            return cls(ask=ask)
+        return cls(found.rules, (), found.path, ask, repositories.listing(folder, "") if ask else None)
 
     def within(self, folder: str, name: str, *, gitignore: bool = True) -> Rules:
         """These and those of `folder`, which is `name` with a slash in what is shipped. Raises InvalidRequest."""
-        git = _read(folder, name, GITIGNORE) if gitignore else ()
-        return Rules(self.git + git, self.own + _read(folder, name, OWN))
+        rules = self._replace(own=self.own + read(Path(folder, OWN), name + OWN, name))
+        if not gitignore:
+            return rules
+        path = self.above + name
+        return rules._replace(git=rules.git + repositories.gitignore(folder, name + GITIGNORE, path))
+
+    def below(self, folder: str, name: str, *, is_link: bool) -> Rules:
+        """Those that hold for a folder called `name`, before its own are read. Raises InvalidRequest.
+
+        A repository in it has rules of its own. Git did not look at what lies behind a link, or was brought back by us.
+        """
+        if repositories.is_repository(folder):
+            listing = repositories.listing(folder, f"{name}/") if self.ask else None
+            return self._replace(git=repositories.excluded(folder, f"{self.above}{name}/"), listing=listing)
+        brought_back = ignoring(self.own, name, is_dir=True) == ""
+        if is_link or (brought_back and self.listing is not None and not self.listing.has(name, is_dir=True)):
+            return self._replace(listing=None)
+        return self
 
     def why_left_out(self, name: str, is_dir: bool) -> str:
         """Which rule leaves it out; empty if none does. .gpurunignore has the last word, over junk too."""
-        asked = name + "/" if is_dir else name
-        for ignores in reversed(self.own):
-            if (verdict := ignores.verdict(asked)) is not None:
-                return ignores.name if verdict else ""
+        if (own := ignoring(self.own, name, is_dir)) is not None:
+            return own
         if name.rpartition("/")[2] in JUNK:
             return "never shipped"
-        for ignores in reversed(self.git):
-            if (verdict := ignores.verdict(asked)) is not None:
-                return ignores.name if verdict else ""
-        return ""
+        read_here = ignoring(self.git, self.above + name, is_dir)
+        if self.listing is None:
+            return read_here or ""
+        if self.listing.has(name, is_dir):
+            return ""
+        return read_here or ("" if is_dir else "git ignores it")
 
     def allows_secret(self, name: str) -> bool:
         """Whether a .gpurunignore says `!` of this very file; of a directory that it lies in is not enough."""
-        return any(ignores.names(name) for ignores in reversed(self.own))
+        lines = (file.deciding(name, is_dir=False) for file in reversed(self.own))
+        return any(line is not None and line.brings_back and _names_one(line) for line in lines)
 
 
-class _IgnoreFile(NamedTuple):
-    """An ignore file: its path in what is shipped, that of its directory with a slash, its lines."""
-
-    name: str
-    base: str
-    spec: GitIgnoreSpec
-    lines: list[str]
-
-    def verdict(self, name: str) -> bool | None:
-        """Whether it ignores the path; None if it says nothing of it."""
-        return self.spec.check_file(name[len(self.base) :]).include
-
-    def names(self, name: str) -> bool:
-        found = self.spec.check_file(name[len(self.base) :])
-        if found.include is not False or found.index is None:
-            return False
-        last = self.lines[found.index].rstrip().rpartition("/")[2].lstrip("!")
-        return bool(last.strip("*")) and fnmatch(name.rpartition("/")[2], last)
-
-
-def _read(folder: str, name: str, file_name: str) -> tuple[_IgnoreFile, ...]:
-    try:
-        text = Path(folder, file_name).read_text("utf-8", "replace")
-    except (FileNotFoundError, IsADirectoryError):
-        return ()
-    except OSError as error:
-        raise InvalidRequest(f"{folder}/{file_name} cannot be read ({error.strerror}).", "Make it readable.") from error
-    from pathspec import GitIgnoreSpec
-
-    lines = [line for line in text.splitlines() if line]
-    try:
-        return (_IgnoreFile(name + file_name, name, GitIgnoreSpec.from_lines(lines), lines),)
-    except ValueError as error:
-        raise InvalidRequest(f"{folder}/{file_name} cannot be understood: {error}.", "Correct that line.") from error
+def _names_one(line: Line) -> bool:
+    """Whether a line says a name, rather than whatever there is."""
+    last = os.fsdecode(line.text).rpartition("/")[2].lstrip("!")
+    return bool(last.strip("*"))

@@ -116,7 +116,9 @@ def test_incomplete_forms_are_refused(server: JupyterServer) -> None:
         ({"entry": "train.py", "gpu": "-1"}, "$.gpu"),
         ({"entry": "train.py", "colour": "red"}, "colour"),
         ({"entry": "train.py", "env": "novalue"}, "env='novalue'"),
-        ({"entry": "../train.py"}, "holds no"),
+        ({"entry": "../train.py"}, "outside the directory"),
+        ({"module": "a/b"}, "name of a module"),
+        ({"entry": "train.py", "module": "train"}, "an entry point, a module"),
         ({"entry": "train.py", "timeout": "soon"}, "'soon' is not a duration"),
     ]:
         answer = post(server, packed, **fields)

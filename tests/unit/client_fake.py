@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import time
@@ -110,6 +111,8 @@ class FakeServer:
         if path == "blobs/zip":
             with zipfile.ZipFile(io.BytesIO(request.content)) as packed:
                 self.blobs |= {name: packed.read(name) for name in packed.namelist()}
+        elif hashlib.sha256(request.content).hexdigest() != path.partition("/")[2]:
+            return refused("wrong_digest", "The bytes have another sha256.", 422)
         else:
             self.blobs[path.partition("/")[2]] = request.content
         return _json({"kept": 1}, 201)

@@ -29,14 +29,16 @@ from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.launch.grid import arguments
 from gpurun_jupyter.core.lifecycle import Outcome
 from gpurun_jupyter.core.processes import Identity
+from gpurun_jupyter.core.shipped import ShippedDir
 
 _ROWS, _COLUMNS = 24, 100
 _READ_BYTES = 65536
+_BEGINNING_BYTES = 256  # of a program; hardly any has no NUL byte among these
 _REST_S = 2.0
 
 
 class ProcessRun:
-    """Runs `spec.dir.entry` with its arguments in the workspace."""
+    """Runs the entry point or module of `spec.dir` with its arguments in the workspace."""
 
     def __init__(
         self, folder: AttemptFolder, grant: Grant, sink: OutputSink, *, secrets: Mapping[str, str] = NO_SECRETS
@@ -88,8 +90,7 @@ class ProcessRun:
     def _start(self, inner: int) -> subprocess.Popen[bytes]:
         shipped = self._grant.spec.dir
         assert shipped is not None  # RunSpec.check: a run without code has a directory
-        assert shipped.entry is not None
-        command = command_for(self._folder.work, shipped.entry, self._grant.spec.kernel)
+        command = command_for(self._folder.work, shipped, self._grant.spec.kernel)
         terminal = {"TERM": "xterm-256color", "COLUMNS": str(_COLUMNS), "LINES": str(_ROWS)}
         return subprocess.Popen(
             [*command, *arguments(shipped.args, self._grant.spec)],
@@ -121,21 +122,33 @@ class ProcessRun:
         return bool(data)
 
 
-def command_for(work: Path, entry: str, kernel: str | None) -> list[str]:
-    """The command that runs a file of the workspace: Python, a shell script, or anything executable.
+def command_for(work: Path, shipped: ShippedDir, kernel: str | None) -> list[str]:
+    """The command that runs a module, or a file of the workspace: Python, a shell script, or anything executable.
 
     Raises FileMissing and InvalidRequest.
     """
+    entry = shipped.entry
+    python = python_of(kernel) if kernel else sys.executable
+    if entry is None:
+        return [python, *shipped.what]
     path = work / entry
     if not path.is_file():
         raise FileMissing(f"The entry point {entry!r} is not in the shipped directory.", "Name a file that is in it.")
     if path.suffix == ".py":
-        return [python_of(kernel) if kernel else sys.executable, entry]
-    if path.suffix == ".sh":
+        return [python, entry]
+    is_executable = os.access(path, os.X_OK)
+    if path.suffix == ".sh" or (is_executable and _is_bare_script(path)):
         return ["sh", entry]
-    if os.access(path, os.X_OK):
+    if is_executable:
         return [str(path)]
     raise InvalidRequest(f"{entry!r} cannot be run.", "An entry point is a .py or .sh file, or is executable.")
+
+
+def _is_bare_script(path: Path) -> bool:
+    """Whether a file is a text that says not what runs it: a shell script to shells, while the system refuses it."""
+    with path.open("rb") as file:
+        beginning = file.read(_BEGINNING_BYTES)
+    return not beginning.startswith(b"#!") and b"\0" not in beginning
 
 
 def _open_terminal() -> tuple[int, int]:

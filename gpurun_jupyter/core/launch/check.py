@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 import math
+import posixpath
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
 from msgspec import inspect
@@ -20,7 +20,7 @@ from gpurun_jupyter.core.runs import PASSED, DataUse
 from gpurun_jupyter.core.units import parse_duration_s, parse_size_bytes
 
 #: What a launch file may name that it is about; exactly one.
-KINDS = ("entry", "notebook", "code")
+KINDS = ("entry", "module", "notebook", "code")
 
 #: Other words for what is meant, as other tools have them.
 _MEANT = {
@@ -148,8 +148,9 @@ def _check_meaning(file: LaunchFile, checked: Checked) -> None:
                 checked.problems.append(checked.refused(error, f"{option}.{name}"))
     if not checked.problems:
         try:
-            manifest = _ANY if file.entry is not None or file.dir is not None else None
-            spec = file.spec(manifest, _ANY if file.notebook is not None else None)
+            manifest = _ANY if not file.in_kernel or file.dir is not None else None
+            entry = None if file.entry is None else "entry"
+            spec = file.spec(manifest, _ANY if file.notebook is not None else None, entry)
             spec.values = dict.fromkeys(file.values, 0)
             spec.check()
         except GpurunError as error:
@@ -158,7 +159,7 @@ def _check_meaning(file: LaunchFile, checked: Checked) -> None:
 
 def _check_kinds(given: list[str], checked: Checked) -> None:
     if not given:
-        error = InvalidRequest("There is nothing to run.", "Say entry, notebook or code.")
+        error = InvalidRequest("There is nothing to run.", "Say entry, module, notebook or code.")
         checked.problems.append(checked.refused(error, "dir"))
         return
     last = max(given, key=checked.place)
@@ -168,17 +169,19 @@ def _check_kinds(given: list[str], checked: Checked) -> None:
 
 
 def _args(file: LaunchFile) -> None:
-    if file.args and file.entry is None:
-        raise InvalidRequest("Only an entry point has arguments.", "Give a notebook or a cell its values by `values`.")
+    if file.args and file.in_kernel:
+        raise InvalidRequest(
+            "Only an entry point or a module has arguments.", "Give a notebook or a cell its values by `values`."
+        )
 
 
 def _session(file: LaunchFile) -> None:
-    if file.session is not None and file.entry is not None:
+    if file.session is not None and not file.in_kernel:
         raise InvalidRequest("A session runs cells, not entry points.", "Leave session out.")
 
 
 def _outputs(file: LaunchFile) -> None:
-    if file.outputs and file.entry is not None:
+    if file.outputs and not file.in_kernel:
         raise InvalidRequest("An entry point has no variables to keep.", "Let it write files.")
 
 
@@ -197,9 +200,13 @@ def _path(name: str) -> Callable[[LaunchFile], None]:
 
 def _entry(file: LaunchFile) -> None:
     _path("entry")(file)
-    path = PurePosixPath(file.entry or ".")
-    if file.dir is not None and (path.is_absolute() or ".." in path.parts):
+    if file.dir is not None and posixpath.normpath(file.entry or "entry").split("/")[0] in (".", ".."):
         raise InvalidRequest(f"The entry point {file.entry!r} is outside the directory.", "Name a file inside it.")
+
+
+def _module(file: LaunchFile) -> None:
+    if file.module is not None and file.dir is None and file.files_of is None:
+        raise InvalidRequest("A module is run in a directory, and none is said.", "Add `dir: .`.")
 
 
 def _values(file: LaunchFile) -> None:
@@ -217,7 +224,7 @@ def _value(file: LaunchFile, name: str) -> None:
     if name not in file.values:
         return
     value = file.values[name]
-    what_it_becomes, fits = PASSED[file.values_as or ("args" if file.entry is not None else "variables")]
+    what_it_becomes, fits = PASSED[file.values_as or ("variables" if file.in_kernel else "args")]
     if not fits(name):
         raise InvalidRequest(f"{name!r} cannot be the name of {what_it_becomes}.", "Write letters, digits and _.")
     grid.combinations({name: value})
@@ -254,6 +261,7 @@ _LOOKS: Mapping[str, Callable[[LaunchFile], object]] = {
     "outputs": _outputs,
     "files_of": _files_of,
     "entry": _entry,
+    "module": _module,
     "values": _values,
     "name": _name,
     "secrets": _secrets,

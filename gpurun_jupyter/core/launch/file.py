@@ -11,11 +11,15 @@ from msgspec import Meta
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.labels import On
 from gpurun_jupyter.core.names import Name, RunName
-from gpurun_jupyter.core.runs import DataUse, RunSpec, ShippedDir, ShippedNotebook
+from gpurun_jupyter.core.runs import DataUse, RunSpec, ShippedNotebook
+from gpurun_jupyter.core.shipped import ShippedDir
 
 
 class LaunchFile(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """One run, or with lists in `values` a run for each combination. It names one of `entry`, `notebook` and `code`."""
+    """One run, or with lists in `values` a run for each combination.
+
+    It names one of `entry`, `module`, `notebook` and `code`.
+    """
 
     name: Annotated[RunName | None, Meta(description="What to call it; the runs of a sweep are NAME/1, NAME/2.")] = None
     dir: Annotated[
@@ -26,6 +30,13 @@ class LaunchFile(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True,
         str | None,
         Meta(description="The file to run: in dir, or without dir a script alone.", examples=["train.py"]),
     ] = None
+    module: Annotated[
+        str | None,
+        Meta(
+            description="The Python module to run instead, as python -m does: one in dir, or an installed one.",
+            examples=["package.train"],
+        ),
+    ] = None
     files_of: Annotated[
         RunName | None,
         Meta(description="Take the directory, notebook and variables that this run had, instead of files of now."),
@@ -33,7 +44,7 @@ class LaunchFile(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True,
     args: Annotated[
         list[str],
         Meta(
-            description="Arguments of the entry point. {lr} in one is the value called lr.",
+            description="Arguments of the entry point or module. {lr} in one is the value called lr.",
             examples=[["--epochs", "10"]],
         ),
     ] = []
@@ -113,29 +124,36 @@ class LaunchFile(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True,
     wait_for_device: Annotated[bool, Meta(description="Wait for a machine that could run it.")] = False
     hold: Annotated[bool, Meta(description="Create it, but queue it only when it is started.")] = False
 
+    @property
+    def in_kernel(self) -> bool:
+        """Whether it is about a cell or a notebook rather than a process of its own."""
+        return self.entry is None and self.module is None
+
     def spec_like(self, before: RunSpec) -> RunSpec:
         """The run as it is submitted, with the files and variables of one that was before. Raises InvalidRequest."""
         spec = self.spec()
         if before.kind == "files":
             raise InvalidRequest("That run was imported: there is no code of it.", "Name the files that made it.")
-        if (self.notebook is None) != (before.notebook is None) or (self.entry is not None and before.dir is None):
+        if (self.notebook is None) != (before.notebook is None) or (not self.in_kernel and before.dir is None):
             raise InvalidRequest("That run had no such files.", "Say notebook or entry as it did.")
         if self.notebook is not None and before.notebook is not None:
             spec.notebook = ShippedNotebook(before.notebook.digest, before.notebook.name)
         if before.dir is not None:
-            spec.dir = ShippedDir(before.dir.manifest, self.entry, list(self.args))
-        if self.entry is None:
+            spec.dir = ShippedDir(before.dir.manifest, self.entry, list(self.args), self.module)
+        if self.in_kernel:
             spec.inputs = before.inputs
         return spec
 
-    def spec(self, manifest: str | None = None, notebook: str | None = None) -> RunSpec:
-        """The run as it is submitted, without `values`; `manifest` and `notebook` are digests of what was shipped."""
+    def spec(self, manifest: str | None = None, notebook: str | None = None, entry: str | None = None) -> RunSpec:
+        """The run as it is submitted, without `values`; `manifest` and `notebook` are digests of what was shipped.
+
+        `entry` is the entry point's path in there, where that is not as the file says.
+        """
         fields = {name: getattr(self, name) for name in _SHARED}
         shipped = None if notebook is None else ShippedNotebook(notebook, _file_name(self.notebook or ""))
         directory = None
         if manifest is not None:
-            entry = self.entry if self.entry is None or self.dir is not None else _file_name(self.entry)
-            directory = ShippedDir(manifest, entry, list(self.args))
+            directory = ShippedDir(manifest, entry or self.entry, list(self.args), self.module)
         return RunSpec(**fields, dir=directory, notebook=shipped, data=[DataUse.parse(text) for text in self.data])
 
 

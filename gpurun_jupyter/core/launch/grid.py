@@ -48,8 +48,9 @@ def combinations(grid: Mapping[str, Any]) -> list[dict[str, Any]]:
 def arguments(args: Sequence[str], spec: RunSpec) -> list[str]:
     """The arguments of an entry point with the values in them that reach it so.
 
-    A value takes the place of its name in braces; those that no argument names follow as `--name value`. True is
-    `--name` alone, false and null are left out, as argparse and click have their flags.
+    A value takes the place of its name in braces; those that no argument names follow as `--name value`, or as
+    `--name=value` where the value begins with a dash and would be taken for an option. True is `--name` alone, false
+    and null are left out, as argparse and click have their flags.
     """
     values = spec.values if spec.passing == "args" else {}
     used: set[str] = set()
@@ -63,8 +64,12 @@ def arguments(args: Sequence[str], spec: RunSpec) -> list[str]:
     filled = [_IN_BRACES.sub(fill, arg) for arg in args]
     for name, value in values.items():
         if name not in used and value is not None and value is not False:
-            filled += [f"--{name}"] if value is True else [f"--{name}", text_of(value)]
+            filled += [f"--{name}"] if value is True else _argument(name, text_of(value))
     return filled
+
+
+def _argument(name: str, text: str) -> list[str]:
+    return [f"--{name}={text}"] if text.startswith("-") else [f"--{name}", text]
 
 
 def environment(spec: RunSpec) -> dict[str, str]:

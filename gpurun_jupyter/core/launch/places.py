@@ -80,7 +80,7 @@ def read(text: str) -> Document:
     except RecursionError as error:
         raise Malformed(Problem(1, 1, "The file is nested too deep.", "A launch file is flat.")) from error
     if root is None:
-        raise Malformed(Problem(1, 1, "The launch file is empty.", "Say what to run: entry, notebook or code."))
+        raise Malformed(Problem(1, 1, "The launch file is empty.", "Say what to run: entry, module, notebook or code."))
     if not isinstance(root, yaml.MappingNode):
         raise Malformed(Problem(*_place(root), "A launch file is a mapping.", "Write lines such as `entry: train.py`."))
     return _Reading().document(root)

@@ -8,7 +8,7 @@ import type { Option, Problem } from './types';
 import type { Translate } from '../look/words';
 
 /** What most launches say; the rest is below a heading. */
-const FIRST = ['name', 'dir', 'entry', 'args', 'notebook', 'code', 'values', 'gpu', 'project'];
+const FIRST = ['name', 'dir', 'entry', 'module', 'args', 'notebook', 'code', 'values', 'gpu', 'project'];
 
 export class LaunchForm extends ReactWidget {
   constructor(

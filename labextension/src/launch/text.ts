@@ -85,6 +85,7 @@ export function textOfRun(run: { id: string; name: string; spec: Spec }): string
     name: typeof name === 'string' ? name.replace(/\/\d+$/, '') : undefined,
     files_of: dir || notebook || (inputs && !isEmpty(inputs)) ? run.id : undefined,
     entry: dir?.entry,
+    module: dir?.module,
     args: dir?.args,
     notebook: notebook ? (notebook.name ?? 'notebook.ipynb') : undefined,
     code,

@@ -47,7 +47,7 @@ export interface Launched {
 
 /** What a run was asked for; only what a launch file can say again. */
 export type Spec = Record<string, unknown> & {
-  dir?: { entry?: string; args?: string[] };
+  dir?: { entry?: string; module?: string; args?: string[] };
   notebook?: { name?: string; parameters?: Record<string, unknown> };
   data?: { name: string; path?: string }[];
 };

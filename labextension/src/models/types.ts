@@ -18,6 +18,7 @@ export interface ModelFile {
   path: string;
   digest: string;
   size_bytes: number;
+  executable: boolean;
 }
 
 export interface ModelVersion {

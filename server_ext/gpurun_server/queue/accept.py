@@ -45,8 +45,11 @@ def accept(
     offers: Sequence[Offer],
     key: str | None = None,
     rerun_of: str | None = None,
+    note: str = "",
 ) -> str:
     """Queue a run and return its id; the same `key` of the same owner gives the run that it gave before.
+
+    Its message, and the first line of its history, is the `note`.
 
     Raises InvalidRequest and NoSuchDevices.
     """
@@ -76,6 +79,7 @@ def accept(
         "queued_at": None if spec.hold else now,
         "retries_left": spec.retries,
         "rerun_of": rerun_of,
+        "message": note,
         "origin": origin_of(spec),
         "revision": next_revision(writing),
     }
@@ -83,7 +87,7 @@ def accept(
     keep_parameters(writing.conn, seq, spec)
     if after:
         writing.conn.execute(insert_into(predecessors), [{"run_id": run_id, "after_id": one} for one in after])
-    record(writing, run_id, None, state, by=owner, at=now)
+    record(writing, run_id, None, state, by=owner, at=now, message=note)
     writing.if_undone.append(lambda: shutil.rmtree(home.run(run_id).path, ignore_errors=True))
     if secret_values:
         writing.if_undone.append(lambda: secret_files.forget(home, run_id))
@@ -120,8 +124,9 @@ def _predecessors(conn: sa.Connection, spec: RunSpec, owner: str) -> list[str]:
 
 
 def default_name(conn: sa.Connection, spec: RunSpec) -> str:
-    """What a run is called that nobody gave a name: its file, and a number."""
+    """What a run is called that nobody gave a name: its file or module, and a number."""
     file = spec.notebook.name if spec.notebook else spec.dir.entry if spec.dir else None
-    stem = PurePosixPath(file).stem if file else spec.kind
+    module = spec.dir.module if spec.dir else None
+    stem = PurePosixPath(file).stem if file else module or spec.kind
     number = (conn.scalar(_NEWEST) or 0) + 1
     return f"{stem[:90]}-{number}"

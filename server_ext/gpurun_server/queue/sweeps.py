@@ -50,6 +50,7 @@ def accept_sweep(
     everybody: Sequence[Offer],
     key: str | None = None,
     rerun_of: str | None = None,
+    note: str = "",
 ) -> list[str]:
     """Queue a run for each combination and return their ids; NAME/1, NAME/2, ... where there are lists.
 
@@ -67,7 +68,7 @@ def accept_sweep(
         raise TooLarge("The runs of this sweep would say more than 64 MB in all.", "Ship long texts as files.")
     keys = [None if key is None else f"{key}/{number}" for number in range(1, len(specs) + 1)]
     return [
-        accept(writing, home, one, owner=owner, offers=everybody, key=of_this, rerun_of=rerun_of)
+        accept(writing, home, one, owner=owner, offers=everybody, key=of_this, rerun_of=rerun_of, note=note)
         for one, of_this in zip(specs, keys, strict=True)
     ]
 

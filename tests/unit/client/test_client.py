@@ -10,7 +10,6 @@ import httpx
 import pytest
 from unit.client_fake import FakeServer, ended, refused, run_record
 
-from gpurun_jupyter.client import ship
 from gpurun_jupyter.client.http import Broken
 from gpurun_jupyter.client.stream import EventsFrame, RunFrame
 from gpurun_jupyter.core.errors import (
@@ -104,28 +103,6 @@ def test_only_files_that_the_server_lacks_travel(tmp_path: Path) -> None:
     server.client.submit_dir(tmp_path, "train.py", tell=told.append)
     assert told[-1] == "sending 1 file (8 B) that the server lacks"
     assert len(server.paths()) == 4
-
-
-def test_a_file_that_changes_while_it_is_shipped_is_looked_at_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "log.txt").write_text("1")
-    changes = iter(["2", "3"])
-
-    def missing(connection: Any, parcel: ship.Parcel) -> list[str]:
-        if text := next(changes, None):
-            (tmp_path / "log.txt").write_text(text)
-        return found(connection, parcel)
-
-    found = ship.missing
-    monkeypatch.setattr(ship, "missing", missing)
-    server = FakeServer()
-    server.client.submit("1", dir=tmp_path)
-    assert b"3" in server.blobs.values()
-    (tmp_path / "log.txt").write_text("4")
-    changes = iter(["5", "6", "7"])
-    with pytest.raises(InvalidRequest, match="change while they are being shipped"):
-        server.client.submit("1", dir=tmp_path)
 
 
 def test_a_data_set_is_sent_once(tmp_path: Path) -> None:

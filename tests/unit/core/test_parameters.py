@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from gpurun_jupyter.cli.notebooks import value_of
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.parameters import as_code, parameters_of, told
-from gpurun_jupyter.core.runs import RunSpec, ShippedDir, ShippedNotebook
+from gpurun_jupyter.core.runs import RunSpec, ShippedNotebook
+from gpurun_jupyter.core.shipped import ShippedDir
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

@@ -45,13 +45,30 @@ def test_gpurunignore_has_the_last_word(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [".gitignore", ".gpurunignore"])
-def test_an_ignore_file_that_cannot_be_understood_is_named(tmp_path: Path, name: str) -> None:
-    tree(tmp_path, "a.py")
-    (tmp_path / name).write_text("!\n")
-    with pytest.raises(InvalidRequest, match=f"{name} cannot be understood"):
-        collect(tmp_path)
-    (tmp_path / name).write_bytes(b"*.\xff\n*.py\n")
-    assert names(collect(tmp_path)) == [name]
+@pytest.mark.parametrize("line", [b"!", b"*.\xff", b"[", b"[[:nope:]]", b"a\\", b"/", b"\xef\xbb\xbf", b"\x0c"])
+def test_a_line_that_says_nothing_keeps_no_other_from_counting(tmp_path: Path, name: str, line: bytes) -> None:
+    tree(tmp_path, "a.py", "b.txt", "a")
+    (tmp_path / name).write_bytes(b"%s\n*.py\r\n%s" % (line, line))
+    assert names(collect(tmp_path)) == [name, "a", "b.txt"]
+
+
+@pytest.mark.parametrize(
+    ("rules", "shipped"),
+    [
+        ("*\n!*/\n!*.py\n!*.yaml\n", ["pkg/c.yaml", "pkg/sub/__init__.py", "train.py"]),
+        ("data/**\n!data/**/\n!.gitkeep\n", ["data/raw/.gitkeep", "pkg/c.yaml", "pkg/sub/__init__.py", "train.py"]),
+    ],
+)
+def test_the_last_rule_counts_for_files_and_folders_alike(tmp_path: Path, rules: str, shipped: list[str]) -> None:
+    tree(tmp_path, "train.py", "pkg/c.yaml", "pkg/sub/__init__.py", "data/raw/.gitkeep", "data/raw/x.bin")
+    (tmp_path / ".gitignore").write_text(rules)
+    assert [name for name in names(collect(tmp_path)) if name != ".gitignore"] == shipped
+
+
+def test_a_rule_with_many_stars_takes_no_time(tmp_path: Path) -> None:
+    tree(tmp_path, "a" * 250)
+    (tmp_path / ".gitignore").write_text(f"{'*a' * 60}*b\n")
+    assert names(collect(tmp_path)) == [".gitignore", "a" * 250]
 
 
 def test_junk_and_virtual_environments_stay_here(tmp_path: Path) -> None:
@@ -210,6 +227,33 @@ def test_missing_and_unreadable_directories_are_refused_in_a_sentence(
     monkeypatch.setattr(collecting.os, "scandir", refuse)
     with pytest.raises(InvalidRequest, match=r"cannot be read \(Permission denied\)"):
         collect(tmp_path)
+
+
+def test_what_goes_away_while_it_is_looked_at_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree(tmp_path, "train.py", ".train.py.swp", "steps/1/weights", "steps/2/weights")
+    real = os.scandir
+
+    def scandir(path: str) -> list[os.DirEntry[str]]:
+        entries = list(real(path))
+        if path == str(tmp_path):
+            (tmp_path / ".train.py.swp").unlink()
+        if path == str(tmp_path / "steps"):
+            (tmp_path / "steps" / "1" / "weights").unlink()
+            (tmp_path / "steps" / "1").rmdir()
+        return entries
+
+    monkeypatch.setattr(collecting.os, "scandir", scandir)
+    shipment = collect(tmp_path)
+    assert names(shipment) == ["steps/2/weights", "train.py"]
+    assert sorted(shipment.notes) == [
+        "left out .train.py.swp: it went away while it was being shipped",
+        "left out steps/1: it went away while it was being shipped",
+    ]
+
+
+def test_names_in_notes_can_be_printed(tmp_path: Path) -> None:
+    (tmp_path / "\x1b[31mred\n").symlink_to("nowhere")
+    assert collect(tmp_path).notes == ["left out '\\x1b[31mred\\n': a link that leads nowhere"]
 
 
 _names = st.sampled_from(["a", "b.py", "c.log", "build", "keep"])

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from gpurun_jupyter.core.errors import InvalidRequest
-from gpurun_jupyter.shipping import hashes
+from gpurun_jupyter.shipping import hashes, reading
 from gpurun_jupyter.shipping.collect import collect
 
 
@@ -39,7 +41,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def digests(root: Path, cache: Path) -> list[str]:
-    return [one.digest for one in hashes.hashed(collect(root), cache)]
+    return [one.digest for one in hashes.hashed(collect(root), cache) if one is not None]
 
 
 def sums(*texts: str) -> list[str]:
@@ -94,13 +96,34 @@ def test_a_memory_that_cannot_be_written_is_no_trouble(root: Path, tmp_path: Pat
     assert digests(root, tmp_path / "cache") == sums("one", "two")
 
 
-def test_a_file_that_is_gone_is_named(root: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("instead", [Path.unlink, Path.mkdir, os.mkfifo])
+def test_a_file_that_went_away_has_no_content(root: Path, tmp_path: Path, instead: Callable[[Path], None]) -> None:
     shipment = collect(root)
     (root / "b.txt").unlink()
-    with pytest.raises(InvalidRequest, match=r"b\.txt cannot be read"):
+    if instead is not Path.unlink:
+        instead(root / "b.txt")
+    found = hashes.hashed(shipment, tmp_path / "cache")
+    assert [one and one.digest for one in found] == [*sums("one"), None]
+
+
+def test_a_file_that_cannot_be_read_is_named(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: str, flags: int) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    shipment = collect(root)
+    monkeypatch.setattr(reading.os, "open", refuse)
+    with pytest.raises(InvalidRequest, match=r"a\.txt cannot be read \(Permission denied\)"):
         hashes.hashed(shipment, tmp_path / "cache")
-    with pytest.raises(InvalidRequest, match=r"b\.txt cannot be read"):
-        shipment.looked_at_again()
+
+
+def test_a_file_that_grows_is_read_as_far_as_it_was(root: Path) -> None:
+    (root / "a.txt").write_bytes(b"x" * (3 * 2**20))
+    read = 0
+    for piece in reading.pieces(str(root / "a.txt")):
+        read += len(piece)
+        with (root / "a.txt").open("ab") as file:
+            file.write(b"x" * (2 * 2**20))
+    assert read == 3 * 2**20
 
 
 def test_memories_of_directories_long_not_shipped_are_dropped(

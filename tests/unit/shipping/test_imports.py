@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpurun_jupyter.core.errors import InvalidRequest, SecretsFound, TooLarge
+from gpurun_jupyter.shipping import reading
 from gpurun_jupyter.shipping.imports import imported, local_modules, told
 
 
@@ -120,7 +121,7 @@ def test_a_module_that_cannot_be_read_is_named(here: Path, monkeypatch: pytest.M
     def refuse(*_: object) -> str:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_text", refuse)
+    monkeypatch.setattr(reading.os, "open", refuse)
     with pytest.raises(InvalidRequest, match=r"cannot be read"):
         local_modules("import a", [""])
 

@@ -13,6 +13,10 @@ from hypothesis import strategies as st
 from gpurun_jupyter.core.errors import BadArchive, NotShipped, WrongDigest
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.manifests import Entry, digest_of, encode
+from gpurun_jupyter.shipping import hashes
+from gpurun_jupyter.shipping.collect import Shipment, collect
+from gpurun_jupyter.shipping.hashes import Hashed
+from gpurun_server.store.content import intake
 from gpurun_server.store.content.blobs import Blobs
 from gpurun_server.store.content.intake import take_blobs, take_project
 
@@ -35,6 +39,10 @@ def write_zip(path: Path, files: dict[str, str], links: dict[str, str] | None = 
             member.external_attr = (stat.S_IFLNK | 0o777) << 16
             archive.writestr(member, target)
     return path
+
+
+def files_of(home: Home, taken: intake.Taken) -> list[Entry]:
+    return Blobs(home).manifest(taken.manifest).files
 
 
 def kept(home: Home) -> int:
@@ -77,10 +85,10 @@ def test_a_zip_of_blobs_is_taken_as_far_as_its_digests_are_right(home: Home, tmp
 
 def test_a_project_becomes_a_manifest_without_its_top_folder(home: Home, tmp_path: Path) -> None:
     packed = write_zip(tmp_path / "p.zip", {"p/train.py": "1", "p/tools/run.sh": "2"})
-    found = take_project(Blobs(home), packed, "train.py")
+    found = files_of(home, take_project(Blobs(home), packed, "train.py"))
     assert [(one.path, one.size_bytes, one.executable) for one in found] == [
-        ("train.py", 1, False),
         ("tools/run.sh", 1, True),
+        ("train.py", 1, False),
     ]
 
 
@@ -100,7 +108,7 @@ def test_links_in_a_zip_become_what_they_point_to(
     home: Home, tmp_path: Path, links: dict[str, str], paths: set[str]
 ) -> None:
     files = {"data/one.txt": "1", "data/deep/two.txt": "2"}
-    found = take_project(Blobs(home), write_zip(tmp_path / "p.zip", files, links), None)
+    found = files_of(home, take_project(Blobs(home), write_zip(tmp_path / "p.zip", files, links), None))
     assert {one.path for one in found} == paths | set(files)
 
 
@@ -114,7 +122,7 @@ def test_whatever_is_taken_can_be_laid_out(home: Home, tmp_path: Path, files: se
     blobs = Blobs(home)
     with contextlib.suppress(BadArchive):
         found = take_project(blobs, write_zip(tmp_path / "p.zip", dict.fromkeys(files - {*links}, "x"), links), None)
-        blobs.whole_manifest(blobs.keep_manifest(found))
+        blobs.whole_manifest(found.manifest)
     assert not list(home.blobs.glob(".upload*"))
 
 
@@ -131,3 +139,29 @@ def test_only_uploads_that_nobody_goes_on_with_are_removed(home: Home) -> None:
     assert (going.path.exists(), left.path.exists()) == (True, False)
     going.discard()
     left.discard()
+
+
+def test_a_directory_that_moves_is_kept_as_it_is_read(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "moving").mkdir()
+    for name in ("still.txt", "changes.txt", "goes.txt"):
+        (tmp_path / "moving" / name).write_text(name)
+
+    def hashed(shipment: Shipment) -> list[Hashed | None]:
+        found = hashes.hashed(shipment, tmp_path / "cache")
+        (tmp_path / "moving" / "changes.txt").write_text("changed")
+        (tmp_path / "moving" / "goes.txt").unlink()
+        return found
+
+    monkeypatch.setattr(intake, "hashed", hashed)
+    blobs = Blobs(home)
+    manifest, notes = intake.take_directory(blobs, collect(tmp_path / "moving"))
+    assert [(one.path, blobs.place(one.digest).read_text()) for one in blobs.manifest(manifest).files] == [
+        ("changes.txt", "changed"),
+        ("still.txt", "still.txt"),
+    ]
+    assert notes == [
+        "changes.txt changes while it is being shipped: what is sent is how it is now",
+        "left out goes.txt: it went away while it was being shipped",
+    ]

@@ -105,13 +105,13 @@ class LaunchHandler(_LaunchHandler):
         """Launch."""
         body = self.body(LaunchBody)
         file = await self.in_a_thread(lambda: parse(body.yaml))
-        spec = await self.in_a_thread(lambda: self._taken(file, body.path))
+        spec, notes = await self.in_a_thread(lambda: self._taken(file, body.path))
         spec.name = spec.name or name_of(body.path)
         spec.hold = spec.hold or body.hold
         if lacking := set(file.secrets) - body.secrets.keys():
             raise values_missing(lacking)
         spec.secrets = {name: body.secrets[name] for name in file.secrets}
-        await accept_all(self, spec, file.values, first=body.first, rerun_of=self._before(file))
+        await accept_all(self, spec, file.values, first=body.first, rerun_of=self._before(file), notes=notes)
 
     def _before(self, file: LaunchFile) -> str | None:
         if file.files_of is None:
@@ -119,16 +119,17 @@ class LaunchHandler(_LaunchHandler):
         with self.parts.database.read() as conn:
             return str(find(conn, file.files_of, self.owner).id)
 
-    def _taken(self, file: LaunchFile, path: str) -> RunSpec:
+    def _taken(self, file: LaunchFile, path: str) -> tuple[RunSpec, list[str]]:
+        """The run that the file describes, what it ships taken in, and what there is to say of that."""
         gathered = self.gather(file, path)
         blobs = self.parts.blobs
-        manifest = None if gathered.shipment is None else take_directory(blobs, gathered.shipment)
+        manifest, notes = (None, []) if gathered.shipment is None else take_directory(blobs, gathered.shipment)
         if gathered.notebook is not None:
             blobs.keep([gathered.notebook])
         spec = gathered.spec(file, manifest)
         if file.files_of is not None:
             spec.env = unmasked(spec.env, self._spec_of(file.files_of).env)
-        return spec
+        return spec, notes
 
 
 class SweepsHandler(GpurunHandler):

@@ -113,8 +113,8 @@ def _missing(conn: sa.Connection, checked: Checked, owner: str) -> list[Problem]
 
 def _command(spec: RunSpec) -> str:
     """What a run is started with, in a line."""
-    if spec.code is None and spec.dir is not None and spec.dir.entry is not None:
-        line = shlex.join([spec.dir.entry, *arguments(spec.dir.args, spec)])
+    if spec.code is None and spec.dir is not None and spec.dir.what:
+        line = shlex.join([*spec.dir.what, *arguments(spec.dir.args, spec)])
         values = spec.values if spec.passing == "env" else {}
         return " ".join([*(f"{name}={shlex.quote(text_of(value))}" for name, value in values.items()), line])
     first = spec.notebook.name if spec.notebook is not None else (spec.code or "").strip().partition("\n")[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -35,8 +35,10 @@ class Launched(msgspec.Struct):
     runs: list[Run]
 
 
-async def accept_run(handler: GpurunHandler, spec: RunSpec, rerun_of: str | None = None) -> None:
-    """Queue a run for whoever sent the request, and answer.
+async def accept_run(
+    handler: GpurunHandler, spec: RunSpec, rerun_of: str | None = None, notes: Sequence[str] = ()
+) -> None:
+    """Queue a run for whoever sent the request, and answer. Its history tells the `notes` on what was shipped.
 
     Raises InvalidRequest, NoSuchDevices, and for what it should find NotShipped, BadArchive, FileMissing, DataNotFound.
     Who takes an event stream gets the run's at once, and need not ask for it.
@@ -47,7 +49,8 @@ async def accept_run(handler: GpurunHandler, spec: RunSpec, rerun_of: str | None
     everybody = _everybody(parts)
 
     def act(writing: Writing) -> Run:
-        run_id = accept(writing, parts.home, spec, owner=owner, key=key, offers=everybody, rerun_of=rerun_of)
+        note = "; ".join(notes)
+        run_id = accept(writing, parts.home, spec, owner=owner, key=key, offers=everybody, rerun_of=rerun_of, note=note)
         return to_run(find(writing.conn, run_id, owner))
 
     run = await handler.write_database(act)
@@ -66,6 +69,7 @@ async def accept_all(
     *,
     first: bool = False,
     rerun_of: str | None = None,
+    notes: Sequence[str] = (),
 ) -> None:
     """The same for a run of each combination, in one transaction; `first`: ahead of what waits of the same owner."""
     parts, owner = handler.parts, handler.owner
@@ -79,7 +83,15 @@ async def accept_all(
         if first:
             spec.priority = ahead_of(writing.conn, owner, spec.priority)
         return accept_sweep(
-            writing, parts.home, spec, grid, owner=owner, everybody=everybody, key=key, rerun_of=rerun_of
+            writing,
+            parts.home,
+            spec,
+            grid,
+            owner=owner,
+            everybody=everybody,
+            key=key,
+            rerun_of=rerun_of,
+            note="; ".join(notes),
         )
 
     ids = await handler.write_database(act)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import zipfile
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -14,10 +13,11 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from gpurun_jupyter.core import limits
-from gpurun_jupyter.core.archives import check, top_folder
+from gpurun_jupyter.core.archives import check, is_zip, top_folder
 from gpurun_jupyter.core.errors import InvalidRequest, TooLarge
 from gpurun_jupyter.core.manifests import Entry
-from gpurun_jupyter.core.runs import DataUse, Run, RunSpec, ShippedDir
+from gpurun_jupyter.core.runs import DataUse, Run, RunSpec
+from gpurun_jupyter.core.shipped import ShippedDir
 from gpurun_jupyter.core.units import format_size
 from gpurun_server.http.base import AUTH_RESOURCE, checked, operation
 from gpurun_server.http.runs.accepting import accept_run
@@ -32,6 +32,7 @@ class ZipForm(msgspec.Struct):
 
     file: str
     entry: str | None = None
+    module: str | None = None
     code: str | None = None
     args: list[str] = []
 
@@ -135,7 +136,7 @@ class ZipHandler(ReceivingHandler):
     @web.authenticated
     @authorized(action="execute", resource=AUTH_RESOURCE)
     @operation(
-        "Submit a zip or one file, with `entry` or `code`",
+        "Submit a zip or one file, with `entry`, `module` or `code`",
         body=ZipForm,
         body_type="multipart/form-data",
         answer=Run,
@@ -148,15 +149,15 @@ class ZipHandler(ReceivingHandler):
         if form.upload is None:
             raise InvalidRequest("The form holds no file.", "Send one, as curl -F file=@project.zip does.")
         with contextlib.closing(form):
-            shipped = await asyncio.get_running_loop().run_in_executor(self.parts.threads, _ship, form)
-            await accept_run(self, _spec(form, shipped))
+            shipped, notes = await asyncio.get_running_loop().run_in_executor(self.parts.threads, _ship, form)
+            await accept_run(self, _spec(form, shipped), notes=notes)
 
 
 def _spec(form: Form, shipped: ShippedDir) -> RunSpec:
     """The run that the form describes. Raises InvalidRequest."""
     values: dict[str, Any] = {}
     for name, texts in form.fields.items():
-        if name in ("entry", "args"):
+        if name in ("entry", "module", "args"):
             continue
         if name in ("env", "inputs", "secrets"):
             values[name] = dict(_variable(name, text) for text in texts)
@@ -183,21 +184,27 @@ def _variable(field: str, text: str) -> tuple[str, str]:
     return name, value
 
 
-def _ship(form: Form) -> ShippedDir:
-    """Check the uploaded file and keep what it holds. Raises BadArchive and InvalidRequest."""
+def _ship(form: Form) -> tuple[ShippedDir, list[str]]:
+    """Check the uploaded file and keep what it holds; also what is to be said of it.
+
+    Raises BadArchive and InvalidRequest.
+    """
     assert form.upload is not None
     form.upload.finish(durable=False)
-    code = _one(form, "code") or _one(form, "notebook")
-    entry, path = _one(form, "entry"), form.upload.path
-    if not zipfile.is_zipfile(path) and not (form.file_name or "").lower().endswith(".zip"):
-        return _ship_one_file(form, entry)
+    what = ShippedDir("", _one(form, "entry"), form.fields.get("args", []), _one(form, "module"))
+    what.check()
+    entry, path = what.entry, form.upload.path
+    if not is_zip(path, form.file_name or ""):
+        if what.module is not None:
+            raise InvalidRequest("A module is one of a directory, and this is a file.", "Zip the directory.")
+        return _ship_one_file(form, entry), []
     names = check(path)
-    if entry is None and code is None:
+    if not (what.what or _one(form, "code") or _one(form, "notebook")):
         raise InvalidRequest("What in the zip is to be run?", f"Add entry=FILE; it holds {_some(names)}.")
     if entry is not None and top_folder(names, entry) + entry not in names:
         raise InvalidRequest(f"The zip holds no {entry!r}.", f"It holds {_some(names)}.")
-    manifest = form.blobs.keep_manifest(take_project(form.blobs, path, entry))
-    return ShippedDir(manifest=manifest, entry=entry, args=form.fields.get("args", []))
+    manifest, notes = take_project(form.blobs, path, entry, what.module)
+    return msgspec.structs.replace(what, manifest=manifest), notes
 
 
 def _ship_one_file(form: Form, entry: str | None) -> ShippedDir:

@@ -96,5 +96,5 @@ def _what(spec: RunSpec) -> str:
     if spec.code is not None:
         parts.append(f"cell {hashlib.sha256(spec.code.encode()).hexdigest()[:8]}")
     if spec.dir is not None:
-        parts.append(f"{spec.dir.entry or 'directory'} {spec.dir.manifest[:8]}")
+        parts.append(f"{' '.join(spec.dir.what) or 'directory'} {spec.dir.manifest[:8]}")
     return ", ".join(parts)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from gpurun_jupyter.core.archives import DEFAULT_LIMITS, reading, top_folder
-from gpurun_jupyter.core.errors import BadArchive, InvalidRequest, WrongDigest
+from gpurun_jupyter.core.errors import BadArchive
 from gpurun_jupyter.core.manifests import Entry
-from gpurun_jupyter.shipping.collect import File, Shipment, unreadable
-from gpurun_jupyter.shipping.hashes import hashed
+from gpurun_jupyter.shipping.collect import WENT_AWAY, File, LeftOut, Shipment, changed_meanwhile
+from gpurun_jupyter.shipping.hashes import Hashed, hashed
+from gpurun_jupyter.shipping.reading import WentAway, pieces
 from gpurun_server.store.content.blobs import Blobs
 
-_PIECE_BYTES = 2**20
-_TRIES = 3
+
+class Taken(NamedTuple):
+    """A directory that was kept: its manifest's sha256, and what there is to say of its files."""
+
+    manifest: str
+    notes: list[str]
 
 
 def take_blobs(blobs: Blobs, path: Path) -> int:
@@ -28,7 +33,7 @@ def take_blobs(blobs: Blobs, path: Path) -> int:
         return len(packed.files)
 
 
-def take_project(blobs: Blobs, path: Path, entry: str | None) -> list[Entry]:
+def take_project(blobs: Blobs, path: Path, entry: str | None, module: str | None = None) -> Taken:
     """Keep the files of a zip of a directory; a single top folder is unwrapped. Raises BadArchive."""
     with reading(path) as packed:
         files = {}
@@ -36,42 +41,32 @@ def take_project(blobs: Blobs, path: Path, entry: str | None) -> list[Entry]:
             digest, size_bytes = blobs.keep(packed.pieces(name))
             files[name] = Entry(name, digest, size_bytes, packed.executable(name))
         _follow(files, packed.links)
-    wrapped = top_folder(list(files), entry)
-    return [Entry(one.path.removeprefix(wrapped), one.digest, one.size_bytes, one.executable) for one in files.values()]
+    wrapped = top_folder(list(files), entry, module)
+    entries = [
+        Entry(one.path.removeprefix(wrapped), one.digest, one.size_bytes, one.executable) for one in files.values()
+    ]
+    return Taken(blobs.keep_manifest(entries), [packed.guess] if packed.guess else [])
 
 
-def take_directory(blobs: Blobs, shipment: Shipment) -> str:
-    """Keep the files of a directory of this machine; returns its manifest's sha256. Raises InvalidRequest.
-
-    Files that change meanwhile are looked at again.
-    """
-    for _ in range(_TRIES):
-        try:
-            return _take_directory(blobs, shipment)
-        except WrongDigest:
-            shipment = shipment.looked_at_again()
-    raise InvalidRequest(
-        f"Files in {shipment.root} change while they are being shipped.",
-        "Leave them out with a line in .gpurunignore, or launch when nothing writes to them.",
-    )
+def take_directory(blobs: Blobs, shipment: Shipment) -> Taken:
+    """Keep the files of a directory of this machine, each as it is when it is read. Raises InvalidRequest."""
+    entries, notes = [], []
+    for file, before in zip(shipment.files, hashed(shipment), strict=True):
+        content = before if before is None or blobs.has(*before) else _kept(blobs, file)
+        if content is None:
+            notes.append(LeftOut(file.name, WENT_AWAY).note)
+            continue
+        if content != before:
+            notes.append(changed_meanwhile(file))
+        entries.append(Entry(file.name, *content, file.executable))
+    return Taken(blobs.keep_manifest(entries), notes)
 
 
-def _take_directory(blobs: Blobs, shipment: Shipment) -> str:
-    entries = []
-    for file, content in zip(shipment.files, hashed(shipment), strict=True):
-        if not blobs.has(content.digest, content.size_bytes):
-            blobs.keep(_pieces(file), content.digest)
-        entries.append(Entry(file.name, content.digest, content.size_bytes, file.executable))
-    return blobs.keep_manifest(entries)
-
-
-def _pieces(file: File) -> Iterator[bytes]:
+def _kept(blobs: Blobs, file: File) -> Hashed | None:
     try:
-        with Path(file.path).open("rb", buffering=0) as opened:
-            while piece := opened.read(_PIECE_BYTES):
-                yield piece
-    except OSError as error:
-        raise unreadable(file.path, error) from error
+        return Hashed(*blobs.keep(pieces(file.path)))
+    except WentAway:
+        return None
 
 
 def _follow(files: dict[str, Entry], links: dict[str, str]) -> None:

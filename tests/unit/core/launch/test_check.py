@@ -61,7 +61,7 @@ OTHERWISE = {"dir", "notebook", "inputs", "origin", "files"}
 
 
 def test_every_option_of_a_run_can_be_said_and_reaches_the_run() -> None:
-    own = {"entry", "args", "files_of"}
+    own = {"entry", "module", "args", "files_of"}
     assert set(LaunchFile.__struct_fields__) - own - OTHERWISE == set(RunSpec.__struct_fields__) - OTHERWISE
     file = LaunchFile(
         name="n", entry="a.py", dir="d", args=["x"], gpu=2, gpu_mem="1G", device="h:0", on="lab", kernel="k",

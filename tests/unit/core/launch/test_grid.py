@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.launch import grid
-from gpurun_jupyter.core.runs import RunSpec, ShippedDir
+from gpurun_jupyter.core.runs import RunSpec
+from gpurun_jupyter.core.shipped import ShippedDir
 
 
 def directory(values: dict, how: str | None = None) -> RunSpec:
@@ -76,6 +77,14 @@ def test_arguments_as_argparse_reads_them() -> None:
     parser.add_argument("--fast", action="store_true")
     spec = directory({"lr": 0.1, "name": "a b", "amp": True, "fast": False, "absent": None})
     assert vars(parser.parse_args(grid.arguments([], spec))) == {"lr": 0.1, "name": "a b", "amp": True, "fast": False}
+
+
+@pytest.mark.parametrize("value", [-0.5, -1e-05, float("-1e300"), -3, "-O2", "-", "- a", "-x=1"])
+def test_values_that_begin_with_a_dash_are_no_options(value: float | str) -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--shift", type=type(value))
+    parser.add_argument("-O")
+    assert vars(parser.parse_args(grid.arguments([], directory({"shift": value})))) == {"shift": value, "O": None}
 
 
 def test_a_name_in_braces_is_replaced_and_follows_no_more() -> None:
