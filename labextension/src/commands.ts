@@ -4,6 +4,7 @@ import { Clipboard, ICommandPalette, InputDialog, MainAreaWidget, WidgetTracker 
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { stopRun } from './runview/follow';
 import { gpuIcon } from './look/icons';
+import { addPage, hasRoomFor } from './pages/placing';
 import { Drawing, RunContent, RunPage } from './pages/runpage';
 import type { TabName } from './pages/tab';
 import { addTools } from './pages/tools';
@@ -68,8 +69,11 @@ export function addPageCommands(parts: Parts, restorer: ILayoutRestorer | null, 
 function showPage(parts: Parts, tracker: WidgetTracker<RunPage>, drawing: Drawing, id: string, tab?: TabName): void {
   let page = tracker.find(open => open.content.runId === id);
   if (!page) {
+    if (!hasRoomFor(parts.app, Commands.openRun, { run: id, tab })) {
+      return;
+    }
     page = makePage(parts, drawing, id);
-    parts.app.shell.add(page, 'main');
+    addPage(parts.app, page);
     void tracker.add(page);
     const made = page;
     made.content.tabChanged.connect(() => void tracker.save(made));

@@ -96,11 +96,11 @@ const status: JupyterFrontEndPlugin<void> = {
   id: 'gpurun-lab:status',
   description: 'Busy devices and waiting runs in the status bar.',
   autoStart: true,
-  requires: [ISidebar, IStatusBar],
-  optional: [ITranslator],
-  activate: (app: JupyterFrontEnd, sidebar: ISidebar, bar: IStatusBar, translator: ITranslator | null) => {
+  requires: [ISidebar],
+  optional: [IStatusBar, ITranslator],
+  activate: (app: JupyterFrontEnd, sidebar: ISidebar, bar: IStatusBar | null, translator: ITranslator | null) => {
     const item = new StatusItem(sidebar.model, load(translator), () => void app.commands.execute(Commands.showPanel));
-    bar.registerStatusItem('gpurun-lab:status', { item, align: 'left', rank: 90 });
+    bar?.registerStatusItem('gpurun-lab:status', { item, align: 'left', rank: 90 });
   }
 };
 
