@@ -4,7 +4,7 @@ import { Clipboard, ICommandPalette, InputDialog, MainAreaWidget, WidgetTracker 
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { stopRun } from './runview/follow';
 import { gpuIcon } from './look/icons';
-import { addPage, hasRoomFor } from './pages/placing';
+import { addPage, hasRoomFor, inNotebook7 } from './pages/placing';
 import { Drawing, RunContent, RunPage } from './pages/runpage';
 import type { TabName } from './pages/tab';
 import { addTools } from './pages/tools';
@@ -131,7 +131,8 @@ export function addPanelCommands({ app, server, trans, palette }: Parts, model: 
       }
     }
   });
-  for (const command of [Commands.showPanel, Commands.addMachine, Commands.removeMachine]) {
+  const shown = inNotebook7() ? [] : [Commands.showPanel]; // Notebook 7 has an entry of its own for each sidebar
+  for (const command of [...shown, Commands.addMachine, Commands.removeMachine]) {
     palette?.addItem({ command, category: trans.__('GPU runs') });
   }
   const removable = { command: Commands.removeMachine, selector: '.gpurun-agent[data-removable="true"]' };

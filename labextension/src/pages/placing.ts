@@ -4,6 +4,7 @@
  */
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { PageConfig, URLExt } from '@jupyterlab/coreutils';
+import type { INotebookTracker } from '@jupyterlab/notebook';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { Widget } from '@lumino/widgets';
 
@@ -13,9 +14,18 @@ const ARGS = 'args';
 /** An address may have come from anybody: it opens pages, and does nothing else. */
 const OPENS_A_PAGE = /^(open-[a-z]+|compare-runs)$/;
 
-/** Whether this is Notebook 7, which says in each of its pages which one it is. */
+/** Which of Notebook 7's pages this is, such as `notebooks`, `edit` and `tree`; empty in JupyterLab. */
+export function notebookPage(): string {
+  return PageConfig.getOption('notebookPage');
+}
+
 export function inNotebook7(): boolean {
-  return PageConfig.getOption('notebookPage') !== '';
+  return notebookPage() !== '';
+}
+
+/** The notebooks that are open, where there may be some: Notebook 7 has them in one of its pages. */
+export function notebooksHere(tracker: INotebookTracker | null): INotebookTracker | null {
+  return ['', 'notebooks'].includes(notebookPage()) ? tracker : null;
 }
 
 /** Whether a page can be added here. Where it cannot, a tab is opened in which this command adds it. */

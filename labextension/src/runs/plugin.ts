@@ -49,7 +49,7 @@ const runs: JupyterFrontEndPlugin<void> = {
     addRunsCommands(parts, restorer);
     addCompareCommand(parts, restorer, new ReadOnly(languages));
     for (const command of [RunsCommands.openRuns, RunsCommands.exportRuns]) {
-      palette?.addItem({ command, category: parts.trans.__('GPU runs') });
+      palette?.addItem({ command, category: parts.trans.__('GPU runs'), args: { isPalette: true } });
     }
   }
 };

@@ -7,6 +7,7 @@ import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { addPanelCommands, Commands } from '../commands';
 import type { Translate } from '../look/words';
+import { notebooksHere } from '../pages/placing';
 import { stopRun } from '../runview/follow';
 import { IRunServer } from '../server/server';
 import { countEnds } from './badge';
@@ -48,7 +49,7 @@ const panel: JupyterFrontEndPlugin<ISidebar> = {
       translator: translator ?? nullTranslator,
       openRun: id => void app.commands.execute(Commands.openRun, { run: id }),
       stopRun: run => void stopRun(server, run, trans),
-      buttons: () => buttons(app, notebooks)
+      buttons: () => buttons(app, notebooksHere(notebooks))
     });
     place(app, sidebar, settings);
     restorer?.add(sidebar, PANEL_ID);
