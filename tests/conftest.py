@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from cable import Cable
+from environments import build_wheel
 from machines import Machine
 from nvml.machine import machine, nvml_library  # noqa: F401 - fixtures
 from runs_in_kernels import Kernel
@@ -22,6 +23,12 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What people install."""
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import nbformat
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
-from servers import TOKEN, JupyterServer, wait_until
+from servers import BIN, TOKEN, JupyterServer, wait_until
 
 VIEWPORT = ViewportSize(width=1400, height=900)
 
@@ -70,14 +70,14 @@ ALL_LINES = """async view => {
 }"""
 
 
-def make_lab(folder: Path, base_url: str = "/", ip: str = "127.0.0.1") -> JupyterServer:
+def make_lab(folder: Path, base_url: str = "/", ip: str = "127.0.0.1", programs: Path = BIN) -> JupyterServer:
     """A server of JupyterLab and Notebook 7 that asks nothing of anybody."""
     notices = folder / "settings" / "@jupyterlab" / "apputils-extension"
     notices.mkdir(parents=True)
     (notices / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
     exposed = (f"--{app}.expose_app_in_browser=True" for app in ("LabApp", "JupyterNotebookApp"))
     options = (*exposed, "--LabApp.extension_manager=readonly")
-    return JupyterServer(folder, app="lab", base_url=base_url, ip=ip, options=options, disabled=())
+    return JupyterServer(folder, app="lab", base_url=base_url, ip=ip, options=options, disabled=(), programs=programs)
 
 
 class LabPage:

@@ -44,7 +44,7 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-def isolated_environment(folder: Path) -> dict[str, str]:
+def isolated_environment(folder: Path, programs: Path = BIN) -> dict[str, str]:
     """An environment in which Jupyter and gpurun keep everything below `folder`."""
     dropped = ("JUPYTER", "JPY_", "GPURUN_", "IPYTHON", "PYTEST_")  # in a test ipykernel would not watch descriptors
     env = {key: value for key, value in os.environ.items() if not key.startswith(dropped)}
@@ -61,7 +61,7 @@ def isolated_environment(folder: Path) -> dict[str, str]:
         "GPURUN_HOME": str(folder / "home"),
         "GPURUN_CPU_SLOTS": "2",
         "GPURUN_LOCKS": str(folder / "locks"),  # tests pretend to have the same GPUs
-        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
     }
 
 
@@ -81,16 +81,17 @@ class JupyterServer:
         options: tuple[str, ...] = (),
         disabled: tuple[str, ...] = PAGES,
         migrated: bool = True,
+        programs: Path = BIN,
     ) -> None:
         self.folder = folder
         self.home = folder / "home"
-        self.env = isolated_environment(folder)
+        self.env = isolated_environment(folder, programs)
         if migrated:
             empty_database(Home(self.home)).close()
         self.port = free_port()
         self.base_url = base_url
         self.url = f"http://{ip}:{self.port}{base_url}"
-        self._command = [str(BIN / f"jupyter-{app}"), "--no-browser", "--allow-root", "--port-retries=0"]
+        self._command = [str(programs / f"jupyter-{app}"), "--no-browser", "--allow-root", "--port-retries=0"]
         self._command += [
             f"--port={self.port}",
             f"--ip={ip}",

@@ -4,6 +4,7 @@ import { Clipboard, ICommandPalette, InputDialog, MainAreaWidget, WidgetTracker 
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { stopRun } from './runview/follow';
 import { gpuIcon } from './look/icons';
+import { addPage, hasRoomFor, inNotebook7 } from './pages/placing';
 import { Drawing, RunContent, RunPage } from './pages/runpage';
 import type { TabName } from './pages/tab';
 import { addTools } from './pages/tools';
@@ -68,8 +69,11 @@ export function addPageCommands(parts: Parts, restorer: ILayoutRestorer | null, 
 function showPage(parts: Parts, tracker: WidgetTracker<RunPage>, drawing: Drawing, id: string, tab?: TabName): void {
   let page = tracker.find(open => open.content.runId === id);
   if (!page) {
+    if (!hasRoomFor(parts.app, Commands.openRun, { run: id, tab })) {
+      return;
+    }
     page = makePage(parts, drawing, id);
-    parts.app.shell.add(page, 'main');
+    addPage(parts.app, page);
     void tracker.add(page);
     const made = page;
     made.content.tabChanged.connect(() => void tracker.save(made));
@@ -127,7 +131,8 @@ export function addPanelCommands({ app, server, trans, palette }: Parts, model: 
       }
     }
   });
-  for (const command of [Commands.showPanel, Commands.addMachine, Commands.removeMachine]) {
+  const shown = inNotebook7() ? [] : [Commands.showPanel]; // Notebook 7 has an entry of its own for each sidebar
+  for (const command of [...shown, Commands.addMachine, Commands.removeMachine]) {
     palette?.addItem({ command, category: trans.__('GPU runs') });
   }
   const removable = { command: Commands.removeMachine, selector: '.gpurun-agent[data-removable="true"]' };

@@ -3,6 +3,7 @@ import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application'
 import { launchPlugins } from './launch/plugin';
 import { modelPlugins } from './models/plugin';
 import { overviewPlugins } from './overview/plugin';
+import placing from './pages/placing';
 import { pagePlugins } from './pages/plugin';
 import runs from './runs/plugin';
 import { runViewPlugins } from './runview/plugin';
@@ -25,5 +26,6 @@ export default [
   ...overviewPlugins,
   runs,
   ...modelPlugins,
-  ...launchPlugins
+  ...launchPlugins,
+  placing
 ];

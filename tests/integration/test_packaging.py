@@ -5,23 +5,13 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
-import pytest
+from environments import install
 from servers import isolated_environment
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "build", "--wheel", "--installer=uv", f"--outdir={folder}", str(ROOT)]
-    subprocess.run(command, check=True, capture_output=True, timeout=600)
-    return next(folder.glob("*.whl"))
 
 
 def test_the_wheel_holds_both_packages_and_the_built_front_end(wheel: Path) -> None:
@@ -39,12 +29,8 @@ def test_the_wheel_holds_both_packages_and_the_built_front_end(wheel: Path) -> N
 
 
 def test_installed_without_node_everything_is_enabled(wheel: Path, tmp_path: Path) -> None:
-    venv = tmp_path / "venv"
-    uv = [sys.executable, "-m", "uv"]
-    subprocess.run([*uv, "venv", "--quiet", "--python", sys.executable, str(venv)], check=True)
-    install = [*uv, "pip", "install", "--quiet", f"--python={venv / 'bin' / 'python'}", str(wheel)]
-    subprocess.run(install, check=True, timeout=600)
-    env = isolated_environment(tmp_path) | {"PATH": os.pathsep.join((str(venv / "bin"), "/usr/bin", "/bin"))}
+    programs = install(tmp_path / "venv", str(wheel))
+    env = isolated_environment(tmp_path) | {"PATH": os.pathsep.join((str(programs), "/usr/bin", "/bin"))}
     env["PATH"] = without_node(env["PATH"], tmp_path)
 
     def out(*command: str) -> str:

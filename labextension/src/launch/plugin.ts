@@ -10,6 +10,7 @@ import type { Widget } from '@lumino/widgets';
 import { RUN_ROW, runOf } from '../commands';
 import { gpuIcon } from '../look/icons';
 import type { Translate } from '../look/words';
+import { addPage, hasRoomFor } from '../pages/placing';
 import { IRunServer } from '../server/server';
 import { addLaunchFiles, FACTORY } from './document';
 import { saveAs } from './files';
@@ -45,6 +46,9 @@ class LaunchPages {
     const run = runOf(app, args);
     const isNew = typeof args.yaml === 'string' || run !== undefined;
     let page = isNew ? null : this.tracker.currentWidget;
+    if (!page && !hasRoomFor(app, OPEN, run !== undefined ? { run } : args)) {
+      return null;
+    }
     if (!page) {
       const text = run !== undefined ? textOfRun(await server.api.run(run)) : TEMPLATE;
       const path = typeof args.path === 'string' ? args.path : '';
@@ -65,7 +69,7 @@ class LaunchPages {
     if (args.side === 'form') {
       page.content.side = 'form';
     }
-    app.shell.add(page, 'main');
+    addPage(app, page);
     void this.tracker.add(page);
     this.remember(page);
     return page;
@@ -109,8 +113,8 @@ class LaunchPages {
     const { model } = page.content;
     const path = await saveAs(this.parts.app.serviceManager.contents, model.text, model.path, this.parts.trans);
     if (path) {
-      page.dispose(); // the document takes its place
       await this.open({ path });
+      page.dispose(); // the document has taken its place
     }
   }
 }

@@ -3,6 +3,7 @@ import type { ILayoutRestorer, JupyterFrontEnd } from '@jupyterlab/application';
 import { Dialog, ICommandPalette, showDialog, showErrorMessage, WidgetTracker } from '@jupyterlab/apputils';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { Translate } from '../look/words';
+import { addPage, hasRoomFor } from '../pages/placing';
 import { askForModel, askToPromote, askToRegister, Registering } from './dialogs';
 import { ModelCommands } from './ids';
 import { makeModelPage, ModelPage } from './page';
@@ -50,8 +51,11 @@ export function addOpenCommand({ app, registry, trans, palette }: Parts, restore
 function show(app: JupyterFrontEnd, tracker: WidgetTracker<ModelPage>, name: string, make: () => ModelPage): void {
   let page = tracker.find(open => open.content.name === name);
   if (!page) {
+    if (!hasRoomFor(app, ModelCommands.open, { name })) {
+      return;
+    }
     page = make();
-    app.shell.add(page, 'main');
+    addPage(app, page);
     void tracker.add(page);
   }
   app.shell.activateById(page.id);

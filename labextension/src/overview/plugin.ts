@@ -5,6 +5,7 @@ import { ILauncher } from '@jupyterlab/launcher';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { Commands } from '../commands';
 import { gpuIcon } from '../look/icons';
+import { addPage, hasRoomFor } from '../pages/placing';
 import { ISidebar } from '../sidebar/sidebar';
 import { OverviewModel } from './overviewmodel';
 import { makeOverview, OVERVIEW_ID, OverviewWidget } from './page';
@@ -33,9 +34,12 @@ const overview: JupyterFrontEndPlugin<void> = {
       caption: trans.__('Who uses which device, what waits and why, projects, statistics'),
       icon: args => (args.isPalette ? undefined : gpuIcon),
       execute: () => {
+        if (!tracker.currentWidget && !hasRoomFor(app, OPEN, {})) {
+          return;
+        }
         const page = tracker.currentWidget ?? makeOverview({ model: new OverviewModel(model, settings), trans, onOpen });
         if (!page.isAttached) {
-          app.shell.add(page, 'main');
+          addPage(app, page);
           void tracker.add(page);
         }
         app.shell.activateById(page.id);
@@ -50,13 +54,12 @@ const launcher: JupyterFrontEndPlugin<void> = {
   id: 'gpurun-lab:launcher',
   description: 'The pages of gpurun in the launcher.',
   autoStart: true,
-  requires: [ILauncher],
-  optional: [ITranslator],
-  activate: (app: JupyterFrontEnd, launcher: ILauncher, translator: ITranslator | null) => {
+  optional: [ILauncher, ITranslator],
+  activate: (app: JupyterFrontEnd, launcher: ILauncher | null, translator: ITranslator | null) => {
     const trans = (translator ?? nullTranslator).load('gpurun_jupyter');
     void app.started.then(() => {
       const offered = CARDS.filter(command => app.commands.hasCommand(command));
-      offered.forEach((command, rank) => launcher.add({ command, rank, category: trans.__('GPU Runs'), args: { isLauncher: true } }));
+      offered.forEach((command, rank) => launcher?.add({ command, rank, category: trans.__('GPU Runs'), args: { isLauncher: true } }));
     });
   }
 };

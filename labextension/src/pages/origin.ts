@@ -1,10 +1,11 @@
 /** Where a run comes from: its notebook and its cell, as a link that opens the notebook at the cell. */
 import type { JupyterFrontEnd } from '@jupyterlab/application';
-import { PageConfig, PathExt } from '@jupyterlab/coreutils';
+import { PageConfig, PathExt, URLExt } from '@jupyterlab/coreutils';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { ServerConnection } from '@jupyterlab/services';
 import { element, setText } from '../look/dom';
 import type { Run } from '../server/types';
+import { inNotebook7 } from './placing';
 import type { PageParts } from './tab';
 
 const LONGEST = 60; // characters of a line of code
@@ -82,12 +83,11 @@ export class OriginLine {
   }
 }
 
-/** JupyterLab's own ways. */
+/** The ways of JupyterLab, or of Notebook 7. */
 export function notebooksOf({ commands, serviceManager }: JupyterFrontEnd): Notebooks {
+  const address = (path: string, cell?: string) => addressOf(path) + (cell ? `#cell-id=${encodeURIComponent(cell)}` : '');
   return {
-    address: (path, cell) =>
-      PageConfig.getUrl({ treePath: path, mode: 'multiple-document', workspace: PageConfig.defaultWorkspace }) +
-      (cell ? `#cell-id=${encodeURIComponent(cell)}` : ''),
+    address,
     exists: async path => {
       try {
         await serviceManager.contents.get(path, { content: false });
@@ -97,6 +97,10 @@ export function notebooksOf({ commands, serviceManager }: JupyterFrontEnd): Note
       }
     },
     open: async (path, cell) => {
+      if (inNotebook7()) {
+        window.open(address(path, cell), '_blank');
+        return true;
+      }
       const panel = (await commands.execute('docmanager:open', { path })) as NotebookPanel | undefined;
       if (!panel || !cell) {
         return true;
@@ -111,6 +115,12 @@ export function notebooksOf({ commands, serviceManager }: JupyterFrontEnd): Note
       return index >= 0;
     }
   };
+}
+
+function addressOf(path: string): string {
+  return inNotebook7()
+    ? URLExt.join(PageConfig.getBaseUrl(), 'notebooks', URLExt.encodeParts(path))
+    : PageConfig.getUrl({ treePath: path, mode: 'multiple-document', workspace: PageConfig.defaultWorkspace });
 }
 
 function firstLine(code: string): string {

@@ -9,6 +9,7 @@ import { addPageCommands } from '../commands';
 import { IRunServer } from '../server/server';
 import { addRunActions } from './actions';
 import { notebooksOf } from './origin';
+import { notebooksHere } from './placing';
 import { ReadOnly } from './readonly';
 
 const pages: JupyterFrontEndPlugin<void> = {
@@ -31,7 +32,7 @@ const pages: JupyterFrontEndPlugin<void> = {
     const parts = { app, server, palette, trans };
     const drawing = { readOnly: new ReadOnly(languages), rendermime, notebooks: notebooksOf(app) };
     addPageCommands(parts, restorer, drawing);
-    addRunActions(parts, notebooks);
+    addRunActions(parts, notebooksHere(notebooks));
   }
 };
 

@@ -6,6 +6,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { gpuIcon } from '../look/icons';
 import type { Translate } from '../look/words';
+import { addPage, hasRoomFor } from '../pages/placing';
 import { ReadOnly } from '../pages/readonly';
 import { IRunServer } from '../server/server';
 import { download, stopRuns, tagRuns } from './acting';
@@ -48,7 +49,7 @@ const runs: JupyterFrontEndPlugin<void> = {
     addRunsCommands(parts, restorer);
     addCompareCommand(parts, restorer, new ReadOnly(languages));
     for (const command of [RunsCommands.openRuns, RunsCommands.exportRuns]) {
-      palette?.addItem({ command, category: parts.trans.__('GPU runs') });
+      palette?.addItem({ command, category: parts.trans.__('GPU runs'), args: { isPalette: true } });
     }
   }
 };
@@ -70,6 +71,9 @@ function addRunsCommands(parts: Parts, restorer: ILayoutRestorer | null): void {
     execute: args => {
       let page = tracker.find(() => true);
       if (!page) {
+        if (!hasRoomFor(app, RunsCommands.openRuns, args)) {
+          return;
+        }
         page = openRunsPage(parts, stateOf(args), exportRuns);
         void tracker.add(page);
         page.content.stateChanged.connect(() => void tracker.save(page!));
@@ -105,7 +109,7 @@ function openRunsPage({ app, server, trans }: Parts, state: RunsState, exportRun
   });
   const openRun = (run: string) => void commands.execute(OPEN_RUN, { run });
   const page = makeRunsPage({ server, trans, state, openRun, exportRuns: () => exportRuns(), actions });
-  app.shell.add(page, 'main');
+  addPage(app, page);
   return page;
 }
 
@@ -127,9 +131,12 @@ function addCompareCommand({ app, server, trans }: Parts, restorer: ILayoutResto
       const ids = args.runs as string[];
       let page = tracker.find(open => open.content.ids.join() === ids.join());
       if (!page) {
+        if (!hasRoomFor(app, RunsCommands.compareRuns, args)) {
+          return;
+        }
         const openRun = (run: string) => void app.commands.execute(OPEN_RUN, { run });
         page = makeComparePage({ server, trans, ids, openRun, readOnly });
-        app.shell.add(page, 'main');
+        addPage(app, page);
         void tracker.add(page);
       }
       app.shell.activateById(page.id);

@@ -13,7 +13,6 @@ import type { Translate } from '../look/words';
 export interface FollowOptions {
   server: IRunServer;
   trans: Translate;
-  logUrl?: string;
   onOpen?: () => void;
   withoutLog?: boolean;
   /** Told what was made by running it again. */
@@ -50,7 +49,6 @@ export function followRun(el: HTMLElement, id: string, options: FollowOptions): 
   const view = mountRunView(el, {
     tail: feed.tail,
     trans,
-    logUrl: options.logUrl,
     onOpen: options.onOpen,
     withoutLog: options.withoutLog,
     onStop: run => void stopRun(server, run, trans),

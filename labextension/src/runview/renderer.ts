@@ -16,14 +16,13 @@ export const RUN_MIME_TYPE = 'application/vnd.gpurun.run+json';
 const RANK = -20;
 
 export interface RendererOptions extends FollowOptions {
-  /** Shows the whole output elsewhere; without it the view grows. */
-  openRun?: (id: string) => void;
-  /** Shows elsewhere what differs from the run before. */
-  compareRun?: (id: string) => void;
+  /** Shows the page of a run: its whole output, or one that ran it again. */
+  openRun: (id: string) => void;
+  /** Shows there what differs from the run before. */
+  compareRun: (id: string) => void;
 }
 
 class RunRenderer extends Widget implements IRenderMime.IRenderer {
-  private reruns: FollowedRun[] = [];
   private shown: { id: string; view: FollowedRun } | null = null;
 
   constructor(private options: RendererOptions) {
@@ -41,12 +40,9 @@ class RunRenderer extends Widget implements IRenderMime.IRenderer {
     if (this.shown?.id !== id) {
       this.shown?.view.dispose();
       this.node.textContent = '';
-      const { openRun, compareRun, server } = this.options;
-      const onOpen = openRun && (() => openRun(id));
-      const logUrl = openRun ? undefined : server.api.logUrl(id);
-      const onDiff = compareRun && (() => compareRun(id));
-      const onRerun = (run: Run) => this.showRerun(run);
-      this.shown = { id, view: followRun(this.node, id, { ...this.options, onOpen, logUrl, onRerun, onDiff }) };
+      const { openRun, compareRun } = this.options;
+      const elsewhere = { onOpen: () => openRun(id), onDiff: () => compareRun(id), onRerun: (run: Run) => openRun(run.id) };
+      this.shown = { id, view: followRun(this.node, id, { ...this.options, ...elsewhere }) };
     }
     if (typeof published === 'number') {
       this.shown.view.setPublished(published);
@@ -57,20 +53,8 @@ class RunRenderer extends Widget implements IRenderMime.IRenderer {
     }
   }
 
-  /** The cell's output is that of its own run: the new one opens beside it, or stands below where there is no room. */
-  private showRerun(run: Run): void {
-    if (this.options.openRun) {
-      this.options.openRun(run.id);
-      return;
-    }
-    const { server } = this.options;
-    const onRerun = (next: Run) => this.showRerun(next);
-    this.reruns.push(followRun(this.node, run.id, { ...this.options, logUrl: server.api.logUrl(run.id), onRerun }));
-  }
-
   dispose(): void {
     if (!this.isDisposed) {
-      this.reruns.forEach(view => view.dispose());
       this.shown?.view.dispose();
       super.dispose();
     }

@@ -7,6 +7,7 @@ import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { addPanelCommands, Commands } from '../commands';
 import type { Translate } from '../look/words';
+import { notebooksHere } from '../pages/placing';
 import { stopRun } from '../runview/follow';
 import { IRunServer } from '../server/server';
 import { countEnds } from './badge';
@@ -48,7 +49,7 @@ const panel: JupyterFrontEndPlugin<ISidebar> = {
       translator: translator ?? nullTranslator,
       openRun: id => void app.commands.execute(Commands.openRun, { run: id }),
       stopRun: run => void stopRun(server, run, trans),
-      buttons: () => buttons(app, notebooks)
+      buttons: () => buttons(app, notebooksHere(notebooks))
     });
     place(app, sidebar, settings);
     restorer?.add(sidebar, PANEL_ID);
@@ -96,11 +97,11 @@ const status: JupyterFrontEndPlugin<void> = {
   id: 'gpurun-lab:status',
   description: 'Busy devices and waiting runs in the status bar.',
   autoStart: true,
-  requires: [ISidebar, IStatusBar],
-  optional: [ITranslator],
-  activate: (app: JupyterFrontEnd, sidebar: ISidebar, bar: IStatusBar, translator: ITranslator | null) => {
+  requires: [ISidebar],
+  optional: [IStatusBar, ITranslator],
+  activate: (app: JupyterFrontEnd, sidebar: ISidebar, bar: IStatusBar | null, translator: ITranslator | null) => {
     const item = new StatusItem(sidebar.model, load(translator), () => void app.commands.execute(Commands.showPanel));
-    bar.registerStatusItem('gpurun-lab:status', { item, align: 'left', rank: 90 });
+    bar?.registerStatusItem('gpurun-lab:status', { item, align: 'left', rank: 90 });
   }
 };
 
