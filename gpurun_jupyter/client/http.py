@@ -11,7 +11,7 @@ import httpx
 import msgspec
 
 from gpurun_jupyter.client.discovery import Address
-from gpurun_jupyter.core.errors import GpurunError, NotAllowed, ServerUnreachable, TooLarge, from_code
+from gpurun_jupyter.core.errors import GpurunError, InvalidRequest, NotAllowed, ServerUnreachable, TooLarge, from_code
 from gpurun_jupyter.core.proxies import proxy_for, proxy_of
 from gpurun_jupyter.core.tokens import sendable
 
@@ -44,11 +44,11 @@ class Connection:
 
     def get(self, path: str, type: type[T], params: Params | None = None) -> T:  # noqa: A002 - as in msgspec
         """GET a route of gpurun and decode the answer."""
-        return self._decode(self._send("GET", API + path, params=params), type)
+        return self._decode(self._send("GET", _below(path), params=params), type)
 
     def text(self, path: str, params: Params | None = None) -> str:
         """GET a route of gpurun that answers with plain text."""
-        return self._send("GET", API + path, params=params).text
+        return self._send("GET", _below(path), params=params).text
 
     def get_of_jupyter(self, path: str) -> Any:
         """GET a JSON route of the Jupyter server itself, or None where it has no such thing."""
@@ -58,21 +58,21 @@ class Connection:
 
     def post(self, path: str, type: type[T], body: Any = None) -> T:  # noqa: A002
         """POST JSON once; not repeated when the connection breaks."""
-        return self._decode(self._send("POST", API + path, content=msgspec.json.encode(body)), type)
+        return self._decode(self._send("POST", _below(path), content=msgspec.json.encode(body)), type)
 
     def delete(self, path: str, type: type[T]) -> T:  # noqa: A002
         """DELETE once."""
-        return self._decode(self._send("DELETE", API + path), type)
+        return self._decode(self._send("DELETE", _below(path)), type)
 
     def patch(self, path: str, type: type[T], body: Any) -> T:  # noqa: A002
         """PATCH with JSON once."""
-        return self._decode(self._send("PATCH", API + path, content=msgspec.json.encode(body)), type)
+        return self._decode(self._send("PATCH", _below(path), content=msgspec.json.encode(body)), type)
 
     def post_once_only(self, path: str, type: type[T], key: str, content: Callable[[], dict[str, Any]]) -> T:  # noqa: A002
         """POST with an Idempotency-Key, again while the connection breaks; `content` makes the body."""
 
         def send() -> httpx.Response:
-            return self._send("POST", API + path, headers={"Idempotency-Key": key}, **content())
+            return self._send("POST", _below(path), headers={"Idempotency-Key": key}, **content())
 
         return self._decode(_again_while_broken(send), type)
 
@@ -80,7 +80,7 @@ class Connection:
         """Send bytes that may be sent twice, again while the connection breaks; `content` gives them."""
 
         def send() -> httpx.Response:
-            return self._send(method, API + path, content=content(), timeout=UPLOAD_TIMEOUT)
+            return self._send(method, _below(path), content=content(), timeout=UPLOAD_TIMEOUT)
 
         _again_while_broken(send)
 
@@ -91,7 +91,7 @@ class Connection:
         def send() -> httpx.Response:
             with _translated(self.address.url):
                 request = self._http.build_request(
-                    "POST", API + path, content=content, headers=headers, timeout=STREAM_TIMEOUT
+                    "POST", _below(path), content=content, headers=headers, timeout=STREAM_TIMEOUT
                 )
                 response = self._http.send(request, stream=True)
             if not response.is_success:
@@ -114,7 +114,7 @@ class Connection:
             _translated(self.address.url),
             self._http.stream(
                 "GET",
-                API + path,
+                _below(path),
                 params=params,
                 headers={**_AS_STREAM, "Accept": accept},
                 timeout=STREAM_TIMEOUT,
@@ -144,6 +144,13 @@ class Connection:
                 f"The server at {self.address.url} speaks another version of gpurun ({error}).",
                 "Install the same version of gpurun-jupyter here and in the server's environment.",
             ) from error
+
+
+def _below(path: str) -> str:
+    """The path of a route. Raises InvalidRequest for names of which, on the way, other addresses would be made."""
+    if not {".", ".."}.isdisjoint(path.split("/")):
+        raise InvalidRequest("Nothing is called '.' or '..'.", "Name a run, session, model or file.")
+    return API + path
 
 
 def _again_while_broken(send: Callable[[], httpx.Response]) -> httpx.Response:

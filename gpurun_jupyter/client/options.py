@@ -8,6 +8,7 @@ import msgspec
 
 from gpurun_jupyter.client.secrets import with_values
 from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.core.names import told
 from gpurun_jupyter.core.origins import Origin
 from gpurun_jupyter.core.runs import DataUse, RunSpec
 
@@ -95,7 +96,7 @@ def form_of(spec: RunSpec) -> dict[str, str | list[str]]:
 
 def _explained(error: msgspec.ValidationError) -> InvalidRequest:
     """`Expected `int` >= 0 - at `$.gpu`` as a sentence."""
-    what, _, where = str(error).partition(" - at `$.")
+    what, _, where = told(error).partition(" - at `$.")
     if "unknown field" in what:
         name = what.split("`")[1]
         return InvalidRequest(f"A run has no option {name!r}.", f"There are {', '.join(_names())}.")

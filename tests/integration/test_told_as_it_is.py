@@ -152,3 +152,17 @@ def test_a_name_that_means_something_else_is_refused_in_a_sentence(server: Jupyt
         assert "one line, without slashes" in refused.json()["error"]["message"]
     refused = server.http.post("models", json={"name": name, "manifest": digest})
     assert "cannot be the name of a model" in refused.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+def test_the_command_line_refuses_such_names_in_a_sentence(server: JupyterServer, tmp_path: Path, name: str) -> None:
+    (tmp_path / "h.py").write_text("print(1)")
+    submitted = gpurun(server, "submit", str(tmp_path / "h.py"), "--gpu", "0", "--hold", "--name", name)
+    assert "name is not right: expected a name on one line" in submitted
+    for arguments in (
+        ("status", name),
+        ("delete", name),
+        ("models", "show", name),
+        ("sessions", name, "--end"),
+    ):
+        assert "Nothing is called '.' or '..'." in gpurun(server, *arguments), arguments
