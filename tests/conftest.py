@@ -18,6 +18,16 @@ from servers import JupyterServer, end_session, session_of
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _any_terminal() -> Iterator[None]:
+    """Tests speak to servers on this machine, and read what is printed; test_terminals.py is for what people have."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.lower().endswith("_proxy") or name == "PYTHONIOENCODING":
+                patch.delenv(name)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """What is remembered of files that were shipped stays apart from the user's."""
     with pytest.MonkeyPatch.context() as patch:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import hashlib
+import locale
 import os
 import shutil
 import sys
@@ -22,6 +24,8 @@ _NOT_PASSED_ON = ("JPY_", "JUPYTER_TOKEN", "JUPYTERHUB_", "GPURUN_")
 
 #: Nobody sits before a run: what would wait for a key to be pressed shows everything at once.
 _NO_PAGERS = dict.fromkeys(("PAGER", "GIT_PAGER", "MANPAGER", "SYSTEMD_PAGER"), "cat") | {"GIT_TERMINAL_PROMPT": "0"}
+
+_PRINTS = "PYTHONIOENCODING"
 
 NO_SECRETS: Mapping[str, str] = MappingProxyType({})
 
@@ -59,6 +63,7 @@ def run_environment(folder: AttemptFolder, grant: Grant, secrets: Mapping[str, s
     return (
         env
         | _NO_PAGERS
+        | _encoding(env)
         | {
             "CUDA_VISIBLE_DEVICES": ",".join(gpus),
             "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
@@ -75,6 +80,12 @@ def run_environment(folder: AttemptFolder, grant: Grant, secrets: Mapping[str, s
             REPORT_VARIABLE: str(folder.report),
         }
     )
+
+
+def _encoding(env: Mapping[str, str]) -> dict[str, str]:
+    """Logs are UTF-8: have Python print that, too, where this agent was started in a terminal that is not."""
+    is_utf8 = codecs.lookup(locale.getpreferredencoding(False)).name == "utf-8"
+    return {} if is_utf8 and _PRINTS not in env else {_PRINTS: "utf-8"}
 
 
 def _session_mark(folder: AttemptFolder, grant: Grant) -> dict[str, str]:

@@ -41,6 +41,8 @@ class Connection:
             timeout=TIMEOUT,
             transport=transport or _transport(address.url),
         )
+        proxy = None if transport else proxy_of(address.url)
+        self._where = f"{address.url} through the proxy that {proxy.variable} names" if proxy else address.url
 
     def get(self, path: str, type: type[T], params: Params | None = None) -> T:  # noqa: A002 - as in msgspec
         """GET a route of gpurun and decode the answer."""
@@ -52,7 +54,7 @@ class Connection:
 
     def get_of_jupyter(self, path: str) -> Any:
         """GET a JSON route of the Jupyter server itself, or None where it has no such thing."""
-        with _translated(self.address.url):
+        with _translated(self._where):
             response = self._http.get(path)
         return response.json() if response.is_success else None
 
@@ -89,7 +91,7 @@ class Connection:
         headers = {"Idempotency-Key": key, **_AS_STREAM}
 
         def send() -> httpx.Response:
-            with _translated(self.address.url):
+            with _translated(self._where):
                 request = self._http.build_request(
                     "POST", _below(path), content=content, headers=headers, timeout=STREAM_TIMEOUT
                 )
@@ -104,14 +106,14 @@ class Connection:
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Errors while a streamed answer is read are ours too."""
-        with _translated(self.address.url):
+        with _translated(self._where):
             yield
 
     @contextmanager
     def stream(self, path: str, params: Params, accept: str) -> Iterator[httpx.Response]:
         """GET a route of gpurun that answers bit by bit; silence of 45 s counts as a broken connection."""
         with (
-            _translated(self.address.url),
+            _translated(self._where),
             self._http.stream(
                 "GET",
                 _below(path),
@@ -130,7 +132,7 @@ class Connection:
         self._http.close()
 
     def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
-        with _translated(self.address.url):
+        with _translated(self._where):
             response = self._http.request(method, path, **arguments)
         if not response.is_success:
             raise refusal(response, self.address.url)
@@ -201,18 +203,16 @@ def _refusal_of_jupyter(status: int, url: str) -> GpurunError:
 
 
 @contextmanager
-def _translated(url: str) -> Iterator[None]:
+def _translated(where: str) -> Iterator[None]:
     """Turn httpx's exceptions into ours."""
     hint = "Start it with `jupyter lab`, or name another one by GPURUN_URL and GPURUN_TOKEN."
     try:
         yield
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol) as error:
-        proxy = proxy_of(url)
-        through = f" through the proxy that {proxy.variable} names" if proxy else ""
-        raise ServerUnreachable(f"No Jupyter server answers at {url}{through} ({error}).", hint) from error
+        raise ServerUnreachable(f"No Jupyter server answers at {where} ({error}).", hint) from error
     except httpx.TransportError as error:
         why = str(error) or type(error).__name__
-        raise Broken(f"The connection to the Jupyter server at {url} broke ({why}).", hint) from error
+        raise Broken(f"The connection to the Jupyter server at {where} broke ({why}).", hint) from error
 
 
 def _transport(url: str) -> httpx.BaseTransport:

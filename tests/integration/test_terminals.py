@@ -100,6 +100,24 @@ def a_session(terminal: Terminal, name: str) -> bytes:
     return live
 
 
+@pytest.mark.parametrize("fields", [{}, {"env": {"PYTHONHASHSEED": "0"}}])
+def test_a_run_prints_utf8_whatever_its_agent_was_started_in(
+    make_server, tmp_path: Path, korean: dict[str, str], fields: dict[str, object]
+) -> None:
+    prints = f"{SAYS}\nimport subprocess, sys\nsubprocess.run([sys.executable, '-c', 'print(chr(0x2588))'], check=True)"
+    (tmp_path / "p.py").write_text(prints)
+    for number, strange in enumerate([{"PYTHONIOENCODING": "ascii"}, korean]):
+        server: JupyterServer = make_server(f"server-{number}")
+        server.env |= strange
+        server.start()
+        cell = server.submit(prints, **fields)
+        seed = "--env PYTHONHASHSEED=0" if fields else ""
+        said = Terminal(server, tmp_path / "t").says(f"gpurun submit ../p.py --gpu 0 --wait {seed}")
+        assert said.decode() == "█✓ 학습 done\n█\n"
+        assert server.wait(cell)["outcome"] == "succeeded"
+        assert {"█✓ 학습 done", "█"} <= set(server.log(cell).splitlines())
+
+
 def test_a_session_in_ascii_with_a_socks_proxy(server: JupyterServer, tmp_path: Path) -> None:
     terminal = Terminal(server, tmp_path, PYTHONIOENCODING="ascii", **SOCKS)
     assert a_session(terminal, "in-ascii") == b"\\u2588+ \\ud559\\uc2b5 done\n"
