@@ -178,6 +178,24 @@ def test_notebook_7_each_control_works_or_is_not_there(filled: Filled, notebook7
     expect(page.get_by_role("button", name="Insert these cells")).to_have_count(0)  # there is no notebook
 
 
+def test_notebook_7_tabs_lead_to_tabs(filled: Filled, notebook7: NotebookPage) -> None:
+    notebook7.open_notebook("1")
+    write_new = {"yaml": "code: print('now')\n"}
+    tab = tab_of(
+        notebook7, lambda: notebook7.command("gpurun:open-launch", write_new), ".gpurun-launch-told >> text=1 run"
+    )
+    tab.get_by_role("button", name="Save…").click()
+    tab.locator(".jp-Dialog input").fill("written")
+    with tab.expect_event("close"), tab.context.expect_page() as opened:
+        tab.locator(".jp-Dialog .jp-mod-accept").click()
+    expect(opened.value.locator(".gpurun-launch .cm-content")).to_contain_text("print('now')", timeout=40_000)
+    assert opened.value.url.endswith("/edit/written.gpurun.yaml")
+    tab = tab_of(notebook7, lambda: notebook7.command("gpurun:open-runs"), ".gpurun-runspage [role=gridcell]")
+    with tab.context.expect_page() as opened:
+        tab.get_by_role("row", name="train").first.dblclick()
+    expect(opened.value.locator(".gpurun-tab-output")).to_contain_text("trained", timeout=40_000)
+
+
 def assert_all_work(buttons: Locator) -> None:
     assert buttons.count() > 2
     for button in buttons.all():

@@ -54,11 +54,15 @@ function addressOf(command: string, args: ReadonlyPartialJSONObject): string {
   return `${URLExt.join(PageConfig.getBaseUrl(), 'edit')}?${query}`;
 }
 
-/** What the address of this tab says. */
+/** What the address of this tab asks for, if it can be read. */
 function asked(): { command: string; args: ReadonlyPartialJSONObject } | null {
   const query = new URLSearchParams(window.location.search);
   const name = query.get(COMMAND) ?? '';
-  return OPENS_A_PAGE.test(name) ? { command: `gpurun:${name}`, args: JSON.parse(query.get(ARGS) ?? '{}') } : null;
+  try {
+    return OPENS_A_PAGE.test(name) ? { command: `gpurun:${name}`, args: JSON.parse(query.get(ARGS) ?? '{}') } : null;
+  } catch {
+    return null; // a link that was cut off
+  }
 }
 
 const placing: JupyterFrontEndPlugin<void> = {
