@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +13,9 @@ from gpurun_jupyter.agent.remote.sending import Delivery, files_below, is_plain,
 from gpurun_jupyter.core.errors import InvalidRequest, Undelivered, WrongDigest
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder
+from gpurun_jupyter.core.records import read_record
 from gpurun_jupyter.core.remote import MOST_FILES, LeftFile
+from gpurun_jupyter.core.values import Answer
 from gpurun_jupyter.report.checkpoints import OLD, PART
 from gpurun_jupyter.report.file_names import as_text, from_text
 
@@ -71,7 +72,7 @@ class FilesDelivery:
         folder = self._folder
         yield from (_Whole(folder.checkpoints / from_text(name), name) for name in self._kept)
         yield from map(_Whole, files_below(folder.outputs, self._cannot_look))
-        if os.path.lexists(folder.outputs_answer):
+        if read_record(folder.outputs_answer, Answer) is not None:
             yield _Whole(folder.outputs_answer)
         yield from map(_Whole, files_below(folder.work, self._cannot_look))
 

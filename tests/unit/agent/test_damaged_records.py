@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import socket
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -17,7 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gpurun_jupyter.agent import launching
-from gpurun_jupyter.agent.remote.delivering import left_by
+from gpurun_jupyter.agent.remote.connection import ServerConnection
+from gpurun_jupyter.agent.remote.delivering import FilesDelivery
 from gpurun_jupyter.agent.remote.standing import _was_here
 from gpurun_jupyter.agent.runner.stopping import Stopping
 from gpurun_jupyter.agent.runner.variables import _answer
@@ -78,6 +81,13 @@ def places(home: Home) -> list[Path]:
     return [*records, session.record, session.orders, run.record, home.environment("ab" * 32), run.path / "attempts/2x"]
 
 
+class Cut:
+    """No way to the server."""
+
+    async def send(self, *_: Any, **__: Any) -> None:
+        raise ConnectionError
+
+
 def read_everything(home: Home) -> None:
     """As agent, runner and server do."""
     folder = home.attempt("r1", 1)
@@ -89,7 +99,8 @@ def read_everything(home: Home) -> None:
     Stopping(folder, GRANT)._read_stop()
     _answer(folder.outputs_answer)
     _was_here(home, "r1")
-    left_by(folder)
+    with suppress(ConnectionError):
+        asyncio.run(FilesDelivery(cast(ServerConnection, Cut()), folder, GRANT).send())
     environment_of(home, folder)
     measured(folder)
     files_of(folder)

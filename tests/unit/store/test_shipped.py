@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from gpurun_jupyter.core.home import AttemptFolder, Home
 from gpurun_jupyter.core.manifests import Entry, Manifest
-from gpurun_server.store.folders import files, shipped
-from gpurun_server.store.folders.files import files_of
+from gpurun_server.store.folders import shipped
+from gpurun_server.store.folders.files import MOST, files_of
 
 SHIPPED = {"train.py": b"print(1)\n", "data/a.csv": b"1,2\n", "layers/conv.py": b"width = 7\n"}
 OLD_NS = 10**18
@@ -37,8 +37,8 @@ def manifest() -> Manifest:
     return Manifest([Entry(path, sha256(content).hexdigest(), len(content)) for path, content in SHIPPED.items()])
 
 
-def listed(folder: AttemptFolder) -> tuple[list[str], list[str]]:
-    found = files_of(folder, manifest())
+def listed(folder: AttemptFolder, most: int = MOST) -> tuple[list[str], list[str]]:
+    found = files_of(folder, manifest(), most)
     assert [file.shipped for file in found] == sorted(file.shipped for file in found)
     return [one.path for one in found if not one.shipped], [one.path for one in found if one.shipped]
 
@@ -125,11 +125,10 @@ def test_what_stands_in_the_place_of_a_shipped_file(folder: AttemptFolder) -> No
     assert listed(folder) == (["data/a.csv/x"], ["layers/conv.py"])
 
 
-def test_shipped_files_leave_room_for_what_was_made(folder: AttemptFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MOST", 2)
+def test_shipped_files_leave_room_for_what_was_made(folder: AttemptFolder) -> None:
     for name in ("x", "y"):
         write(folder.work / "zoo" / name, b"made")
-    assert listed(folder) == (["zoo/x", "zoo/y"], [])
+    assert listed(folder, 2) == (["zoo/x", "zoo/y"], [])
 
 
 @given(changed=st.sets(st.sampled_from(sorted(SHIPPED))), made=st.sets(st.sampled_from(["a", "b/c", "train.pt"])))
