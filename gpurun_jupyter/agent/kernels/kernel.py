@@ -31,6 +31,9 @@ LEAVE_S = 5.0
 #: Messages of a kernel that is gone are over when none has come for so long, and at the latest after so long, seconds.
 _QUIET_S, LAST_WORDS_S = 0.05, 1.0
 
+#: How often a process is looked at that nobody but its provisioner can wait for, seconds.
+_LOOK_S = 0.1
+
 #: A kernel answers a request before it says that it is idle; on the way the two may change places.
 REPLY_S = 1.0
 
@@ -265,7 +268,9 @@ class SpecKernel:
         return spec is not None and spec.language.lower() == "python"
 
     async def _wait(self) -> int | None:
-        exit_code: int | None = await self._process.provisioner.wait()
+        provisioner = self._process.provisioner
+        while (exit_code := await provisioner.poll()) is None:  # its `wait` breaks where the manager waits, too
+            await asyncio.sleep(_LOOK_S)
         if self._output is not None:
             self._output.catch_up()
         return exit_code
