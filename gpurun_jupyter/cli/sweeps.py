@@ -118,7 +118,7 @@ def _spec_of(to: Invocation, reference: str) -> RunSpec:
 
 
 def _wait(to: Invocation, found: list[Run]) -> None:
-    from gpurun_jupyter.client.runs import wait_for
+    from gpurun_jupyter.client.waiting import wait_for
 
     try:
         wait_for(found, tell=to.screen.say)

@@ -85,7 +85,7 @@ def attach(to: Invocation, run: str) -> None:
 @click.pass_obj
 def wait(to: Invocation, run: tuple[str, ...]) -> None:
     """Wait until every RUN has finished; exits with 0 only if all succeeded."""
-    from gpurun_jupyter.client.runs import wait_for
+    from gpurun_jupyter.client.waiting import wait_for
 
     waited = [to.client.get(ref) for ref in run]
     try:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -13,9 +11,10 @@ import msgspec
 
 from gpurun_jupyter.client.run_files import RunFile, fetched, listed
 from gpurun_jupyter.client.secrets import with_values
-from gpurun_jupyter.client.stream import Accepted, Connected, EventsFrame, Live, Reconnecting, RunsFrame, lines
+from gpurun_jupyter.client.stream import Accepted, EventsFrame, Live, lines
+from gpurun_jupyter.client.waiting import wait_for
 from gpurun_jupyter.core.bars import at_present
-from gpurun_jupyter.core.errors import RunFailed, ServerUnreachable
+from gpurun_jupyter.core.errors import RunFailed
 from gpurun_jupyter.core.events import START_OF_LOG, AnyEvent, Cursor, Error, Start, event_on
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
 from gpurun_jupyter.core.runs import Run as RunRecord
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
 
 class _Metrics(msgspec.Struct):
     metrics: dict[str, dict[str, Any]]
-
-
-_TICK_S = 0.2  # how late a timeout may be noticed
 
 
 class Run:
@@ -245,47 +241,3 @@ class Run:
 
     def _route(self) -> str:
         return f"runs/{quote(self.id, safe='')}"
-
-
-def wait_for(runs: list[Run], timeout: float | None = None, *, tell: Callable[[str], None] = lambda _: None) -> None:
-    """Block until all of these runs have finished; who waits is told when the server is away, and when it is back.
-
-    Raises TimeoutError after `timeout` seconds.
-    """
-    waiting = {run.id: run for run in runs if run.refresh().state is not State.FINISHED}
-    deadline = None if timeout is None else time.monotonic() + timeout
-    if not waiting:
-        return
-    away = False
-    with runs[0].changes() as live:
-        for frame in live.frames(_TICK_S):
-            if isinstance(frame, Reconnecting) and not away:
-                away = True
-                tell(f"The server is away ({frame.why.rstrip('.')}). Trying again; the runs go on.")
-            elif away and isinstance(frame, RunsFrame):
-                away = False
-                tell("The server is back.")
-            _look(waiting, frame)
-            if not waiting:
-                return
-            if deadline is not None and time.monotonic() >= deadline:
-                raise _too_long(waiting, timeout)
-
-
-def _look(waiting: dict[str, Run], frame: object) -> None:
-    """Take those that have finished out of `waiting`."""
-    if isinstance(frame, Connected):  # what happened before the connection stood may not be told again
-        with contextlib.suppress(ServerUnreachable):  # it has gone away again, and comes back
-            for run in waiting.values():
-                run.refresh()
-    if isinstance(frame, RunsFrame):
-        for record in frame.runs:
-            if record.id in waiting:
-                waiting[record.id].record = record
-    for run in [run for run in waiting.values() if run.state is State.FINISHED]:
-        del waiting[run.id]
-
-
-def _too_long(waiting: dict[str, Run], timeout: float | None) -> TimeoutError:
-    names = ", ".join(run.name for run in waiting.values())
-    return TimeoutError(f"{names}: not finished after {timeout:g} s, and still going on. Wait again, or cancel.")

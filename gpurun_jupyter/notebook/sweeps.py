@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gpurun_jupyter.cli import sweeps, words
-from gpurun_jupyter.client.runs import wait_for
+from gpurun_jupyter.client.waiting import wait_for
 from gpurun_jupyter.core.lifecycle import Outcome, State
 from gpurun_jupyter.notebook import screens
 
