@@ -153,8 +153,8 @@ REMOTE = [
     agents("agent.remote.keeping:CheckpointShipping._look"),
     agents("agent.remote.models:ModelShipping.send"),
     agents("agent.remote.describing:Describing.describe"),
-    agents("agent.remote.delivering:left_by"),
-    agents("agent.remote.delivering:Delivery.send"),
+    agents("agent.remote.delivering:FilesDelivery.send"),
+    agents("agent.remote.sending:Delivery.send"),
 ]
 
 

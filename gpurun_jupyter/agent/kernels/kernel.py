@@ -245,7 +245,7 @@ class SpecKernel:
             self._reading.cancel()
         if self._client is not None:
             self._client.stop_channels()
-        if self._process.has_kernel:
+        if self._process.has_kernel and (self._exit is None or self.alive):  # it kills children, too
             await self._process.shutdown_kernel(now=True)
         return exit_code
 
