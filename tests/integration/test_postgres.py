@@ -151,7 +151,7 @@ def test_runs_are_found_by_conditions_and_sorted(server: JupyterServer) -> None:
         server.wait(run_id)
 
     def found(**asked: str) -> list[int]:
-        page = server.http.get("runs", params={**asked, "offset": "0"}).json()
+        page = server.http.get("runs", params={**asked, "project": "default", "offset": "0"}).json()
         assert page["total"] == len(page["runs"])
         return [ids.index(run["id"]) for run in page["runs"]]
 

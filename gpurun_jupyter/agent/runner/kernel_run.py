@@ -50,6 +50,7 @@ class KernelRun:
         self._unwanted = asyncio.Event()
         self._leaving = False
         self._requests: set[str] = set()
+        self._begun = False  # the kernel has begun what was sent
         self._ran = False  # the code was sent
         self._exited = False  # it has ended by SystemExit
         self._exits = False  # it has called `exit`, which ends a session, too
@@ -213,6 +214,7 @@ class KernelRun:
             return
         if self._request is not None and request == self._request.id:
             self._request.take(kind, content)
+            self._begun = self._begun or self._request.begun.is_set()
         if kind == "stream":
             self._sink.text(content["name"], content["text"])
         for event in self._shown.take(kind, content):
@@ -222,7 +224,7 @@ class KernelRun:
                 self._sink.event(event)
 
     def _is_ours(self, request: str | None) -> bool:
-        """Whether a message is of this run. What exit handlers print is of no request that we made."""
-        at_work = self._request is not None
-        alone = at_work and (self._grant.session is None or self._leaving)
-        return request is None or request in self._requests or alone
+        """Whether a message is of this run: in a kernel of its own, and of one that leaves, all of them are."""
+        if self._grant.session is None or self._leaving:
+            return request is None or self._request is not None
+        return self._begun if request is None else request in self._requests
