@@ -52,7 +52,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
 @pytest.fixture(scope="session")
 def far_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
     """A server that offers no devices itself, below a base URL: machines join it."""
-    options = ("--GpurunApp.local_agent=False",)
+    options = ("--GpurunApp.local_agent=False", "--ServerApp.local_hostnames=['localhost', 'lab.example']")
     shared = JupyterServer(tmp_path_factory.mktemp("far"), base_url="/x/y/", options=options).start()
     yield shared
     shared.close()

@@ -20,7 +20,7 @@ class Authority:
     def __init__(self, folder: Path, address: str = "127.0.0.1") -> None:
         self.ca, self.certificate, self.key = folder / "ca.pem", folder / "host.pem", folder / "host.key"
         ca_key, request, names = folder / "ca.key", folder / "host.csr", folder / "names"
-        names.write_text(f"subjectAltName=IP:{address}\nbasicConstraints=critical,CA:FALSE\n")
+        names.write_text(f"subjectAltName=IP:{address},DNS:lab.example\nbasicConstraints=critical,CA:FALSE\n")
         new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
         _openssl("req", "-x509", *new_key, "-keyout", ca_key, "-out", self.ca, "-days", "2", "-subj", "/CN=lab CA")
         _openssl("req", *new_key, "-keyout", self.key, "-out", request, "-subj", f"/CN={address}")
@@ -49,14 +49,14 @@ class Relays:
         return self._listen(serve, context, address)
 
     def proxy(self) -> int:
-        """The port of an HTTP proxy that can CONNECT."""
+        """The port of an HTTP proxy that can CONNECT, and knows every name as this machine's."""
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             line = (await reader.readuntil(b"\r\n\r\n")).split(b" ")
             assert line[0] == b"CONNECT"
             host, _, port = line[1].decode().rpartition(":")
             self.connected.append(f"{host}:{port}")
-            onward = await asyncio.open_connection(host, int(port))
+            onward = await asyncio.open_connection("127.0.0.1", int(port))
             writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
             await _joined(reader, writer, *onward, lambda _: None)
 

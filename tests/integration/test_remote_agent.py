@@ -217,7 +217,7 @@ else:
 
 def test_tls_of_an_own_authority_through_a_proxy(far_server: JupyterServer, tmp_path: Path) -> None:
     authority, relays = Authority(tmp_path), Relays()
-    url = f"https://127.0.0.1:{relays.tls_end(authority, far_server.port)}/x/y/"
+    url = f"https://lab.example:{relays.tls_end(authority, far_server.port)}/x/y/"
     machine = Machine(tmp_path / "machine")
     machine.env["https_proxy"] = f"http://127.0.0.1:{relays.proxy()}"
     distrusted = machine.gpurun("agent", "join", url, "--token", "x", check=False)
