@@ -32,6 +32,12 @@ def test_it_may_end_early(kernel: Kernel, leave: str) -> None:
     assert ended.log == ("before\n" if "()" in leave else "")
 
 
+def test_a_kernel_that_would_refuse_what_follows_an_error_may_end_early_too(kernel: Kernel) -> None:
+    code = "get_ipython().kernel.stop_on_error_timeout = 60\nimport sys; sys.exit(0)"
+    ended = kernel.run(code)
+    assert (ended.outcome, ended.message) == ("succeeded", "")
+
+
 @pytest.mark.parametrize(
     ("status", "message"),
     [("3", "ended with exit code 3"), ("-1", "ended with exit code 255"), ("'no data today'", "no data today")],

@@ -198,7 +198,8 @@ class SpecKernel:
         """Send the request."""
         assert self._client is not None
         content = {"code": code, "silent": silent, "store_history": not silent, "user_expressions": {}}
-        content |= {"allow_stdin": False, "stop_on_error": True}
+        # Nothing waits behind a request; ipykernel 6 would refuse for a moment what is sent after an error.
+        content |= {"allow_stdin": False, "stop_on_error": False}
         metadata = None if place is None else {PLACE: place}
         message = self._client.session.msg("execute_request", content, metadata=metadata)
         self._client.shell_channel.send(message)

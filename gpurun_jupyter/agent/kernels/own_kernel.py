@@ -145,7 +145,8 @@ class OwnKernel:
     def execute(self, code: str, *, silent: bool = False, place: Place | None = None) -> str:
         """Send the request."""
         content = {"code": code, "silent": silent, "store_history": not silent, "user_expressions": {}}
-        content |= {"allow_stdin": False, "stop_on_error": True}
+        # Nothing waits behind a request; ipykernel 6 would refuse for a moment what is sent after an error.
+        content |= {"allow_stdin": False, "stop_on_error": False}
         return self._send("execute_request", content, None if place is None else {PLACE: place})
 
     async def reply(self, request: str) -> Reply | None:
