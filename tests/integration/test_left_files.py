@@ -206,7 +206,6 @@ def test_intervals_are_kept_and_what_waits_for_them_can_be_asked_for(
         (there / "work" / "b").touch()
         wait_until(lambda: _holds(there / "events.jsonl", "b"), what="for the second line over there")
         wait_until(lambda: "behind" in str(run.refresh().record), what="for what waits to be told")
-        assert run.logs() == "a\n"
         slow.gpurun("agent", "sync", run.id)
         assert run.logs() == "a\nb\n"
         (there / "work" / "c").touch()
