@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from gpurun_jupyter.agent.remote.batches import batches
 from gpurun_jupyter.agent.remote.connection import ServerConnection
 from gpurun_jupyter.agent.remote.sending import Delivery, files_below, is_plain, left_file, parts
 from gpurun_jupyter.core.errors import InvalidRequest, Undelivered, WrongDigest
@@ -60,7 +61,7 @@ class FilesDelivery:
         waiting = dict.fromkeys(await asyncio.to_thread(lambda: list(self._left())), _CHANGES)
         for _ in range(_TRIES):
             changed: dict[_Whole, str] = {}
-            for group in await asyncio.to_thread(lambda waiting=waiting: list(_groups(waiting))):  # type: ignore[misc]
+            for group in await asyncio.to_thread(_groups, waiting):
                 await self._send(group, changed)
             waiting = changed
         self._lost |= {as_text(one.path.relative_to(self._folder.path)): why for one, why in waiting.items()}
@@ -127,19 +128,9 @@ def checkpoints_in(folder: AttemptFolder) -> list[str]:
     return sorted(as_text(name) for name in names if is_plain(folder.checkpoints / name, folders=True))
 
 
-def _groups(waiting: Iterable[_Whole]) -> Iterator[list[_Whole]]:
+def _groups(waiting: Iterable[_Whole]) -> list[list[_Whole]]:
     """As many as one request may tell of; a checkpoint of more files is alone."""
-    group: list[_Whole] = []
-    count = 0
-    for one in waiting:
-        files = len(one.files())
-        if group and count + files > MOST_FILES:
-            yield group
-            group, count = [], 0
-        group.append(one)
-        count += files
-    if group:
-        yield group
+    return list(batches(waiting, lambda one: len(one.files()), MOST_FILES))
 
 
 def _sentence(lost: dict[str, str]) -> str:

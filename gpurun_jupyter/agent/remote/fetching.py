@@ -10,13 +10,14 @@ import hashlib
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 from urllib.parse import quote
 
 import msgspec
 
+from gpurun_jupyter.agent.remote.batches import batches
 from gpurun_jupyter.agent.remote.connection import ServerConnection, of_attempt
 from gpurun_jupyter.core.data_sets import DATA_LIMITS
 from gpurun_jupyter.core.errors import WrongDigest
@@ -54,7 +55,7 @@ class Fetching:
             await self._fetch_checkpoints(grant)
 
     async def _fetch_small(self, grant: Grant, sizes: dict[str, int]) -> None:
-        for digests in _batches(sizes):
+        for digests in batches(sizes, sizes.__getitem__, PIECE_BYTES, _MOST_AT_ONCE):
             body = msgspec.json.encode(Wanted(digests))
             answer = await self._connection.send("POST", of_attempt(grant, "blobs"), body, grant=grant)
             line, _, data = answer.content.partition(b"\n")
@@ -118,19 +119,6 @@ def _lacking(home: Home, manifests: Iterable[str]) -> dict[str, int]:
     """The size of each file of the manifests that is not here, by digest."""
     listed = chain.from_iterable(decode(home.blob(one).read_bytes(), DATA_LIMITS).blobs().items() for one in manifests)
     return {digest: size for digest, size in listed if _size(home.blob(digest)) != size}
-
-
-def _batches(sizes: dict[str, int]) -> Iterator[list[str]]:
-    batch: list[str] = []
-    total = 0
-    for digest, size in sizes.items():
-        if batch and (total + size > PIECE_BYTES or len(batch) == _MOST_AT_ONCE):
-            yield batch
-            batch, total = [], 0
-        batch.append(digest)
-        total += size
-    if batch:
-        yield batch
 
 
 def _part_of(home: Home, name: str) -> Path:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from gpurun_jupyter.agent.remote.batches import batches
 from gpurun_jupyter.agent.remote.connection import LONG, ServerConnection, of_attempt
 from gpurun_jupyter.core.errors import NotShipped, WrongDigest, WrongOffset
 from gpurun_jupyter.core.grants import Grant
@@ -57,7 +58,7 @@ class Delivery:
         have = (await self._tell("files/missing", left)).have
         open_ = {file.digest: file for file in left.files if have.get(file.digest, 0) < file.size or not file.size}
         small = [file for file in open_.values() if file.size <= SMALL_BYTES]
-        for batch in _batches(small):
+        for batch in batches(small, lambda file: file.size, PIECE_BYTES, _MOST_AT_ONCE):
             await self._send_small(batch)
         for file in open_.values():
             if file.size > SMALL_BYTES:
@@ -158,19 +159,6 @@ def files_below(root: Path, on_error: Callable[[OSError], None] | None = None) -
             path = Path(directory, name)
             if is_plain(path):
                 yield path
-
-
-def _batches(files: list[LeftFile]) -> Iterator[list[LeftFile]]:
-    batch: list[LeftFile] = []
-    total = 0
-    for file in files:
-        if batch and (total + file.size > PIECE_BYTES or len(batch) == _MOST_AT_ONCE):
-            yield batch
-            batch, total = [], 0
-        batch.append(file)
-        total += file.size
-    if batch:
-        yield batch
 
 
 def _sha256(path: Path) -> str:
