@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 
 import msgspec
@@ -59,20 +60,22 @@ class AgentProcess:
         self._command += [word for label in labels for word in ("--label", label)]
         self._database_url = database_url
         self._child: subprocess.Popen[bytes] | None = None
+        self._starting = threading.Lock()
 
     def ensure(self) -> None:
         """Start the agent unless one is alive or on its way; an agent that finds another at work leaves by itself.
 
         One of an older gpurun is asked to leave, its runs go on. One of a newer is left: else two servers would fight.
         """
-        if self._child is not None and self._child.poll() is None:
-            return
-        record = self._record()
-        if record is not None and record.older:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(record.pid, signal.SIGTERM)
-        if record is None or record.older:
-            self._child = self._start()
+        with self._starting:  # a second one would wait for the first to leave, and be there when nobody wants it
+            if self._child is not None and self._child.poll() is None:
+                return
+            record = self._record()
+            if record is not None and record.older:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(record.pid, signal.SIGTERM)
+            if record is None or record.older:
+                self._child = self._start()
 
     def _record(self) -> AgentRecord | None:
         """That of the living agent of this directory: a copy of another one has the record of that one's."""

@@ -7,7 +7,6 @@ import asyncio
 import logging
 import os
 import socket
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import sqlalchemy as sa
 
 from gpurun_jupyter.agent.abilities import Abilities
 from gpurun_jupyter.agent.agent import Agent
-from gpurun_jupyter.agent.agent_lock import lock_within
+from gpurun_jupyter.agent.agent_lock import begin_anew, lock_within
 from gpurun_jupyter.agent.descendants import become_subreaper
 from gpurun_jupyter.agent.launching import give_secrets
 from gpurun_jupyter.agent.pauses import Hurry
@@ -107,7 +106,7 @@ def main(argv: list[str]) -> int:
     database_url = os.environ.pop(DATABASE_VARIABLE, "")  # what this process starts shall not find it
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     home = Home(options.home)
-    if not lock_within(home.agent_lock, _TAKE_OVER_S):
+    if (lock := lock_within(home.agent_lock, _TAKE_OVER_S)) is None:
         logging.info("another agent is at work here")
         return 0
     write_json(home.agent_record, AgentRecord.of_this_process())
@@ -123,8 +122,7 @@ def main(argv: list[str]) -> int:
         return 0
     if (why := _why_anew(home, database, upgrade)) and not agent.told_to_leave:
         logging.info("%s: beginning anew; runs go on", why)
-        again = {**os.environ, DATABASE_VARIABLE: database_url}
-        os.execve(sys.executable, sys.orig_argv, again)  # noqa: S606 - the same process, so that nobody misses it
+        begin_anew(lock, {**os.environ, DATABASE_VARIABLE: database_url})
     home.agent_record.unlink(missing_ok=True)
     return 0
 

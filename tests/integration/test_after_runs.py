@@ -106,7 +106,7 @@ def test_what_was_deleted_long_ago_is_gone_with_its_files(
     run.delete()
     database = Database(Home(server.home))
     with database.write() as writing:
-        assert deletion.purge(writing) == []
+        assert run.id not in deletion.purge(writing)  # others may be: this server is shared, and has been up for long
     long_ago = time.time() + deletion.UNDO_S + 1
     monkeypatch.setattr(deletion.time, "time", lambda: long_ago)
     with database.write() as writing:

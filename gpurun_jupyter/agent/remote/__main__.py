@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gpurun_jupyter.agent.abilities import Abilities
 from gpurun_jupyter.agent.agent import Agent
-from gpurun_jupyter.agent.agent_lock import lock_within
+from gpurun_jupyter.agent.agent_lock import begin_anew, lock_within
 from gpurun_jupyter.agent.descendants import become_subreaper
 from gpurun_jupyter.agent.remote.connection import ServerConnection
 from gpurun_jupyter.agent.remote.link import HttpLink
@@ -37,7 +37,7 @@ def main(path: str) -> int:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     home, membership = Home(Path(path)), read(Path(path))
     home.create()
-    if not lock_within(home.agent_lock, _TAKE_OVER_S):
+    if (lock := lock_within(home.agent_lock, _TAKE_OVER_S)) is None:
         logging.info("another agent is at work here")
         return 0
     write_json(home.agent_record, Identity.of(os.getpid()))
@@ -56,7 +56,7 @@ def main(path: str) -> int:
         return 0
     if upgrade.done() and not told_to_leave:
         logging.info("another gpurun is installed: beginning anew as that one; runs go on")
-        os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - the same process, so that nobody misses it
+        begin_anew(lock, os.environ)
     home.agent_record.unlink(missing_ok=True)
     return 0
 
