@@ -15,7 +15,7 @@ _VARIABLE = "GPURUN_AGENT_LOCK"
 
 
 def lock_within(path: Path, seconds: float) -> int | None:
-    """Take the lock for the rest of this process's life: its file descriptor; None where that cannot be done in time."""
+    """Take the lock for the rest of this process's life: its file descriptor, or None where it was not free in time."""
     fd = _kept(path) or os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     give_up = time.monotonic() + seconds
     while True:
@@ -30,7 +30,7 @@ def lock_within(path: Path, seconds: float) -> int | None:
 
 
 def begin_anew(lock: int, env: Mapping[str, str]) -> NoReturn:
-    """Execute this program again, as this process and with its lock: were that free for a moment, another would come."""
+    """Execute this program again, as this process and with its lock: were that free for a moment, another came."""
     os.set_inheritable(lock, True)
     os.execve(sys.executable, sys.orig_argv, {**env, _VARIABLE: str(lock)})  # noqa: S606
 

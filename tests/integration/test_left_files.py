@@ -179,7 +179,7 @@ def test_what_is_no_file_harms_nobody(place: Place) -> None:
         assert place.server.http.get(f"runs/{run.id}/files/{path}").status_code == 404, path
     wait_until(lambda: place.client.models.show("pipes").versions[0].run_id == run.id)
     assert {file.path for file in place.client.models.get("pipes").files or []} == {"ok.txt", "leak"}
-    assert place.client.models.register("m", "left", run=run.id).file_count == 1
+    assert place.client.models.register("m", "no-files", run=run.id).file_count == 1
 
 
 def test_the_slot_is_free_and_the_agent_well_afterwards(

@@ -129,15 +129,15 @@ def test_a_launch_file_that_cannot_be_read_is_refused_by_name(client: Client, tm
 
 def test_models_are_counted_by_status(server: JupyterServer, client: Client, tmp_path: Path) -> None:
     (tmp_path / "m.pt").write_text("weights")
-    for name in ("kept", "aside"):
+    for name in ("in-use", "put-aside"):
         client.models.register(tmp_path / "m.pt", name)
-    client.models.archive("aside", 1)
+    client.models.archive("put-aside", 1)
     counted = client.stats()["models"]
     assert (counted["archived"], counted["ready"] >= 1) == (1, True)
     assert "1 archived" in gpurun(server, "stats")
     rows = gpurun(server, "models", "list").splitlines()
-    assert ["v1 (archived)" in row for row in rows if "aside" in row] == [True]
-    assert ["(archived)" in row for row in rows if "kept" in row] == [False]
+    assert ["v1 (archived)" in row for row in rows if "put-aside" in row] == [True]
+    assert ["(archived)" in row for row in rows if "in-use" in row] == [False]
 
 
 @pytest.mark.parametrize("name", [".", "..", "x\n", "./1"])

@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from gpurun_server.agent_process import AgentProcess
 
 from gpurun_jupyter.agent.agent_lock import lock_within
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.locks import is_held
+from gpurun_server.agent_process import AgentProcess
 
 TWO_LIVES = """
 import os, sys
