@@ -67,6 +67,7 @@ def test_every_setting_is_documented_and_has_help() -> None:
 def test_every_environment_variable_of_ours_is_documented() -> None:
     pattern = re.compile(r"GPURUN_[A-Z_]+[A-Z]")
     internal = {
+        "GPURUN_AGENT_LOCK",
         "GPURUN_REPORT",
         "GPURUN_BLOBS",
         "GPURUN_ROOM",
