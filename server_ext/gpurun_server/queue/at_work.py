@@ -13,6 +13,7 @@ from gpurun_jupyter.core.lifecycle import State
 from gpurun_jupyter.core.runs import RunProgress
 from gpurun_server.queue.placement.cells import share
 from gpurun_server.queue.placement.offers import Holder
+from gpurun_server.queue.placement.shares import GoingOn
 from gpurun_server.store.queries import decode_devices, decode_spec
 
 #: A run is asked to stop at its time limit, and killed this much later at the latest.
@@ -72,6 +73,7 @@ class AttemptsAtWork:
         self._held: dict[Place, tuple[Holder, ...]] = {}  # as if nobody had a time limit
         self._limited: set[str] = set()  # runs that have one
         self.of_sessions: dict[tuple[str, str], AtWork] = {}  # by owner and name
+        self.of_owners: dict[tuple[bool, str], GoingOn] = defaultdict(GoingOn)  # by `cpu` and owner, but in no session
 
     def values(self) -> Collection[AtWork]:
         """In no order."""
@@ -113,6 +115,8 @@ class AttemptsAtWork:
             self._limited.add(one.run_id)
         if one.session is not None:
             self.of_sessions[one.owner, one.session] = one
+        else:
+            self.of_owners[one.cpu, one.owner].add(one.run_id, one.share, one.granted_at)
 
     def drop(self, run_id: str) -> None:
         """That of a run is over, if there was one."""
@@ -124,13 +128,22 @@ class AttemptsAtWork:
         for place in one.places:
             self._put(place, tuple(other for other in self._on[place] if other is not one))
         self._limited.discard(run_id)
-        if one.session is not None and self.of_sessions.get((one.owner, one.session)) is one:
+        if one.session is None:
+            self._drop_of_owner(one)
+        elif self.of_sessions.get((one.owner, one.session)) is one:
             del self.of_sessions[one.owner, one.session]
 
     def clear(self) -> None:
         """Forget them."""
-        for known in (self._of_runs, self._of_agents, self._on, self._held, self._limited, self.of_sessions):
+        parts = (self._of_runs, self._of_agents, self._on, self._held, self._limited, self.of_sessions, self.of_owners)
+        for known in parts:
             known.clear()
+
+    def _drop_of_owner(self, one: AtWork) -> None:
+        theirs = self.of_owners[one.cpu, one.owner]
+        theirs.drop(one.run_id)
+        if not theirs:
+            del self.of_owners[one.cpu, one.owner]
 
     def _put(self, place: Place, ones: tuple[AtWork, ...]) -> None:
         if ones:

@@ -38,7 +38,7 @@ class Calling:
         if not ledger.queue:
             return set()
         everybody, sessions = offers(conn, ledger), all_sessions(conn, ledger)
-        queue, warm = split(next_runs(conn, ledger, everybody), sessions)
-        had = lately(conn, ledger, sessions)
-        decided = plan(queue, everybody, holders(ledger, sessions), kept=ledger.reserved, lately=had)
+        held = holders(ledger, sessions)
+        queue, warm = split(next_runs(conn, ledger, everybody, held), sessions)
+        decided = plan(queue, everybody, held, kept=ledger.reserved, lately=lately(conn, ledger, sessions))
         return {one.agent_id for one in decided.placements} | {session.agent for session in warm.values()}

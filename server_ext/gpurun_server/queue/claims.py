@@ -65,7 +65,7 @@ def _from_queue(writing: Writing, ledger: Ledger, report: Report, over: Sequence
     everybody, sessions = offers(conn, ledger), all_sessions(conn, ledger)
     held = _held(ledger, sessions, report, over)
     own = next(offer for offer in everybody if offer.agent.id == report.agent_id)
-    queue, warm = split(next_runs(conn, ledger, everybody), sessions)
+    queue, warm = split(next_runs(conn, ledger, everybody, held), sessions)
     given = {run_id: session.devices for run_id, session in warm.items() if session.agent == report.agent_id}
     if has_room(own, held):
         kept = dict(ledger.reserved)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -12,12 +13,12 @@ from gpurun_jupyter.core.devices import Device
 from gpurun_jupyter.core.sessions import Session
 from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.placement.cells import share
-from gpurun_server.queue.placement.shares import NOTHING, Lately, faded, had
+from gpurun_server.queue.placement.shares import Lately, faded, had, nothing
 from gpurun_server.store.queries import decode_devices, decode_spec
 from gpurun_server.store.statements import KEY, insert_into
 from gpurun_server.store.tables import attempts, runs, uses
 
-_ALL = sa.select(uses)
+_ALL = sa.select(uses).where(uses.c.cpu == sa.bindparam("on_cpu"))
 _OF = sa.and_(uses.c.owner == sa.bindparam("of"), uses.c.cpu == sa.bindparam("on_cpu"))
 _ONE = sa.select(uses.c.devices, uses.c.at).where(_OF)
 _CHANGED = sa.update(uses).where(_OF).values(devices=sa.bindparam("now_devices"), at=sa.bindparam("now"))
@@ -34,13 +35,21 @@ def lately(conn: sa.Connection, ledger: Ledger, sessions: Sequence[Session], *ot
     A session counts from its begin to its end, whether something goes on in it or not; its runs then do not.
     """
     if len({line[0].owner for line in ledger.lines.values()}.union(others)) < 2:
-        return NOTHING
+        return nothing
+    return partial(_read, conn, ledger, sessions)  # when it is asked for: many a round finds that all is at work
+
+
+def _read(conn: sa.Connection, ledger: Ledger, sessions: Sequence[Session], cpu: bool) -> Mapping[str, float]:
     now = time.time()
-    found: dict[bool, dict[str, float]] = {False: defaultdict(float), True: defaultdict(float)}
-    for row in conn.execute(_ALL):
-        found[row.cpu][row.owner] = faded(row.devices, now - row.at)
-    for owner, cpu, devices, since in _going_on(ledger, sessions):
-        found[cpu][owner] += had(devices, now - since)
+    found: dict[str, float] = defaultdict(float)
+    for row in conn.execute(_ALL, {"on_cpu": cpu}):
+        found[row.owner] = faded(row.devices, now - row.at)
+    for (on_cpu, owner), theirs in ledger.at_work.of_owners.items():
+        if on_cpu == cpu:
+            found[owner] += theirs.had(now)
+    for session in sessions:
+        if session.devices and (session.devices[0].kind == "cpu") == cpu:
+            found[session.owner] += had(len(session.devices), now - session.created_at)
     return found
 
 
@@ -70,13 +79,3 @@ def book(
     else:
         all_of_it = faded(before.devices, now - before.at) + added
         conn.execute(_CHANGED, {"of": owner, "on_cpu": cpu, "now_devices": all_of_it, "now": now})
-
-
-def _going_on(ledger: Ledger, sessions: Sequence[Session]) -> Iterator[tuple[str, bool, float, float]]:
-    """Who has how many devices since when."""
-    for one in ledger.at_work.values():
-        if one.session is None:
-            yield one.owner, one.cpu, one.share, one.granted_at
-    for session in sessions:
-        if session.devices:
-            yield session.owner, session.devices[0].kind == "cpu", len(session.devices), session.created_at

@@ -13,7 +13,7 @@ from gpurun_jupyter.core.lifecycle import State
 from gpurun_jupyter.core.sessions import Session
 from gpurun_server.queue.at_work import Place
 from gpurun_server.queue.ledger import Ledger
-from gpurun_server.queue.placement.offers import Holder, Offer, Wanted
+from gpurun_server.queue.placement.offers import Held, Holder, Offer, Wanted
 from gpurun_server.store.tables import predecessors, runs
 
 
@@ -24,7 +24,7 @@ def waiting_runs(conn: sa.Connection, ledger: Ledger) -> list[Wanted]:
     return [_after(run, blocked) for run in queue] if blocked else list(queue)
 
 
-def next_runs(conn: sa.Connection, ledger: Ledger, everybody: Sequence[Offer]) -> list[Wanted]:
+def next_runs(conn: sa.Connection, ledger: Ledger, everybody: Sequence[Offer], held: Held) -> list[Wanted]:
     """Of the queue all that a round can come to, in no order.
 
     Of runs that differ in age only these are as many as there are places, and one more, for which devices may be kept.
@@ -36,7 +36,7 @@ def next_runs(conn: sa.Connection, ledger: Ledger, everybody: Sequence[Offer]) -
     for line in ledger.lines.values():
         kind = (line[0].gpu == 0, line[0].memory_bytes)
         if kind not in places:
-            places[kind] = _places(everybody, *kind)
+            places[kind] = _places(everybody, held, *kind)
         found += islice((run for run in line if run.run_id not in blocked), places[kind] + 1)
     return found
 
@@ -71,9 +71,9 @@ def _after(run: Wanted, blocked: Mapping[str, tuple[str, ...]]) -> Wanted:
     return msgspec.structs.replace(run, after=blocked[run.run_id]) if run.run_id in blocked else run
 
 
-def _places(everybody: Sequence[Offer], cpu: bool, memory_bytes: int | None) -> int:
-    """How many such runs all agents together could have at the same time, if nothing else ran."""
-    devices = [one for offer in everybody for one in offer.agent.devices if (one.kind == "cpu") == cpu]
+def _places(everybody: Sequence[Offer], held: Held, cpu: bool, memory_bytes: int | None) -> int:
+    """How many such runs could start at most: one on each device that nobody has, or as many as share one."""
+    there = ((offer.agent.id, one) for offer in everybody for one in offer.agent.devices if (one.kind == "cpu") == cpu)
     if cpu or memory_bytes is None:
-        return len(devices)
-    return sum(max(1, (one.memory_total_bytes or 0) // memory_bytes) for one in devices)
+        return sum((agent_id, one.id) not in held for agent_id, one in there)
+    return sum(max(1, (one.memory_total_bytes or 0) // memory_bytes) for _, one in there)

@@ -95,7 +95,8 @@ class Laws:
                 assert {(run.run_id, run.priority, run.seq) for run in waiting} == queued
                 assert {(one.run_id, one.number, one.agent_id) for one in ledger.at_work.values()} == at_work
                 assert {(one.key, one.granted_at) for one in ledger.at_work.values()} == since
-                assert lately(conn, ledger, [], "anna", "ben") == lately(conn, Ledger().look(conn), [], "anna", "ben")
+                read, kept = (lately(conn, one, [], "anna", "ben") for one in (Ledger().look(conn), ledger))
+                assert [kept(cpu) for cpu in (False, True)] == [read(cpu) for cpu in (False, True)]
                 assert {run.run_id for line in ledger.lines.values() for run in line} == ledger.queue.keys()
 
     def _devices(self) -> None:

@@ -47,7 +47,7 @@ def share_of(world: World, owner: str, *, cpu: bool = True, ledger: Ledger | Non
     ledger = ledger or Ledger()
     with world.database.read() as conn:
         sessions = all_sessions(conn, ledger)
-        return lately(conn, ledger, sessions, "anna", "ben").get(cpu, {}).get(owner, 0.0)
+        return lately(conn, ledger, sessions, "anna", "ben")(cpu).get(owner, 0.0)
 
 
 def told(world: World, owner: str) -> list[str]:
@@ -169,7 +169,8 @@ def test_who_came_first_and_waits_longer_is_told_whom_for() -> None:
     held = {("lab", "cpu0"): [Holder("h", "training", "anna", left_s=120.0)]}
     queue = [Wanted("a", 0, 0, 1, "anna"), Wanted("b", 0, 0, 2, "ben"), Wanted("c", 0, 0, 3, "anna")]
     held_by = "waits for a CPU slot: cpu0 is held by «training» (about 2 min left)"
-    for lately_of, first in (({True: {"anna": 0.5}}, "b"), ({True: {"ben": 0.9}}, "a")):
+    for of_late, first in (({"anna": 0.5}, "b"), ({"ben": 0.9}, "a")):
+        lately_of = {True: of_late, False: {}}.__getitem__
         answer = outlooks(queue, [offer("lab", [slot(0)])], held, viewer="anna", lately=lately_of)
         assert min(answer, key=lambda run_id: answer[run_id].position) == first
         assert answer["a"].why == held_by + ("; ben, who has had less of late, goes first" if first == "b" else "")
@@ -182,7 +183,12 @@ def test_a_run_that_cannot_start_yet_or_wants_another_machine_goes_before_nobody
     held = {("lab", "cpu0"): [Holder("h", "", "anna")]}
     later = [Wanted("b", 0, 0, 2, "ben", after=("prep",)), Wanted("d", 0, 0, 3, "ben", on="zoo")]
     offers = [offer("lab", [slot(0)]), offer("zoo", [slot(0)])]
-    answer = outlooks([Wanted("a", 0, 0, 1, "anna", on="lab"), *later], offers, held, lately={True: {"anna": 1.0}})
+    answer = outlooks(
+        [Wanted("a", 0, 0, 1, "anna", on="lab"), *later],
+        offers,
+        held,
+        lately={True: {"anna": 1.0}, False: {}}.__getitem__,
+    )
     assert "of late" not in answer["a"].why
 
 

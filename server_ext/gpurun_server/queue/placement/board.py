@@ -96,7 +96,7 @@ class Board:
     def __init__(
         self, offers: Sequence[Offer], held: Held, lately: Lately, *, cpu: bool, claimer: str | None = None
     ) -> None:
-        self._lately = lately.get(cpu, {})
+        self._lately = lately
         self.rooms: list[Room] = []
         self._offers, self._held, self._cpu = offers, held, cpu
         self.claimer: int | None = None
@@ -119,7 +119,7 @@ class Board:
     @cached_property
     def shares(self) -> dict[str, float]:
         """How many devices each owner has before the round, shared ones in part, and had of late."""
-        shares: dict[str, float] = defaultdict(float, self._lately)
+        shares: dict[str, float] = defaultdict(float, self._lately(self._cpu))
         for holder, devices in self._holders():
             shares[holder.owner] += devices
         return shares
@@ -127,16 +127,20 @@ class Board:
     def future(self) -> Future:
         """How the shares will be as runs end and others begin."""
         holdings = (Holding(holder.owner, devices, ends_s(holder)[0]) for holder, devices in self._holders())
-        return Future(sum(cell.idle for room in self.rooms for cell in room.cells), holdings, self._lately)
+        return Future(sum(cell.idle for room in self.rooms for cell in room.cells), holdings, self._lately(self._cpu))
 
-    def _holders(self) -> Iterator[tuple[Holder, float]]:
+    def _holders(self) -> list[tuple[Holder, float]]:
         """Who has devices before the round, each with the part of the device that is his."""
-        busy = {agent_id for agent_id, _ in self._held}
-        for offer in (offer for offer in self._offers if offer.agent.id in busy):
-            for device in offer.agent.devices:
-                if (device.kind == "cpu") == self._cpu:
-                    for holder in self._held.get((offer.agent.id, device.id), ()):
-                        yield holder, share(device, holder.memory_bytes)
+        held, cpu = self._held, self._cpu
+        busy = {agent_id for agent_id, _ in held}
+        return [  # of thousands, in each claim
+            (holder, 1.0 if holder.memory_bytes is None else share(device, holder.memory_bytes))
+            for offer in self._offers
+            if (agent_id := offer.agent.id) in busy
+            for device in offer.agent.devices
+            if (device.kind == "cpu") == cpu
+            for holder in held.get((agent_id, device.id), ())
+        ]
 
     @cached_property
     def most_bytes(self) -> int:

@@ -11,7 +11,7 @@ from gpurun_server.queue.placement.board import Board, holder_of
 from gpurun_server.queue.placement.cells import Soonest
 from gpurun_server.queue.placement.offers import Held, Offer, Shape, Wanted
 from gpurun_server.queue.placement.order import Turns
-from gpurun_server.queue.placement.shares import NOTHING, Lately
+from gpurun_server.queue.placement.shares import Lately, nothing
 
 #: A reservation goes to another agent if the run would start there in less than this part of the time.
 _WORTH_MOVING = 0.5
@@ -54,7 +54,7 @@ def plan(
     *,
     claimer: str | None = None,
     kept: Mapping[str, str] | None = None,
-    lately: Lately = NOTHING,
+    lately: Lately = nothing,
 ) -> Plan:
     """Give free devices to the queue, in its order.
 
@@ -73,7 +73,7 @@ def plan(
 def has_room(offer: Offer, held: Held) -> bool:
     """Whether anything at all could start on an agent that claims: if not, the queue need not be read."""
     agent = offer.agent.id
-    return any(Board([offer], held, {}, cpu=cpu, claimer=agent).is_open(agent) for cpu in (False, True))
+    return any(Board([offer], held, nothing, cpu=cpu, claimer=agent).is_open(agent) for cpu in (False, True))
 
 
 @dataclass

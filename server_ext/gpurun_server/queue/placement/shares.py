@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
-from math import exp, inf, log
+from math import exp, fsum, inf, log
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
@@ -16,19 +16,55 @@ HALF_LIFE_S = 3600.0
 _SUPPOSED_S = 600.0
 _LEAST = 1e-6  # of a device: sums of parts are not exact
 
-#: By whether they are CPU slots and by owner: how many devices each had of late, on an average in which time fades.
-Lately: TypeAlias = Mapping[bool, Mapping[str, float]]
-NOTHING: Lately = MappingProxyType({})
+_FADING = log(2) / HALF_LIFE_S  # for each second
+#: Told whether CPU slots are meant: by owner how many devices each had of late, on an average in which time fades.
+Lately: TypeAlias = Callable[[bool], Mapping[str, float]]
+
+
+def nothing(_cpu: bool) -> Mapping[str, float]:
+    """Nobody had anything of late."""
+    return MappingProxyType({})
 
 
 def faded(devices: float, after_s: float) -> float:
     """What is left of such an average when nothing was added for so long."""
-    return devices * exp(-log(2) * max(after_s, 0.0) / HALF_LIFE_S)
+    return devices * exp(-_FADING * after_s) if after_s > 0 else devices
 
 
 def had(devices: float, for_s: float) -> float:
     """What having devices for so long, until now, adds to it: all of them in the long run."""
     return devices - faded(devices, for_s)
+
+
+class GoingOn:
+    """What somebody's runs have added that have not ended. Its sums are kept, so that it costs little to ask."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, tuple[float, float]] = {}  # by run id: how many devices, since when
+        self._sums: tuple[float, float, float] | None = None  # all devices, what is missing of them, at that time
+
+    def __bool__(self) -> bool:
+        return bool(self._runs)
+
+    def add(self, run_id: str, devices: float, since: float) -> None:
+        """A run has begun."""
+        self._runs[run_id] = (devices, since)
+        self._sums = None
+
+    def drop(self, run_id: str) -> None:
+        """It has ended."""
+        del self._runs[run_id]
+        self._sums = None
+
+    def had(self, now: float) -> float:
+        """The same as `had` of each, added up."""
+        devices, missing, at = self._sums = self._sums or self._summed()
+        return devices - faded(missing, now - at)
+
+    def _summed(self) -> tuple[float, float, float]:
+        at = max(since for _, since in self._runs.values())
+        missing = fsum(faded(devices, at - since) for devices, since in self._runs.values())
+        return fsum(devices for devices, _ in self._runs.values()), missing, at
 
 
 class Holding(NamedTuple):

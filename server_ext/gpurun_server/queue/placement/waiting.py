@@ -14,7 +14,7 @@ from gpurun_server.queue.placement.forecast import Forecast, forecast
 from gpurun_server.queue.placement.lacking import lacking, with_kernel
 from gpurun_server.queue.placement.offers import Held, Offer, Shape, Wanted, capable
 from gpurun_server.queue.placement.order import ranked
-from gpurun_server.queue.placement.shares import NOTHING, Lately
+from gpurun_server.queue.placement.shares import Lately, nothing
 
 
 def outlooks(
@@ -25,7 +25,7 @@ def outlooks(
     engines: Collection[str] = (),
     only: Collection[str] | None = None,
     viewer: str | None = None,
-    lately: Lately = NOTHING,
+    lately: Lately = nothing,
 ) -> dict[str, Waiting]:
     """Of every queued run, or of those in `only`, its place, why it waits and until when.
 
