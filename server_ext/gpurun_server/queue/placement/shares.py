@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
 from math import exp, fsum, inf, log
 from types import MappingProxyType
@@ -94,12 +94,10 @@ class Future:
     def __init__(self, idle: float, holdings: Iterable[Holding], lately: Mapping[str, float]) -> None:
         """`idle`: devices that nobody has. `holdings`: those that somebody has."""
         self._owners: dict[str, Owner] = {}
-        self._now_s, self._idle = 0.0, 0.0
-        self._ends: list[tuple[float, int, Owner, float]] = []
+        self._now_s, self._idle = 0.0, idle
         self._number = count()  # settles ties
-        for one in holdings:
-            self._give(self.of(one.owner), one.devices, one.left_s)
-        self._idle = idle
+        self._ends = [self._given(self.of(one.owner), one.devices, one.left_s) for one in holdings]
+        heapify(self._ends)
         for name, devices in lately.items():
             self.of(name).lately = devices
 
@@ -118,13 +116,14 @@ class Future:
     def begin(self, owner: Owner, devices: float, expected_s: float | None) -> None:
         """Somebody gets devices, for so long."""
         self.wait_for(devices)
-        self._give(owner, devices, inf if expected_s is None else expected_s)
-
-    def _give(self, owner: Owner, devices: float, for_s: float) -> None:
-        owner.has += devices
         self._idle -= devices
+        heappush(self._ends, self._given(owner, devices, inf if expected_s is None else expected_s))
+
+    def _given(self, owner: Owner, devices: float, for_s: float) -> tuple[float, int, Owner, float]:
+        """When they are given back, what settles ties, by whom, and how many."""
+        owner.has += devices
         ends_s = self._now_s + (_SUPPOSED_S if for_s == inf else for_s)
-        heappush(self._ends, (ends_s, next(self._number), owner, devices))
+        return ends_s, next(self._number), owner, devices
 
     def _pass_until(self, now_s: float) -> None:
         for one in self._owners.values():
