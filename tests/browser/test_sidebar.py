@@ -170,8 +170,8 @@ def test_ends_are_counted_at_the_bell_and_pop_up_nowhere(there: LabPage) -> None
     view = page.locator(".jp-MainAreaWidget .gpurun-view")
     expect(view).to_have_attribute("data-run-id", failed)
 
-    again = lab.submit("import time; time.sleep(1)", name="seen")
-    expect(row(there, again)).to_be_visible(timeout=10_000)
+    again = lab.submit("import time; time.sleep(2)", name="seen")
+    expect(row(there, again)).to_have_attribute("data-state", "running", timeout=10_000)  # now it stays in its place
     row(there, again).locator(".gpurun-run-open").click()
     seen = page.locator(f".gpurun-view[data-run-id={again}]")
     expect(seen).to_have_attribute("data-state", "succeeded", timeout=20_000)
