@@ -20,7 +20,7 @@ from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.listing import newest
 from gpurun_server.queue.placement.offers import Holder, Wanted
 from gpurun_server.queue.placement.plan import plan
-from gpurun_server.queue.placement.shares import HALF_LIFE_S, Future, Holding, faded, had
+from gpurun_server.queue.placement.shares import HALF_LIFE_S, Future, GoingOn, Holding, faded, had
 from gpurun_server.queue.placement.waiting import outlooks
 from gpurun_server.queue.sessions import all_sessions
 
@@ -207,3 +207,22 @@ def test_a_future_gives_back_what_ends_first() -> None:
     future.begin(future.of("carl"), 2.0, None)
     assert (future.of("ben").has, future.of("carl").has) == (0.0, 2.0)
     assert future.of("ben").lately > 0.25
+
+
+_A_RUN = st.tuples(st.floats(0.01, 64), st.floats(0, 1e7), st.booleans())  # devices, since when, whether it ends
+
+
+@given(st.lists(_A_RUN, min_size=1), st.floats(0, 1e7))
+def test_runs_that_go_on_count_the_same_all_at_once_and_each_by_itself(
+    runs: list[tuple[float, float, bool]], later_s: float
+) -> None:
+    all_of_them = GoingOn()
+    for number, (devices, since, _) in enumerate(runs):
+        all_of_them.add(str(number), devices, since)
+    for number, (_, _, ends) in enumerate(runs):
+        if ends:
+            all_of_them.drop(str(number))
+    now = max(since for _, since, _ in runs) + later_s
+    each = sum(had(devices, now - since) for devices, since, ends in runs if not ends)
+    assert all_of_them.had(now) == pytest.approx(each, abs=1e-9)
+    assert bool(all_of_them) == any(not ends for *_, ends in runs)

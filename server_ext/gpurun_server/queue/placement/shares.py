@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from itertools import count
-from math import exp, fsum, inf, log
+from math import exp, inf, log
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
@@ -37,11 +37,15 @@ def had(devices: float, for_s: float) -> float:
 
 
 class GoingOn:
-    """What somebody's runs have added that have not ended. Its sums are kept, so that it costs little to ask."""
+    """What somebody's runs have added that have not ended, as sums that change with each begin and end.
+
+    A claim asks for it, and thousands may go on. What the sums lose is far below what shares are rounded to.
+    """
 
     def __init__(self) -> None:
         self._runs: dict[str, tuple[float, float]] = {}  # by run id: how many devices, since when
-        self._sums: tuple[float, float, float] | None = None  # all devices, what is missing of them, at that time
+        self._devices = 0.0
+        self._missing = self._at = 0.0  # from all of them, at the time when the latest began
 
     def __bool__(self) -> bool:
         return bool(self._runs)
@@ -49,22 +53,19 @@ class GoingOn:
     def add(self, run_id: str, devices: float, since: float) -> None:
         """A run has begun."""
         self._runs[run_id] = (devices, since)
-        self._sums = None
+        self._missing, self._at = faded(self._missing, since - self._at), max(since, self._at)
+        self._devices += devices
+        self._missing += faded(devices, self._at - since)
 
     def drop(self, run_id: str) -> None:
         """It has ended."""
-        del self._runs[run_id]
-        self._sums = None
+        devices, since = self._runs.pop(run_id)
+        self._devices -= devices
+        self._missing -= faded(devices, self._at - since)
 
     def had(self, now: float) -> float:
         """The same as `had` of each, added up."""
-        devices, missing, at = self._sums = self._sums or self._summed()
-        return devices - faded(missing, now - at)
-
-    def _summed(self) -> tuple[float, float, float]:
-        at = max(since for _, since in self._runs.values())
-        missing = fsum(faded(devices, at - since) for devices, since in self._runs.values())
-        return fsum(devices for devices, _ in self._runs.values()), missing, at
+        return self._devices - faded(self._missing, now - self._at)
 
 
 class Holding(NamedTuple):
