@@ -73,7 +73,7 @@ def _after(run: Wanted, blocked: Mapping[str, tuple[str, ...]]) -> Wanted:
 
 def _places(everybody: Sequence[Offer], held: Held, cpu: bool, memory_bytes: int | None) -> int:
     """How many such runs could start at most: one on each device that nobody has, or as many as share one."""
-    there = ((offer.agent.id, one) for offer in everybody for one in offer.agent.devices if (one.kind == "cpu") == cpu)
+    there = [(offer.agent.id, one) for offer in everybody for one in offer.agent.devices if (one.kind == "cpu") == cpu]
     if cpu or memory_bytes is None:
-        return sum((agent_id, one.id) not in held for agent_id, one in there)
+        return sum([(agent_id, one.id) not in held for agent_id, one in there])
     return sum(max(1, (one.memory_total_bytes or 0) // memory_bytes) for _, one in there)
