@@ -20,7 +20,7 @@ from gpurun_server.queue.ledger import Ledger
 from gpurun_server.queue.listing import newest
 from gpurun_server.queue.placement.offers import Holder, Wanted
 from gpurun_server.queue.placement.plan import plan
-from gpurun_server.queue.placement.shares import HALF_LIFE_S, Future, GoingOn, Holding, faded, had
+from gpurun_server.queue.placement.shares import HALF_LIFE_S, Future, GoingOn, faded, had
 from gpurun_server.queue.placement.waiting import outlooks
 from gpurun_server.queue.sessions import all_sessions
 
@@ -200,7 +200,7 @@ def test_use_adds_up_however_it_is_cut(devices: float, first_s: float, then_s: f
 
 
 def test_a_future_gives_back_what_ends_first() -> None:
-    future = Future(0.0, [Holding("anna", 1.0, 60.0), Holding("ben", 2.0, float("inf"))], {"ben": 0.25})
+    future = Future(0.0, [("anna", 1.0, 60.0), ("ben", 2.0, float("inf"))], {"ben": 0.25})
     future.wait_for()
     assert (future.of("anna").has, future.of("ben").has) == (0.0, 2.0)
     assert future.of("anna").share == pytest.approx(had(1.0, 60.0))

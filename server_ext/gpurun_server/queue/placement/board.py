@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 from gpurun_jupyter.core.devices import Device
 from gpurun_server.queue.placement.cells import Cell, Fit, Score, Soonest, ends_s, fit, share, soonest, whole_score
 from gpurun_server.queue.placement.offers import Held, Holder, Offer, Shape, Wanted, names_of
-from gpurun_server.queue.placement.shares import Future, Holding, Lately
+from gpurun_server.queue.placement.shares import Future, Lately
 
 
 class Glance(NamedTuple):
@@ -126,8 +126,9 @@ class Board:
 
     def future(self) -> Future:
         """How the shares will be as runs end and others begin."""
-        holdings = (Holding(holder.owner, devices, ends_s(holder)[0]) for holder, devices in self._holders())
-        return Future(sum(cell.idle for room in self.rooms for cell in room.cells), holdings, self._lately(self._cpu))
+        idle = sum([cell.free / cell.total for room in self.rooms for cell in room.cells if cell.free > 0])
+        holdings = [(holder.owner, devices, ends_s(holder)[0]) for holder, devices in self._holders()]
+        return Future(idle, holdings, self._lately(self._cpu))
 
     def _holders(self) -> list[tuple[Holder, float]]:
         """Who has devices before the round, each with the part of the device that is his."""

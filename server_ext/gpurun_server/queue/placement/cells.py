@@ -45,11 +45,6 @@ class Cell(msgspec.Struct, gc=False):
         if self.ends is not None:
             self.ends.append((*ends_s(holder), self._bytes_of(holder)))
 
-    @property
-    def idle(self) -> float:
-        """Which part of it nobody has."""
-        return max(self.free, 0) / self.total
-
     def keep(self, until_s: float) -> None:
         """Keep it for a run that starts then, at the latest (0: nobody knows when)."""
         self.until = min(self.until, until_s)

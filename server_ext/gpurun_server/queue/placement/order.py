@@ -17,7 +17,7 @@ from gpurun_server.queue.placement.shares import Future
 _alike = attrgetter("priority", "owner", "gpu", "memory_bytes", "pin", "on", "kernel", "limit_s", "after")
 _age = attrgetter("seq")
 _DIGITS = 9  # of a share: sums of parts that are added in another order shall not differ
-_FORESEEN = 200  # runs of several owners, from the head of the queue: further back nobody can tell the order anyway
+_FORESEEN = 100  # runs of several owners, from the head of the queue: further back nobody can tell the order anyway
 
 
 class _Line(NamedTuple):

@@ -8,7 +8,7 @@ from heapq import heapify, heappop, heappush
 from itertools import count
 from math import exp, inf, log
 from types import MappingProxyType
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 #: What was had so long ago counts half.
 HALF_LIFE_S = 3600.0
@@ -68,12 +68,8 @@ class GoingOn:
         return self._devices - faded(self._missing, now - self._at)
 
 
-class Holding(NamedTuple):
-    """What a run has: how many devices, shared ones in part, and for how many seconds still; infinite: nobody knows."""
-
-    owner: str
-    devices: float
-    left_s: float
+#: What a run has: its owner, how many devices, shared ones in part, for how many seconds still; infinite: nobody knows.
+Holding: TypeAlias = tuple[str, float, float]
 
 
 @dataclass
@@ -97,14 +93,16 @@ class Future:
         self._owners: dict[str, Owner] = {}
         self._now_s, self._idle = 0.0, idle
         self._number = count()  # settles ties
-        self._ends = [self._given(self.of(one.owner), one.devices, one.left_s) for one in holdings]
+        self._ends = [self._given(self.of(owner), devices, left_s) for owner, devices, left_s in holdings]
         heapify(self._ends)
         for name, devices in lately.items():
             self.of(name).lately = devices
 
     def of(self, name: str) -> Owner:
         """The owner of this name."""
-        return self._owners.setdefault(name, Owner())
+        if (known := self._owners.get(name)) is None:
+            known = self._owners[name] = Owner()
+        return known
 
     def wait_for(self, devices: float = 2 * _LEAST) -> None:
         """Let time go by until so many are idle, or all that there are; by itself, until any part of one is."""
