@@ -100,7 +100,7 @@ class QueueMetrics(Collector):
         latest = conn.scalar(_LATEST) or 0
         for row in conn.execute(_NEWS, {"seen": self._seen, "latest": latest}):
             self._count(row)
-        self._seen = latest  # also where it is less than it was: the newest run's history was deleted
+        self._seen = max(self._seen, latest)  # it is less where the newest run's history was deleted
 
     def _count(self, row: Any) -> None:
         kind = _kind(row.gpu)

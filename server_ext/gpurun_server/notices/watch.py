@@ -52,16 +52,17 @@ class Watch:
         entry = self.entry.digest
         with self._database.read() as conn:
             told, latest = place(conn, entry)
-            self._looked = min(max(self._looked, told or 0), latest)
+            self._looked = max(self._looked, told or 0)
             lines = [] if told is None else lines_between(conn, self._wish, self._looked, latest)
         if told is None:
             with self._database.write() as writing:
                 begin(writing, entry)
-        elif lines or told > latest:  # the newest lines of the history were deleted: their numbers come again
+            return []
+        if lines:
             with self._database.write() as writing:
                 if not take(writing, entry, told, latest):
                     return []
-        self._looked = latest if told is not None else 0
+        self._looked = latest
         return lines
 
     def _watch(self) -> None:

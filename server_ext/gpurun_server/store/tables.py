@@ -218,6 +218,7 @@ history = sa.Table(
     sa.Column("outcome", sa.Text),
     sa.Column("reason", sa.Text),
     sa.Column("message", sa.Text, nullable=False, server_default=""),
+    sqlite_autoincrement=True,  # who follows the history by its numbers must never meet one twice
 )
 
 #: Up to which line of the history each entry of `GpurunApp.notices` was told; `entry` is a digest of it.

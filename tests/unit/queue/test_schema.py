@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -35,6 +36,19 @@ def test_migrations_make_the_tables(home: Home) -> None:
         assert compare_metadata(MigrationContext.configure(conn), metadata) == []
         assert conn.scalar(sa.text("PRAGMA journal_mode")) == "wal"
     database.prepare()
+    database.close()
+
+
+def test_numbers_of_deleted_lines_of_the_history_never_come_again(home: Home) -> None:
+    database = Database(home)
+    with database.engine.begin() as conn:
+        command.upgrade(config(conn), "0012")
+        conn.exec_driver_sql("INSERT INTO notices VALUES ('of lines that were deleted', 7)")
+    database.prepare()
+    with database.read() as conn:
+        assert compare_metadata(MigrationContext.configure(conn), metadata) == []
+        assert conn.scalar(sa.text("SELECT told FROM notices")) == 0
+        assert "AUTOINCREMENT" in str(conn.scalar(sa.text("SELECT sql FROM sqlite_master WHERE name = 'history'")))
     database.close()
 
 
