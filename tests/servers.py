@@ -220,4 +220,4 @@ def session_of(server: JupyterServer, name: str) -> dict[str, Any] | None:
 def end_session(server: JupyterServer, name: str) -> None:
     """End it, and wait until it is gone."""
     assert server.http.post(f"sessions/{name}/end").status_code == 200
-    wait_until(lambda: session_of(server, name) is None, 20, "for the session to end")
+    wait_until(lambda: session_of(server, name) is None, what="for the session to end")

@@ -24,7 +24,7 @@ def test_a_cell_shows_a_moving_bar_and_live_lines_and_so_does_the_sidebar(lab_pa
     early = bar_text(lab_page)
     expect(view).to_contain_text("line 4")
     assert lab_page.lab.run("moving")["state"] == "running"
-    wait_until(lambda: bar_text(lab_page) != early, 10, "for the bar to move")
+    wait_until(lambda: bar_text(lab_page) != early, what="for the bar to move")
     expect(row).to_have_attribute("data-state", "running")
     expect(row).to_contain_text(re.compile(r"\d+ ?%"))
     expect(page.locator("[data-device=cpu0], [data-device=cpu1]").first).to_be_visible()

@@ -131,7 +131,7 @@ def test_completion_offers_what_the_schema_knows(launch: LaunchPage) -> None:
     expect(launch.page.locator(".cm-completionInfo")).to_contain_text("Higher starts earlier")
     launch.screenshot("completion")
     launch.page.keyboard.press("Enter")
-    wait_until(lambda: launch.text() == "entry: train.py\npriority: ", 5, "for the completion")
+    wait_until(lambda: launch.text() == "entry: train.py\npriority: ", what="for the completion")
 
 
 def test_the_editor_searches(launch: LaunchPage) -> None:
@@ -208,7 +208,7 @@ def test_the_form_and_the_yaml_are_the_same_content(launch: LaunchPage) -> None:
 def test_unsaved_text_comes_back_with_the_layout(launch: LaunchPage) -> None:
     launch.open(FILE, path="exp/lr.gpurun.yaml")
     launch.type_at(3, "\nproject: kept")
-    wait_until(lambda: "kept" in str(launch.page.evaluate(SAVED)), 15, "for the layout to be saved")
+    wait_until(lambda: "kept" in str(launch.page.evaluate(SAVED)), what="for the layout to be saved")
     launch.page.goto(f"{launch.lab.url}lab/workspaces/launch", wait_until="domcontentloaded")
     expect(launch.editor).to_contain_text("project: kept", timeout=15_000)
     expect(launch.told).to_contain_text("4 runs", timeout=20_000)
@@ -228,7 +228,7 @@ def test_a_file_is_opened_and_saved(launch: LaunchPage) -> None:
     accessibility.check(launch.page, ".jp-Dialog")
     launch.page.locator(".jp-Dialog .jp-mod-accept").click()
     saved: Path = launch.lab.folder / "files" / "saved.gpurun.yaml"
-    wait_until(lambda: saved.exists() and saved.read_text() == "code: print(1)\n", 10, "for the file")
+    wait_until(lambda: saved.exists() and saved.read_text() == "code: print(1)\n", what="for the file")
     expect(launch.page.get_by_role("tab", name="saved.gpurun.yaml")).to_be_visible()
     expect(launch.editor).to_contain_text("print(1)")
 
@@ -238,7 +238,7 @@ def test_a_file_is_opened_and_saved(launch: LaunchPage) -> None:
     launch.checked()
     launch.page.keyboard.press("Control+s")
     file = launch.lab.folder / "files" / "exp" / "lr.gpurun.yaml"
-    wait_until(lambda: ", and width" in file.read_text(), 10, "for the file")
+    wait_until(lambda: ", and width" in file.read_text(), what="for the file")
     launch.page.wait_for_function("!jupyterapp.shell.currentWidget.context.model.dirty")
     launch.page.evaluate("jupyterapp.shell.currentWidget.close()")
     launch.page.evaluate(

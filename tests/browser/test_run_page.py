@@ -129,7 +129,7 @@ def test_files_are_shown_and_downloaded(lab_page: LabPage, pair: tuple[str, str]
     expect(page.locator(".gpurun-preview td")).to_have_text(["a, b", "1", "c", "2"])
     page.get_by_role("button", name="plot.png").click()
     image = page.locator(".gpurun-preview img")
-    wait_until(lambda: image.evaluate("image => image.naturalWidth") == 5, 10, "for the image")
+    wait_until(lambda: image.evaluate("image => image.naturalWidth") == 5, what="for the image")
     page.get_by_role("button", name="notes.txt").click()
     expect(page.locator(".gpurun-preview .cm-content")).to_have_text("what was learned")
     check(lab_page.page, f"#gpurun-run-{pair[1]}")
@@ -191,7 +191,7 @@ def test_what_differs_is_drawn(lab_page: LabPage, pair: tuple[str, str]) -> None
 def test_the_page_comes_back_with_its_tab(lab_page: LabPage, pair: tuple[str, str]) -> None:
     open_page(lab_page, pair[1], "history")
     workspaces = lab_page.lab.folder / "workspaces"
-    wait_until(lambda: any('"history"' in file.read_text() for file in workspaces.iterdir()), 10, "for the layout")
+    wait_until(lambda: any('"history"' in file.read_text() for file in workspaces.iterdir()), what="for the layout")
     lab_page.page.goto(f"{lab_page.lab.url}lab/workspaces/runpage", wait_until="domcontentloaded")
     history = lab_page.page.locator(f"#gpurun-run-{pair[1]} .gpurun-tab-history")
     expect(history).to_contain_text("finished, succeeded", timeout=30_000)
@@ -200,7 +200,7 @@ def test_the_page_comes_back_with_its_tab(lab_page: LabPage, pair: tuple[str, st
 def test_it_is_run_again_and_deleted(lab_page: LabPage, lab_below: JupyterServer, pair: tuple[str, str]) -> None:
     page = open_page(lab_page, pair[0])
     page.get_by_role("button", name="Rerun digits-cnn").click()
-    run_id = wait_until(lambda: (run := lab_below.run("digits-cnn")).get("rerun_of") == pair[0] and run["id"], 10)
+    run_id = wait_until(lambda: (run := lab_below.run("digits-cnn")).get("rerun_of") == pair[0] and run["id"])
     again = lab_page.page.locator(f"#gpurun-run-{run_id}")
     expect(again.locator(".gpurun-view")).to_have_attribute("data-state", "succeeded", timeout=30_000)
     lab_page.command("gpurun:delete-run", {"runs": [run_id]})
@@ -211,7 +211,7 @@ def test_it_is_run_again_and_deleted(lab_page: LabPage, lab_below: JupyterServer
     expect(again).to_have_count(0)
     assert lab_below.http.get(f"runs/{run_id}").status_code == 404
     lab_page.page.get_by_role("button", name="Undo").click()
-    wait_until(lambda: lab_below.http.get(f"runs/{run_id}").status_code == 200, 10, "for the run to be back")
+    wait_until(lambda: lab_below.http.get(f"runs/{run_id}").status_code == 200, what="for the run to be back")
 
 
 def test_a_cell_knows_its_last_run(lab_page: LabPage) -> None:

@@ -165,7 +165,7 @@ def test_a_flood_of_lines_leaves_the_page_alive(page: LabPage) -> None:
     while page.view.get_attribute("data-state") == "running":
         page.page.mouse.click(600, 880)
     expect(page.view).to_contain_text("line 499999 of a flood", timeout=20_000)
-    wait_until(lambda: page.line_count() == 500_000, 20, "for the right count")
+    wait_until(lambda: page.line_count() == 500_000, what="for the right count")
     assert max(page.page.evaluate("answers")) < 750  # benchmarks/view.py measures it; this machine may be busy
 
 

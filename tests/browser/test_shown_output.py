@@ -157,7 +157,7 @@ def test_nothing_of_it_is_trusted(lab_page: LabPage, lab: JupyterServer) -> None
     expect(log).to_contain_text("This page does not show application/x-unknown.")
     expect(log.locator("strong")).to_have_text("bold")
     circle = log.locator("img[src^='data:image/svg']")
-    wait_until(lambda: circle.evaluate("image => image.naturalWidth") == 40, 10, "for the drawing")
+    wait_until(lambda: circle.evaluate("image => image.naturalWidth") == 40, what="for the drawing")
     assert log.locator("script, iframe, svg, [onclick], [onerror], a[href^=javascript]").count() == 0
     log.get_by_text("a stranger's text").click()
     assert lab_page.page.evaluate("window.stolen") is None
@@ -207,7 +207,7 @@ def test_a_reader_stays_where_the_run_goes_on(lab_page: LabPage, lab: JupyterSer
         wait_until(lambda: log.evaluate(STANDS))
         return str(log.evaluate(FIRST_IN_SIGHT))
 
-    wait_until(lambda: first_after_home() == "before 0", 20, "for the first line")
+    wait_until(lambda: first_after_home() == "before 0", what="for the first line")
     log.evaluate("box => box.scrollTop = 100 * 17")
     expect(log.locator(".live")).to_have_text(re.compile(r"\d+ of 99"))
     told = log.locator(".live").inner_text()
@@ -261,7 +261,7 @@ def test_long_images_and_wide_tables_have_bars_of_their_own(lab_page: LabPage, l
     expect(displays).to_have_count(2)
     inside = log.bounding_box()
     assert inside is not None
-    wait_until(lambda: displays.last.evaluate("node => node.scrollHeight") > 8000, 10, "for the image")
+    wait_until(lambda: displays.last.evaluate("node => node.scrollHeight") > 8000, what="for the image")
     for display in displays.all():
         box = display.bounding_box()
         assert box is not None
@@ -270,7 +270,7 @@ def test_long_images_and_wide_tables_have_bars_of_their_own(lab_page: LabPage, l
         expect(display).to_have_attribute("tabindex", "0")
     displays.last.focus()
     lab_page.page.keyboard.press("End")
-    wait_until(lambda: displays.last.evaluate("node => node.scrollTop") > 5000, 10, "for its end")
+    wait_until(lambda: displays.last.evaluate("node => node.scrollTop") > 5000, what="for its end")
     check(lab_page.page, f"#gpurun-run-{run_id}")
     lab_page.screenshot("long")
 

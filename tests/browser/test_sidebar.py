@@ -99,7 +99,7 @@ def test_the_first_cells_run_and_can_be_had_again(there: LabPage) -> None:
     there.screenshot("insert")
     insert.click()
     insert.click()
-    wait_until(lambda: sources(there) == FIRST_CELLS * 3, 10)
+    wait_until(lambda: sources(there) == FIRST_CELLS * 3)
     expect(page.locator(".jp-Notebook .jp-Cell").nth(4)).to_have_class(re.compile("jp-mod-active"))
     expect(page.locator(".jp-Notebook .jp-Cell").nth(4)).to_be_in_viewport()
     page.evaluate(LONG)
@@ -122,19 +122,19 @@ def test_ones_own_queue_is_put_in_order_by_mouse_and_keyboard(there: LabPage) ->
     for number in range(2):
         lab.wait(lab.submit(HOLD.format(stop=stop), name=f"holder{number}"), "running")
     ids = {name: lab.submit("1", name=name) for name in "abcd"}
-    wait_until(lambda: queue(there) == ["a", "b", "c", "d"], 10)
+    wait_until(lambda: queue(there) == ["a", "b", "c", "d"])
     expect(page.locator(".gpurun-status")).to_contain_text("2/2 CPU slots · 4 waiting")
     expect(row(there, ids["a"])).to_contain_text("waits for")
 
     expect(row(there, ids["d"])).to_be_in_viewport(ratio=1)  # the section has grown
     row(there, ids["d"]).locator(".gpurun-handle").drag_to(row(there, ids["b"]), target_position={"x": 60, "y": 4})
-    wait_until(lambda: queue(there) == ["a", "d", "b", "c"], 10)
+    wait_until(lambda: queue(there) == ["a", "d", "b", "c"])
     row(there, ids["c"]).locator(".gpurun-run-open").focus()
     page.keyboard.press("Alt+ArrowUp")
-    wait_until(lambda: queue(there) == ["a", "d", "c", "b"], 10)
+    wait_until(lambda: queue(there) == ["a", "d", "c", "b"])
     expect(page.locator(".gpurun-queue [role=status]")).to_have_text("c is now number 3 of your 4 waiting runs.")
     page.keyboard.press("Alt+ArrowDown")
-    wait_until(lambda: queue(there) == ["a", "d", "b", "c"], 10)
+    wait_until(lambda: queue(there) == ["a", "d", "b", "c"])
     expect(row(there, ids["c"]).locator(".gpurun-run-open")).to_be_focused()
     page.keyboard.press("Alt+ArrowDown")  # it is the last already
     for theme in ("Dark", "Light"):
@@ -158,7 +158,7 @@ def test_ends_are_counted_at_the_bell_and_pop_up_nowhere(there: LabPage) -> None
     assert before >= 6  # the runs of the queue
     failed = lab.submit("raise RuntimeError('CUDA out of memory. Tried to allocate 2 GiB')", name="toolarge")
     expect(row(there, failed)).to_contain_text("OOM", timeout=20_000)
-    wait_until(lambda: bell(there) == before + 1, 5)
+    wait_until(lambda: bell(there) == before + 1)
     expect(page.locator(".Toastify__toast")).to_have_count(0)
     there.command("apputils:display-notifications")
     notice = page.locator(".jp-Notification-List-Item", has_text="toolarge")
@@ -178,7 +178,7 @@ def test_ends_are_counted_at_the_bell_and_pop_up_nowhere(there: LabPage) -> None
     expect(row(there, again)).to_have_attribute("data-state", "succeeded")
     other = lab.submit("1", name="unseen")
     expect(row(there, other)).to_have_attribute("data-state", "succeeded", timeout=20_000)
-    wait_until(lambda: bell(there) > 0, 5)
+    wait_until(lambda: bell(there) > 0)
     there.command("apputils:display-notifications")
     expect(page.locator(".jp-Notification-List-Item", has_text="unseen")).to_have_count(1)
     expect(page.locator(".jp-Notification-List-Item", has_text=re.compile(r"^seen"))).to_have_count(0)

@@ -30,7 +30,7 @@ def test_a_terminal_asks_and_shows_nothing_of_it() -> None:
         shown += os.read(terminal, 1000)
         return b"Value of the secret KEY_OF_NOBODY: " in shown
 
-    wait_until(asks, 20)
+    wait_until(asks)
     os.write(terminal, b"s3cret\n")
     assert process.wait(20) == 0
     shown += os.read(terminal, 1000)

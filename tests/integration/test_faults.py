@@ -230,7 +230,7 @@ class Stage:
 
     def nothing_at_work(self, run_id: str) -> None:
         """No process carries the run's mark."""
-        wait_until(lambda: not of_attempt(f"{run_id}/1"), 10, "for its processes to be gone")
+        wait_until(lambda: not of_attempt(f"{run_id}/1"), what="for its processes to be gone")
 
     def tidy(self) -> None:
         self.faults.disarm()

@@ -91,7 +91,7 @@ def test_started_anew_it_is_reached_as_before_and_ends_with_its_process(headless
         headless.http.get("status")
     headless.start()
     assert headless.run("on-another-server")["name"] == "on-another-server"
-    wait_until(lambda: headless.said().count("export GPURUN_URL") == 2, 5)
+    wait_until(lambda: headless.said().count("export GPURUN_URL") == 2)
 
 
 def test_an_empty_token_lets_nobody_in(tmp_path: Path) -> None:

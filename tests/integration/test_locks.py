@@ -78,10 +78,10 @@ def test_a_waiting_run_names_who_holds_the_gpu(two: list[JupyterServer], tmp_pat
         (agent,) = bert.http.get("devices").json()["agents"]
         return any(device.get("locked") for device in agent["devices"])
 
-    wait_until(seen, 10)
+    wait_until(seen)
     queued = bert.submit("print('late')", gpu=1)
     runner = next(process for process in anna.run_processes() if "gpurun_jupyter.agent.runner" in process.cmdline())
-    wait_until(lambda: f"pid {runner.pid}" in bert.run(queued)["waiting"]["why"], 10)
+    wait_until(lambda: f"pid {runner.pid}" in bert.run(queued)["waiting"]["why"])
     assert bert.run(queued)["state"] == "queued"
     runner.kill()
     assert anna.wait(held)["reason"] == "runner_killed"
@@ -96,9 +96,9 @@ def test_a_lock_that_is_not_gpuruns_is_said_to_be_so(two: list[JupyterServer], t
     process = subprocess.Popen(["flock", lock, "sleep", "120"], start_new_session=True, text=True)
     says = f"pid {process.pid} ({getpass.getuser()}, flock), which is not gpurun"
     try:
-        wait_until(lambda: _locked_by(anna) == says, 20)
+        wait_until(lambda: _locked_by(anna) == says)
         queued = anna.submit("print('at last')", gpu=1)
-        wait_until(lambda: anna.run(queued)["waiting"] and says in anna.run(queued)["waiting"]["why"], 20)
+        wait_until(lambda: anna.run(queued)["waiting"] and says in anna.run(queued)["waiting"]["why"])
         env = anna.env | {"GPURUN_URL": anna.url, "GPURUN_TOKEN": TOKEN}
         told = subprocess.run([BIN / "gpurun", "doctor", "--json"], env=env, capture_output=True, text=True)
         notes = {one["what"]: one for one in json.loads(told.stdout) if one["what"].startswith("GPU")}
@@ -120,8 +120,8 @@ def test_a_removed_lock_is_noticed_and_its_gpu_left_alone(two: list[JupyterServe
     (Path(anna.env["GPURUN_LOCKS"]) / UUID).unlink()
     queued = bert.submit("print('late')", gpu=1)
     for server in two:
-        wait_until(lambda server=server: "whose lock was removed" in (server.home / "agent.log").read_text(), 20)
-    wait_until(lambda: "a run of gpurun" in bert.run(queued)["waiting"]["why"], 10)
+        wait_until(lambda server=server: "whose lock was removed" in (server.home / "agent.log").read_text())
+    wait_until(lambda: "a run of gpurun" in bert.run(queued)["waiting"]["why"])
     assert (bert.run(queued)["state"], anna.run(held)["state"]) == ("queued", "running")
     release.touch()
     for server, run in ((anna, held), (bert, queued)):

@@ -63,7 +63,7 @@ def test_it_says_what_it_offers_once_the_server_has_heard_it(far_server: Jupyter
 
 def test_a_session_that_is_idle_ends(far_server: JupyterServer, box: Machine) -> None:
     far_server.wait(far_server.submit("x = 1", gpu=0, on="box", session="idle"))
-    wait_until(lambda: "idle" not in sessions_of(far_server), 20, "for it to end by itself")
+    wait_until(lambda: "idle" not in sessions_of(far_server), what="for it to end by itself")
 
 
 def test_another_gpurun_is_installed_while_a_run_goes_on(far_server: JupyterServer, box: Machine) -> None:

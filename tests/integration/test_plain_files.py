@@ -41,7 +41,7 @@ class Watched:
         return [run for run in found if run["kind"] == "files"]
 
     def run(self, name: str) -> dict[str, Any]:
-        return wait_until(lambda: self.runs(name), 15, f"for {name}")[0]
+        return wait_until(lambda: self.runs(name), what=f"for {name}")[0]
 
 
 @pytest.fixture(scope="module")
@@ -75,9 +75,9 @@ def test_a_file_that_grows_is_a_run_that_is_live_in_lists(watched: Watched) -> N
             threading.Thread(target=follow, daemon=True).start()
             watched.write("fresh/grows.yaml", "lr: 0.1\nmodel: {depth: 3}\n")
             watched.write("fresh/grows.csv", "step,epoch,loss\n1,0,0.5\n2,1,0.")
-            wait_until(lambda: any(one.metrics.get("loss") and one.metrics["loss"].last == 0.5 for one in seen), 15)
+            wait_until(lambda: any(one.metrics.get("loss") and one.metrics["loss"].last == 0.5 for one in seen))
             watched.write("fresh/grows.csv", "25\n")
-            wait_until(lambda: any(one.metrics.get("loss") and one.metrics["loss"].last == 0.25 for one in seen), 15)
+            wait_until(lambda: any(one.metrics.get("loss") and one.metrics["loss"].last == 0.25 for one in seen))
     run = watched.run("grows")
     assert run["state"] == "running"
     assert run["agent"] == "files"
@@ -104,7 +104,7 @@ def test_a_server_that_was_killed_goes_on_where_it_was(watched: Watched) -> None
         file.write('{"kind":"metric","t":1.0,"m":1.0,"values":{"loss":0.4},"step":40.0}\n{"kind":"met')
     watched.write("fresh/survives.csv", "".join(lines[40:]))
     watched.server.start()
-    wait_until(lambda: watched.run("survives")["metrics"]["loss"]["last"] == 0.99, 15)
+    wait_until(lambda: watched.run("survives")["metrics"]["loss"]["last"] == 0.99)
     assert watched.run("survives")["id"] == run["id"]
     steps = [json.loads(line).get("step") for line in log.read_text().splitlines() if '"metric"' in line]
     assert steps == [float(step) for step in range(100)]

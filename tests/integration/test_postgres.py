@@ -163,7 +163,7 @@ def test_runs_are_found_by_conditions_and_sorted(server: JupyterServer) -> None:
 
 def test_metrics_and_notices_read_the_history(server: JupyterServer, hook: Webhook) -> None:
     server.wait(server.submit("1 / 0", name="bad", project="noticed"))
-    wait_until(lambda: hook.titles("/") == ["Run bad: failed"], 15, "for the notice")
+    wait_until(lambda: hook.titles("/") == ["Run bad: failed"], what="for the notice")
     url, headers = f"{server.url}metrics", {"Authorization": f"token {TOKEN}"}
     assert 'gpurun_runs_finished_total{outcome="failed"} 1.0' in httpx.get(url, headers=headers).text
 

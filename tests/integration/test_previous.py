@@ -101,12 +101,12 @@ def test_of_directories_only_texts_that_differ_are_shown(server: JupyterServer, 
 
 
 def test_the_environment_is_written_down(server: JupyterServer, pair: tuple[str, str]) -> None:
-    environment = wait_until(lambda: recorded(server, pair[1]), 20, "for the agent to ask the interpreter")
+    environment = wait_until(lambda: recorded(server, pair[1]), what="for the agent to ask the interpreter")
     assert environment["python"] == platform.python_version()
     assert environment["packages"]["ipykernel"] == importlib.metadata.version("ipykernel")
     assert environment["devices"][0]["label"] in ("cpu0", "cpu1")
     kept = set((server.home / "environments").iterdir())
     again = finished(server, code="1")
-    later = wait_until(lambda: recorded(server, again), 20, "for the agent to write it down")
+    later = wait_until(lambda: recorded(server, again), what="for the agent to write it down")
     assert later["packages"] == environment["packages"]
     assert set((server.home / "environments").iterdir()) == kept  # one for each environment, however many runs

@@ -48,11 +48,11 @@ def submitted(server: JupyterServer, script: str, gpu: int = 0) -> str:
 
 
 def runner_of(server: JupyterServer, run_id: str) -> psutil.Process:
-    return psutil.Process(wait_until(lambda: server.events(run_id), 20, "for its runner")[0]["pid"])
+    return psutil.Process(wait_until(lambda: server.events(run_id), what="for its runner")[0]["pid"])
 
 
 def printed(server: JupyterServer, run_id: str, text: str) -> None:
-    wait_until(lambda: text in server.log(run_id), 20, f"for {text!r}")
+    wait_until(lambda: text in server.log(run_id), what=f"for {text!r}")
 
 
 def test_one_runner_carries_out_several_attempts(alone: JupyterServer) -> None:
@@ -121,7 +121,7 @@ def test_one_that_nobody_needs_leaves(alone: JupyterServer) -> None:
     run_id = submitted(alone, "print(1)")
     alone.wait(run_id)
     runner = runner_of(alone, run_id)
-    wait_until(lambda: not runner.is_running() or runner.status() == psutil.STATUS_ZOMBIE, 20, "for it to leave")
+    wait_until(lambda: not runner.is_running() or runner.status() == psutil.STATUS_ZOMBIE, what="for it to leave")
 
 
 def mark_of(process: psutil.Process) -> str:

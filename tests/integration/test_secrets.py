@@ -286,7 +286,7 @@ def test_what_a_killed_process_left_is_forgotten_by_the_next_agent(server: Jupyt
     left.write_text(f'{{"KEY": "{SECRET}"}}')
     server.end_agent()
     server.wait(server.submit("2"))
-    wait_until(lambda: not left.exists(), 20)
+    wait_until(lambda: not left.exists())
 
 
 def test_a_killed_runner_and_a_killed_agent_leave_nothing(server: JupyterServer) -> None:

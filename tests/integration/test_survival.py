@@ -57,7 +57,7 @@ def test_a_killed_agent_finds_its_runs_again(server: JupyterServer) -> None:
     before = server.agent()
     assert before is not None
     server.end_agent(signal.SIGKILL)
-    after = wait_until(server.agent, 20)
+    after = wait_until(server.agent)
     assert after.pid != before.pid
     assert server.wait(run_id)["outcome"] == "succeeded"
     assert numbers(server.log(run_id)) == list(range(80))

@@ -51,7 +51,7 @@ def test_a_gpu_that_one_uses_is_held_for_the_other_which_says_who_has_it(
     def why() -> str:
         return str((server.run(second).get("waiting") or {}).get("why", ""))
 
-    wait_until(lambda: "pid " in why(), 20, "for the other server to say who has it")
+    wait_until(lambda: "pid " in why(), what="for the other server to say who has it")
     assert server.run(second)["state"] == "queued"
     assert not server.log(second)
     runs_beside_it(server)

@@ -46,7 +46,7 @@ def agents_of(home: Path) -> list[psutil.Process]:
 
 def the_agent(home: Path) -> psutil.Process:
     """The only one, once any other has found that there is one and left."""
-    wait_until(lambda: len(agents_of(home)) == 1, 20, "for one agent to be left")
+    wait_until(lambda: len(agents_of(home)) == 1, what="for one agent to be left")
     return agents_of(home)[0]
 
 
@@ -89,8 +89,8 @@ def test_an_agent_that_is_killed_is_replaced_by_one(pair: Pair) -> None:
     wait_until(lambda: numbers(pair[1], run_id), what="for the run's first line")
     before = the_agent(pair[0].home)
     before.kill()
-    wait_until(lambda: before.pid not in [agent.pid for agent in agents_of(pair[0].home)], 5)
-    wait_until(lambda: agents_of(pair[0].home), 20, "for another agent")
+    wait_until(lambda: before.pid not in [agent.pid for agent in agents_of(pair[0].home)])
+    wait_until(lambda: agents_of(pair[0].home), what="for another agent")
     assert pair[0].wait(run_id)["outcome"] == pair[1].run(run_id)["outcome"] == "succeeded"
     assert numbers(pair[1], run_id) == list(range(120))
     assert the_agent(pair[0].home).pid != before.pid

@@ -88,7 +88,7 @@ def looked(server: JupyterServer, **fields: Any) -> dict[str, Any]:
 
 
 def over(processes: list[psutil.Process]) -> None:
-    wait_until(lambda: not any(alive(process) for process in processes), 20, f"for the end of {processes}")
+    wait_until(lambda: not any(alive(process) for process in processes), what=f"for the end of {processes}")
 
 
 def alive(process: psutil.Process) -> bool:
@@ -184,7 +184,7 @@ def test_a_spare_and_a_fork_parent_that_were_killed_are_replaced(warm: JupyterSe
     for process in family(warm)["parent"]:
         process.kill()
     assert looked(warm)["names"]
-    wait_until(lambda: family(warm)["parent"], 20, "for another fork parent")
+    wait_until(lambda: family(warm)["parent"], what="for another fork parent")
     ready_spare(warm)
 
 
@@ -257,7 +257,7 @@ def test_an_interrupt_leaves_the_session_and_a_kill_ends_it(warm: JupyterServer)
         run = warm.wait(run_id, timeout_s=10)
         assert run["outcome"] == "cancelled"
         assert ("The session «stopped» has ended" in run["message"]) == ends
-    wait_until(lambda: "stopped" not in sessions(warm), 20)
+    wait_until(lambda: "stopped" not in sessions(warm))
 
 
 def test_what_a_session_started_stays_until_the_session_ends(warm: JupyterServer) -> None:
@@ -296,7 +296,7 @@ def test_a_session_whose_holder_was_killed_is_gone_with_all_it_had(warm: Jupyter
     holder, kernel, child = (psutil.Process(int(pid)) for pid in pids)
     holder.kill()
     over([kernel, child])
-    wait_until(lambda: "killed" not in sessions(warm), 20)
+    wait_until(lambda: "killed" not in sessions(warm))
     run = in_session(warm, "print(x)", "killed")
     assert run["message"].startswith("NameError")
 
@@ -336,5 +336,5 @@ def test_a_session_that_is_ended_frees_its_devices(warm: JupyterServer, busy: bo
     assert warm.http.post(f"sessions/{name}/end").status_code == 200
     if busy:
         assert warm.wait(run_id, timeout_s=10)["outcome"] == "cancelled"
-    wait_until(lambda: name not in sessions(warm), 20)
+    wait_until(lambda: name not in sessions(warm))
     over([kernel])

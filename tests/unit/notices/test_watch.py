@@ -52,7 +52,7 @@ class Servers:
         self.watches += made
         for watch in made:
             watch.start()
-        wait_until(lambda: self.known() >= {watch.entry.digest for watch in made}, 5, "for them to begin")
+        wait_until(lambda: self.known() >= {watch.entry.digest for watch in made}, what="for them to begin")
         return made
 
     def known(self) -> set[str]:
@@ -164,7 +164,7 @@ def test_a_failure_is_tried_again_and_said_once(
     for name in ("lost-1", "lost-2"):  # four tries each
         hook.statuses[:] = [500] * 4
         finished(world, name=name)
-        wait_until(lambda: not hook.statuses, 5)
+        wait_until(lambda: not hook.statuses)
     finished(world, name="after")
     arrives(hook, f"/{secret}", ["Run late: succeeded", "Run after: succeeded"])
     (said,) = said_by_server(caplog)
