@@ -29,8 +29,8 @@ from servers import JupyterServer
 from gpurun_jupyter.agent.remote.membership import Membership
 from gpurun_jupyter.core.devices import Device
 from gpurun_jupyter.core.grants import Report
-from gpurun_server.queue.ledger import Ledger
-from gpurun_server.queue.syncing import sync
+from gpurun_server.queue.agents.syncing import sync
+from gpurun_server.queue.ledger.ledger import Ledger
 
 AGENTS, GPUS = 200, 8
 RUNS_A_SECOND, SUBMITTERS = 10.0, 8

@@ -16,9 +16,9 @@ from figures import Figure, median, shown
 
 from gpurun_jupyter.core.devices import Device
 from gpurun_jupyter.core.grants import Report
-from gpurun_jupyter.core.processes import boot_id
-from gpurun_server.queue.claims import claim
-from gpurun_server.queue.ledger import Ledger
+from gpurun_jupyter.core.system.processes import boot_id
+from gpurun_server.queue.agents.claims import claim
+from gpurun_server.queue.ledger.ledger import Ledger
 from gpurun_server.store.database import Database
 
 QUEUED, GPUS = 10_000, 16

@@ -81,7 +81,9 @@ def used_s(server: JupyterServer) -> dict[str, float]:
     """CPU seconds used so far by the server, by the agent, and by runners with the interpreters that they started."""
     agent = server.agent()
     assert agent is not None
-    parents = [child for child in agent.children() if "gpurun_jupyter.agent.warm.forking" in child.cmdline()]
+    parents = [
+        child for child in agent.children() if "gpurun_jupyter.agent.warm.fork_parent_process" in child.cmdline()
+    ]
     living = [runner for parent in parents for runner in parent.children()]
     ended = sum(times.children_user + times.children_system for times in (one.cpu_times() for one in parents))
     return {"server": own_s(psutil.Process(server.pid)), "agent": own_s(agent)} | {

@@ -13,9 +13,9 @@ import sqlalchemy as sa
 
 from gpurun_jupyter.core.devices import Device
 from gpurun_jupyter.core.home import Home
-from gpurun_jupyter.core.processes import boot_id
 from gpurun_jupyter.core.runs import Bar, MetricSummary, RunProgress, RunSpec
-from gpurun_server.queue.accept import new_run_id
+from gpurun_jupyter.core.system.processes import boot_id
+from gpurun_server.queue.lifecycle.accept import new_run_id
 from gpurun_server.store.database import Database
 from gpurun_server.store.queries import encode
 from gpurun_server.store.summaries import keep_metrics, keep_parameters

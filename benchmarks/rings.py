@@ -13,7 +13,7 @@ import psutil
 from figures import Figure
 from servers import TOKEN, JupyterServer, wait_until
 
-from gpurun_jupyter.core.bells import ring
+from gpurun_jupyter.core.system.bells import ring
 
 QUEUED, RINGS, EVERY_S = 1_000, 500, 0.01
 

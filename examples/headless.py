@@ -19,7 +19,7 @@ import httpx
 import psutil
 from jupyter_client.blocking import BlockingKernelClient
 
-from gpurun_jupyter.core.processes import read_identity
+from gpurun_jupyter.core.system.processes import read_identity
 
 START_S = 60.0
 CELL_S = 300.0

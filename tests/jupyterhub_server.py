@@ -15,7 +15,7 @@ import psutil
 import pytest
 from servers import BIN, free_port, isolated_environment, wait_until
 
-from gpurun_jupyter.core.processes import read_identity
+from gpurun_jupyter.core.system.processes import read_identity
 
 ROOT = Path(__file__).parents[1]
 ADMIN_TOKEN = "a-token-of-the-tests-for-the-hub"

@@ -13,7 +13,7 @@ import psutil
 from servers import BIN, JupyterServer, isolated_environment, wait_until
 
 from gpurun_jupyter.agent.remote.membership import Membership, folder_of, read
-from gpurun_jupyter.core.processes import read_identity
+from gpurun_jupyter.core.system.processes import read_identity
 
 
 class Machine:

@@ -18,7 +18,7 @@ import psutil
 from databases import empty_database
 
 from gpurun_jupyter.core.home import Home
-from gpurun_jupyter.core.processes import read_identity
+from gpurun_jupyter.core.system.processes import read_identity
 
 TOKEN = "test-token"
 BIN = Path(sys.executable).parent

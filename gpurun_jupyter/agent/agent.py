@@ -14,22 +14,22 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from gpurun_jupyter.agent.background import in_background
-from gpurun_jupyter.agent.carrying_out import CarryingOut
-from gpurun_jupyter.agent.devices import Devices
-from gpurun_jupyter.agent.held import Held
+from gpurun_jupyter.agent.attempts.carrying_out import CarryingOut
+from gpurun_jupyter.agent.attempts.environment_record import Recorder
+from gpurun_jupyter.agent.attempts.held_attempt import Held
+from gpurun_jupyter.agent.background_tasks import in_background
+from gpurun_jupyter.agent.backoff import Pauses
+from gpurun_jupyter.agent.devices.inventory import Devices
 from gpurun_jupyter.agent.link import Link
-from gpurun_jupyter.agent.pauses import Pauses
-from gpurun_jupyter.agent.recording import Recorder
+from gpurun_jupyter.agent.runner.session_folder import Order
 from gpurun_jupyter.agent.signals import on_signals
-from gpurun_jupyter.agent.warm.session_folder import Order
 from gpurun_jupyter.agent.warm.sessions import Sessions
 from gpurun_jupyter.agent.warm.spares import Starter
-from gpurun_jupyter.core.bells import Bell, listeners
 from gpurun_jupyter.core.errors import NotJoined, Revoked
 from gpurun_jupyter.core.grants import Grant, Orders, Report, SessionName, Stop
 from gpurun_jupyter.core.home import Home
-from gpurun_jupyter.core.processes import boot_id
+from gpurun_jupyter.core.system.bells import Bell, listeners
+from gpurun_jupyter.core.system.processes import boot_id
 
 log = logging.getLogger("gpurun.agent")
 

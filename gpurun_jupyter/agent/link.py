@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from gpurun_jupyter.agent.pauses import Hurry
+from gpurun_jupyter.agent.backoff import Hurry
 from gpurun_jupyter.core.grants import Grant, Orders, Report
 
 

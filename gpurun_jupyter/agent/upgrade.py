@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from importlib import metadata
 
-from gpurun_jupyter.agent.environment import environment_state
+from gpurun_jupyter.agent.run_environment import environment_state
 
 _DISTRIBUTION = "gpurun-jupyter"
 #: An installation takes a while: what is found has to stay as it is for so long, seconds.

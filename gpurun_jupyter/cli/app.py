@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import click
 
-from gpurun_jupyter.cli import acting, listing, notebooks, overviews, results, upkeep, verbs
-from gpurun_jupyter.cli.agent import agent
 from gpurun_jupyter.cli.completion import completion
-from gpurun_jupyter.cli.data import data
-from gpurun_jupyter.cli.decode import decode
-from gpurun_jupyter.cli.doctor import doctor
-from gpurun_jupyter.cli.models import models
-from gpurun_jupyter.cli.server import server
-from gpurun_jupyter.cli.sweeps import sweep
+from gpurun_jupyter.cli.verbs import acting, listing, looking, notebooks, overviews, results, upkeep
+from gpurun_jupyter.cli.verbs.agent import agent
+from gpurun_jupyter.cli.verbs.data import data
+from gpurun_jupyter.cli.verbs.decode import decode
+from gpurun_jupyter.cli.verbs.doctor import doctor
+from gpurun_jupyter.cli.verbs.models import models
+from gpurun_jupyter.cli.verbs.server import server
+from gpurun_jupyter.cli.verbs.sweeps import sweep
 
 
 class _InThisOrder(click.Group):
@@ -35,12 +35,12 @@ for _verb in (
     notebooks.notebook,
     sweep,
     notebooks.export,
-    verbs.status,
+    looking.status,
     listing.runs,
     listing.compare,
-    verbs.logs,
-    verbs.attach,
-    verbs.wait,
+    looking.logs,
+    looking.attach,
+    looking.wait,
     results.result,
     acting.cancel,
     acting.start,
@@ -49,8 +49,8 @@ for _verb in (
     acting.rerun,
     acting.delete,
     overviews.files,
-    verbs.devices,
-    verbs.sessions,
+    looking.devices,
+    looking.sessions,
     agent,
     overviews.agents,
     overviews.projects,

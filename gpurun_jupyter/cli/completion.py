@@ -6,8 +6,8 @@ import click
 from click.shell_completion import CompletionItem, get_completion_class
 
 from gpurun_jupyter.cli.screen import Invocation
-from gpurun_jupyter.cli.words import how
 from gpurun_jupyter.core.errors import GpurunError
+from gpurun_jupyter.views.words import how
 
 _VARIABLE = "_GPURUN_COMPLETE"  # click's, for a program of this name
 _OFFERED = 50  # the newest runs

@@ -8,7 +8,7 @@ from gpurun_jupyter.cli.app import gpurun
 from gpurun_jupyter.cli.screen import Invocation
 from gpurun_jupyter.cli.streams import OutputLost
 from gpurun_jupyter.cli.terminal import TerminalScreen
-from gpurun_jupyter.cli.verbs import LEFT
+from gpurun_jupyter.cli.verbs.looking import LEFT
 from gpurun_jupyter.core.errors import GpurunError, RunFailed, ServerUnreachable
 
 FAILED, WRONG_USAGE, NO_SERVER, NO_OUTPUT = 1, 2, 3, 4

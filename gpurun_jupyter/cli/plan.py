@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from gpurun_jupyter.cli.screen import Invocation
+from gpurun_jupyter.core.alternatives import Shortage, instead
 from gpurun_jupyter.core.devices import Agent, Device
-from gpurun_jupyter.core.instead import Shortage, instead
 from gpurun_jupyter.core.labels import asked
 from gpurun_jupyter.core.runs import DataUse
 from gpurun_jupyter.core.units import format_size

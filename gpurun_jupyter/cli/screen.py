@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from gpurun_jupyter.client import Client, Run
+    from gpurun_jupyter.client.follow import Interrupt
     from gpurun_jupyter.core.runs import Run as RunRecord
-    from gpurun_jupyter.core.services import Service
-
-#: What an interrupt does while a run is followed: leave it alone, or ask it to stop.
-Interrupt = Literal["detach", "stop"]
-
-
-class Table(NamedTuple):
-    """Rows of text under a title; `empty` is said where there are none."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: Sequence[tuple[str, ...]]
-    empty: str
+    from gpurun_jupyter.core.system.user_services import Service
+    from gpurun_jupyter.views.tables import Table
 
 
 class Screen(Protocol):

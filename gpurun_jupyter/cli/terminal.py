@@ -10,19 +10,20 @@ from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 
-from gpurun_jupyter.cli import words
-from gpurun_jupyter.cli.screen import Interrupt, Table
 from gpurun_jupyter.cli.streams import is_utf8
-from gpurun_jupyter.cli.tail import last_redraw, plain
 from gpurun_jupyter.core.events import START_OF_LOG, AnyEvent
 from gpurun_jupyter.core.lifecycle import State
 from gpurun_jupyter.core.texts import Texts
+from gpurun_jupyter.views import words
+from gpurun_jupyter.views.tail import last_redraw, plain
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from gpurun_jupyter.client import Run
+    from gpurun_jupyter.client.follow import Interrupt
     from gpurun_jupyter.core.runs import Run as RunRecord
+    from gpurun_jupyter.views.tables import Table
 
 _GAP = "  "
 _DETAIL_WIDTH = 60
@@ -64,7 +65,7 @@ class TerminalScreen:
 
     def follow(self, run: Run, interrupt: Interrupt, tail: int | None = None) -> RunRecord | None:
         """Print what the run prints until it has finished."""
-        from gpurun_jupyter.cli import follow
+        from gpurun_jupyter.client import follow
 
         with _LiveView(self._out) if self._live else _PlainView(self) as view:
             start = START_OF_LOG if tail is None else follow.catch_up(run, view, tail)

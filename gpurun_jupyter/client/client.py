@@ -11,20 +11,21 @@ from urllib.parse import quote
 
 import msgspec
 
-from gpurun_jupyter.client import data_sets, listing, ship
+from gpurun_jupyter.client import content_upload, data_sets, listing
 from gpurun_jupyter.client.connecting import connected
 from gpurun_jupyter.client.git import Question
 from gpurun_jupyter.client.http import UPLOAD_TIMEOUT, Connection, Params
 from gpurun_jupyter.client.listing import Search
-from gpurun_jupyter.client.moving import Moving
 from gpurun_jupyter.client.options import RunOptions, spec_of
 from gpurun_jupyter.client.overviews import Overviews
 from gpurun_jupyter.client.runs import Run
+from gpurun_jupyter.client.snapshot import Snapshot
 from gpurun_jupyter.client.stream import Accepted
 from gpurun_jupyter.client.upkeep import Upkeep
-from gpurun_jupyter.client.uploads import upload
+from gpurun_jupyter.client.zip_upload import upload
 from gpurun_jupyter.core.data_sets import DataSet
 from gpurun_jupyter.core.origins import Origin
+from gpurun_jupyter.core.run_checks import check_run
 from gpurun_jupyter.core.runs import Run as RunRecord
 from gpurun_jupyter.core.runs import RunSpec
 from gpurun_jupyter.core.sessions import Session
@@ -101,7 +102,7 @@ class Client(Overviews, Upkeep):
             return self._ship(collect(dir), spec, tell, live=live)
         if modules is not None:
             return self._ship(modules, spec, None, live=live, of_directory=False)
-        spec.check()
+        check_run(spec)
         return self._submit(spec, live=live)
 
     def submit_dir(
@@ -130,11 +131,11 @@ class Client(Overviews, Upkeep):
             return self._run(upload(self._connection, _new_key(), place, spec, form))
         return self._ship(shipment, spec, tell, entry=entry, module=module, args=list(args))
 
-    def new_to_server(self, shipment: Shipment) -> ship.Sent:
+    def new_to_server(self, shipment: Shipment) -> content_upload.Sent:
         """How much of a shipment the server lacks; sends nothing."""
-        with Moving(shipment, None) as moving:
-            parcel = ship.pack(moving)
-        return parcel.amount_of(ship.missing(self._connection, parcel))
+        with Snapshot(shipment, None) as snapshot:
+            parcel = content_upload.pack(snapshot)
+        return parcel.amount_of(content_upload.missing(self._connection, parcel))
 
     def submit_notebook(
         self,
@@ -255,10 +256,10 @@ class Client(Overviews, Upkeep):
         def act(digest: str) -> Run:
             spec.dir = ShippedDir(digest, **what)
             spec.origin = git.origin(spec.origin) if git else spec.origin
-            spec.check()
+            check_run(spec)
             return self._submit(spec, live=live)
 
-        return ship.deliver(self._connection, shipment, act, tell)
+        return content_upload.deliver(self._connection, shipment, act, tell)
 
     def _submit(self, spec: RunSpec, *, live: bool) -> Run:
         content = msgspec.json.encode(spec)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gpurun_jupyter.client import ship
+from gpurun_jupyter.client import content_upload
 from gpurun_jupyter.client.http import Connection
 from gpurun_jupyter.core.data_sets import DataSet
 from gpurun_jupyter.shipping.collect import collect, single
 
 
-def upload(connection: Connection, path: Path | str, name: str | None, tell: ship.Tell | None) -> DataSet:
+def upload(connection: Connection, path: Path | str, name: str | None, tell: content_upload.Tell | None) -> DataSet:
     """Send what the server lacks of a directory or a file, and give it a name: by default its own."""
     place = Path(path).expanduser()
     shipment = collect(place, None, gitignore=False) if place.is_dir() else single(place, None)
@@ -22,4 +22,4 @@ def upload(connection: Connection, path: Path | str, name: str | None, tell: shi
     def act(digest: str) -> DataSet:
         return connection.post("data", DataSet, {"name": name, "manifest": digest})
 
-    return ship.deliver(connection, shipment, act, tell)
+    return content_upload.deliver(connection, shipment, act, tell)

@@ -12,8 +12,8 @@ import msgspec
 
 from gpurun_jupyter.client.discovery import Address
 from gpurun_jupyter.core.errors import GpurunError, InvalidRequest, NotAllowed, ServerUnreachable, TooLarge, from_code
-from gpurun_jupyter.core.proxies import proxy_for, proxy_of
-from gpurun_jupyter.core.tokens import sendable
+from gpurun_jupyter.core.system.proxies import proxy_for, proxy_of
+from gpurun_jupyter.core.system.tokens import sendable
 
 API = "gpurun/api/v1/"
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from gpurun_jupyter.client import ship
+from gpurun_jupyter.client import content_upload
 from gpurun_jupyter.core import manifests
 from gpurun_jupyter.core.errors import BlobDamaged, InvalidRequest
 from gpurun_jupyter.core.models import (
@@ -152,7 +152,7 @@ class Models:
             new.manifest = digest
             return self._connection.post("models", ModelVersion, new)
 
-        return ship.deliver(self._connection, shipment, act, tell)
+        return content_upload.deliver(self._connection, shipment, act, tell)
 
     def _fetch(self, route: str, file: ModelFile, place: Path) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)

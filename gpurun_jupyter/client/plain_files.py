@@ -10,8 +10,8 @@ import msgspec
 from gpurun_jupyter.client.runs import Run
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.events import Checkpoint, Metric, Start
+from gpurun_jupyter.core.formats.plain_files import Row, as_csv, as_yaml
 from gpurun_jupyter.core.parameters import parameters_of
-from gpurun_jupyter.core.plain_files import Row, as_csv, as_yaml
 
 
 def write(run: Run, into: Path, *, force: bool = False) -> list[Path]:

@@ -2,63 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import msgspec
 
+from gpurun_jupyter.client.live_run import LiveRun
 from gpurun_jupyter.client.run_files import RunFile, fetched, listed
 from gpurun_jupyter.client.secrets import with_values
-from gpurun_jupyter.client.stream import Accepted, EventsFrame, Live, lines
 from gpurun_jupyter.client.waiting import wait_for
 from gpurun_jupyter.core.bars import at_present
 from gpurun_jupyter.core.errors import RunFailed
-from gpurun_jupyter.core.events import START_OF_LOG, AnyEvent, Cursor, Error, Start, event_on
+from gpurun_jupyter.core.events import START_OF_LOG, Error, event_on
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
 from gpurun_jupyter.core.runs import Run as RunRecord
 from gpurun_jupyter.core.runs import RunProgress
 
 if TYPE_CHECKING:
-    from gpurun_jupyter.client.http import Connection, Params
+    from gpurun_jupyter.client.http import Params
     from gpurun_jupyter.core.values import Output
-    from gpurun_jupyter.notebook.widget import RunWidget
+    from gpurun_jupyter.views.widget import RunWidget
 
 
 class _Metrics(msgspec.Struct):
     metrics: dict[str, dict[str, Any]]
 
 
-class Run:
-    """A run on the server. Its properties tell what was seen last; `refresh` looks again.
+class Run(LiveRun):
+    """A run on the server, with what it left. Its properties tell what was seen last; `refresh` looks again.
 
     Methods raise ServerUnreachable, NotAllowed and RunNotFound.
     """
-
-    def __init__(self, connection: Connection, record: RunRecord, accepted: Accepted | None = None) -> None:
-        self._connection = connection
-        self.record = record
-        self._accepted = accepted
-
-    def __repr__(self) -> str:
-        how = self.record.outcome or self.record.state
-        return f"<Run {self.id} {self.name!r} {how.value}>"
-
-    @property
-    def id(self) -> str:
-        """The run's id, for ever its own."""
-        return self.record.id
-
-    @property
-    def name(self) -> str:
-        """The run's name; a newer run may have the same."""
-        return self.record.name
-
-    @property
-    def state(self) -> State:
-        """Where the run is."""
-        return self.record.state
 
     @property
     def outcome(self) -> Outcome | None:
@@ -77,11 +51,6 @@ class Run:
         `record.progress` also has those that are over.
         """
         return self.record.progress and at_present(self.record.progress)
-
-    def refresh(self) -> Run:
-        """Ask the server how the run is now."""
-        self.record = self._connection.get(self._route(), RunRecord)
-        return self
 
     def wait(self, timeout: float | None = None) -> Run:
         """Block until the run has finished, however it did. Raises TimeoutError after `timeout` s."""
@@ -108,11 +77,6 @@ class Run:
         from gpurun_jupyter.client import values
 
         return values.outputs(self._connection, self._route())
-
-    def cancel(self, kill: bool = False) -> Run:
-        """Interrupt the run; `kill`, or asking again, ends it. Raises WrongState if it has finished."""
-        self.record = self._connection.post(f"{self._route()}/cancel", RunRecord, {"kill": True} if kill else {})
-        return self
 
     def start(self) -> Run:
         """Queue the run, which was created on hold. Raises WrongState if it was not."""
@@ -179,28 +143,11 @@ class Run:
             metric |= {"last": float(metric["last"]), "value": [float(value) for value in metric["value"]]}
         return found
 
-    def events(self, cursor: Cursor | str | None = None, follow: bool = False) -> Iterator[tuple[Cursor, AnyEvent]]:
-        """The events after `cursor`, each with the place after it; with `follow`, until the run's end."""
-        start = Cursor.parse(cursor) if isinstance(cursor, str) else cursor or START_OF_LOG
-        return self._followed(start) if follow else self._logged(start)
-
-    def live(self, cursor: Cursor = START_OF_LOG) -> Live:
-        """The live connection to this run: a context manager whose `frames()` end with the run."""
-        accepted, self._accepted = self._accepted, None
-        if cursor != START_OF_LOG and accepted is not None:
-            accepted.response.close()
-            accepted = None
-        return Live(self._connection, run_id=self.id, cursor=cursor, accepted=accepted)
-
-    def changes(self) -> Live:
-        """The live connection to all runs of the server: its frames tell changes, no events, without end."""
-        return Live(self._connection, [("watch", "runs")])
-
     def widget(self) -> RunWidget:
         """An ipywidget that shows the run live, whatever the kernel does; observe `run`, `output`, `progress`."""
-        from gpurun_jupyter.notebook.feed import live_widget
+        from gpurun_jupyter.client.widgets import live_widget  # it brings ipywidgets
 
-        return live_widget(self)
+        return live_widget(Run(self._connection, self.record))  # what its thread learns is not for this record
 
     def failure(self) -> RunFailed | None:
         """What went wrong, with the remote traceback; None if the run succeeded."""
@@ -217,27 +164,3 @@ class Run:
             if b'"kind":"error"' in line and isinstance(event := event_on(line), Error):
                 last = "\n".join(event.traceback)
         return last
-
-    def _logged(self, cursor: Cursor) -> Iterator[tuple[Cursor, AnyEvent]]:
-        for line in self._lines(cursor):
-            event = event_on(line)
-            if isinstance(event, Start) and event.attempt != cursor.attempt:
-                cursor = Cursor(event.attempt, 0)
-            cursor = cursor._replace(offset=cursor.offset + len(line) + 1)
-            if event is not None:
-                yield cursor, event
-
-    def _followed(self, cursor: Cursor) -> Iterator[tuple[Cursor, AnyEvent]]:
-        with self.live(cursor) as live:
-            for frame in live.frames():
-                if isinstance(frame, EventsFrame):
-                    yield from frame.placed(cursor)
-                    cursor = Cursor.parse(frame.cursor)
-
-    def _lines(self, cursor: Cursor) -> Iterator[bytes]:
-        params: Params = [("cursor", str(cursor))]
-        with self._connection.stream(f"{self._route()}/events", params, "application/x-ndjson") as response:
-            yield from (line for line in lines(response.iter_bytes()) if line)
-
-    def _route(self) -> str:
-        return f"runs/{quote(self.id, safe='')}"

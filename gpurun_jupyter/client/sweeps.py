@@ -9,11 +9,11 @@ from urllib.parse import quote
 
 import msgspec
 
-from gpurun_jupyter.client import blobs, ship, values
+from gpurun_jupyter.client import blobs, content_upload, values
 from gpurun_jupyter.client.http import UPLOAD_TIMEOUT, Connection
 from gpurun_jupyter.client.secrets import with_values
-from gpurun_jupyter.core.encodings import text_of
 from gpurun_jupyter.core.errors import FileMissing
+from gpurun_jupyter.core.formats.encodings import text_of
 from gpurun_jupyter.core.launch.check import parse
 from gpurun_jupyter.core.launch.file import LaunchFile, name_of
 from gpurun_jupyter.core.manifests import digest_of
@@ -85,7 +85,7 @@ def launch(
         return act(None)
     for sentence in [f"shipping {shipment.amount}", *shipment.notes] if tell else []:
         tell(sentence)  # type: ignore[misc]
-    return ship.deliver(connection, shipment, act, tell)
+    return content_upload.deliver(connection, shipment, act, tell)
 
 
 def _post(connection: Connection, spec: RunSpec, grid: Mapping[str, Any], key: str) -> Launched:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from gpurun_jupyter.client import blobs
 from gpurun_jupyter.client.http import Connection
 from gpurun_jupyter.core.errors import InvalidRequest, TooLarge
+from gpurun_jupyter.core.run_checks import check_run
 from gpurun_jupyter.core.runs import RunSpec
 from gpurun_jupyter.core.values import Output
 from gpurun_jupyter.values import files
@@ -25,7 +26,7 @@ def ship(connection: Connection, inputs: Mapping[str, Any], spec: RunSpec) -> No
     Raises InvalidRequest for a value that does not travel, and TooLarge.
     """
     spec.inputs = dict.fromkeys(inputs, "0" * 64)
-    spec.check()  # names are looked at before anything is written
+    check_run(spec)  # names are looked at before anything is written
     with tempfile.TemporaryDirectory(prefix="gpurun-") as folder:
         written = _write(Path(folder), inputs, spec)
         spec.inputs = {name: one.digest for name, one in written.items()}

@@ -11,13 +11,13 @@ from gpurun_jupyter.core.errors import ServerUnreachable
 from gpurun_jupyter.core.lifecycle import State
 
 if TYPE_CHECKING:
-    from gpurun_jupyter.client.runs import Run
+    from gpurun_jupyter.client.live_run import LiveRun
 
 _TICK_S = 0.2  # how late a timeout may be noticed
 
 
 def wait_for(
-    runs: Sequence[Run], timeout: float | None = None, *, tell: Callable[[str], None] = lambda _: None
+    runs: Sequence[LiveRun], timeout: float | None = None, *, tell: Callable[[str], None] = lambda _: None
 ) -> None:
     """Block until all of these runs have finished; who waits is told when the server is away, and when it is back.
 
@@ -42,7 +42,7 @@ def wait_for(
 class _Waiting:
     """The runs that have not finished, as far as one has heard."""
 
-    def __init__(self, runs: Sequence[Run], tell: Callable[[str], None]) -> None:
+    def __init__(self, runs: Sequence[LiveRun], tell: Callable[[str], None]) -> None:
         self.left = {run.id: run for run in runs if run.refresh().state is not State.FINISHED}
         self._tell = tell
         self._away = False

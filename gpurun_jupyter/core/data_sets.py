@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from gpurun_jupyter.core.archives import Limits
+from gpurun_jupyter.core.formats.archives import Limits
 from gpurun_jupyter.core.manifests import Digest
 from gpurun_jupyter.core.names import Name
 

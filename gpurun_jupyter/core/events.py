@@ -15,7 +15,7 @@ from gpurun_jupyter.core.lifecycle import Outcome, Reason
 from gpurun_jupyter.core.manifests import Digest
 from gpurun_jupyter.core.names import Text
 from gpurun_jupyter.core.numbers import Number
-from gpurun_jupyter.core.records import UNREADABLE
+from gpurun_jupyter.core.system.records import UNREADABLE
 
 FORMAT_VERSION = 1
 #: Runners write no line that is longer: what is, is damage, and nobody has to hold it in memory.

@@ -2,7 +2,7 @@
 
 GPURUN_HOME/
   gpurun.db  agent.json  agent.lock  agent.log  files.lock  bells/  blobs/ab/ab12...  data/ab12.../  report/
-  standing.json  secrets/<run id>.json  sessions/  environments/<sha256>.json
+  sync_status.json  secrets/<run id>.json  sessions/  environments/<sha256>.json
   runs/<run id>/run.json  deleted.json
   runs/<run id>/attempts/<n>/grant.json events.jsonl runner.json runner.log stop.json exit.json lock report
                              reserve work/ data/ checkpoints/ inputs.json outputs.json outputs/ columns environment.json
@@ -44,7 +44,7 @@ class Home:
         self.agent_record = self.path / "agent.json"
         self.agent_lock = self.path / "agent.lock"
         self.agent_log = self.path / "agent.log"
-        self.standing = self.path / "standing.json"  # the answer of an agent of another machine to `agent sync`
+        self.sync_status = self.path / "sync_status.json"  # the answer of an agent of another machine to `agent sync`
         self.bells = self.path / "bells"
         self.blobs = self.path / "blobs"
         self.data = self.path / "data"  # a read-only copy of each data set that a run here has used

@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from gpurun_jupyter.core.archives import DEFAULT_LIMITS, Limits
 from gpurun_jupyter.core.errors import BadArchive
+from gpurun_jupyter.core.formats.archives import DEFAULT_LIMITS, Limits
 from gpurun_jupyter.core.units import format_size
 
 Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from gpurun_jupyter.core.archives import Limits
 from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.core.formats.archives import Limits
 from gpurun_jupyter.core.manifests import Digest, Entry
 from gpurun_jupyter.core.names import Text
 from gpurun_jupyter.core.numbers import Number

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import msgspec
-
-if TYPE_CHECKING:
-    from gpurun_jupyter.core.runs import RunSpec
 
 LONGEST = 1000  # characters
 _Text = Annotated[str, msgspec.Meta(max_length=LONGEST)]
@@ -49,21 +46,3 @@ def below(root: str, path: str) -> str | None:
         if place != top and place.is_relative_to(top):
             return place.relative_to(top).as_posix()
     return None
-
-
-def origin_of(spec: RunSpec) -> str | None:
-    """A text that runs with the same origin have in common: their cell, their script, else the name they were given."""
-    origin = spec.origin or Origin()
-    if spec.kind == "cell" and origin.cell is not None:
-        return _text("cell", origin.notebook or "", origin.cell)
-    if spec.notebook is not None:
-        return _text("notebook", spec.notebook.name)
-    if spec.kind == "dir" and spec.dir is not None and origin.directory is not None:
-        return _text("entry", origin.directory, " ".join(spec.dir.what))
-    if spec.files is not None:
-        return _text("files", spec.files)
-    return _text("name", spec.project, spec.name) if spec.name is not None else None
-
-
-def _text(*parts: str) -> str:
-    return "\x1f".join(parts)

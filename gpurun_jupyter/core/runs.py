@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from gpurun_jupyter.core import limits, secrets
 from gpurun_jupyter.core.devices import Sync
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.labels import On
@@ -144,60 +143,23 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
         """How many bytes the outputs may have in all. Raises InvalidRequest."""
         return VALUES_LIMIT_BYTES if self.values_limit is None else parse_size_bytes(self.values_limit)
 
-    def check(self) -> None:
-        """What the types cannot say. Raises InvalidRequest and TooLarge."""
-        limits.check(self)
-        if self.code is None and self.dir is None and self.notebook is None:
-            raise InvalidRequest("There is nothing to run.", 'Give "code", a notebook, or a directory with an entry.')
+    @property
+    def origin_key(self) -> str | None:
+        """What runs with the same origin have in common: their cell, their script, else the name they were given."""
+        origin = self.origin or Origin()
+        if self.kind == "cell" and origin.cell is not None:
+            return _key("cell", origin.notebook or "", origin.cell)
         if self.notebook is not None:
-            self.notebook.check()
-            if self.code is not None:
-                raise InvalidRequest("A run is a cell or a notebook, not both.", "Submit two runs.")
-        if self.code is not None and not self.code.strip():
-            raise InvalidRequest("The cell is empty.", "Write the code to run below %%gpurun.")
-        if self.dir is not None:
-            self._check_entry(self.dir)
-        self._check_data()
-        if self.session is not None and not self.in_kernel:
-            raise InvalidRequest("A session runs cells, not directories.", "Leave --session out, or send a cell.")
-        self._check_variables()
-        self._check_values()
-        assert 0 not in (self.timeout_s, self.gpu_mem_bytes)  # these parse their texts
-        secrets.check(self)
+            return _key("notebook", self.notebook.name)
+        if self.kind == "dir" and self.dir is not None and origin.directory is not None:
+            return _key("entry", origin.directory, " ".join(self.dir.what))
+        if self.files is not None:
+            return _key("files", self.files)
+        return _key("name", self.project, self.name) if self.name is not None else None
 
-    def _check_variables(self) -> None:
-        names = [*self.inputs, *self.outputs]
-        if names and not self.in_kernel:
-            raise InvalidRequest("Only cells have variables; an entry point has arguments and files.", "Send a cell.")
-        if bad := [name for name in names if not is_variable(name)]:
-            raise InvalidRequest(f"{bad[0]!r} cannot be the name of a variable.", "Name Python variables.")
-        if len(set(self.outputs)) < len(self.outputs):
-            raise InvalidRequest("An output is named twice.", "Name each once.")
-        assert self.values_limit_bytes >= 0  # parses its text
 
-    def _check_values(self) -> None:
-        if self.values_as in ("args", "variables") and self.in_kernel != (self.values_as == "variables"):
-            raise InvalidRequest(
-                "An entry point gets its values as args, a cell or a notebook as variables.",
-                "Leave values_as out, or say env.",
-            )
-        what, fits = PASSED[self.passing]
-        if bad := [name for name in self.values if not fits(name)]:
-            raise InvalidRequest(f"{bad[0]!r} cannot be the name of {what}.", "Write letters, digits and _.")
-
-    def _check_entry(self, shipped: ShippedDir) -> None:
-        if [shipped.entry is not None, shipped.module is not None, self.in_kernel].count(True) != 1:
-            raise InvalidRequest(
-                "A directory runs an entry point, a module, a cell or a notebook.",
-                'Give "entry", "module", "code" or "notebook", and one of them.',
-            )
-        shipped.check()
-
-    def _check_data(self) -> None:
-        places = [use.place for use in self.data]
-        inside = any(one != other and one.startswith(f"{other}/") for one in places for other in places)
-        if inside or len(set(places)) < len(places):
-            raise InvalidRequest("Two data sets are at the same place.", "Write --data NAME:PATH with other paths.")
+def _key(*parts: str) -> str:
+    return "\x1f".join(parts)
 
 
 class Bar(msgspec.Struct, omit_defaults=True):

@@ -12,7 +12,7 @@ from gpurun_jupyter.cli.app import gpurun
 from gpurun_jupyter.cli.options import given, run_options
 from gpurun_jupyter.cli.plan import show_plan
 from gpurun_jupyter.cli.screen import Invocation
-from gpurun_jupyter.cli.sweeps import as_file
+from gpurun_jupyter.cli.verbs.sweeps import as_file
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.notebook import hints, kernelspec, origin, screens, sweeps, variables
 from gpurun_jupyter.notebook.faults import CellFailed

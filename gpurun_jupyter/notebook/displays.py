@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from gpurun_jupyter.core.events import Display
-from gpurun_jupyter.notebook.bundle import WIDGET_MIME
+from gpurun_jupyter.views.bundle import WIDGET_MIME
 
 _BLANK = {"text/plain": ""}
 

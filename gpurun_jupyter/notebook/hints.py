@@ -10,9 +10,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from types import ModuleType
 from typing import Any, TypeAlias
 
-from gpurun_jupyter.cli.tail import plain
 from gpurun_jupyter.core.lifecycle import Reason
 from gpurun_jupyter.core.runs import Run as RunRecord
+from gpurun_jupyter.views.tail import plain
 
 #: Says what may help a run that ended like this, with this traceback.
 Hint: TypeAlias = Callable[[RunRecord, Collection[str]], str]

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from gpurun_jupyter.cli import words
-from gpurun_jupyter.cli.follow import catch_up, follow
-from gpurun_jupyter.cli.screen import Interrupt, Screen, Table
-from gpurun_jupyter.cli.tail import plain
+from gpurun_jupyter.cli.screen import Screen
 from gpurun_jupyter.cli.terminal import TerminalScreen
+from gpurun_jupyter.client.follow import Interrupt, catch_up, follow
 from gpurun_jupyter.core.events import START_OF_LOG
 from gpurun_jupyter.core.lifecycle import Outcome
-from gpurun_jupyter.notebook.bundle import table_html
 from gpurun_jupyter.notebook.displays import drawable
 from gpurun_jupyter.notebook.faults import cell_failed
 from gpurun_jupyter.notebook.view import NotebookView, RunValue, leave_in_the_cell
+from gpurun_jupyter.views import words
+from gpurun_jupyter.views.tables import Table, table_html
+from gpurun_jupyter.views.tail import plain
 
 if TYPE_CHECKING:
     from gpurun_jupyter.client import Run

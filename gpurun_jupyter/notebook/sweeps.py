@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gpurun_jupyter.cli import sweeps, words
+from gpurun_jupyter.cli.verbs import sweeps
 from gpurun_jupyter.client.waiting import wait_for
 from gpurun_jupyter.core.lifecycle import Outcome, State
 from gpurun_jupyter.notebook import screens
+from gpurun_jupyter.views import words
 
 if TYPE_CHECKING:
     from gpurun_jupyter.cli.screen import Invocation

@@ -5,11 +5,12 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from gpurun_jupyter.client.widgets import in_a_thread
 from gpurun_jupyter.core.events import AnyEvent, Clear, Display, Error, Output, Result
-from gpurun_jupyter.notebook.bundle import RUN_MIME, WIDGET_MIME, run_bundle, summary
 from gpurun_jupyter.notebook.displays import CellDisplays, drawable
 from gpurun_jupyter.notebook.elsewhere import is_elsewhere
-from gpurun_jupyter.notebook.feed import WidgetFeed, in_a_thread
+from gpurun_jupyter.views.bundle import RUN_MIME, WIDGET_MIME, run_bundle, summary
+from gpurun_jupyter.views.feed import WidgetFeed
 
 if TYPE_CHECKING:
     from gpurun_jupyter.client import Run
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class NotebookView:
-    """A cli.follow.View that draws into the cell: the widget live, displays below, the summary when it is over.
+    """A client.follow.View that draws into the cell: the widget live, displays below, the summary when it is over.
 
     `waits` says that the cell waits for the run and shows its displays, value and error itself.
     """
@@ -107,7 +108,7 @@ class RunValue:
 
 
 def _widget_of(run: Run) -> Any:
-    from gpurun_jupyter.notebook import widget
+    from gpurun_jupyter.views import widget
 
     if not widget.is_built():
         return None

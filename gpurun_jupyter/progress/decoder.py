@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Literal
 
 from gpurun_jupyter.core.events import Display, Output, Result
+from gpurun_jupyter.progress.bars.drawn import Drawn
+from gpurun_jupyter.progress.bars.roster import Roster
 from gpurun_jupyter.progress.displayed import Displayed, Told
-from gpurun_jupyter.progress.drawn import Drawn
-from gpurun_jupyter.progress.plain import Emitted
-from gpurun_jupyter.progress.roster import Roster
-from gpurun_jupyter.progress.screen import Screen
+from gpurun_jupyter.progress.terminal.plain import Emitted
+from gpurun_jupyter.progress.terminal.screen import Screen
 
 #: After so long without more, in seconds, whoever feeds a decoder calls `idle`.
 QUIET_S = 0.1

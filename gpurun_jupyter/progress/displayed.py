@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 import msgspec
 
 from gpurun_jupyter.core.events import Display, Metric, Progress, Result
-from gpurun_jupyter.progress import html
-from gpurun_jupyter.progress.bars import Bar
-from gpurun_jupyter.progress.frames import Frames, read_rows
-from gpurun_jupyter.progress.html_bars import metrics_of, reading_of
-from gpurun_jupyter.progress.lines import Lines
-from gpurun_jupyter.progress.readings import Reading, without_colours
-from gpurun_jupyter.progress.roster import Roster
+from gpurun_jupyter.progress.bars.bar import Bar
+from gpurun_jupyter.progress.bars.frames import Frames, read_rows
+from gpurun_jupyter.progress.bars.roster import Roster
+from gpurun_jupyter.progress.readers import html
+from gpurun_jupyter.progress.readers.html_bars import metrics_of, reading_of
+from gpurun_jupyter.progress.readers.readings import Reading, without_colours
+from gpurun_jupyter.progress.terminal.lines import Lines
 
 #: So many displays are remembered, and rows of a table.
 MAX_DISPLAYS = 200

@@ -9,8 +9,8 @@ from typing import Any
 from gpurun_jupyter.core.events import Event, Meta, Metric, Output, Progress
 from gpurun_jupyter.core.numbers import Number
 from gpurun_jupyter.core.runs import Bar, RunProgress
+from gpurun_jupyter.progress.bars.overall import with_bar
 from gpurun_jupyter.progress.decoder import QUIET_S, Decoder
-from gpurun_jupyter.progress.overall import with_bar
 from gpurun_jupyter.progress.recordings import Piece
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from gpurun_jupyter.core.archives import is_zip, reading
 from gpurun_jupyter.core.errors import FileMissing, InvalidRequest
+from gpurun_jupyter.core.formats.archives import is_zip, reading
 from gpurun_jupyter.core.origins import below
 from gpurun_jupyter.shipping.collect import Shipment, collect, single
 from gpurun_jupyter.shipping.imports import local_modules

@@ -14,8 +14,8 @@ import msgspec
 from packaging.version import Version
 
 from gpurun_jupyter.core.home import Home, open_log
-from gpurun_jupyter.core.locks import is_held
-from gpurun_jupyter.core.processes import Identity
+from gpurun_jupyter.core.system.locks import is_held
+from gpurun_jupyter.core.system.processes import Identity
 from gpurun_server import __version__
 from gpurun_server.settings import DATABASE_VARIABLE
 

@@ -20,18 +20,18 @@ from traitlets import Bool, Float, Int, List, Unicode, default
 from gpurun_jupyter.core.errors import GpurunError
 from gpurun_jupyter.core.home import Home, default_home
 from gpurun_jupyter.core.labels import checked
-from gpurun_jupyter.core.processes import boot_id
+from gpurun_jupyter.core.system.processes import boot_id
 from gpurun_server import settings
 from gpurun_server.agent_process import AgentProcess
 from gpurun_server.http import routes
 from gpurun_server.http.base import UNUSABLE, Parts, unusable
 from gpurun_server.http.prometheus import QueueMetrics
 from gpurun_server.notices.notices import Notices
-from gpurun_server.queue.deletion import purge, remove_folders
-from gpurun_server.queue.importing import QUIET_S, Importer
-from gpurun_server.queue.leases import LOOK_S, Judge, Terms, enforce, last_reports
-from gpurun_server.queue.ledger import Ledger
-from gpurun_server.queue.remote import RemoteAgents
+from gpurun_server.queue.agents.leases import LOOK_S, Judge, Terms, enforce, last_reports
+from gpurun_server.queue.agents.remote_agents import RemoteAgents
+from gpurun_server.queue.intake.importing import QUIET_S, Importer
+from gpurun_server.queue.ledger.ledger import Ledger
+from gpurun_server.queue.upkeep.deletion import purge, remove_folders
 from gpurun_server.store.content.blobs import Blobs
 from gpurun_server.store.database import Database
 from gpurun_server.store.presence import REINDEX

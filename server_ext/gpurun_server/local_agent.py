@@ -15,20 +15,20 @@ import sqlalchemy as sa
 from gpurun_jupyter.agent.abilities import Abilities
 from gpurun_jupyter.agent.agent import Agent
 from gpurun_jupyter.agent.agent_lock import begin_anew, lock_within
-from gpurun_jupyter.agent.descendants import become_subreaper
-from gpurun_jupyter.agent.launching import give_secrets
-from gpurun_jupyter.agent.pauses import Hurry
+from gpurun_jupyter.agent.backoff import Hurry
+from gpurun_jupyter.agent.processes.descendants import become_subreaper
+from gpurun_jupyter.agent.runner_control import give_secrets
 from gpurun_jupyter.agent.upgrade import Upgrade
 from gpurun_jupyter.core.errors import StorageUnusable
 from gpurun_jupyter.core.grants import Grant, Orders, Report
 from gpurun_jupyter.core.home import Home, write_json
 from gpurun_jupyter.core.labels import PRIVATE
-from gpurun_jupyter.core.locks import is_held
+from gpurun_jupyter.core.system.locks import is_held
 from gpurun_server import __version__
 from gpurun_server.agent_process import AgentRecord
-from gpurun_server.queue.ingest import ingest, ingest_long
-from gpurun_server.queue.ledger import Ledger
-from gpurun_server.queue.syncing import sync
+from gpurun_server.queue.agents.syncing import sync
+from gpurun_server.queue.intake.ingest import ingest, ingest_long
+from gpurun_server.queue.ledger.ledger import Ledger
 from gpurun_server.settings import DATABASE_VARIABLE, DEFAULT_CPU_SLOTS
 from gpurun_server.store.database import Database
 from gpurun_server.store.folders import secret_files

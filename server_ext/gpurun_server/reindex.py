@@ -14,11 +14,11 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from gpurun_jupyter.core.bells import listeners
 from gpurun_jupyter.core.errors import GpurunError, WrongState
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.lifecycle import State
-from gpurun_server.queue.rebuilding import take_up
+from gpurun_jupyter.core.system.bells import listeners
+from gpurun_server.queue.intake.rebuilding import take_up
 from gpurun_server.store.database import OUTAGE, SCHEMA, Database
 from gpurun_server.store.folders.records import RunRecord, read
 from gpurun_server.store.presence import DatabaseLost

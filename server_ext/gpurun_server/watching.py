@@ -11,7 +11,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 
 from gpurun_jupyter.core.home import Home
-from gpurun_server.queue.importing import Importer
+from gpurun_server.queue.intake.importing import Importer
 from gpurun_server.store.folders.plain_files import ENDINGS, PlainRun, runs_below, runs_in
 
 log = logging.getLogger("gpurun.files")

@@ -16,7 +16,7 @@ import psutil
 from servers import JupyterServer, wait_until
 
 from gpurun_jupyter.core.home import AttemptFolder, Home
-from gpurun_jupyter.core.processes import Identity
+from gpurun_jupyter.core.system.processes import Identity
 
 LINES = 40
 PAUSE_S = 0.0125

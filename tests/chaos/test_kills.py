@@ -139,7 +139,9 @@ def all_went_well(scene: Scene, ids: list[str]) -> None:
 def warm(scene: Scene) -> list[psutil.Process]:
     """The agent's fork parent and the spares that it has forked; runners are left alone."""
     agent = wait_until(scene.server.agent, what="for the agent")
-    parents = [process for process in agent.children() if "gpurun_jupyter.agent.warm.forking" in command(process)]
+    parents = [
+        process for process in agent.children() if "gpurun_jupyter.agent.warm.fork_parent_process" in command(process)
+    ]
     spares = [child for parent in parents for child in parent.children() if command(child).endswith(" spare")]
     return [*parents, *spares]
 

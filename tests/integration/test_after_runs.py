@@ -11,7 +11,7 @@ from servers import TOKEN, JupyterServer
 from gpurun_jupyter.client import Client
 from gpurun_jupyter.core.errors import FileMissing, InvalidRequest, RunNotFound, WrongState
 from gpurun_jupyter.core.home import Home
-from gpurun_server.queue import deletion
+from gpurun_server.queue.upkeep import deletion
 from gpurun_server.store.database import Database
 
 LEAVE = """

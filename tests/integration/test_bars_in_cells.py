@@ -10,7 +10,7 @@ import pytest
 from servers import TOKEN, JupyterServer
 
 from gpurun_jupyter import Client
-from gpurun_jupyter.cli.tail import plain
+from gpurun_jupyter.views.tail import plain
 
 kernels = pytest.mark.parametrize("env", [{}, {"PYTHONHASHSEED": "0"}], ids=["forked", "of a kernelspec"])
 

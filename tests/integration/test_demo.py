@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from servers import isolated_environment, wait_until
 
-from gpurun_jupyter.agent.processes import of_attempt
+from gpurun_jupyter.agent.processes.marked import of_attempt
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NOTEBOOK = "01-first-run.ipynb"

@@ -21,7 +21,7 @@ from machines import Machine
 from servers import TOKEN, JupyterServer, end_session, session_of, wait_until
 
 from gpurun_jupyter import Client
-from gpurun_jupyter.agent.processes import of_attempt
+from gpurun_jupyter.agent.processes.marked import of_attempt
 from gpurun_jupyter.core.home import Home
 
 #: It prints, is quiet for longer than the decoder waits, reports; and goes on until it is ended.
@@ -85,7 +85,7 @@ PLACES = [
     Place(f"{RUNNER}process_run:ProcessRun._start", ("directory",), ends=(OURS, NEVER_BEGUN)),
     Place(f"{RUNNER}samples:Samples._taken", ALL),
     Place(f"{RUNNER}samples:Samples._pass_on", ("cell", "session", "directory")),
-    Place("agent.descendants:reap", ("cell", "session", "directory")),
+    Place("agent.processes.descendants:reap", ("cell", "session", "directory")),
     Place(f"{RUNNER}workspace:lay_out", ALL, ends=(OURS, NEVER_BEGUN)),
     Place(f"{RUNNER}copies:lay_out", ("directory",), ends=(OURS, NEVER_BEGUN)),
     Place(f"{RUNNER}variables:Variables.bringing_in", IN_KERNEL, ends=(OURS, NEVER_BEGUN)),
@@ -101,13 +101,15 @@ PLACES = [
     Place(f"{RUNNER}attempt:_taken", ALL, logs=False),
     Place(f"{RUNNER}attempt:_leave_word", ALL, SHORT, ends=(OURS, OK), logs=False),
     Place(f"{RUNNER}reasons:judged", ALL, SHORT),
-    Place("agent.processes:kill_left_behind", ("cell", "directory"), SHORT),
+    Place("agent.processes.marked:kill_left_behind", ("cell", "directory"), SHORT),
     Place("core.home:write_json", ("cell", "session", "directory"), SHORT, calls=(1, 2), ends=(OURS, OK), logs=False),
-    Place("agent.warm.forking:redirect", ("cell", "directory"), SHORT, logs=False),
-    Place("agent.warm.holder:_carry_out", ("cell",), SHORT, ends=(OURS, ("failed", "runner_killed")), logs=False),
-    Place("agent.warm.session:Session.carry_out", ("session",), SHORT, logs=False),
-    Place("agent.warm.session:Session.obey", ("session",), SHORT, logs=False),
-    Place("agent.warm.session:Session._read_orders", ("session",), SHORT, ends=(OK,)),
+    Place("agent.processes.forked:redirect", ("cell", "directory"), SHORT, logs=False),
+    Place(
+        "agent.warm.forked_runners:_carry_out", ("cell",), SHORT, ends=(OURS, ("failed", "runner_killed")), logs=False
+    ),
+    Place("agent.runner.session:Session.carry_out", ("session",), SHORT, logs=False),
+    Place("agent.runner.session:Session.obey", ("session",), SHORT, logs=False),
+    Place("agent.runner.session:Session._read_orders", ("session",), SHORT, ends=(OK,)),
 ]
 
 
@@ -120,20 +122,20 @@ AGENT = [
     agents("agent.agent:Agent._sync"),
     agents("agent.agent:Agent._carry_on"),
     agents("agent.agent:Agent._take"),
-    agents("agent.carrying_out:CarryingOut._carried_out"),
-    agents("agent.carrying_out:CarryingOut._until_over"),
-    agents("agent.carrying_out:CarryingOut._over"),
-    agents("agent.carrying_out:CarryingOut._pass_on"),
-    agents("agent.carrying_out:CarryingOut._delivered"),
-    agents("agent.held:Held.begun"),
-    agents("agent.held:Held.verdict"),
-    agents("agent.launching:prepare"),
-    agents("agent.launching:exit_record"),
-    agents("agent.launching:living_runner"),
-    agents("agent.recording:Recorder.record"),
-    agents("agent.recording:Recorder._look_and_write"),
-    agents("agent.devices:Devices.read"),
-    agents("agent.devices:Devices.freed"),
+    agents("agent.attempts.carrying_out:CarryingOut._carried_out"),
+    agents("agent.attempts.carrying_out:CarryingOut._until_over"),
+    agents("agent.attempts.carrying_out:CarryingOut._over"),
+    agents("agent.attempts.carrying_out:CarryingOut._pass_on"),
+    agents("agent.attempts.carrying_out:CarryingOut._delivered"),
+    agents("agent.attempts.held_attempt:Held.begun"),
+    agents("agent.attempts.held_attempt:Held.verdict"),
+    agents("agent.runner_control:prepare"),
+    agents("agent.runner_control:exit_record"),
+    agents("agent.runner_control:living_runner"),
+    agents("agent.attempts.environment_record:Recorder.record"),
+    agents("agent.attempts.environment_record:Recorder._look_and_write"),
+    agents("agent.devices.inventory:Devices.read"),
+    agents("agent.devices.inventory:Devices.freed"),
     agents("agent.warm.spares:Starter.start"),
     agents("agent.warm.sessions:Sessions.states"),
 ]
@@ -148,13 +150,13 @@ REMOTE = [
     agents("agent.remote.link:HttpLink.fetch"),
     agents("agent.remote.link:HttpLink.advance"),
     agents("agent.remote.link:HttpLink.deliver"),
-    agents("agent.remote.fetching:Fetching.fetch"),
-    agents("agent.remote.logs:LogShipping._send"),
-    agents("agent.remote.keeping:CheckpointShipping._look"),
-    agents("agent.remote.models:ModelShipping.send"),
-    agents("agent.remote.describing:Describing.describe"),
-    agents("agent.remote.delivering:FilesDelivery.send"),
-    agents("agent.remote.sending:Delivery.send"),
+    agents("agent.remote.download:Download.fetch"),
+    agents("agent.remote.log_upload:LogUpload._send"),
+    agents("agent.remote.checkpoint_upload:CheckpointUpload._look"),
+    agents("agent.remote.model_upload:ModelUpload.send"),
+    agents("agent.remote.environment_upload:EnvironmentUpload.describe"),
+    agents("agent.remote.final_upload:FinalUpload.send"),
+    agents("agent.remote.upload:Upload.send"),
 ]
 
 
@@ -378,10 +380,10 @@ def test_what_raises_at_every_call_ends_its_run(here: Stage, place: Place) -> No
 
 #: What the agent cannot do at all.
 HOPELESS = [
-    Place("agent.carrying_out:CarryingOut._carried_out"),
-    Place("agent.carrying_out:CarryingOut._over", ("cell", "session", "directory")),
-    Place("agent.held:Held.begun", ("cell", "session", "directory")),
-    Place("agent.held:Held.verdict", ("cell", "session"), SHORT),
+    Place("agent.attempts.carrying_out:CarryingOut._carried_out"),
+    Place("agent.attempts.carrying_out:CarryingOut._over", ("cell", "session", "directory")),
+    Place("agent.attempts.held_attempt:Held.begun", ("cell", "session", "directory")),
+    Place("agent.attempts.held_attempt:Held.verdict", ("cell", "session"), SHORT),
     Place("agent.warm.spares:Starter.start", ("cell", "directory")),
 ]
 
@@ -392,5 +394,5 @@ def test_what_an_agent_cannot_do_at_all_ends_its_run_alone(here: Stage, place: P
     for kind, error in zip(place.kinds, cycle(ERRORS)):
         run = here.hit(replace(place, process="agent"), kind, error, 1, always=True)
         assert run["reason"] in ("internal_error", "damaged") or place.name.endswith("verdict"), run  # the log tells
-        here.is_well(kind, session=place.name != "agent.carrying_out:CarryingOut._carried_out")
+        here.is_well(kind, session=place.name != "agent.attempts.carrying_out:CarryingOut._carried_out")
         here.nothing_at_work(run["id"])

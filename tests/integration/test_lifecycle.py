@@ -13,7 +13,7 @@ import psutil
 import pytest
 from servers import JupyterServer, wait_until
 
-from gpurun_jupyter.core.processes import Identity
+from gpurun_jupyter.core.system.processes import Identity
 
 #: Fails unless a file is there, and says which attempt it is.
 FLAKY = """

@@ -14,8 +14,8 @@ from os_users import end
 from runners import Runners
 from servers import BIN, TOKEN, JupyterServer, wait_until
 
-from gpurun_jupyter.agent.device_locks import Holder, take
-from gpurun_jupyter.agent.presence import possible
+from gpurun_jupyter.agent.devices.device_locks import Holder, take
+from gpurun_jupyter.agent.devices.presence import possible
 from gpurun_jupyter.core.devices import Device
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.lifecycle import Reason

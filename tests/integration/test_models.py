@@ -23,7 +23,7 @@ from gpurun_jupyter.cli.terminal import TerminalScreen
 from gpurun_jupyter.client import Client
 from gpurun_jupyter.core.errors import AliasMoved, BlobDamaged, GpurunError, ModelInUse, StorageFull
 from gpurun_jupyter.core.home import Home
-from gpurun_server.queue.ingest import ingest
+from gpurun_server.queue.intake.ingest import ingest
 from gpurun_server.store.database import Database
 from gpurun_server.store.tables import attempts
 

@@ -16,8 +16,8 @@ from integration.test_warm import alive, words
 from servers import TOKEN, JupyterServer, end_session, session_of, wait_until
 
 from gpurun_jupyter import Client
-from gpurun_jupyter.agent.orphans import RunnerRecord
-from gpurun_jupyter.core.processes import read_identity
+from gpurun_jupyter.agent.processes.orphans import RunnerRecord
+from gpurun_jupyter.core.system.processes import read_identity
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="orphans are inherited on Linux only")
 
@@ -112,7 +112,7 @@ def runner(server: JupyterServer, run_id: str) -> psutil.Process:
 
 def fork_parents(server: JupyterServer) -> list[psutil.Process]:
     agent = wait_until(server.agent, 20, "for the agent")
-    return [child for child in agent.children() if "gpurun_jupyter.agent.warm.forking" in words(child)]
+    return [child for child in agent.children() if "gpurun_jupyter.agent.warm.fork_parent_process" in words(child)]
 
 
 def kill_agent(server: JupyterServer) -> None:

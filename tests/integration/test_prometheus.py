@@ -17,9 +17,9 @@ from servers import TOKEN, JupyterServer
 from gpurun_jupyter.core.devices import Device
 from gpurun_jupyter.core.grants import Report
 from gpurun_jupyter.core.home import Home
-from gpurun_jupyter.core.processes import boot_id
+from gpurun_jupyter.core.system.processes import boot_id
 from gpurun_server.http.prometheus import QueueMetrics
-from gpurun_server.queue.agents import remember
+from gpurun_server.queue.ledger.known_agents import remember
 from gpurun_server.store.database import Database
 
 Samples = dict[tuple[str, ...], float]

@@ -11,7 +11,7 @@ import pytest
 from notebooks import ServerKernel
 from servers import JupyterServer
 
-from gpurun_jupyter.cli.tail import plain
+from gpurun_jupyter.views.tail import plain
 
 
 class Shown:

@@ -17,7 +17,7 @@ from servers import BIN, TOKEN, JupyterServer, wait_until
 
 from gpurun_jupyter.client import Client
 from gpurun_jupyter.core.errors import InvalidRequest
-from gpurun_jupyter.core.processes import read_identity
+from gpurun_jupyter.core.system.processes import read_identity
 
 SECRET = "s3cret-Zq81xWn"
 LOOK = """

@@ -18,7 +18,7 @@ import pytest
 from servers import TOKEN, JupyterServer
 
 from gpurun_jupyter import Client, Run
-from gpurun_jupyter.cli.tail import plain
+from gpurun_jupyter.views.tail import plain
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 

@@ -17,8 +17,8 @@ from notebooks import ServerKernel
 from servers import TOKEN, JupyterServer
 
 from gpurun_jupyter import Client, RunFailed
-from gpurun_jupyter.cli.tail import plain
 from gpurun_jupyter.core.errors import InvalidRequest, TooLarge
+from gpurun_jupyter.views.tail import plain
 
 
 @pytest.fixture(scope="module")

@@ -61,7 +61,7 @@ def family(server: JupyterServer) -> dict[str, list[psutil.Process]]:
     """The agent's fork parent, and the spare: its holder first, then its kernel."""
     agent = server.agent()
     children = agent.children() if agent is not None else []
-    parents = [child for child in children if "gpurun_jupyter.agent.warm.forking" in words(child)]
+    parents = [child for child in children if "gpurun_jupyter.agent.warm.fork_parent_process" in words(child)]
     holders = [child for parent in parents for child in parent.children() if "spare" in words(child)]
     return {"parent": parents, "spare": [*holders, *(kernel for one in holders for kernel in one.children())]}
 

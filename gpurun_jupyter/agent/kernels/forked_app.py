@@ -20,7 +20,7 @@ from traitlets import import_item
 from traitlets.config import Config
 
 from gpurun_jupyter.agent.kernels.output_pipe import Frames, KernelOutput
-from gpurun_jupyter.agent.warm import forking, marking
+from gpurun_jupyter.agent.processes import forked, title
 from gpurun_jupyter.in_kernel import cells
 
 _MESSAGE_BYTES = 4 * 2**20
@@ -41,7 +41,7 @@ def be_kernel(ends: Ends, connection_file: str) -> None:
     ends.of_parent.close()
     os.close(ends.output_of_parent)
     parent, channel = os.getppid(), ends.channel
-    forking.settle()
+    forked.settle()
     sys.argv = [_launcher(), "-f", connection_file]
     env = dict(os.environ)
     app: Any = ForkedApp.instance(parent_handle=parent, output=ends.output, frames=ends.frames)
@@ -170,7 +170,7 @@ class Taking:
             if os.environ.get(name) == self._env[name]:
                 del os.environ[name]
         os.environ.update({key: value for key, value in message.env.items() if self._env.get(key) != value})
-        marking.show([sys.executable, "-m", "ipykernel_launcher", *sys.argv[1:]], os.environ)
+        title.show([sys.executable, "-m", "ipykernel_launcher", *sys.argv[1:]], os.environ)
         if not self._cwd or _working_directory() in (self._cwd, None):  # a user who went elsewhere stays there
             os.chdir(message.cwd)
             self._cwd = os.getcwd()  # noqa: PTH109

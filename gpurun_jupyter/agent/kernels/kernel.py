@@ -16,7 +16,7 @@ from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
-from gpurun_jupyter.agent.background import in_background
+from gpurun_jupyter.agent.background_tasks import in_background
 from gpurun_jupyter.agent.kernels.kernelspecs import kernelspec
 from gpurun_jupyter.agent.kernels.merging import Output
 from gpurun_jupyter.agent.kernels.output_pipe import PipeReader, Text, make_pipe

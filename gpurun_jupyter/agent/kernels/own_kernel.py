@@ -29,11 +29,10 @@ from gpurun_jupyter.agent.kernels.forked_app import NUMBER, Ends, HandOver, be_k
 from gpurun_jupyter.agent.kernels.kernel import LATE, LEAVE_S, REPLY_S, START_S, Listener, Place, Reply, hear, nobody
 from gpurun_jupyter.agent.kernels.merging import Output
 from gpurun_jupyter.agent.kernels.output_pipe import Frames, PipeReader, Text, make_pipe
-from gpurun_jupyter.agent.processes import gone
-from gpurun_jupyter.agent.warm.fork_messages import MESSAGE_BYTES
-from gpurun_jupyter.agent.warm.forking import fork
+from gpurun_jupyter.agent.processes.forked import MESSAGE_BYTES, fork
+from gpurun_jupyter.agent.processes.marked import gone
 from gpurun_jupyter.core.errors import GpurunError
-from gpurun_jupyter.core.processes import Identity
+from gpurun_jupyter.core.system.processes import Identity
 from gpurun_jupyter.in_kernel.cells import PLACE
 
 #: How often the kernel is asked for a sign of life until the subscription to its output has reached it, seconds.

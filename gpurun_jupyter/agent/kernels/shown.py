@@ -8,7 +8,7 @@ from gpurun_jupyter.agent.kernels.displays import event_of
 from gpurun_jupyter.agent.kernels.output_widgets import OutputWidgets
 from gpurun_jupyter.agent.kernels.widget_bars import WidgetBars
 from gpurun_jupyter.core.events import Event
-from gpurun_jupyter.progress.drawn import Drawn
+from gpurun_jupyter.progress.bars.drawn import Drawn
 
 
 class Shown:

@@ -13,9 +13,9 @@ import re
 from typing import Any, NamedTuple
 
 from gpurun_jupyter.core.events import Event, Output
-from gpurun_jupyter.progress import tqdm
-from gpurun_jupyter.progress.drawn import Drawn
-from gpurun_jupyter.progress.readings import Reading, short_label
+from gpurun_jupyter.progress.bars.drawn import Drawn
+from gpurun_jupyter.progress.readers import tqdm
+from gpurun_jupyter.progress.readers.readings import Reading, short_label
 
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from gpurun_jupyter.agent.abilities import Abilities
 from gpurun_jupyter.agent.agent import Agent
 from gpurun_jupyter.agent.agent_lock import begin_anew, lock_within
-from gpurun_jupyter.agent.descendants import become_subreaper
+from gpurun_jupyter.agent.processes.descendants import become_subreaper
 from gpurun_jupyter.agent.remote.connection import ServerConnection
 from gpurun_jupyter.agent.remote.link import HttpLink
 from gpurun_jupyter.agent.remote.membership import Membership, labels_in, private, read
@@ -23,8 +23,8 @@ from gpurun_jupyter.agent.upgrade import Upgrade
 from gpurun_jupyter.core.errors import NotJoined, Revoked
 from gpurun_jupyter.core.home import Home, write_json
 from gpurun_jupyter.core.labels import PRIVATE
-from gpurun_jupyter.core.locks import is_held
-from gpurun_jupyter.core.processes import Identity
+from gpurun_jupyter.core.system.locks import is_held
+from gpurun_jupyter.core.system.processes import Identity
 
 #: An agent that finds another one at work waits this long for it to leave, then leaves itself.
 _TAKE_OVER_S = 2.0

@@ -16,8 +16,8 @@ from gpurun_jupyter.agent.link import ServerFault
 from gpurun_jupyter.agent.remote.membership import Membership
 from gpurun_jupyter.core.errors import GpurunError, NotJoined, TooLarge, WrongOffset, from_code
 from gpurun_jupyter.core.grants import Grant
-from gpurun_jupyter.core.proxies import proxy_for
 from gpurun_jupyter.core.remote import OFFSET_HEADER, PIECE_BYTES, TOKEN_HEADER
+from gpurun_jupyter.core.system.proxies import proxy_for
 from gpurun_jupyter.core.units import format_size
 
 API = "gpurun/api/v1/"

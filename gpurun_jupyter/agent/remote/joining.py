@@ -11,9 +11,9 @@ import msgspec
 
 from gpurun_jupyter.agent.remote.connection import API, refusal, tls
 from gpurun_jupyter.core.errors import ServerUnreachable
-from gpurun_jupyter.core.proxies import proxy_for
 from gpurun_jupyter.core.remote import Join, Joined
-from gpurun_jupyter.core.tokens import sendable
+from gpurun_jupyter.core.system.proxies import proxy_for
+from gpurun_jupyter.core.system.tokens import sendable
 
 _TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 

@@ -7,22 +7,22 @@ import logging
 import time
 from dataclasses import dataclass
 
-from gpurun_jupyter.agent.launching import give_secrets
+from gpurun_jupyter.agent.backoff import Hurry, Pauses
 from gpurun_jupyter.agent.link import ServerFault
-from gpurun_jupyter.agent.pauses import Hurry, Pauses
+from gpurun_jupyter.agent.remote.checkpoint_upload import CheckpointUpload
 from gpurun_jupyter.agent.remote.connection import ServerConnection, of_attempt
-from gpurun_jupyter.agent.remote.contact import ContactFile
-from gpurun_jupyter.agent.remote.delivering import FilesDelivery
-from gpurun_jupyter.agent.remote.describing import Describing
-from gpurun_jupyter.agent.remote.fetching import Fetching
-from gpurun_jupyter.agent.remote.keeping import CheckpointShipping
-from gpurun_jupyter.agent.remote.logs import LogShipping, Samples
-from gpurun_jupyter.agent.remote.standing import AttemptStanding, Standing
-from gpurun_jupyter.core.bells import ring
+from gpurun_jupyter.agent.remote.download import Download
+from gpurun_jupyter.agent.remote.environment_upload import EnvironmentUpload
+from gpurun_jupyter.agent.remote.final_upload import FinalUpload
+from gpurun_jupyter.agent.remote.log_upload import LogUpload, Samples
+from gpurun_jupyter.agent.remote.server_contact import ContactFile
+from gpurun_jupyter.agent.remote.sync_status import AttemptSync, SyncStatus
+from gpurun_jupyter.agent.runner_control import give_secrets
 from gpurun_jupyter.core.errors import GpurunError, NotHeld, NotJoined
 from gpurun_jupyter.core.grants import Grant, Orders, Report
 from gpurun_jupyter.core.home import Home, write_json
 from gpurun_jupyter.core.remote import Rung
+from gpurun_jupyter.core.system.bells import ring
 
 log = logging.getLogger("gpurun.agent")
 
@@ -33,7 +33,7 @@ _WAIT_S = 25.0
 class _Delivering:
     """What an attempt left, on its way; and how far reports, files and the log had come when it was cut last."""
 
-    files: FilesDelivery
+    files: FinalUpload
     reports: int
     arrived: int = 0
     log_bytes: int | None = None
@@ -59,15 +59,15 @@ class HttpLink:
         self.pace_s = pace_s
         self._connection = connection
         self._home = home
-        self._logs: dict[str, LogShipping] = {}
-        self._checkpoints: dict[str, CheckpointShipping] = {}
-        self._fetching = Fetching(connection, home)
+        self._logs: dict[str, LogUpload] = {}
+        self._checkpoints: dict[str, CheckpointUpload] = {}
+        self._fetching = Download(connection, home)
         self._delivering: dict[str, _Delivering] = {}
         self._reports = 0  # that were answered
         self._asked = ("", 0.0)  # the word of who asked for a try last, and since when
         self._due: str | None = None  # the word of who has not been answered yet
         self.hurry = Hurry()
-        self._describing = Describing(connection, home)
+        self._describing = EnvironmentUpload(connection, home)
         self._contact = ContactFile(home)
 
     async def sync(self, report: Report) -> Orders:
@@ -177,13 +177,13 @@ class HttpLink:
     def _tell(self, word: str | None, trouble: str) -> None:
         """Answer who had asked when the try began."""
         if word is not None:
-            attempts = [self._standing(log, self._asked[1]) for log in self._logs.values()]
-            write_json(self._home.standing, Standing(word, trouble, attempts))
+            attempts = [self._sync_of(log, self._asked[1]) for log in self._logs.values()]
+            write_json(self._home.sync_status, SyncStatus(word, trouble, attempts))
 
-    def _standing(self, log: LogShipping, since: float) -> AttemptStanding:
+    def _sync_of(self, log: LogUpload, since: float) -> AttemptSync:
         grant = log.grant
         checkpoints = self._checkpoints[grant.key].behind() if grant.key in self._checkpoints else []
-        return AttemptStanding(
+        return AttemptSync(
             *(grant.run_id, grant.name, grant.attempt, log.behind(since), checkpoints, grant.key in self._delivering)
         )
 
@@ -194,19 +194,19 @@ class HttpLink:
         if (log := self._logs.pop(key, None)) is not None:
             log.models.close()
 
-    def _log_of(self, grant: Grant) -> LogShipping:
+    def _log_of(self, grant: Grant) -> LogUpload:
         if grant.key not in self._logs:
-            self._logs[grant.key] = LogShipping(self._connection, self._home, grant)
+            self._logs[grant.key] = LogUpload(self._connection, self._home, grant)
         return self._logs[grant.key]
 
     def _delivering_of(self, grant: Grant) -> _Delivering:
         if grant.key not in self._delivering:
             folder = self._home.attempt(grant.run_id, grant.attempt)
-            self._delivering[grant.key] = _Delivering(FilesDelivery(self._connection, folder, grant), self._reports)
+            self._delivering[grant.key] = _Delivering(FinalUpload(self._connection, folder, grant), self._reports)
         return self._delivering[grant.key]
 
-    def _checkpoints_of(self, grant: Grant) -> CheckpointShipping:
+    def _checkpoints_of(self, grant: Grant) -> CheckpointUpload:
         if grant.key not in self._checkpoints:
             folder = self._home.attempt(grant.run_id, grant.attempt)
-            self._checkpoints[grant.key] = CheckpointShipping(self._connection, folder, grant, self.hurry, self.pace_s)
+            self._checkpoints[grant.key] = CheckpointUpload(self._connection, folder, grant, self.hurry, self.pace_s)
         return self._checkpoints[grant.key]

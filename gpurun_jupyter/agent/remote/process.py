@@ -11,13 +11,13 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from gpurun_jupyter.agent.launching import ask_to_stop, has_left_word, living_runner
-from gpurun_jupyter.agent.remote.contact import Contact, ContactFile
+from gpurun_jupyter.agent.remote.server_contact import Contact, ContactFile
+from gpurun_jupyter.agent.runner_control import ask_to_stop, has_left_word, living_runner
 from gpurun_jupyter.agent.warm.sessions import Sessions
 from gpurun_jupyter.core.errors import GpurunError, InvalidRequest
 from gpurun_jupyter.core.grants import Stop
 from gpurun_jupyter.core.home import AttemptFolder, Home, is_number, open_log
-from gpurun_jupyter.core.locks import holder
+from gpurun_jupyter.core.system.locks import holder
 
 #: An agent that was started has reported within so long, or knows what is wrong. Seconds.
 _STARTING_S = 20.0

@@ -7,7 +7,7 @@ from pathlib import Path
 from gpurun_jupyter.agent.remote.membership import read
 from gpurun_jupyter.agent.remote.process import command
 from gpurun_jupyter.core.home import Home
-from gpurun_jupyter.core.services import Service
+from gpurun_jupyter.core.system.user_services import Service
 
 #: The exit code of an agent whose key is revoked: to start it again is no use (EX_NOPERM of sysexits.h).
 NOT_LET_IN = 77

@@ -3,7 +3,7 @@
 import signal
 import sys
 
-from gpurun_jupyter.agent.runner.attempt import main
+from gpurun_jupyter.agent.runner.main import main
 
 if __name__ == "__main__":
     # A Ctrl-C at some terminal is not meant for us. SIG_IGN would be inherited, and the run could not be interrupted.

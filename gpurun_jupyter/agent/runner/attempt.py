@@ -6,7 +6,6 @@ subreaper), and ends them all before it ends.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import fcntl
 import os
@@ -16,10 +15,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from gpurun_jupyter.agent import device_locks
-from gpurun_jupyter.agent.descendants import become_subreaper
-from gpurun_jupyter.agent.orphans import RunnerRecord
-from gpurun_jupyter.agent.processes import kill_left_behind
+from gpurun_jupyter.agent.devices import device_locks
+from gpurun_jupyter.agent.processes.descendants import become_subreaper
+from gpurun_jupyter.agent.processes.marked import kill_left_behind
+from gpurun_jupyter.agent.processes.orphans import RunnerRecord
 from gpurun_jupyter.agent.runner import workspace
 from gpurun_jupyter.agent.runner.event_log import EventLog
 from gpurun_jupyter.agent.runner.execution import Execution
@@ -35,7 +34,7 @@ from gpurun_jupyter.core.events import FORMAT_VERSION, End, Output, Start
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder, write_json
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
-from gpurun_jupyter.core.records import read_record
+from gpurun_jupyter.core.system.records import read_record
 
 if TYPE_CHECKING:  # at run time it would bring ZMQ, which a process needs not
     from gpurun_jupyter.agent.kernels.kernel import Kernel
@@ -64,27 +63,6 @@ class Taken:
         """Let the locks go before the process ends."""
         self.devices.close()
         os.close(self.lock)
-
-
-def main(path: str, kernel: Kernel | None = None) -> int:
-    """Carry out the attempt in this folder, in this kernel if one is there; returns the exit code of the process."""
-    folder = AttemptFolder(path)
-    with word_left(folder):
-        taken = take(folder)
-        if taken is None:
-            return NOT_MINE
-        asyncio.run(carry_on(taken, kernel))
-        return 0
-    return FAILED
-
-
-async def carry_on(taken: Taken, kernel: Kernel | None = None) -> None:
-    """Carry out an attempt, and where it is the first of a session, those that follow."""
-    if taken.grant.session is None:
-        return await carry_out(taken, kernel)
-    from gpurun_jupyter.agent.warm.session import hold  # it imports this module
-
-    return await hold(taken, kernel)
 
 
 def take(folder: AttemptFolder, *, devices_held: bool = False) -> Taken | None:

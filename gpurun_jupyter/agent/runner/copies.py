@@ -12,8 +12,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from gpurun_jupyter.core.archives import DEFAULT_LIMITS, Limits
 from gpurun_jupyter.core.errors import FileMissing
+from gpurun_jupyter.core.formats.archives import DEFAULT_LIMITS, Limits
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.manifests import Manifest, decode
 

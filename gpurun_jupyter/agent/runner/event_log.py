@@ -16,10 +16,10 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from gpurun_jupyter.agent.runner.masking import Masking
-from gpurun_jupyter.core.bells import ring
 from gpurun_jupyter.core.events import LONGEST_LINE_BYTES, Display, Event, Metric, Output, Progress, Sample, encode_line
 from gpurun_jupyter.core.home import AttemptFolder
-from gpurun_jupyter.core.reserve import Reserve
+from gpurun_jupyter.core.system.bells import ring
+from gpurun_jupyter.core.system.reserve import Reserve
 from gpurun_jupyter.core.units import format_size
 
 #: A stream of output becomes an event at most this often, or when this much has gathered.

@@ -19,8 +19,8 @@ from typing import Any
 from gpurun_jupyter.agent.runner.reasons import named, of_fault
 from gpurun_jupyter.core.events import End, encode_line, event_on
 from gpurun_jupyter.core.home import AttemptFolder, open_log, write_json
-from gpurun_jupyter.core.locks import holder
-from gpurun_jupyter.core.records import open_plain, read_record
+from gpurun_jupyter.core.system.locks import holder
+from gpurun_jupyter.core.system.records import open_plain, read_record
 
 #: What is raised again and again, such as at each piece of output, is written down so often.
 _MOST_TRACEBACKS = 10

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from gpurun_jupyter.agent.environment import NO_SECRETS, run_environment
 from gpurun_jupyter.agent.kernels.kernel import Kernel, Place, Reply, SpecKernel
 from gpurun_jupyter.agent.kernels.requests import Request
 from gpurun_jupyter.agent.kernels.shown import Shown
+from gpurun_jupyter.agent.run_environment import NO_SECRETS, run_environment
 from gpurun_jupyter.agent.runner import ends
 from gpurun_jupyter.agent.runner.leaving import left_at_work, settling
 from gpurun_jupyter.agent.runner.output import OutputSink

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 
 import psutil
 
-from gpurun_jupyter.agent.descendants import below
 from gpurun_jupyter.agent.kernels.kernelspecs import kernelspec
-from gpurun_jupyter.agent.processes import gone
-from gpurun_jupyter.core.processes import Identity
+from gpurun_jupyter.agent.processes.descendants import below
+from gpurun_jupyter.agent.processes.marked import gone
+from gpurun_jupyter.core.system.processes import Identity
 
 #: Seconds.
 PATIENCE_S = 5.0

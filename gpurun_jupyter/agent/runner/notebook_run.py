@@ -23,8 +23,8 @@ from gpurun_jupyter.core.events import AnyEvent, Artifact, Cell, End, Progress, 
 from gpurun_jupyter.core.launch.grid import variables
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
 from gpurun_jupyter.core.notebooks import EXECUTED, fill
-from gpurun_jupyter.core.records import open_plain
 from gpurun_jupyter.core.runs import ShippedNotebook
+from gpurun_jupyter.core.system.records import open_plain
 
 _BAR = "cells"
 _MAY_RAISE, _SKIPPED = "raises-exception", "skip-execution"

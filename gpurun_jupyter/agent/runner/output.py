@@ -25,8 +25,8 @@ from gpurun_jupyter.core.events import (
     Result,
     event_on,
 )
+from gpurun_jupyter.progress.bars.drawn import Drawn
 from gpurun_jupyter.progress.decoder import QUIET_S, Decoder
-from gpurun_jupyter.progress.drawn import Drawn
 
 _READ_BYTES = 65536
 _REPORTED = (Progress, Metric, Checkpoint, Model)

@@ -16,9 +16,9 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from gpurun_jupyter.agent.environment import NO_SECRETS, run_environment
 from gpurun_jupyter.agent.kernels.kernelspecs import python_of
-from gpurun_jupyter.agent.processes import gone, kill_left_behind
+from gpurun_jupyter.agent.processes.marked import gone, kill_left_behind
+from gpurun_jupyter.agent.run_environment import NO_SECRETS, run_environment
 from gpurun_jupyter.agent.runner import ends
 from gpurun_jupyter.agent.runner.leaving import left_at_work
 from gpurun_jupyter.agent.runner.output import OutputSink
@@ -28,8 +28,8 @@ from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.launch.grid import arguments
 from gpurun_jupyter.core.lifecycle import Outcome
-from gpurun_jupyter.core.processes import Identity
 from gpurun_jupyter.core.shipped import ShippedDir
+from gpurun_jupyter.core.system.processes import Identity
 
 _ROWS, _COLUMNS = 24, 100
 _READ_BYTES = 65536

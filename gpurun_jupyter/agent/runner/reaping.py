@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from gpurun_jupyter.agent.background import in_background
-from gpurun_jupyter.agent.descendants import reap
+from gpurun_jupyter.agent.background_tasks import in_background
+from gpurun_jupyter.agent.processes.descendants import reap
 from gpurun_jupyter.agent.runner.execution import Execution
 
 _EVERY_S = 2.0

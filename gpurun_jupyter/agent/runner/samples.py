@@ -154,7 +154,7 @@ def _gpus(wanted: bool) -> Iterator[Callable[[], list[Device]]]:
     if not wanted:
         yield list
         return
-    from gpurun_jupyter.agent.nvml import Gpus
+    from gpurun_jupyter.agent.devices.nvml import Gpus
 
     gpus = Gpus()
     try:

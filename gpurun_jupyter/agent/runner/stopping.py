@@ -6,15 +6,15 @@ import asyncio
 import contextlib
 import signal
 
-from gpurun_jupyter.agent.background import in_background
-from gpurun_jupyter.agent.descendants import signal_all
-from gpurun_jupyter.agent.processes import kill_started_here, started_here
+from gpurun_jupyter.agent.background_tasks import in_background
+from gpurun_jupyter.agent.processes.descendants import signal_all
+from gpurun_jupyter.agent.processes.marked import kill_started_here, started_here
 from gpurun_jupyter.agent.runner.execution import Execution
 from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.grants import Grant, Stop
 from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
-from gpurun_jupyter.core.records import read_record
+from gpurun_jupyter.core.system.records import read_record
 from gpurun_jupyter.core.units import format_elapsed
 
 #: Seconds between an interrupt and a termination, and between a termination and a kill.

@@ -14,7 +14,7 @@ from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.launch.grid import variables
 from gpurun_jupyter.core.parameters import as_code
-from gpurun_jupyter.core.records import read_record
+from gpurun_jupyter.core.system.records import read_record
 from gpurun_jupyter.core.values import Answer
 
 

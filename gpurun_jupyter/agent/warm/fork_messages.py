@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import msgspec
 
-MESSAGE_BYTES = 16384
-
 
 class Ready(msgspec.Struct):
     """What the fork parent says first: the names of the kernelspecs that are its own interpreter."""

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from gpurun_jupyter.agent.warm import marking
-from gpurun_jupyter.agent.warm.fork_messages import MESSAGE_BYTES, Forked, Ready, Request
+from gpurun_jupyter.agent.processes import title
+from gpurun_jupyter.agent.processes.forked import MESSAGE_BYTES
+from gpurun_jupyter.agent.warm.fork_messages import Forked, Ready, Request
 
 log = logging.getLogger("gpurun.agent")
 
@@ -24,7 +25,7 @@ _READY_S = 20.0
 _FORK_S = 5.0
 #: One without children leaves at once; others are not waited for. Seconds.
 _LEAVE_S = 0.1
-_PROGRAM = "from gpurun_jupyter.agent.warm.forking import main; main({fd})"
+_PROGRAM = "from gpurun_jupyter.agent.warm.fork_parent_process import main; main({fd})"
 
 
 class ForkParent:
@@ -39,7 +40,7 @@ class ForkParent:
 
     def start(self) -> None:
         """Begin to start it, where that is possible; who forks meanwhile waits."""
-        if marking.POSSIBLE and self._channel is None:
+        if title.POSSIBLE and self._channel is None:
             self._starting = asyncio.create_task(self._start())
 
     async def fork(self, kind: str, folder: str = "", send: Sequence[int] = ()) -> int | None:
@@ -105,5 +106,5 @@ class ForkParent:
 
 
 def _start(fd: int) -> subprocess.Popen[bytes]:
-    command, env = marking.with_room([sys.executable, "-c", _PROGRAM.format(fd=fd)], os.environ)
+    command, env = title.with_room([sys.executable, "-c", _PROGRAM.format(fd=fd)], os.environ)
     return subprocess.Popen(command, env=env, pass_fds=[fd], stdin=subprocess.DEVNULL, start_new_session=True)

@@ -7,12 +7,12 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 
-from gpurun_jupyter.agent.orphans import end_orphans
-from gpurun_jupyter.agent.processes import kill_session
-from gpurun_jupyter.agent.warm.session_folder import Order, Record, give_order, living_session
+from gpurun_jupyter.agent.processes.marked import kill_session
+from gpurun_jupyter.agent.processes.orphans import end_orphans
+from gpurun_jupyter.agent.runner.session_folder import Order, Record, give_order, living_session
 from gpurun_jupyter.core.grants import Grant, SessionName, SessionState
 from gpurun_jupyter.core.home import AttemptFolder, Home, SessionFolder
-from gpurun_jupyter.core.processes import Identity
+from gpurun_jupyter.core.system.processes import Identity
 
 
 class Sessions:

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 import psutil
 
-from gpurun_jupyter.agent import launching
-from gpurun_jupyter.agent.environment import environment_state, may_be_forked
-from gpurun_jupyter.agent.orphans import Adopted
+from gpurun_jupyter.agent import runner_control
+from gpurun_jupyter.agent.processes.orphans import Adopted
+from gpurun_jupyter.agent.run_environment import environment_state, may_be_forked
 from gpurun_jupyter.agent.warm.fork_parent import ForkParent
 from gpurun_jupyter.agent.warm.sessions import Sessions
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder
-from gpurun_jupyter.core.processes import Identity, boot_id
+from gpurun_jupyter.core.system.processes import Identity, boot_id
 
 log = logging.getLogger("gpurun.agent")
 
@@ -78,44 +78,44 @@ class Starter:
         self._idle.clear()
         self._fork_parent.close()
 
-    async def start(self, folder: AttemptFolder, grant: Grant) -> launching.Child:
+    async def start(self, folder: AttemptFolder, grant: Grant) -> runner_control.Child:
         """Start the runner of an attempt: detached, it outlives this process."""
-        launching.prepare(folder, grant)
+        runner_control.prepare(folder, grant)
         self._started_at = time.monotonic()
         self._wake.set()
         found = self._waiting(folder, grant)
-        return found or await self._forked(folder, grant) or launching.start_runner(folder)
+        return found or await self._forked(folder, grant) or runner_control.start_runner(folder)
 
-    def take_back(self, child: launching.Child) -> None:
+    def take_back(self, child: runner_control.Child) -> None:
         """Keep a runner that waits for another attempt; it leaves by itself if none comes."""
         assert child.channel is not None
         self._idle.append(Spare(child.identity, child.channel, environment_state()))
 
-    def _waiting(self, folder: AttemptFolder, grant: Grant) -> launching.Child | None:
+    def _waiting(self, folder: AttemptFolder, grant: Grant) -> runner_control.Child | None:
         """A process that is there and waits: the session's holder, a spare, a runner that has carried out others."""
         if (holder := self._sessions.hand_over(folder, grant)) is not None:
-            return launching.Child(None, holder, waited=True)
+            return runner_control.Child(None, holder, waited=True)
         if not grant.spec.in_kernel:
             spare = _handed_to(self._idle, folder)
-            return None if spare is None else launching.Child(None, spare.identity, spare.channel, waited=True)
+            return None if spare is None else runner_control.Child(None, spare.identity, spare.channel, waited=True)
         own = grant.spec.kernel is None or grant.spec.kernel in self._fork_parent.kernels
         if own and may_be_forked(grant) and (spare := _handed_to(self._spares, folder)):
             spare.channel.close()
-            return launching.Child(None, spare.identity)
+            return runner_control.Child(None, spare.identity)
         return None
 
-    async def _forked(self, folder: AttemptFolder, grant: Grant) -> launching.Child | None:
+    async def _forked(self, folder: AttemptFolder, grant: Grant) -> runner_control.Child | None:
         """A fork; that of an entry point, which is a process of its own, may carry out others after it."""
         if grant.spec.in_kernel:
             pid = await self._fork_parent.fork("runner", str(folder.path))
-            return None if pid is None else launching.Child(None, identity_of(pid))
+            return None if pid is None else runner_control.Child(None, identity_of(pid))
         here, there = _channel()
         with there:
             pid = await self._fork_parent.fork("runner", str(folder.path), send=[there.fileno()])
         if pid is None:
             here.close()
             return None
-        return launching.Child(None, identity_of(pid), here)
+        return runner_control.Child(None, identity_of(pid), here)
 
     async def _keep_spares(self) -> None:
         while True:

@@ -16,6 +16,7 @@ from gpurun_jupyter.core.launch import grid
 from gpurun_jupyter.core.launch.file import LaunchFile
 from gpurun_jupyter.core.launch.places import Document, Malformed, Path, Place, Problem, read
 from gpurun_jupyter.core.launch.types import Unfit, bare, fit, what, what_it_is
+from gpurun_jupyter.core.run_checks import check_run
 from gpurun_jupyter.core.runs import PASSED, DataUse
 from gpurun_jupyter.core.units import parse_duration_s, parse_size_bytes
 
@@ -152,7 +153,7 @@ def _check_meaning(file: LaunchFile, checked: Checked) -> None:
             entry = None if file.entry is None else "entry"
             spec = file.spec(manifest, _ANY if file.notebook is not None else None, entry)
             spec.values = dict.fromkeys(file.values, 0)
-            spec.check()
+            check_run(spec)
         except GpurunError as error:
             checked.problems.append(checked.refused(error, "session", "outputs", "values_as", *given))
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 import msgspec
 import yaml
 
-from gpurun_jupyter.core import yaml12
+from gpurun_jupyter.core.formats import yaml12
 
 _LONGEST = 2**20  # characters
 _MOST_VALUES = 20_000

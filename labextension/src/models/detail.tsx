@@ -1,15 +1,22 @@
 /** One version in full: what is said of it, its files to download, the run that it came from. */
 import { showErrorMessage } from '@jupyterlab/apputils';
+import type { CommandRegistry } from '@lumino/commands';
 import React from 'react';
 import * as format from '../look/format';
 import { dots } from '../look/sentences';
 import type { Translate } from '../look/words';
 import { askUntil } from './form';
-import type { ModelPageOptions } from './page';
+import type { ModelRegistry } from './registry';
 import type { ModelVersion } from './types';
 import { sizeWords } from './words';
 
-type DetailProps = ModelPageOptions & { version: ModelVersion; changed: number };
+interface DetailProps {
+  version: ModelVersion;
+  changed: number;
+  registry: ModelRegistry;
+  commands: CommandRegistry;
+  trans: Translate;
+}
 
 export function VersionDetail({ version, changed, registry, commands, trans }: DetailProps): JSX.Element {
   const { full, trouble } = useFull(registry, version, changed);
@@ -94,7 +101,7 @@ function Files({ version, registry, trans }: Pick<DetailProps, 'version' | 'regi
 async function saveChecked(
   event: React.MouseEvent<HTMLAnchorElement>,
   version: ModelVersion,
-  registry: ModelPageOptions['registry'],
+  registry: ModelRegistry,
   trans: Translate
 ): Promise<void> {
   const link = event.currentTarget;
@@ -112,7 +119,7 @@ async function saveChecked(
   }
 }
 
-async function askToDescribe(version: ModelVersion, registry: ModelPageOptions['registry'], trans: Translate): Promise<void> {
+async function askToDescribe(version: ModelVersion, registry: ModelRegistry, trans: Translate): Promise<void> {
   const title = trans.__('Describe %1 v%2', version.name, version.version);
   const fields = [{ name: 'description', label: trans.__('Description'), value: version.description }];
   await askUntil({ title, fields, accept: trans.__('Save'), trans }, ({ description }) =>
@@ -121,7 +128,7 @@ async function askToDescribe(version: ModelVersion, registry: ModelPageOptions['
 }
 
 /** The version with its files. */
-function useFull(registry: ModelPageOptions['registry'], { name, version }: ModelVersion, changed: number): { full: ModelVersion | null; trouble: string } {
+function useFull(registry: ModelRegistry, { name, version }: ModelVersion, changed: number): { full: ModelVersion | null; trouble: string } {
   const [state, setState] = React.useState<{ full: ModelVersion | null; trouble: string }>({ full: null, trouble: '' });
   React.useEffect(() => {
     let gone = false;

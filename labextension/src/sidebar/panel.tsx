@@ -11,7 +11,7 @@ import type { Stop } from '../server/live';
 import type { Run } from '../server/types';
 import { busyWords, DevicesList } from './deviceslist';
 import type { PanelModel } from './panelmodel';
-import { Glyph } from './panelparts';
+import { Buttons, Glyph } from './panelparts';
 import { QueueList } from './queuelist';
 import { RunsList } from './runslist';
 import type { Settings } from './settings';
@@ -32,14 +32,6 @@ export interface PanelOptions {
   stopRun: (run: Run) => void;
   /** What the buttons do now; without one there is no button. */
   buttons: () => Buttons;
-}
-
-export interface Buttons {
-  onNew?: () => void;
-  onSettings?: () => void;
-  onMore?: () => void;
-  onInsert?: () => void;
-  onAddMachine?: () => void;
 }
 
 export class RunsPanel extends SidePanel implements ISidebar {

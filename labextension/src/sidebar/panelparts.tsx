@@ -2,6 +2,15 @@
 import React from 'react';
 import { DrawingName, DRAWINGS } from '../look/glyphs';
 
+/** What can be done from the sidebar now. */
+export interface Buttons {
+  onNew?: () => void;
+  onSettings?: () => void;
+  onMore?: () => void;
+  onInsert?: () => void;
+  onAddMachine?: () => void;
+}
+
 /** One of gpurun's drawings; decoration, so whoever uses it says the same in words. */
 export function Glyph({ name }: { name: DrawingName }): JSX.Element {
   return (

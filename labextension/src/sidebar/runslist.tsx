@@ -3,9 +3,8 @@ import { InputGroup } from '@jupyterlab/ui-components';
 import React from 'react';
 import type { Translate } from '../look/words';
 import { isLive, Run } from '../server/types';
-import type { Buttons } from './panel';
 import type { PanelModel } from './panelmodel';
-import { useClock } from './panelparts';
+import { Buttons, useClock } from './panelparts';
 import { RunActions, RunRow } from './runrow';
 import { useSearch } from './runssearch';
 

@@ -21,8 +21,8 @@ from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.names import told
 from gpurun_jupyter.core.units import format_size
 from gpurun_server.notices.notices import Notices
-from gpurun_server.queue.ledger import Ledger
-from gpurun_server.queue.remote import RemoteAgents
+from gpurun_server.queue.agents.remote_agents import RemoteAgents
+from gpurun_server.queue.ledger.ledger import Ledger
 from gpurun_server.store.content.blobs import Blobs
 from gpurun_server.store.database import OUTAGE, Database, Writing
 from gpurun_server.store.disk import refusal_in, refusal_of

@@ -46,16 +46,19 @@ class ErrorAnswer(msgspec.Struct):
 
 
 class OpenApiHandler(GpurunHandler):
-    """`openapi.json`."""
+    """`openapi.json`. `routes`: all that there are, of which this is one."""
+
+    def initialize(self, routes: Sequence[tuple[str, type]]) -> None:
+        """Know what to describe."""
+        super().initialize()
+        self._routes = routes
 
     @web.authenticated
     @authorized
     @operation("This description")
     async def get(self) -> None:
         """Describe."""
-        from gpurun_server.http.routes import ROUTES  # it lists this handler
-
-        self.answer(describe(ROUTES))
+        self.answer(describe(self._routes))
 
 
 def describe(routes: Sequence[tuple[str, type]]) -> dict[str, Any]:

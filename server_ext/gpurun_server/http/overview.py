@@ -11,7 +11,7 @@ from tornado import web
 
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_server.http.base import AUTH_RESOURCE, GpurunHandler, Seconds, operation
-from gpurun_server.queue.moving import move_before
+from gpurun_server.queue.lifecycle.reorder import move_before
 from gpurun_server.store.overview.timeline import Timeline, timeline
 
 _DEFAULT_SPAN_S = 3600.0

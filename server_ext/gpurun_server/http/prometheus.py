@@ -18,8 +18,8 @@ from prometheus_client.registry import Collector
 
 from gpurun_jupyter.core.errors import StorageUnusable
 from gpurun_jupyter.core.lifecycle import ACTIVE, Outcome, State
-from gpurun_server.queue.agents import offers
-from gpurun_server.queue.ledger import Ledger
+from gpurun_server.queue.ledger.known_agents import offers
+from gpurun_server.queue.ledger.ledger import Ledger
 from gpurun_server.queue.placement.offers import Offer
 from gpurun_server.store.database import OUTAGE, Database
 from gpurun_server.store.tables import history, runs
@@ -94,7 +94,7 @@ class QueueMetrics(Collector):
             yield from counted.collect()
         known = offers(conn, ledger)
         yield from _agents(known)
-        yield from _devices([offer for offer in known if offer.here], ledger.at_work.places())
+        yield from _devices([offer for offer in known if offer.here], ledger.running.places())
 
     def _count_news(self, conn: sa.Connection) -> None:
         latest = conn.scalar(_LATEST) or 0
@@ -114,7 +114,7 @@ class QueueMetrics(Collector):
     def _runs(self, ledger: Ledger, on_hold: int) -> Iterator[Metric]:
         waiting = Count(_kind(run.gpu) for run in ledger.queue.values())
         yield _gauge("gpurun_queue_length", "Runs that wait for devices.", ["kind"], {(k,): waiting[k] for k in _KINDS})
-        at_work = Count(attempt.state for attempt in ledger.at_work.values())
+        at_work = Count(attempt.state for attempt in ledger.running.values())
         told = {State.CREATED: on_hold, State.QUEUED: len(ledger.queue)} | {state: at_work[state] for state in ACTIVE}
         by_state = {(state.value,): float(number) for state, number in told.items()}
         yield _gauge("gpurun_runs", "Runs that have not finished, by state.", ["state"], by_state)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gpurun_jupyter.core.errors import FileMissing
-from gpurun_jupyter.core.records import open_plain
+from gpurun_jupyter.core.system.records import open_plain
 from gpurun_jupyter.report.file_names import as_text
 from gpurun_server.http.base import GpurunHandler
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tornado import web
 
 from gpurun_jupyter.core.errors import RouteMissing
-from gpurun_server.http import live, notices, openapi, overview, pruning, server, sessions
+from gpurun_server.http import live, notices, openapi, overview, retention, server, sessions
 from gpurun_server.http.agents import agents, attempts
 from gpurun_server.http.base import GpurunHandler
 from gpurun_server.http.launch import launch
@@ -45,7 +47,7 @@ ROUTES = [
     *search.default_handlers,
     *runs.default_handlers,
     *importing.default_handlers,
-    *pruning.default_handlers,
+    *retention.default_handlers,
     *comparison.default_handlers,
     *outputs.default_handlers,
     *logs.default_handlers,
@@ -66,7 +68,10 @@ ROUTES = [
 ]
 
 
-def handlers() -> list[tuple[str, type]]:
-    """The routes as the extension registers them."""
-    known = [(rf"/gpurun/api/v1/{pattern}", handler) for pattern, handler in ROUTES]
-    return [*known, (r"/gpurun/api/.*", RouteMissingHandler)]
+def handlers() -> list[tuple[str, type, dict[str, Any]]]:
+    """The routes as the extension registers them: pattern, handler, what it is made with."""
+    known: list[tuple[str, type, dict[str, Any]]] = [
+        (rf"/gpurun/api/v1/{pattern}", handler, {"routes": ROUTES} if handler is openapi.OpenApiHandler else {})
+        for pattern, handler in ROUTES
+    ]
+    return [*known, (r"/gpurun/api/.*", RouteMissingHandler, {})]

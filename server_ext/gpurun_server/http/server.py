@@ -14,7 +14,7 @@ from gpurun_jupyter.core.devices import Agent, Sync
 from gpurun_jupyter.core.labels import PRIVATE
 from gpurun_server import __version__
 from gpurun_server.http.base import GpurunHandler, operation
-from gpurun_server.queue.agents import known_agents, shown_offers
+from gpurun_server.queue.ledger.known_agents import known_agents, shown_offers
 from gpurun_server.queue.placement.offers import Offer
 from gpurun_server.store.overview.statistics import Project, Statistics, projects, statistics
 from gpurun_server.store.queries import count_by_state

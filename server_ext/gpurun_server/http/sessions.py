@@ -9,8 +9,8 @@ from tornado import web
 from gpurun_jupyter.core.errors import SessionNotFound, WrongState
 from gpurun_jupyter.core.sessions import Session
 from gpurun_server.http.base import AUTH_RESOURCE, GpurunHandler, operation
-from gpurun_server.queue.sessions import Wish, all_sessions, wish
-from gpurun_server.queue.stopping import cancel
+from gpurun_server.queue.ledger.sessions import Wish, all_sessions, wish
+from gpurun_server.queue.lifecycle.stopping import cancel
 
 
 class Sessions(msgspec.Struct):

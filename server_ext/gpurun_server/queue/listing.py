@@ -9,13 +9,13 @@ import sqlalchemy as sa
 
 from gpurun_jupyter.core.lifecycle import ACTIVE, State
 from gpurun_jupyter.core.runs import Run, Waiting
-from gpurun_server.queue.agents import offers
-from gpurun_server.queue.behind import HERE, IN_STEP, Standing, standings
-from gpurun_server.queue.lately import lately
-from gpurun_server.queue.ledger import Ledger
+from gpurun_server.queue.ledger.known_agents import offers
+from gpurun_server.queue.ledger.ledger import Ledger
+from gpurun_server.queue.ledger.log_lag import HERE, IN_STEP, LogLag, log_lags
+from gpurun_server.queue.ledger.recent_use import lately
+from gpurun_server.queue.ledger.sessions import all_sessions, why_waiting
+from gpurun_server.queue.ledger.situation import holders, waiting_runs
 from gpurun_server.queue.placement.waiting import outlooks
-from gpurun_server.queue.sessions import all_sessions, why_waiting
-from gpurun_server.queue.situation import holders, waiting_runs
 from gpurun_server.store import queries
 from gpurun_server.store.search import window
 
@@ -45,10 +45,10 @@ def since(conn: sa.Connection, ledger: Ledger, owner: str, revision: int, *, wit
     return shown(conn, ledger, queries.changed_since(conn, owner, revision, with_queue=with_queue), owner)
 
 
-def out_of_step(conn: sa.Connection, ledger: Ledger, owner: str, told: dict[str, Standing]) -> list[Run]:
+def out_of_step(conn: sa.Connection, ledger: Ledger, owner: str, told: dict[str, LogLag]) -> list[Run]:
     """Runs of an owner whose logs stand otherwise than was `told`, which is brought up to date."""
-    at_work = [one for one in ledger.look(conn).at_work.values() if one.owner == owner]
-    now = standings(conn, [(one.run_id, one.number, one.agent_id) for one in at_work])
+    at_work = [one for one in ledger.look(conn).running.values() if one.owner == owner]
+    now = log_lags(conn, [(one.run_id, one.number, one.agent_id) for one in at_work])
     changed = [run_id for run_id, one in now.items() if one.sync and one != told.get(run_id, IN_STEP)]
     told.clear()
     told.update(now)
@@ -61,7 +61,7 @@ def shown(conn: sa.Connection, ledger: Ledger, rows: Iterable[sa.Row[Any]], owne
     queued = {row.id for row in rows if row.state == State.QUEUED.value}
     waiting = _waiting(conn, ledger, queued, owner) if queued else {}
     at_work = [(row.id, row.attempt, row.agent_id) for row in rows if row.agent_id and State(row.state) in ACTIVE]
-    logs = standings(conn, at_work)
+    logs = log_lags(conn, at_work)
     return [queries.to_run(row, waiting.get(row.id), *logs.get(row.id, HERE)) for row in rows]
 
 

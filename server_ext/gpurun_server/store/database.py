@@ -15,9 +15,9 @@ from typing import Any
 import psutil
 import sqlalchemy as sa
 
-from gpurun_jupyter.core.bells import ring
 from gpurun_jupyter.core.errors import StorageUnusable
 from gpurun_jupyter.core.home import Home, tighten
+from gpurun_jupyter.core.system.bells import ring
 from gpurun_server.settings import DATABASE_VARIABLE
 from gpurun_server.store.presence import REINDEX, DatabaseLost, Presence, told
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from gpurun_jupyter.core.errors import StorageFull
 from gpurun_jupyter.core.home import Home
-from gpurun_jupyter.core.reserve import Reserve
+from gpurun_jupyter.core.system.reserve import Reserve
 from gpurun_server.store.disk import refusal_in, refusal_of
 
 #: What a deletion or a cancel writes is some pages of the database.

@@ -137,7 +137,7 @@ sessions = sa.Table(
     sa.Column("wish", sa.Text),
 )
 
-#: How many devices each owner had of late, as queue/lately.py reckons it, at the time `at`.
+#: How many devices each owner had of late, as queue/ledger/recent_use.py reckons it, at the time `at`.
 uses = sa.Table(
     "uses",
     metadata,

@@ -15,9 +15,9 @@ from gpurun_jupyter.core.events import START_OF_LOG, Cursor
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.lifecycle import State
 from gpurun_jupyter.core.runs import Run
-from gpurun_server.queue.agents import known_agents
-from gpurun_server.queue.behind import HERE, Standing
-from gpurun_server.queue.ledger import Ledger
+from gpurun_server.queue.ledger.known_agents import known_agents
+from gpurun_server.queue.ledger.ledger import Ledger
+from gpurun_server.queue.ledger.log_lag import HERE, LogLag
 from gpurun_server.queue.listing import first as first_of
 from gpurun_server.queue.listing import out_of_step, shown, since
 from gpurun_server.store.database import OUTAGE, Database
@@ -44,7 +44,7 @@ _NEWEST = 100
 class _WatchedRun:
     tail: Tail
     revision: int = -1
-    standing: Standing = HERE
+    log_lag: LogLag = HERE
     log_rung: bool = True
     row_rung: bool = True
 
@@ -70,8 +70,8 @@ class LiveConnection:
         self._runs_since: int | None = None  # revision; None: not watched; -1: nothing sent yet
         self._runs_rung = False
         self._queue_rung = False
-        self._queue_due = self._standings_due = 0.0  # by the clock of time.monotonic
-        self._standings: dict[str, Standing] = {}  # as told, by run id
+        self._queue_due = self._log_lags_due = 0.0  # by the clock of time.monotonic
+        self._log_lags: dict[str, LogLag] = {}  # as told, by run id
         self._devices_watched = False
         self._devices_rung = False
         self._models_told: int | None = None  # revision; None: not watched; -1: nothing sent yet
@@ -254,10 +254,10 @@ class LiveConnection:
         if run.state is State.FINISHED and (lines := watched.tail.read()):
             watched.row_rung = watched.log_rung = True
             return [events_frame(run_id, watched.tail.cursor, lines)]
-        standing = Standing(run.sync, run.behind_s)
-        if (run.revision, standing) == (watched.revision, watched.standing) and run.waiting is None:
+        log_lag = LogLag(run.sync, run.behind_s)
+        if (run.revision, log_lag) == (watched.revision, watched.log_lag) and run.waiting is None:
             return []
-        watched.revision, watched.standing = run.revision, standing
+        watched.revision, watched.log_lag = run.revision, log_lag
         return [run_frame(run)]
 
     def _of_runs(self, conn: sa.Connection) -> list[bytes]:
@@ -276,10 +276,10 @@ class LiveConnection:
         if with_queue:
             self._queue_due = now + QUEUE_AGAIN_S
         found = since(conn, self._ledger, self._owner, self._runs_since, with_queue=with_queue)
-        if now >= self._standings_due:
-            self._standings_due = now + _STANDINGS_AGAIN_S
+        if now >= self._log_lags_due:
+            self._log_lags_due = now + _STANDINGS_AGAIN_S
             told = {run.id for run in found}
-            others = out_of_step(conn, self._ledger, self._owner, self._standings)
+            others = out_of_step(conn, self._ledger, self._owner, self._log_lags)
             found += [run for run in others if run.id not in told]
         return found
 

@@ -10,11 +10,11 @@ import time
 
 from tornado.ioloop import IOLoop, PeriodicCallback
 
-from gpurun_jupyter.core.bells import Bell
 from gpurun_jupyter.core.devices import HEALTHY_S
 from gpurun_jupyter.core.home import Home
-from gpurun_server.queue.agents import some_agent_is_healthy
-from gpurun_server.queue.ledger import Ledger
+from gpurun_jupyter.core.system.bells import Bell
+from gpurun_server.queue.ledger.known_agents import some_agent_is_healthy
+from gpurun_server.queue.ledger.ledger import Ledger
 from gpurun_server.store.database import Database
 from gpurun_server.stream.connection import LiveConnection
 

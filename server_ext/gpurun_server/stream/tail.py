@@ -10,7 +10,7 @@ from typing import BinaryIO
 from gpurun_jupyter.core.errors import NoSuchPlace
 from gpurun_jupyter.core.events import START_OF_LOG, Cursor, sound_part
 from gpurun_jupyter.core.home import Home
-from gpurun_jupyter.core.records import open_plain
+from gpurun_jupyter.core.system.records import open_plain
 from gpurun_server.store.folders.logs import Before, ends_line, newlines, read_lines
 
 _CHUNK_BYTES = 256 * 1024

@@ -11,14 +11,14 @@ import pytest
 
 from gpurun_jupyter.agent.agent_lock import lock_within
 from gpurun_jupyter.core.home import Home
-from gpurun_jupyter.core.locks import is_held
+from gpurun_jupyter.core.system.locks import is_held
 from gpurun_server.agent_process import AgentProcess
 
 TWO_LIVES = """
 import os, sys
 from pathlib import Path
 from gpurun_jupyter.agent.agent_lock import begin_anew, lock_within
-from gpurun_jupyter.core.locks import is_held
+from gpurun_jupyter.core.system.locks import is_held
 
 path = Path(sys.argv[1])
 print(os.getpid(), is_held(path), flush=True)

@@ -18,13 +18,13 @@ from databases import empty_database
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gpurun_jupyter.agent import launching
+from gpurun_jupyter.agent import runner_control
 from gpurun_jupyter.agent.remote.connection import ServerConnection
-from gpurun_jupyter.agent.remote.delivering import FilesDelivery
-from gpurun_jupyter.agent.remote.standing import _was_here
+from gpurun_jupyter.agent.remote.final_upload import FinalUpload
+from gpurun_jupyter.agent.remote.sync_status import _was_here
+from gpurun_jupyter.agent.runner.session_folder import Record
 from gpurun_jupyter.agent.runner.stopping import Stopping
 from gpurun_jupyter.agent.runner.variables import _answer
-from gpurun_jupyter.agent.warm.session_folder import Record
 from gpurun_jupyter.agent.warm.sessions import Sessions
 from gpurun_jupyter.core.environments import Interpreter, Recorded
 from gpurun_jupyter.core.errors import GpurunError
@@ -32,10 +32,10 @@ from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.grants import Grant, Stop
 from gpurun_jupyter.core.home import AttemptFolder, Home, write_json
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
-from gpurun_jupyter.core.processes import Identity
 from gpurun_jupyter.core.runs import RunSpec
+from gpurun_jupyter.core.system.processes import Identity
 from gpurun_jupyter.core.values import Answer, Output
-from gpurun_server.queue.rebuilding import take_up
+from gpurun_server.queue.intake.rebuilding import take_up
 from gpurun_server.store.comparing.environments import environment_of
 from gpurun_server.store.folders.columns import measured
 from gpurun_server.store.folders.files import files_of
@@ -91,23 +91,23 @@ class Cut:
 def read_everything(home: Home) -> None:
     """As agent, runner and server do."""
     folder = home.attempt("r1", 1)
-    launching.living_runner(folder)
-    launching.runner_to_tell(folder, GONE)
-    launching.exit_record(folder)
-    launching.without_a_word(folder)
+    runner_control.living_runner(folder)
+    runner_control.runner_to_tell(folder, GONE)
+    runner_control.exit_record(folder)
+    runner_control.without_a_word(folder)
     Sessions(home, 0.0).states({})
     Stopping(folder, GRANT)._read_stop()
     _answer(folder.outputs_answer)
     _was_here(home, "r1")
     with suppress(ConnectionError):
-        asyncio.run(FilesDelivery(cast(ServerConnection, Cut()), folder, GRANT).send())
+        asyncio.run(FinalUpload(cast(ServerConnection, Cut()), folder, GRANT).send())
     environment_of(home, folder)
     measured(folder)
     files_of(folder)
     home.run("r1").logged_after(0)
     with suppress(OSError):  # a folder in the place of a record cannot be unlinked: that ends this attempt
-        launching.may_start(folder, GRANT)
-    launching.ask_to_stop(folder, Stop("r1", 1, by="anna"))
+        runner_control.may_start(folder, GRANT)
+    runner_control.ask_to_stop(folder, Stop("r1", 1, by="anna"))
 
 
 def take_up_again(home: Home) -> None:

@@ -12,8 +12,8 @@ import psutil
 import pytest
 from servers import wait_until
 
-from gpurun_jupyter.agent import descendants
-from gpurun_jupyter.agent.descendants import below, children, kill_all, living
+from gpurun_jupyter.agent.processes.descendants import below, children, kill_all, living
+from gpurun_jupyter.agent.processes.marked import descendants
 
 #: Says which processes it has started: one that ignores what can be ignored, one of another session, one below that.
 TREE = """
@@ -34,7 +34,7 @@ ctypes.CDLL(None).pthread_exit(None)
 #: A subreaper that kills everything below it, and says what is left.
 KILLS_BELOW = """
 import os, subprocess, sys, time
-from gpurun_jupyter.agent.descendants import become_subreaper, children, is_subreaper, kill_below
+from gpurun_jupyter.agent.processes.descendants import become_subreaper, children, is_subreaper, kill_below
 assert not is_subreaper()
 become_subreaper()
 assert is_subreaper()

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from gpurun_jupyter.agent import device_locks, lock_holders, turns
-from gpurun_jupyter.agent.device_locks import DevicesTaken, Holder, take
-from gpurun_jupyter.agent.turns import Turns
+from gpurun_jupyter.agent.devices import device_locks, lock_holders, turns
+from gpurun_jupyter.agent.devices.device_locks import DevicesTaken, Holder, take
+from gpurun_jupyter.agent.devices.turns import Turns
 from gpurun_jupyter.core.devices import Device
 from gpurun_jupyter.core.errors import StorageUnusable
 from gpurun_jupyter.core.home import Home
@@ -82,7 +82,7 @@ def test_runs_that_share_a_gpu_share_its_lock_within_one_state_directory() -> No
 def test_a_killed_holder_lets_go_and_its_children_hold_nothing(tmp_path) -> None:
     code = f"""
         import subprocess, sys, time
-        from gpurun_jupyter.agent.device_locks import Holder, take
+        from gpurun_jupyter.agent.devices.device_locks import Holder, take
         from gpurun_jupyter.core.devices import Device
         from gpurun_jupyter.core.home import Home
         locks = take([Device(id="GPU-1", kind="gpu", index=0)], Holder.this_process(Home({str(tmp_path)!r}), "x"))

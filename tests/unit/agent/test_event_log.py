@@ -13,7 +13,7 @@ from gpurun_jupyter.agent.runner.event_log import EventLog
 from gpurun_jupyter.core.events import Clear, Display, End, Metric, Output, decode_line
 from gpurun_jupyter.core.home import AttemptFolder, Home
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
-from gpurun_jupyter.core.reserve import Reserve
+from gpurun_jupyter.core.system.reserve import Reserve
 
 END = End(outcome=Outcome.FAILED, reason=Reason.DISK_FULL)
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from gpurun_jupyter.agent.background import in_background
-from gpurun_jupyter.agent.orphans import RunnerRecord
+from gpurun_jupyter.agent.background_tasks import in_background
+from gpurun_jupyter.agent.processes.orphans import RunnerRecord
 from gpurun_jupyter.agent.runner import stopping
 from gpurun_jupyter.agent.runner.faults import Faults, word_left
 from gpurun_jupyter.agent.runner.reasons import encodable, of_fault
@@ -23,9 +23,9 @@ from gpurun_jupyter.core.events import End, Output, decode_line, encode_line
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder, Home, write_json
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
-from gpurun_jupyter.core.processes import Identity
-from gpurun_jupyter.core.records import read_record
 from gpurun_jupyter.core.runs import RunSpec
+from gpurun_jupyter.core.system.processes import Identity
+from gpurun_jupyter.core.system.records import read_record
 
 SUCCESS = End(outcome=Outcome.SUCCEEDED, reason=Reason.COMPLETED)
 

@@ -18,10 +18,10 @@ import pytest
 from os_users import OTHER, AsOtherUser, end, other_user
 from servers import wait_until
 
-from gpurun_jupyter.agent import presence
-from gpurun_jupyter.agent.device_locks import DevicesTaken, Holder, take
-from gpurun_jupyter.agent.lock_files import home_mark
-from gpurun_jupyter.agent.turns import Turns
+from gpurun_jupyter.agent.devices.device_locks import DevicesTaken, Holder, take
+from gpurun_jupyter.agent.devices.inventory import presence
+from gpurun_jupyter.agent.devices.lock_files import home_mark
+from gpurun_jupyter.agent.devices.turns import Turns
 from gpurun_jupyter.core.devices import Device
 from gpurun_jupyter.core.errors import GpurunError, StorageUnusable
 from gpurun_jupyter.core.home import Home
@@ -212,7 +212,7 @@ def test_a_holder_outside_this_container_cannot_be_named(folder: Path) -> None:
     locks = mine()
     code = """
 from pathlib import Path
-from gpurun_jupyter.agent.device_locks import *
+from gpurun_jupyter.agent.devices.device_locks import *
 from gpurun_jupyter.core.devices import Device
 from gpurun_jupyter.core.home import Home
 try:

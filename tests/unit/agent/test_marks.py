@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from gpurun_jupyter.agent.environment import run_environment
-from gpurun_jupyter.agent.processes import kill_session
+from gpurun_jupyter.agent.processes.marked import kill_session
+from gpurun_jupyter.agent.run_environment import run_environment
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.runs import RunSpec

@@ -16,7 +16,7 @@ import psutil
 import pytest
 from nvml.machine import GIB, Card, Machine, Process, build_library
 
-from gpurun_jupyter.agent.nvml import GRAPHICS_MEMORY_BYTES, Gpus
+from gpurun_jupyter.agent.devices.nvml import GRAPHICS_MEMORY_BYTES, Gpus
 from gpurun_jupyter.core.devices import Device
 
 
@@ -30,7 +30,7 @@ def has_nvml() -> bool:
 
 READ_ON_DEMAND = """
 import sys, msgspec
-from gpurun_jupyter.agent.nvml import Gpus
+from gpurun_jupyter.agent.devices.nvml import Gpus
 gpus = Gpus()
 for line in sys.stdin:
     print(msgspec.json.encode(gpus.read()).decode(), flush=True)

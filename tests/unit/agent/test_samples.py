@@ -45,14 +45,14 @@ def test_granted_gpus_and_no_others(monkeypatch) -> None:
 
         def close(self) -> None: ...
 
-    monkeypatch.setattr("gpurun_jupyter.agent.nvml.Gpus", Gpus)
+    monkeypatch.setattr("gpurun_jupyter.agent.devices.nvml.Gpus", Gpus)
     written, sampling = taken([Device(id="GPU-1", kind="gpu", index=1)])
     assert written[0].devices == [DeviceSample(id="GPU-1", util=87.0, mem=30 * GIB, total=40 * GIB, label="gpu1")]
     assert sampling.peak == "gpu1 39.0 GB of 40.0 GB"
 
 
 def test_without_gpus_nvml_is_left_alone(monkeypatch) -> None:
-    monkeypatch.setattr("gpurun_jupyter.agent.nvml.Gpus", None)
+    monkeypatch.setattr("gpurun_jupyter.agent.devices.nvml.Gpus", None)
     written, sampling = taken([Device(id="cpu0", kind="cpu", index=0)])
     assert written[0].devices == []
     assert sampling.peak == ""
@@ -68,7 +68,7 @@ def test_a_driver_that_does_not_answer_keeps_nothing_waiting(monkeypatch) -> Non
 
         def close(self) -> None: ...
 
-    monkeypatch.setattr("gpurun_jupyter.agent.nvml.Gpus", Gpus)
+    monkeypatch.setattr("gpurun_jupyter.agent.devices.nvml.Gpus", Gpus)
     monkeypatch.setattr(samples, "_LAST_S", 0.05)
     written: list[Sample] = []
 

@@ -8,11 +8,12 @@ import httpx
 import pytest
 from unit.client_fake import FakeServer, ended, refused, run_record
 
-from gpurun_jupyter.cli import faults, words
+from gpurun_jupyter.cli import faults
 from gpurun_jupyter.cli.screen import Invocation
 from gpurun_jupyter.cli.terminal import TerminalScreen
 from gpurun_jupyter.core.errors import RunFailed, ServerUnreachable, StorageUnusable
 from gpurun_jupyter.core.events import Error, Output
+from gpurun_jupyter.views import words
 
 
 class Terminal:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gpurun_jupyter.cli import doctor
+from gpurun_jupyter.cli.verbs import doctor
 from gpurun_jupyter.core.devices import Agent, Device
 
 

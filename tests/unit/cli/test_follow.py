@@ -4,8 +4,7 @@ import httpx
 import pytest
 from unit.client_fake import FakeServer, ended
 
-from gpurun_jupyter.cli import follow
-from gpurun_jupyter.client import Run
+from gpurun_jupyter.client import Run, follow
 from gpurun_jupyter.core.events import AnyEvent, Output
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpurun_jupyter.cli.tail import Tail, last_redraw, plain
+from gpurun_jupyter.views.tail import Tail, last_redraw, plain
 
 
 @given(st.lists(st.text(alphabet="ab\n", max_size=9)))

@@ -11,9 +11,9 @@ from foreign_zips import DAMAGED, KOREAN, UNIX, ZIPS, project, zip_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpurun_jupyter.core.archive_names import path_of
-from gpurun_jupyter.core.archives import check, is_zip, reading
 from gpurun_jupyter.core.errors import BadArchive
+from gpurun_jupyter.core.formats.archive_names import path_of
+from gpurun_jupyter.core.formats.archives import check, is_zip, reading
 
 
 def contents(tmp_path: Path, packed: bytes) -> dict[str, str]:

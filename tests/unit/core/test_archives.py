@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gpurun_jupyter.core.archives import Limits, check, top_folder
 from gpurun_jupyter.core.errors import BadArchive
+from gpurun_jupyter.core.formats.archives import Limits, check, top_folder
 
 
 def write_zip(path: Path, members: dict[str, str], links: dict[str, str] | None = None) -> Path:

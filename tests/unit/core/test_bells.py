@@ -4,7 +4,7 @@ import os
 import select
 from pathlib import Path
 
-from gpurun_jupyter.core.bells import Bell, listeners, ring
+from gpurun_jupyter.core.system.bells import Bell, listeners, ring
 
 
 def test_every_listener_hears_each_ring_once(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpurun_jupyter.core.encodings import text_of
 from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.core.formats.encodings import text_of
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\ufeff"))
 

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpurun_jupyter.core.archives import Limits
 from gpurun_jupyter.core.errors import BadArchive, InvalidRequest
+from gpurun_jupyter.core.formats.archives import Limits
 from gpurun_jupyter.core.manifests import Entry, decode, digest_of, encode
+from gpurun_jupyter.core.run_checks import check_run
 from gpurun_jupyter.core.runs import DataUse, RunSpec
 
 EMPTY = digest_of(b"")
@@ -72,4 +73,4 @@ def test_a_data_set_has_a_place_in_the_run(text: str, place: str) -> None:
 @pytest.mark.parametrize("texts", [["a:/etc"], ["a:../b"], ["a:."], ["..:"], ["a:x", "b:x"], ["a:x/y", "b:x"]])
 def test_places_outside_or_shared_are_refused(texts: list[str]) -> None:
     with pytest.raises(InvalidRequest, match="data set"):
-        RunSpec(code="1", data=[DataUse.parse(text) for text in texts]).check()
+        check_run(RunSpec(code="1", data=[DataUse.parse(text) for text in texts]))

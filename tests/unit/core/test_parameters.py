@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpurun_jupyter.cli.notebooks import value_of
+from gpurun_jupyter.cli.verbs.notebooks import value_of
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.parameters import as_code, parameters_of, told
 from gpurun_jupyter.core.runs import RunSpec, ShippedNotebook

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpurun_jupyter.core.encodings import encoding_of
 from gpurun_jupyter.core.errors import InvalidRequest
-from gpurun_jupyter.core.plain_files import Header, Row, as_csv, as_yaml, parameters_in, whole_records
+from gpurun_jupyter.core.formats.encodings import encoding_of
+from gpurun_jupyter.core.formats.plain_files import Header, Row, as_csv, as_yaml, parameters_in, whole_records
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 AT = st.none() | NUMBERS

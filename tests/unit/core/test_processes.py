@@ -10,7 +10,7 @@ import msgspec
 import psutil
 import pytest
 
-from gpurun_jupyter.core.processes import Identity
+from gpurun_jupyter.core.system.processes import Identity
 
 
 @pytest.mark.skipif(not psutil.LINUX, reason="elsewhere psutil does not add the boot's time")

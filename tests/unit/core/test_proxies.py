@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from gpurun_jupyter.core import proxies
 from gpurun_jupyter.core.errors import InvalidRequest
-from gpurun_jupyter.core.proxies import Proxy, is_loopback, proxy_for, proxy_of
-from gpurun_jupyter.core.tokens import sendable
+from gpurun_jupyter.core.system import proxies
+from gpurun_jupyter.core.system.proxies import Proxy, is_loopback, proxy_for, proxy_of
+from gpurun_jupyter.core.system.tokens import sendable
 
 LAB = "http://lab.example:8888/"
 _VARIABLES = (

@@ -6,6 +6,7 @@ import pytest
 
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.launch.check import check, parse
+from gpurun_jupyter.core.run_checks import check_run
 from gpurun_jupyter.core.runs import RunSpec
 from gpurun_jupyter.core.secrets import as_shown, looks_secret, parted, unmasked
 
@@ -68,7 +69,7 @@ def test_names_and_values_part() -> None:
 )
 def test_what_is_no_secret_is_refused_and_not_repeated(secrets: dict[str, str]) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        RunSpec(code="1", env={"E": "1"}, secrets=secrets).check()
+        check_run(RunSpec(code="1", env={"E": "1"}, secrets=secrets))
     assert "zz9" not in f"{refused.value} {refused.value.hint}"
 
 

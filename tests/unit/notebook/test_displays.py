@@ -9,7 +9,7 @@ from unit.client_fake import run_record
 
 from gpurun_jupyter.core.events import Clear, Display, Output
 from gpurun_jupyter.notebook.displays import CellDisplays
-from gpurun_jupyter.notebook.feed import WidgetFeed
+from gpurun_jupyter.views.feed import WidgetFeed
 
 
 class Cell:

@@ -16,14 +16,15 @@ from IPython.core.error import UsageError
 from servers import wait_until
 from unit.client_fake import FakeServer, ended, refused, run_record
 
-from gpurun_jupyter.cli.screen import Table
-from gpurun_jupyter.cli.tail import Tail
 from gpurun_jupyter.core.events import Checkpoint, Display, Error, Metric, Output, Progress, Result, Sample
-from gpurun_jupyter.notebook import bundle, kernelspec, view
-from gpurun_jupyter.notebook.facts import Facts
+from gpurun_jupyter.notebook import kernelspec, view
 from gpurun_jupyter.notebook.faults import CellFailed
 from gpurun_jupyter.notebook.magics import Magics, _with_a_body
 from gpurun_jupyter.notebook.screens import NotebookScreen
+from gpurun_jupyter.views import bundle
+from gpurun_jupyter.views.facts import Facts
+from gpurun_jupyter.views.tables import Table
+from gpurun_jupyter.views.tail import Tail
 
 NASTY = "<img src=x onerror=alert(1)>"
 

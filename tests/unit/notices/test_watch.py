@@ -19,7 +19,7 @@ from gpurun_server.notices.entries import read
 from gpurun_server.notices.notices import Notices
 from gpurun_server.notices.sending import redacted
 from gpurun_server.notices.watch import Watch
-from gpurun_server.queue.deletion import UNDO_S, delete, purge
+from gpurun_server.queue.upkeep.deletion import UNDO_S, delete, purge
 
 LOG = logging.getLogger("of a server")
 QUICK = {"look_s": 0.02, "pauses_s": (0.01, 0.02, 0.03)}

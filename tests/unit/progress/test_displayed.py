@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gpurun_jupyter.core.events import Display, Metric, Output, Progress, Result
 from gpurun_jupyter.progress import Decoder
-from gpurun_jupyter.progress.readings import Reading
+from gpurun_jupyter.progress.readers.readings import Reading
 
 NAMELESS = "<IPython.core.display.HTML object>"
 RICH = '<pre style="white-space:pre;overflow-x:auto;line-height:normal;font-family:Menlo">{}</pre>'

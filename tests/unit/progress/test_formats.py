@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 
 from gpurun_jupyter.core.events import Progress as ProgressEvent
-from gpurun_jupyter.progress import Decoder, keras, logged, rich, tqdm, ultralytics
-from gpurun_jupyter.progress.readings import Epoch
-from gpurun_jupyter.progress.recognise import recognise
+from gpurun_jupyter.progress import Decoder
+from gpurun_jupyter.progress.readers import keras, logged, rich, tqdm, ultralytics
+from gpurun_jupyter.progress.readers.readings import Epoch
+from gpurun_jupyter.progress.readers.recognise import recognise
 
 KERAS = "\x1b[1m12/44\x1b[0m \x1b[32m━━━━━\x1b[0m\x1b[37m━━━━━━━\x1b[0m \x1b[1m1s\x1b[0m 50ms/step - accuracy: 0.0911"
 KERAS_END = "44/44 ━━━━━━━━━━━━━━━━━━━━ 2s 57ms/step - loss: 1.6229 - val_loss: 1.3423e-04"

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpurun_jupyter.core.events import Metric
-from gpurun_jupyter.progress.html import MAX_CHARS, HtmlBar, Table, read
-from gpurun_jupyter.progress.html_bars import metrics_of, reading_of
+from gpurun_jupyter.progress.readers.html import MAX_CHARS, HtmlBar, Table, read
+from gpurun_jupyter.progress.readers.html_bars import metrics_of, reading_of
 
 
 @pytest.mark.parametrize(

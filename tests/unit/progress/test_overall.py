@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gpurun_jupyter.core.events import Progress
 from gpurun_jupyter.core.runs import RunProgress
-from gpurun_jupyter.progress.overall import MAX_BARS, with_bar
+from gpurun_jupyter.progress.bars.overall import MAX_BARS, with_bar
 
 
 def bar(name: str, done: float, total: float | None, parent: str | None = None, **more) -> Progress:

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from gpurun_jupyter.core.events import Metric, Output, Progress
 from gpurun_jupyter.progress import Decoder
-from gpurun_jupyter.progress.tqdm import read
+from gpurun_jupyter.progress.readers.tqdm import read
 
 HERE = Path(__file__).parent
 Events = list[Output | Progress | Metric]

@@ -16,10 +16,10 @@ from unit.queue.queue_world import PlayedAgent, World
 
 from gpurun_jupyter.core.errors import WrongState
 from gpurun_jupyter.core.lifecycle import ACTIVE, State, allowed
-from gpurun_server.queue.lately import lately
-from gpurun_server.queue.ledger import Ledger
+from gpurun_server.queue.ledger.ledger import Ledger
+from gpurun_server.queue.ledger.recent_use import lately
+from gpurun_server.queue.ledger.situation import waiting_runs
 from gpurun_server.queue.placement.offers import Holder
-from gpurun_server.queue.situation import waiting_runs
 from gpurun_server.store.queries import decode_devices, decode_spec
 from gpurun_server.store.tables import attempts, history, predecessors, revisions, runs
 
@@ -93,8 +93,8 @@ class Laws:
             for ledger in (*self._world.ledgers.values(), Ledger()):
                 waiting = waiting_runs(conn, ledger.look(conn))
                 assert {(run.run_id, run.priority, run.seq) for run in waiting} == queued
-                assert {(one.run_id, one.number, one.agent_id) for one in ledger.at_work.values()} == at_work
-                assert {(one.key, one.granted_at) for one in ledger.at_work.values()} == since
+                assert {(one.run_id, one.number, one.agent_id) for one in ledger.running.values()} == at_work
+                assert {(one.key, one.granted_at) for one in ledger.running.values()} == since
                 read, kept = (lately(conn, one, [], "anna", "ben") for one in (Ledger().look(conn), ledger))
                 assert all(kept(cpu) == pytest.approx(read(cpu), abs=1e-9) for cpu in (False, True))
                 assert {run.run_id for line in ledger.lines.values() for run in line} == ledger.queue.keys()

@@ -21,13 +21,13 @@ from gpurun_jupyter.core.grants import Grant, Orders, Report, Stop
 from gpurun_jupyter.core.home import AttemptFolder, Home
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
 from gpurun_jupyter.core.runs import RunSpec
-from gpurun_server.queue import accept
-from gpurun_server.queue.agents import offers
-from gpurun_server.queue.claims import claim
-from gpurun_server.queue.ending import end_attempt
-from gpurun_server.queue.ingest import ingest
-from gpurun_server.queue.leases import LOOK_S, Judge, Terms, enforce, last_reports
-from gpurun_server.queue.ledger import Ledger
+from gpurun_server.queue.agents.claims import claim
+from gpurun_server.queue.agents.leases import LOOK_S, Judge, Terms, enforce, last_reports
+from gpurun_server.queue.intake.ingest import ingest
+from gpurun_server.queue.ledger.known_agents import offers
+from gpurun_server.queue.ledger.ledger import Ledger
+from gpurun_server.queue.lifecycle import accept
+from gpurun_server.queue.lifecycle.ending import end_attempt
 from gpurun_server.store.database import Database, Writing
 from gpurun_server.store.queries import history_of
 from gpurun_server.store.tables import attempts, runs

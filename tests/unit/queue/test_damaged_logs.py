@@ -17,16 +17,16 @@ from gpurun_jupyter.core.events import START_OF_LOG, Metric, Start, encode_line,
 from gpurun_jupyter.core.grants import Ended
 from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.lifecycle import Reason
-from gpurun_server.queue import ingest as ingesting
-from gpurun_server.queue.ledger import Ledger
+from gpurun_server.queue.agents.syncing import sync
+from gpurun_server.queue.intake import ingest as ingesting
+from gpurun_server.queue.intake.saved_models import model_at
+from gpurun_server.queue.ledger.ledger import Ledger
 from gpurun_server.queue.listing import newest, run_of
-from gpurun_server.queue.saved_models import model_at
-from gpurun_server.queue.syncing import sync
 from gpurun_server.store.content.blobs import Blobs
 from gpurun_server.store.folders import columns
 from gpurun_server.store.folders.logs import printed_text
 from gpurun_server.store.folders.printed import find_lines, some_lines
-from gpurun_server.store.folders.thinning import take_files, thin_logs, weight
+from gpurun_server.store.folders.retention import take_files, thin_logs, weight
 from gpurun_server.store.queries import encode
 from gpurun_server.stream.frames import before_frame, events_frame, run_frame
 from gpurun_server.stream.tail import Tail, before, last_lines

@@ -13,9 +13,9 @@ from databases import empty_database
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
 from gpurun_jupyter.core.runs import RunSpec
-from gpurun_server.queue.accept import accept
-from gpurun_server.queue.deletion import UNDO_S, delete, purge, restore
-from gpurun_server.queue.transitions import move
+from gpurun_server.queue.lifecycle.accept import accept
+from gpurun_server.queue.lifecycle.transitions import move
+from gpurun_server.queue.upkeep.deletion import UNDO_S, delete, purge, restore
 from gpurun_server.reindex import reindexed
 from gpurun_server.store.database import Database
 from gpurun_server.store.queries import by_id
@@ -80,7 +80,7 @@ def test_it_is_deleted_still_until_that_is_taken_back(home: Home, run_id: str) -
 def test_it_is_gone_when_its_time_is_over(home: Home, run_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     database, _ = rebuilt(home)
     long_ago = time.time() + UNDO_S + 1
-    monkeypatch.setattr("gpurun_server.queue.deletion.time.time", lambda: long_ago)
+    monkeypatch.setattr("gpurun_server.queue.upkeep.deletion.time.time", lambda: long_ago)
     with database.write() as writing:
         assert purge(writing) == [run_id]
     database.close()

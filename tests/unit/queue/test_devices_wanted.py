@@ -7,7 +7,7 @@ from placements import TOTAL, gpu, offer, slot
 
 from gpurun_jupyter.core.errors import NoSuchDevices
 from gpurun_jupyter.core.runs import RunSpec
-from gpurun_server.queue.devices_wanted import gpus_wanted
+from gpurun_server.queue.lifecycle.devices_wanted import gpus_wanted
 from gpurun_server.queue.placement.offers import Offer
 
 LAB = offer("lab", [gpu(0), slot(0)], labels=frozenset({"kernel:python3", "a100"}))

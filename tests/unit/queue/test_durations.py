@@ -16,11 +16,13 @@ from gpurun_jupyter.core.grants import Ended, Grant, Report
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
 from gpurun_jupyter.core.runs import RunSpec
-from gpurun_server.queue import ending, ingest, leases, transitions
-from gpurun_server.queue.accept import accept
-from gpurun_server.queue.ledger import Ledger
-from gpurun_server.queue.rebuilding import take_up
-from gpurun_server.queue.syncing import sync
+from gpurun_server.queue.agents.syncing import sync
+from gpurun_server.queue.intake import ingest
+from gpurun_server.queue.intake.rebuilding import take_up
+from gpurun_server.queue.ledger.known_agents import leases
+from gpurun_server.queue.ledger.ledger import Ledger
+from gpurun_server.queue.lifecycle import ending, transitions
+from gpurun_server.queue.lifecycle.accept import accept
 from gpurun_server.store.database import Database
 from gpurun_server.store.folders.records import read
 from gpurun_server.store.queries import by_id

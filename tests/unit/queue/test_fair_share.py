@@ -13,16 +13,16 @@ from placements import offer, slot
 from unit.queue.queue_world import COMPLETED, FAILED, TAKEN, PlayedAgent, World, a_world
 
 from gpurun_jupyter.core.grants import SessionState
-from gpurun_server.queue.claims import claim
-from gpurun_server.queue.ending import end_attempt
-from gpurun_server.queue.lately import lately
-from gpurun_server.queue.ledger import Ledger
+from gpurun_server.queue.agents.claims import claim
+from gpurun_server.queue.ledger.ledger import Ledger
+from gpurun_server.queue.ledger.recent_use import lately
+from gpurun_server.queue.ledger.sessions import all_sessions
+from gpurun_server.queue.lifecycle.ending import end_attempt
 from gpurun_server.queue.listing import newest
 from gpurun_server.queue.placement.offers import Holder, Wanted
 from gpurun_server.queue.placement.plan import plan
 from gpurun_server.queue.placement.shares import HALF_LIFE_S, Future, GoingOn, faded, had
 from gpurun_server.queue.placement.waiting import outlooks
-from gpurun_server.queue.sessions import all_sessions
 
 RUN_S = 600.0
 

@@ -9,8 +9,8 @@ import pytest
 from unit.queue.queue_world import COMPLETED, FAILED, STOPPED, TERMS, THIS_BOOT, World, a_world
 
 from gpurun_jupyter.core.errors import WrongState
-from gpurun_server.queue.leases import LOOK_S, Judge, last_reports
-from gpurun_server.queue.stopping import cancel
+from gpurun_server.queue.agents.leases import LOOK_S, Judge, last_reports
+from gpurun_server.queue.lifecycle.stopping import cancel
 
 
 class Watch:

@@ -20,9 +20,9 @@ from unit.queue.queue_world import COMPLETED, FAILED, STOPPED, TAKEN, TIMED_OUT,
 
 from gpurun_jupyter.core.errors import NoSuchDevices, RunNotFound, WrongState
 from gpurun_jupyter.core.events import End
-from gpurun_server.queue.editing import Changes, edit, start
-from gpurun_server.queue.leases import LOOK_S
-from gpurun_server.queue.stopping import cancel
+from gpurun_server.queue.agents.leases import LOOK_S
+from gpurun_server.queue.lifecycle.editing import Changes, edit, start
+from gpurun_server.queue.lifecycle.stopping import cancel
 
 picks = st.integers(0, 30)  # of a list, by the rest of a division
 wishes = st.fixed_dictionaries(

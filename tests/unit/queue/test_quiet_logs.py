@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gpurun_jupyter.core.events import Event, Metric, Output, Progress, Sample, Start, encode_line
-from gpurun_server.queue.ingest import is_quiet
+from gpurun_server.queue.intake.ingest import is_quiet
 
 QUIET = encode_line(Output(stream="stdout", text="a\nb\r\n")) + encode_line(Sample(rss=1))
 

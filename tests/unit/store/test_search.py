@@ -19,7 +19,7 @@ from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.runs import MetricSummary, RunSpec
 from gpurun_jupyter.core.shipped import ShippedDir
-from gpurun_server.queue.deletion import delete, purge, restore
+from gpurun_server.queue.upkeep.deletion import delete, purge, restore
 from gpurun_server.store.database import Database
 from gpurun_server.store.queries import Filters, encode
 from gpurun_server.store.search import names, sheet, window

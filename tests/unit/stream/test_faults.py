@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from unit.queue.queue_world import World, a_world
 
-from gpurun_server.queue.ledger import Ledger
+from gpurun_server.queue.ledger.ledger import Ledger
 from gpurun_server.stream.connection import LiveConnection
 from gpurun_server.stream.tail import Tail
 from gpurun_server.stream.wishes import Watch

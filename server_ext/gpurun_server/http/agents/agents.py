@@ -13,8 +13,8 @@ from gpurun_jupyter.core.grants import Orders, Report
 from gpurun_jupyter.core.remote import Join, Joined, Rung
 from gpurun_server.http.agents.handler import AgentHandler, KeyHandler, allow_unauthenticated
 from gpurun_server.http.base import AUTH_RESOURCE, GpurunHandler, operation
-from gpurun_server.queue.behind import REMOTE
-from gpurun_server.queue.revoking import revoke
+from gpurun_server.queue.agents.revoking import revoke
+from gpurun_server.queue.ledger.log_lag import REMOTE
 from gpurun_server.store import agent_keys
 
 _LONGEST_WAIT_S = 60.0

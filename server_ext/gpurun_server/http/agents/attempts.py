@@ -13,7 +13,6 @@ import msgspec
 
 from gpurun_jupyter.core.errors import FileMissing, InvalidRequest
 from gpurun_jupyter.core.manifests import Digest
-from gpurun_jupyter.core.records import open_plain
 from gpurun_jupyter.core.remote import (
     PIECE_BYTES,
     SMALL_BYTES,
@@ -26,14 +25,15 @@ from gpurun_jupyter.core.remote import (
     Wanted,
     is_loopback,
 )
+from gpurun_jupyter.core.system.records import open_plain
 from gpurun_server.http.agents.handler import AttemptHandler, allow_unauthenticated
 from gpurun_server.http.base import Count, checked, operation
-from gpurun_server.queue.needs import Needs
-from gpurun_server.queue.saved_models import model_at, register_saved
+from gpurun_server.queue.agents.readable_blobs import Needs
+from gpurun_server.queue.intake.saved_models import model_at, register_saved
 from gpurun_server.store.comparing.environments import keep
 from gpurun_server.store.folders import secret_files
-from gpurun_server.store.folders.arriving import Arrivals
 from gpurun_server.store.folders.checkpoints import checkpoint_of, earlier_checkpoints
+from gpurun_server.store.folders.uploads import Arrivals
 
 _BYTES = "application/octet-stream"
 _UNIX_SOCKET = (None, "", "0.0.0.0")  # noqa: S104 - what Tornado calls who comes through one

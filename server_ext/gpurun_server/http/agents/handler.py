@@ -12,7 +12,7 @@ from tornado.web import HTTPError
 from gpurun_jupyter.core.errors import GpurunError, InvalidRequest, NotJoined, WrongOffset
 from gpurun_jupyter.core.remote import OFFSET_HEADER, PIECE_BYTES, TOKEN_HEADER
 from gpurun_server.http.base import GpurunHandler
-from gpurun_server.queue.syncing import check_held
+from gpurun_server.queue.agents.syncing import check_held
 from gpurun_server.store.agent_keys import agent_of
 
 __all__ = ["AgentHandler", "AttemptHandler", "KeyHandler", "allow_unauthenticated"]

@@ -16,9 +16,9 @@ from gpurun_jupyter.core.launch.places import Problem
 from gpurun_jupyter.core.runs import RunSpec, Waiting
 from gpurun_jupyter.shipping.collect import Shipment
 from gpurun_jupyter.shipping.gather import Gathered
-from gpurun_server.queue.accept import default_name
-from gpurun_server.queue.ledger import Ledger
-from gpurun_server.queue.sweeps import free_name, judged, specs_of
+from gpurun_server.queue.ledger.ledger import Ledger
+from gpurun_server.queue.lifecycle.accept import default_name
+from gpurun_server.queue.lifecycle.sweeps import free_name, judged, specs_of
 from gpurun_server.store.content.data_sets import manifest_of
 from gpurun_server.store.queries import find
 

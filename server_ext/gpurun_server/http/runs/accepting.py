@@ -11,15 +11,16 @@ import msgspec
 from gpurun_jupyter.core.data_sets import DATA_LIMITS
 from gpurun_jupyter.core.errors import FileMissing, InvalidRequest, NotShipped
 from gpurun_jupyter.core.manifests import Manifest
+from gpurun_jupyter.core.run_checks import check_run
 from gpurun_jupyter.core.runs import Run, RunSpec
 from gpurun_server.http.base import GpurunHandler, Parts
 from gpurun_server.http.sse import follow_accepted, wants_stream
-from gpurun_server.queue.accept import accept
-from gpurun_server.queue.agents import offers
-from gpurun_server.queue.devices_wanted import gpus_wanted
+from gpurun_server.queue.ledger.known_agents import offers
+from gpurun_server.queue.lifecycle.accept import accept
+from gpurun_server.queue.lifecycle.devices_wanted import gpus_wanted
+from gpurun_server.queue.lifecycle.sweeps import TAG, accept_sweep, ahead_of, specs_of
 from gpurun_server.queue.listing import run_of, shown
 from gpurun_server.queue.placement.offers import Offer
-from gpurun_server.queue.sweeps import TAG, accept_sweep, ahead_of, specs_of
 from gpurun_server.store.content.blobs import Blobs
 from gpurun_server.store.content.data_sets import manifest_of
 from gpurun_server.store.database import Writing
@@ -75,7 +76,7 @@ async def accept_all(
     parts, owner = handler.parts, handler.owner
     key = key_of(handler)
     for one in specs_of(spec, grid):
-        one.check()
+        check_run(one)
     await make_ready(parts, spec, owner)
     everybody = _everybody(parts)
 
@@ -120,7 +121,7 @@ async def make_ready(parts: Parts, spec: RunSpec, owner: str) -> None:
 
     Raises InvalidRequest, NoSuchDevices, NotShipped, BadArchive, FileMissing and DataNotFound.
     """
-    spec.check()
+    check_run(spec)
     if spec.notebook is not None and not parts.home.blob(spec.notebook.digest).exists():
         raise NotShipped("The server lacks the notebook.", "Send it with PUT blobs/DIGEST.")
     if lacking := [name for name, digest in spec.inputs.items() if not parts.home.blob(digest).exists()]:

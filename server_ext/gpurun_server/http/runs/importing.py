@@ -9,7 +9,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from gpurun_server.http.base import AUTH_RESOURCE, GpurunHandler, operation
-from gpurun_server.queue.importing import Importer, import_folder
+from gpurun_server.queue.intake.importing import Importer, import_folder
 
 
 class Import(msgspec.Struct, forbid_unknown_fields=True):

@@ -8,7 +8,7 @@ from tornado import web
 
 from gpurun_jupyter.core.errors import OutputMissing
 from gpurun_jupyter.core.home import AttemptFolder
-from gpurun_jupyter.core.records import read_record
+from gpurun_jupyter.core.system.records import read_record
 from gpurun_jupyter.core.values import Answer, Output
 from gpurun_server.http.base import GpurunHandler, operation
 from gpurun_server.http.ranges import send_file

@@ -13,12 +13,12 @@ from gpurun_jupyter.core.runs import Run, RunSpec
 from gpurun_server.http.base import AUTH_RESOURCE, GpurunHandler, operation
 from gpurun_server.http.runs.accepting import accept_run
 from gpurun_server.http.runs.search import RunsList
-from gpurun_server.queue.deletion import UNDO_S, delete, delete_for_good, remove_folders, restore
-from gpurun_server.queue.editing import Changes, changed, edit, start
+from gpurun_server.queue.lifecycle.editing import Changes, changed, edit, start
+from gpurun_server.queue.lifecycle.set_progress import NewProgress, set_progress
+from gpurun_server.queue.lifecycle.stopping import cancel
 from gpurun_server.queue.listing import run_of
-from gpurun_server.queue.progress import NewProgress, set_progress
-from gpurun_server.queue.stopping import cancel
-from gpurun_server.store.folders.thinning import pruned_at
+from gpurun_server.queue.upkeep.deletion import UNDO_S, delete, delete_for_good, remove_folders, restore
+from gpurun_server.store.folders.retention import pruned_at
 from gpurun_server.store.queries import decode_spec, find, history_of
 from gpurun_server.store.room import is_short
 

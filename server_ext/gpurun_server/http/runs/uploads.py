@@ -13,8 +13,8 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from gpurun_jupyter.core import limits
-from gpurun_jupyter.core.archives import check, is_zip, top_folder
 from gpurun_jupyter.core.errors import InvalidRequest, TooLarge
+from gpurun_jupyter.core.formats.archives import check, is_zip, top_folder
 from gpurun_jupyter.core.manifests import Entry
 from gpurun_jupyter.core.runs import DataUse, Run, RunSpec
 from gpurun_jupyter.core.shipped import ShippedDir

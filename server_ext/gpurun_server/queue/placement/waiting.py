@@ -6,7 +6,7 @@ from collections.abc import Collection, Hashable, Iterator, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
-from gpurun_jupyter.core.instead import CPU_SLOT
+from gpurun_jupyter.core.alternatives import CPU_SLOT
 from gpurun_jupyter.core.runs import Waiting
 from gpurun_server.queue.placement.blockers import Blockers, InTheWay, about, listed, what
 from gpurun_server.queue.placement.board import Board

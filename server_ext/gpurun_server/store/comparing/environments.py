@@ -9,8 +9,8 @@ import msgspec
 from gpurun_jupyter.core.environments import Interpreter, Recorded, RecordedDevice
 from gpurun_jupyter.core.errors import WrongDigest
 from gpurun_jupyter.core.home import AttemptFolder, Home, write_json, write_whole
-from gpurun_jupyter.core.records import read_record
 from gpurun_jupyter.core.remote import Described
+from gpurun_jupyter.core.system.records import read_record
 
 
 class Environment(msgspec.Struct):

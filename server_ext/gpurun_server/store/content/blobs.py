@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 
-from gpurun_jupyter.core.archives import DEFAULT_LIMITS, Limits
 from gpurun_jupyter.core.errors import BlobDamaged, NotShipped, WrongDigest
+from gpurun_jupyter.core.formats.archives import DEFAULT_LIMITS, Limits
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.manifests import Entry, Manifest, decode, encode
 from gpurun_server.store.disk import refusal_of

@@ -6,8 +6,8 @@ import posixpath
 from pathlib import Path
 from typing import NamedTuple
 
-from gpurun_jupyter.core.archives import DEFAULT_LIMITS, reading, top_folder
 from gpurun_jupyter.core.errors import BadArchive
+from gpurun_jupyter.core.formats.archives import DEFAULT_LIMITS, reading, top_folder
 from gpurun_jupyter.core.manifests import Entry
 from gpurun_jupyter.shipping.collect import WENT_AWAY, File, LeftOut, Shipment, changed_meanwhile
 from gpurun_jupyter.shipping.hashes import Hashed, hashed

@@ -22,7 +22,7 @@ import msgspec
 from gpurun_jupyter.core.events import BEGINNING, DeviceSample, Int, sound_part
 from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.numbers import Number, finite
-from gpurun_jupyter.core.records import UNREADABLE, open_plain, size_of
+from gpurun_jupyter.core.system.records import UNREADABLE, open_plain, size_of
 from gpurun_server.store.folders.logs import read_lines
 
 FORMAT_VERSION = 1

@@ -16,7 +16,7 @@ import msgspec
 from gpurun_jupyter.core import events
 from gpurun_jupyter.core.curves import Curve
 from gpurun_jupyter.core.events import LONGEST_LINE_BYTES
-from gpurun_jupyter.core.records import UNREADABLE, open_plain
+from gpurun_jupyter.core.system.records import UNREADABLE, open_plain
 from gpurun_jupyter.core.texts import Texts, text_of
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")

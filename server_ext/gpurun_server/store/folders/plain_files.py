@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from gpurun_jupyter.core.encodings import encoding_of, text_of
 from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.core.formats.encodings import encoding_of, text_of
+from gpurun_jupyter.core.formats.plain_files import Header, Row, parameters_in, whole_records
 from gpurun_jupyter.core.names import told
-from gpurun_jupyter.core.plain_files import Header, Row, parameters_in, whole_records
 from gpurun_jupyter.core.runs import RunSpec
 
 ENDINGS = (".csv", ".yaml", ".pt")

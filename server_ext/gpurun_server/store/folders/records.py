@@ -7,8 +7,8 @@ from typing import Annotated
 import msgspec
 
 from gpurun_jupyter.core.home import RunFolder, write_json
-from gpurun_jupyter.core.records import read_record
 from gpurun_jupyter.core.runs import RunSpec
+from gpurun_jupyter.core.system.records import read_record
 from gpurun_server.store.queries import decode_spec
 
 

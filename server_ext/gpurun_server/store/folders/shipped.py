@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from gpurun_jupyter.core.manifests import Manifest
-from gpurun_jupyter.core.records import open_plain
+from gpurun_jupyter.core.system.records import open_plain
 
 _READ_BYTES = 2**20
 #: A file touched this shortly before may be changed again within the same tick of its file system's clock.

@@ -13,7 +13,7 @@ from gpurun_jupyter.core.errors import FileMissing, TooLarge
 from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.manifests import Entry, Manifest
 from gpurun_jupyter.core.models import MODEL_LIMITS
-from gpurun_jupyter.core.records import open_plain
+from gpurun_jupyter.core.system.records import open_plain
 from gpurun_jupyter.report.file_names import as_text, from_text
 from gpurun_server.store.content.blobs import Blobs
 from gpurun_server.store.folders.files import files_below, place_of

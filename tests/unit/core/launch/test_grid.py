@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.launch import grid
+from gpurun_jupyter.core.run_checks import check_run
 from gpurun_jupyter.core.runs import RunSpec
 from gpurun_jupyter.core.shipped import ShippedDir
 
@@ -112,4 +113,4 @@ def test_values_as_environment() -> None:
 )
 def test_values_that_cannot_reach_the_run(spec: RunSpec, words: str) -> None:
     with pytest.raises(InvalidRequest, match=words):
-        spec.check()
+        check_run(spec)

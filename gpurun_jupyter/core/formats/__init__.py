@@ -1,0 +1,1 @@
+"""Formats of files that gpurun shares with other programs."""

@@ -1,0 +1,1 @@
+"""What an operating system offers, in the few forms that gpurun needs. POSIX only."""

@@ -1,0 +1,1 @@
+"""Text as a terminal would show it, as far as bars need."""

@@ -1,0 +1,1 @@
+"""What agents ask and are told: reports, claims, leases, wake-ups."""

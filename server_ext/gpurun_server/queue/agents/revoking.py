@@ -1,0 +1,42 @@
+"""A machine is let in no more: what it carried out is over, and its sessions are."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from gpurun_jupyter.core.events import End
+from gpurun_jupyter.core.lifecycle import Outcome, Reason
+from gpurun_server.queue.ledger.sessions import end_all
+from gpurun_server.queue.lifecycle.ending import end_attempt
+from gpurun_server.store import agent_keys
+from gpurun_server.store.database import Writing
+from gpurun_server.store.tables import agents, attempts, runs
+
+_OPEN = (
+    sa.select(attempts.c.run_id, attempts.c.number, runs.c.stop_by)
+    .join(runs, runs.c.id == attempts.c.run_id)
+    .where(attempts.c.agent_id == sa.bindparam("agent"), attempts.c.ended_at.is_(None))
+)
+
+
+def revoke(writing: Writing, agent_id: str, *, by: str) -> None:
+    """Take back the key of an agent that this person invited, and end what it has. Raises AgentNotFound.
+
+    Its runs end as lost, as cancelled where somebody had stopped them, or are tried again elsewhere where retries were
+    asked for: nothing that it says from now on
+    would be believed. It hears of it by its next report, and ends them over there.
+    """
+    conn = writing.conn
+    agent_keys.revoke(writing, agent_id, by=by)
+    for attempt in conn.execute(_OPEN, {"agent": agent_id}).all():
+        end_attempt(writing, attempt.run_id, attempt.number, _end(agent_id, by, attempt.stop_by), by)
+    end_all(conn, agent_id)
+    conn.execute(sa.delete(agents).where(agents.c.id == agent_id))
+    writing.rings |= {"agents", "queue", "work"}
+
+
+def _end(agent_id: str, by: str, stop_by: str | None) -> End:
+    removed = f"{by} removed the machine {agent_id}"
+    if stop_by is not None:
+        return End(Outcome.CANCELLED, Reason.CANCELLED_BY, message=f"stopped by {stop_by}; then {removed}")
+    return End(Outcome.FAILED, Reason.AGENT_LOST, message=removed)

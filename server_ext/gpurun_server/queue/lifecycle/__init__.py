@@ -1,0 +1,1 @@
+"""The life of a run, from its acceptance over every change of state to its end."""

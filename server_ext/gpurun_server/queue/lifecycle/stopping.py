@@ -1,0 +1,31 @@
+"""Ending runs that somebody no longer wants."""
+
+from __future__ import annotations
+
+from gpurun_jupyter.core.errors import WrongState
+from gpurun_jupyter.core.events import End
+from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
+from gpurun_server.queue.lifecycle.ending import finish
+from gpurun_server.queue.lifecycle.transitions import move, touch
+from gpurun_server.store.database import Writing
+from gpurun_server.store.queries import find
+
+
+def cancel(writing: Writing, reference: str, *, by: str, kill: bool = False) -> str:
+    """End a run: at once while it waits, else by asking its runner; asked again it is killed. Returns the run's id.
+
+    Raises RunNotFound, AmbiguousRun, and WrongState for a run that has finished.
+    """
+    run = find(writing.conn, reference, by)
+    state = State(run.state)
+    if state is State.FINISHED:
+        raise WrongState(f"Run {run.name} ({run.id}) has finished already: {run.outcome}.")
+    if state in (State.CREATED, State.QUEUED):
+        message = f"cancelled by {by} before it started"
+        finish(writing, run.id, End(outcome=Outcome.CANCELLED, reason=Reason.CANCELLED_BY, message=message), by)
+    elif state is State.STOPPING:
+        touch(writing, run.id, stop_kill=True)
+    else:
+        move(writing, run.id, State.STOPPING, by=by, stop_by=by, stop_kill=kill)
+    writing.rings |= {"queue", "work"}
+    return str(run.id)

@@ -1,0 +1,1 @@
+"""What is taken away: runs that were deleted, and what old ones left."""
