@@ -17,14 +17,11 @@ from runs_in_kernels import Kernel
 from servers import JupyterServer, end_session, session_of
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _any_terminal() -> Iterator[None]:
+def pytest_configure() -> None:
     """Tests speak to servers on this machine, and read what is printed; test_terminals.py is for what people have."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in list(os.environ):
-            if name.lower().endswith("_proxy") or name == "PYTHONIOENCODING":
-                patch.delenv(name)
-        yield
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy") or name == "PYTHONIOENCODING":
+            del os.environ[name]
 
 
 @pytest.fixture(autouse=True, scope="session")

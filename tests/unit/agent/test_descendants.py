@@ -12,8 +12,8 @@ import psutil
 import pytest
 from servers import wait_until
 
+from gpurun_jupyter.agent.processes import descendants
 from gpurun_jupyter.agent.processes.descendants import below, children, kill_all, living
-from gpurun_jupyter.agent.processes.marked import descendants
 
 #: Says which processes it has started: one that ignores what can be ignored, one of another session, one below that.
 TREE = """

@@ -32,10 +32,10 @@ pytestmark = pytest.mark.skipif(not title.POSSIBLE, reason="forks without exec a
 MARK = f"run/{os.getpid()}"
 SHOW = """
 import os, sys, time
-from gpurun_jupyter.agent.warm import marking
-marking.move_environment()
+from gpurun_jupyter.agent.processes import title
+title.move_environment()
 env = {"HOME": os.environ["HOME"], "GPURUN_ATTEMPT": sys.argv[1], "LONG": "x" * 200_000}
-marking.show(["a", "name", "of its own"], env)
+title.show(["a", "name", "of its own"], env)
 if os.fork():
     os.wait()
 else:

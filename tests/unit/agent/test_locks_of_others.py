@@ -18,8 +18,8 @@ import pytest
 from os_users import OTHER, AsOtherUser, end, other_user
 from servers import wait_until
 
+from gpurun_jupyter.agent.devices import presence
 from gpurun_jupyter.agent.devices.device_locks import DevicesTaken, Holder, take
-from gpurun_jupyter.agent.devices.inventory import presence
 from gpurun_jupyter.agent.devices.lock_files import home_mark
 from gpurun_jupyter.agent.devices.turns import Turns
 from gpurun_jupyter.core.devices import Device

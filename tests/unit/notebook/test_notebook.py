@@ -23,7 +23,7 @@ from gpurun_jupyter.notebook.magics import Magics, _with_a_body
 from gpurun_jupyter.notebook.screens import NotebookScreen
 from gpurun_jupyter.views import bundle
 from gpurun_jupyter.views.facts import Facts
-from gpurun_jupyter.views.tables import Table
+from gpurun_jupyter.views.tables import Table, table_html
 from gpurun_jupyter.views.tail import Tail
 
 NASTY = "<img src=x onerror=alert(1)>"
@@ -139,7 +139,7 @@ def test_nothing_of_a_run_becomes_markup() -> None:
     printed = Tail()
     printed.add(f"{NASTY}\n")
     html = bundle.run_bundle(record, printed)["text/html"]
-    table = bundle.table_html(Table(NASTY, (NASTY,), [(NASTY,)], ""))
+    table = table_html(Table(NASTY, (NASTY,), [(NASTY,)], ""))
     assert "<img" not in html + table
     assert html.count("&lt;img") == table.count("&lt;img") == 3
 

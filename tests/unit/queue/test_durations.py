@@ -16,10 +16,10 @@ from gpurun_jupyter.core.grants import Ended, Grant, Report
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
 from gpurun_jupyter.core.runs import RunSpec
+from gpurun_server.queue.agents import leases
 from gpurun_server.queue.agents.syncing import sync
 from gpurun_server.queue.intake import ingest
 from gpurun_server.queue.intake.rebuilding import take_up
-from gpurun_server.queue.ledger.known_agents import leases
 from gpurun_server.queue.ledger.ledger import Ledger
 from gpurun_server.queue.lifecycle import ending, transitions
 from gpurun_server.queue.lifecycle.accept import accept

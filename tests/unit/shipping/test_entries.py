@@ -12,6 +12,7 @@ from foreign_zips import DAMAGED, ZIPS
 from gpurun_jupyter.client.sweeps import read
 from gpurun_jupyter.core.errors import BadArchive, FileMissing, InvalidRequest
 from gpurun_jupyter.core.launch.check import parse
+from gpurun_jupyter.core.run_checks import check_run
 from gpurun_jupyter.core.runs import RunSpec
 from gpurun_jupyter.core.shipped import ShippedDir
 from gpurun_jupyter.shipping.entries import chosen, place_in
@@ -65,7 +66,7 @@ def test_an_entry_outside_is_refused(project: Path, said: str) -> None:
     with pytest.raises(InvalidRequest, match="outside the directory"):
         chosen(Path(), entry)
     with pytest.raises(InvalidRequest, match="outside the directory"):
-        RunSpec(dir=ShippedDir("0" * 64, entry)).check()
+        check_run(RunSpec(dir=ShippedDir("0" * 64, entry)))
     with pytest.raises(InvalidRequest, match="outside the directory"):
         gather(parse(f"dir: .\nentry: {entry}\n"), project, lambda _: RunSpec())
 
@@ -95,13 +96,13 @@ def test_a_module_is_not_looked_for(project: Path) -> None:
 @pytest.mark.parametrize("module", ["", "pkg.", "..", "a/b", "-c", "pkg.train\n", "a b"])
 def test_what_is_no_module_is_refused(module: str) -> None:
     with pytest.raises(InvalidRequest, match="name of a module"):
-        RunSpec(dir=ShippedDir("0" * 64, module=module)).check()
+        check_run(RunSpec(dir=ShippedDir("0" * 64, module=module)))
 
 
 def test_a_run_is_of_one_thing() -> None:
     for shipped in (ShippedDir("0" * 64), ShippedDir("0" * 64, "a.py", [], "a")):
         with pytest.raises(InvalidRequest, match="runs an entry point, a module"):
-            RunSpec(dir=shipped).check()
+            check_run(RunSpec(dir=shipped))
 
 
 def test_a_module_in_a_launch_file(project: Path) -> None:
