@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from cable import Cable
-from environments import build_wheel
+from foreign.environments import build_wheel
 from machines import Machine
 from nvml.machine import machine, nvml_library  # noqa: F401 - fixtures
 from runs_in_kernels import Kernel

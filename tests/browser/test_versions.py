@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from environments import LABS, programs_with_lab
+from foreign.environments import LABS, programs_with_lab
 from lab_pages import LabPage, NotebookPage, make_lab, new_page
 from playwright.sync_api import Browser, Locator, Page, expect
 from servers import BIN, TOKEN, JupyterServer, wait_until

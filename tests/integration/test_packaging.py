@@ -8,7 +8,7 @@ import subprocess
 import zipfile
 from pathlib import Path
 
-from environments import install
+from foreign.environments import install
 from servers import isolated_environment
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")

@@ -20,7 +20,7 @@ from gpurun_jupyter.cli.faults import carried_out
 from gpurun_jupyter.client import Client, Run
 
 ROOT = Path(__file__).parents[2]
-RECORDING = ROOT / "tests" / "recordings" / "tqdm_epochs.cast.gz"
+RECORDING = ROOT / "tests" / "foreign" / "recordings" / "tqdm_epochs.cast.gz"
 _ROW = re.compile(r"^\| `(\w+)` \| (.*?) \|", re.MULTILINE)
 _EXAMPLE = re.compile(r"`([^`]*gpurun [^`]*)`")
 #: What a person does in Python for each verb; the rest is only for terminals.

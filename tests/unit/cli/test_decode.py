@@ -7,7 +7,7 @@ import pytest
 from unit.cli.test_cli import Terminal
 from unit.client_fake import FakeServer
 
-KERAS = Path(__file__).parents[2] / "recordings" / "keras_fit.cast.gz"
+KERAS = Path(__file__).parents[2] / "foreign" / "recordings" / "keras_fit.cast.gz"
 RAW = Path(__file__).parents[1] / "progress" / "tq_nested-pty.bin"
 
 

@@ -1,4 +1,4 @@
-"""Recordings of real trainings decode to what each training itself knew: tests/recordings/make.py made them."""
+"""Recordings of real trainings decode to what each training itself knew: tests/foreign/recordings/make.py made them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gpurun_jupyter.core.events import Metric, Output, Progress
 from gpurun_jupyter.progress.record import Record, decode, events
 from gpurun_jupyter.progress.recordings import Piece, pieces
 
-RECORDINGS = sorted((Path(__file__).parents[2] / "recordings").glob("*.cast.gz"))
+RECORDINGS = sorted((Path(__file__).parents[2] / "foreign" / "recordings").glob("*.cast.gz"))
 #: The bar that counts an epoch's steps, and how many it counts, where that is not the training's own `steps`.
 STEPS = {"hf_trainer": 120, "accelerate_loop": 120, "rich_track": 100}
 #: How often a bar's last state stands in the text.

@@ -1,9 +1,9 @@
-"""Records what real training libraries write to a terminal, with times: `python tests/recordings/make.py [NAME...]`.
+"""Records what real training libraries write to a terminal, with times: `python make.py [NAME...]`.
 
-Needs torch, tqdm, rich, keras, lightning, transformers, accelerate, and ultralytics with torchvision; tests do not.
-Where torchvision's operators do not load, only ultralytics_yolo may find it: the others would fail to import it.
+Run it with the Python of an environment that ../environments.py makes: `ultralytics` for ultralytics_yolo, whose
+torchvision the others may not find, `trainings` for these. Tests read what was recorded and need neither.
 
-Each training in trainings/ runs under a pseudo-terminal like the one that a runner opens (100 columns, a newline stays
+Each training in programs/ runs under a pseudo-terminal like the one that a runner opens (100 columns, a newline stays
 a newline) and ends by leaving the truth about itself: its own final metrics, epochs and steps. NAME.cast.gz is in the
 asciicast v2 format (a header, then [seconds, "o", text] a line) with that truth in the header.
 """
@@ -41,10 +41,10 @@ ENVIRONMENT = {
 
 def main() -> None:
     """Record the named trainings, or all."""
-    names = sys.argv[1:] or sorted(path.stem for path in (HERE / "trainings").glob("[a-z]*.py"))
+    names = sys.argv[1:] or sorted(path.stem for path in (HERE / "programs").glob("[a-z]*.py"))
     for name in names:
         with tempfile.TemporaryDirectory() as folder:
-            events, truth = record(HERE / "trainings" / f"{name}.py", Path(folder))
+            events, truth = record(HERE / "programs" / f"{name}.py", Path(folder))
         save(HERE / f"{name}.cast.gz", events, truth)
         size = (HERE / f"{name}.cast.gz").stat().st_size
         print(f"{name}: {len(events)} pieces in {events[-1][0]:.1f} s, {size} bytes: {truth}")

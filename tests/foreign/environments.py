@@ -1,7 +1,7 @@
-"""Environments beside the one in which the tests run, with the wheel in them, made by uv where they are not there yet.
+"""Environments for programs of others, beside the one in which the tests run; made by uv where they are not there yet.
 
-`python tests/environments.py 4.2` prints where one is. They are kept in .cache/environments, or in the folder that
-GPURUN_TEST_ENVIRONMENTS names; where one of them is to have newer packages, remove it.
+`python tests/foreign/environments.py trainings` prints where one is. They are kept in .cache/environments, or in the
+folder that GPURUN_TEST_ENVIRONMENTS names; where one of them is to have newer packages, remove it.
 """
 
 from __future__ import annotations
@@ -9,13 +9,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 
 #: JupyterLab as old as pyproject.toml allows, and one between it and the newest, each with its Notebook 7.
 LABS = {"4.2": ("jupyterlab==4.2.0", "notebook==7.2.0"), "4.4": ("jupyterlab~=4.4.0", "notebook~=7.4.0")}
+
+#: What else runs in an environment of its own; in none of these is gpurun.
+PROGRAMS = {
+    "trainings": ("-r", str(HERE / "trainings" / "requirements.txt")),
+    "ultralytics": ("torch==2.14.1", "torchvision==0.29.1", "ultralytics==8.4.*"),
+}
 
 _UV = [sys.executable, "-m", "uv"]
 
@@ -28,9 +34,13 @@ def build_wheel(folder: Path) -> Path:
 
 
 def programs_with_lab(version: str, wheel: Path) -> Path:
-    """The folder of programs of an environment with this version of JupyterLab."""
-    folder = Path(os.environ.get("GPURUN_TEST_ENVIRONMENTS", ROOT / ".cache" / "environments")) / f"lab-{version}"
-    return install(folder, str(wheel), "--reinstall-package=gpurun-jupyter", *LABS[version])
+    """The folder of programs of an environment with the wheel and this version of JupyterLab."""
+    return install(_folder(f"lab-{version}"), str(wheel), "--reinstall-package=gpurun-jupyter", *LABS[version])
+
+
+def programs(name: str) -> Path:
+    """The folder of programs of one of PROGRAMS."""
+    return install(_folder(name), *PROGRAMS[name])
 
 
 def install(folder: Path, *what: str) -> Path:
@@ -42,6 +52,9 @@ def install(folder: Path, *what: str) -> Path:
     return folder / "bin"
 
 
+def _folder(name: str) -> Path:
+    return Path(os.environ.get("GPURUN_TEST_ENVIRONMENTS", ROOT / ".cache" / "environments")) / name
+
+
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as built:
-        print(programs_with_lab(sys.argv[1], build_wheel(Path(built))))
+    print(programs(sys.argv[1]))

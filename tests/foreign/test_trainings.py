@@ -1,7 +1,6 @@
 """Real trainings, in a cell and as a script: the same bars and metrics both ways.
 
-They need libraries that no other test does: an environment is made for them, or the one that GPURUN_TRAININGS names is
-taken, which is made so:  python -m venv V && V/bin/pip install -r tests/trainings/requirements.txt
+They need libraries that no other test does, and so an environment of their own (environments.py).
 """
 
 from __future__ import annotations
@@ -9,12 +8,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from foreign.environments import programs
 from servers import TOKEN, JupyterServer
 
 from gpurun_jupyter import Client, Run
@@ -23,21 +22,15 @@ from gpurun_jupyter.views.tail import plain
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
 TESTS = Path(__file__).parents[1]
-TRAININGS = TESTS / "trainings"
+TRAININGS = TESTS / "foreign" / "trainings"
 ENV = {"KERAS_BACKEND": "torch", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 LIBRARIES = sorted(path.stem for path in TRAININGS.glob("*.py"))
 
 
 @pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def python() -> Path:
     """The Python of an environment with the libraries."""
-    made = os.environ.get("GPURUN_TRAININGS")
-    folder = Path(made) if made else tmp_path_factory.mktemp("trainings") / "venv"
-    if not made:
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        install = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*install, "-r", TRAININGS / "requirements.txt"], check=True)
-    return folder / "bin" / "python"
+    return programs("trainings") / "python"
 
 
 @pytest.fixture(scope="module")
