@@ -47,7 +47,9 @@ def _kernels() -> list[str]:
 def kernel_names() -> set[str]:
     """The kernelspecs that Jupyter finds here. Its own way to list them imports more than all the rest of the agent."""
     ipython = Path(os.environ.get("IPYTHONDIR", Path.home() / ".ipython"))
+    # where IPython 3 had them: Jupyter looks there still
     folders = [*map(Path, jupyter_path("kernels")), ipython / "kernels"]
+    # to Jupyter a kernel's name is that of its folder in lower case
     found = {record.parent.name.lower() for folder in folders for record in folder.glob("*/kernel.json")}
     return found | ({_OWN_KERNEL} if _is_installed(_OWN_PACKAGE) else set())
 
@@ -55,6 +57,6 @@ def kernel_names() -> set[str]:
 def _is_installed(package: str) -> bool:
     try:
         found = find_spec(package)
-    except (ImportError, ValueError):
+    except (ImportError, ValueError):  # ValueError: it is imported already, and has no spec
         return False
     return found is not None and found.origin is not None  # a folder of that name is no package

@@ -33,6 +33,7 @@ from gpurun_jupyter.core.system.processes import boot_id
 
 log = logging.getLogger("gpurun.agent")
 
+#: A ring of the doorbell may be lost: work then waits for so long. Seconds.
 HEARTBEAT_S = 2.0
 #: How long the runs of an agent whose key was revoked may take to end, seconds.
 ENDING_S = 60.0
@@ -74,7 +75,7 @@ class Agent:
         self._labels = labels
         self._outdated = outdated
         self._held: dict[str, Held] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()  # asyncio itself does not keep a task alive
         self._wake = asyncio.Event()
         self._leaving = False
         self._ending_all = False  # no new runs, and when the last has ended, it leaves
@@ -90,16 +91,18 @@ class Agent:
     async def run(self) -> None:
         """Report, take, stop, wait; until it is told to leave or has been idle for long."""
         leave, end_all = self._leave, partial(self._end_all, "who stopped the agent")
+        # `gpurun agent stop --kill` sends SIGQUIT; SIGTERM, as service managers send it, leaves the runs at work
         on: dict[int, Callable[[], None]] = {signal.SIGTERM: leave, signal.SIGINT: leave, signal.SIGQUIT: end_all}
-        with self._listening(), on_signals(on):
+        with self._listening(), on_signals(on):  # before the first report: a ring during that is not missed
             self._starter.open()
             busy_at = time.monotonic()
             while not self._may_leave() and time.monotonic() - busy_at < self._idle_s:
                 try:
                     orders = await self._turn()
-                except Revoked:
+                except Revoked:  # a key that is merely unknown ends no run: the server may have an old database
                     await self._end_for_good()
                     raise
+                # where a server is, somebody may submit a run at any moment
                 if self._at_work() or orders.waiting or listeners(self._home.bells, "server"):
                     busy_at = time.monotonic()
                 await self._woken(self._pause_s)
@@ -137,12 +140,12 @@ class Agent:
             orders = await self._sync()
             self._queue_waits = orders.waiting > 0
             self._carry_on(orders)
-        except NotJoined:
+        except NotJoined:  # no outage: to ask again changes nothing
             raise
         except Exception as error:
             log.warning("could not report: %s", error, exc_info=not isinstance(error, OSError))
             self._pause_s = self._pauses.next_s()
-            return Orders(waiting=1)
+            return Orders(waiting=1)  # nobody knows: an agent does not leave as idle because its server is away
         self._pause_s = self._heartbeat_s
         self._pauses.over()
         return orders
@@ -162,7 +165,7 @@ class Agent:
             sessions=self._sessions.states({name: held.grant.key for name, held in self._busy_sessions().items()}),
         )
         orders = await self._link.sync(report)
-        for one in ended:
+        for one in ended:  # others may have ended while the answer was on its way: the next report tells of them
             del self._held[f"{one.run_id}/{one.attempt}"]
         return orders
 
@@ -171,19 +174,19 @@ class Agent:
         begun = [
             grant for grant in orders.grants if os.path.lexists(self._home.attempt(grant.run_id, grant.attempt).grant)
         ]
-        for grant in begun:
+        for grant in begun:  # known before anything is obeyed: an order may concern them
             self._take(grant)
         self._obey(orders)
         for grant in orders.grants:
             if grant not in begun:
                 self._take(grant)
-        for stop in orders.stops:
+        for stop in orders.stops:  # after the grants: a stop may be of one of these
             self._stop(stop)
 
     async def _woken(self, within_s: float) -> None:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._wake.wait(), within_s)
-        self._wake.clear()
+        self._wake.clear()  # before the next report: who rings during that wants another one
 
     def _take(self, grant: Grant) -> None:
         held = Held(grant, self._home.attempt(grant.run_id, grant.attempt))
@@ -194,6 +197,7 @@ class Agent:
 
     def _stop(self, stop: Stop) -> None:
         held = self._held.get(f"{stop.run_id}/{stop.attempt}")
+        # each answer says it again; a kill that follows is another stop
         if held is not None and held.end is None and held.stop != stop:
             held.stop_it(stop)
 
@@ -203,7 +207,7 @@ class Agent:
         wishes = [(name, Order("end")) for name in orders.end_sessions]
         wishes += [(name, Order("restart")) for name in orders.restart_sessions]
         for name, order in wishes:
-            self._sessions.order(name, order)
+            self._sessions.order(name, order)  # before the kill: a kernel that dies without it ends its session
             if (held := busy.get(name)) is not None:
                 run_id, attempt = held.grant.run_id, held.grant.attempt
                 self._stop(Stop(run_id, attempt, by=f"{order.what} of session «{name.name}»", kill=True))
@@ -216,7 +220,7 @@ class Agent:
         try:
             await self._carrying_out.to_the_end(held)
         finally:
-            self._wake.set()
+            self._wake.set()  # its end is told at once, and its devices go to another
 
     def _rung(self, bell: Bell) -> None:
         for ring in bell.read():
@@ -239,7 +243,7 @@ class Agent:
         try:
             yield
         finally:
-            loop.remove_reader(bell.fileno())
+            loop.remove_reader(bell.fileno())  # before it is closed: its number may be another file's then
             bell.close()
 
     def _leave(self) -> None:

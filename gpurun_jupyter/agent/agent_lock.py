@@ -20,6 +20,7 @@ def lock_within(path: Path, seconds: float) -> int | None:
     give_up = time.monotonic() + seconds
     while True:
         try:
+            # held already where the file was kept: an exec lets no lock go
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return fd
         except BlockingIOError:
@@ -32,16 +33,17 @@ def lock_within(path: Path, seconds: float) -> int | None:
 def begin_anew(lock: int, env: Mapping[str, str]) -> NoReturn:
     """Execute this program again, as this process and with its lock: were that free for a moment, another came."""
     os.set_inheritable(lock, True)
+    # argv lacks -m and the interpreter's own options
     os.execve(sys.executable, sys.orig_argv, {**env, _VARIABLE: str(lock)})  # noqa: S606
 
 
 def _kept(path: Path) -> int | None:
     """The file that was locked before this process began anew."""
-    fd = int(os.environ.pop(_VARIABLE, 0))
+    fd = int(os.environ.pop(_VARIABLE, 0))  # taken away: no run shall find it
     if not fd:
         return None
-    os.set_inheritable(fd, False)
-    if os.path.samestat(os.fstat(fd), path.stat()):
+    os.set_inheritable(fd, False)  # a run that had it open would hold the lock, too
+    if os.path.samestat(os.fstat(fd), path.stat()):  # else the directory was moved, and another lock is in its place
         return fd
     os.close(fd)
     return None

@@ -21,7 +21,7 @@ class Hurry:
     def up(self) -> None:
         """End the pauses of this moment."""
         self._now.set()
-        self._now = asyncio.Event()
+        self._now = asyncio.Event()  # a fresh one: pauses that begin later are not called off
 
     async def wait(self, seconds: float) -> None:
         """So long, or until somebody is in a hurry."""
@@ -40,7 +40,7 @@ class Pauses:
     def next_s(self) -> float:
         """How long to wait after another failure."""
         pause_s = min(_FIRST_S * 2.0**self._tries, self._longest_s)
-        self._tries = min(self._tries + 1, 16)
+        self._tries = min(self._tries + 1, 16)  # in a long outage 2.0**tries would overflow
         return pause_s * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
 
     async def pause(self) -> None:

@@ -50,7 +50,7 @@ def environment_state() -> list[int]:
     state = []
     for path in sys.path:
         with contextlib.suppress(OSError):
-            if path.endswith("-packages"):
+            if path.endswith("-packages"):  # site-packages, and Debian's dist-packages
                 state.append(os.stat(path).st_mtime_ns)  # noqa: PTH116 - asked for each run
     return state
 
@@ -65,7 +65,7 @@ def run_environment(folder: AttemptFolder, grant: Grant, secrets: Mapping[str, s
         | _NO_PAGERS
         | _encoding(env)
         | {
-            "CUDA_VISIBLE_DEVICES": ",".join(gpus),
+            "CUDA_VISIBLE_DEVICES": ",".join(gpus),  # empty for a CPU slot: that hides all GPUs
             "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
             "GPURUN_RUN_ID": grant.run_id,
             "GPURUN_RUN_NAME": grant.name,
@@ -76,7 +76,7 @@ def run_environment(folder: AttemptFolder, grant: Grant, secrets: Mapping[str, s
             **_session_mark(folder, grant),
             **environment(grant.spec),
             **secrets,
-            ATTEMPT_VARIABLE: grant.key,
+            ATTEMPT_VARIABLE: grant.key,  # after the run's own: its processes are found by these two
             REPORT_VARIABLE: str(folder.report),
         }
     )

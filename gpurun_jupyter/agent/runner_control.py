@@ -42,6 +42,7 @@ class Child:
         """Wait for the attempt's end; whether the runner waits for another."""
         assert self.channel is not None
         try:
+            # nothing is the end of file: the runner is gone
             return bool(await asyncio.get_running_loop().sock_recv(self.channel, 16))
         except OSError:
             return False
@@ -62,6 +63,7 @@ def may_start(folder: AttemptFolder, grant: Grant) -> bool:
 
     A runner that found its devices taken has begun nothing, and a later grant may come back to the same attempt.
     """
+    # not `exists`: a run may have put a link that leads nowhere in the place of its record
     if grant.begun or os.path.lexists(folder.runner) or os.path.lexists(folder.events):
         return False
     if _given_back(folder, grant):
@@ -80,12 +82,12 @@ def _given_back(folder: AttemptFolder, grant: Grant) -> bool:
 def prepare(folder: AttemptFolder, grant: Grant) -> None:
     """Make the attempt's folder, with all that its runner has to know."""
     folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_json(folder.grant, grant)
+    write_json(folder.grant, grant)  # where it is missing later, the run has removed its folder
 
 
 def give_secrets(folder: AttemptFolder, values: dict[str, str]) -> None:
     """Leave the values of its secrets for the attempt's runner, which takes them away."""
-    folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)  # they come with what is fetched, before `prepare`
     write_json(folder.secrets, values)
 
 
@@ -126,7 +128,7 @@ def ask_to_stop(folder: AttemptFolder, stop: Stop, started: Identity | None = No
     """
     try:
         folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_json(folder.stop, stop)
+        write_json(folder.stop, stop)  # before the signal: upon that the runner reads it
     except OSError as error:
         log.warning("no word can be left for %s/%d: %s", stop.run_id, stop.attempt, error)
     signal_runner(runner_to_tell(folder, started), signal.SIGTERM)
@@ -134,7 +136,7 @@ def ask_to_stop(folder: AttemptFolder, stop: Stop, started: Identity | None = No
 
 def signal_runner(runner: Identity | None, number: int) -> None:
     """Send a signal to a runner, if it is alive."""
-    process = None if runner is None else runner.process()
+    process = None if runner is None else runner.process()  # looked up anew: its pid may be another's by now
     if process is not None:
         signal_all([process], number)
 

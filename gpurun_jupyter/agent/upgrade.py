@@ -33,5 +33,5 @@ class Upgrade:
         """Whether another one is installed, and whole. An installation in place changes with its version alone."""
         if (state := environment_state()) != self._environment:
             self._environment, self._found, self._since = state, installed(), time.monotonic()
-        changed = self._found not in (None, self._begun_from)
+        changed = self._found not in (None, self._begun_from)  # None: the old one is removed, the new one not there yet
         return changed and time.monotonic() - self._since >= SETTLE_S

@@ -95,6 +95,7 @@ class CarryingOut:
             await end_left_of(held.folder, held.grant.key)
 
     async def _carried_out(self, held: Held) -> End:
+        # what is alive outside this container never goes, and is not waited for
         ended = self._devices.ended_on(held.grant.devices)
         watching = in_background(self._pass_on(held))
         try:
@@ -103,11 +104,12 @@ class CarryingOut:
             watching.cancel()
             with contextlib.suppress(OSError):
                 held.folder.secrets.unlink()  # should no runner have taken them
+        # a runner that leaves its record has ended all it started
         if held.killed or runner_control.exit_record(held.folder) is None:
             await end_left_of(held.folder, held.grant.key)
         if held.grant.session is None:  # whose later cells may read what an earlier one opened
             await asyncio.to_thread(shutil.rmtree, held.folder.data, ignore_errors=True)
-        await self._devices.freed(held.grant.devices, ended)
+        await self._devices.freed(held.grant.devices, ended)  # before the end is told: others get the devices then
         end = held.verdict()
         if held.recording is not None and self._link.takes_copies:
             await asyncio.wait([held.recording], timeout=RECORDING_S)
@@ -153,7 +155,7 @@ class CarryingOut:
         while True:
             await self._link.hurry.wait(pause_s)
             await held.grown.wait()
-            held.grown.clear()
+            held.grown.clear()  # before it is read: what it grows by meanwhile counts
             try:
                 await self._link.advance(held.grant)
                 pauses.over()

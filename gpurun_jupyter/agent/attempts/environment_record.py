@@ -99,7 +99,7 @@ class Recorder:
                 found = await _printed(sys.executable, _PYTHON_OF, kernel)
             except (OSError, asyncio.TimeoutError) as error:
                 log.warning("kernel %s: which Python it has could not be found: %r", kernel, error)
-                return None
+                return None  # not remembered: the next run asks again
             self._pythons[kernel] = found.decode().strip() or None
         return self._pythons[kernel]
 
@@ -138,6 +138,7 @@ class Recorder:
         if python not in self._asking:
             self._asking[python] = asyncio.create_task(self._ask(python))
         try:
+            # others wait for it, too: one who is cancelled ends it for none
             return await asyncio.shield(self._asking[python])
         finally:
             self._asking.pop(python, None)
@@ -172,7 +173,7 @@ async def _printed(python: str, code: str, *arguments: str) -> bytes:
     )
     try:
         printed, _ = await asyncio.wait_for(process.communicate(), _LONGEST_S)
-    except BaseException:
+    except BaseException:  # cancelled, too: nobody else would end the process
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         raise

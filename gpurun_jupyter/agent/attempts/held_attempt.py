@@ -71,9 +71,10 @@ class Held:
     def begun(self, runner: Identity) -> None:
         """This runner is at work on it, and has no more time than it was given."""
         self.runner = runner
-        if self.stop is not None:
+        if self.stop is not None:  # it was asked for before there was anybody to kill
             self.expect_end(STOP_WITHIN_S)
         if self.grant.spec.timeout_s is not None:
+            # the runner keeps the limit itself, unless it hangs
             self.expect_end(self.grant.spec.timeout_s + STOP_WITHIN_S)
 
     def left(self) -> None:
@@ -164,6 +165,7 @@ async def until_done(held: Held, act: Callable[[Grant], Awaitable[None]], pauses
         except GpurunError:
             raise
         except Exception as error:
+            # what fails on the way to the server names no file
             if isinstance(error, OSError) and error.filename is not None and error.errno not in _TAKES_NOTHING:
                 raise
             faults += not isinstance(error, OSError)
@@ -201,7 +203,7 @@ async def broken_off(held: Held, why: End, look_s: float) -> None:
     runner = held.runner or runner_control.living_runner(held.folder)
     if runner is None or runner_control.has_left_word(held.folder):
         return
-    held.runner = runner
+    held.runner = runner  # to be killed it has to be known
     held.stop_it(Stop(held.grant.run_id, held.grant.attempt, by="gpurun", fault=why.message))
     await over_in_session(held, runner, look_s)
     held.left()
@@ -220,7 +222,7 @@ async def over_in_session(held: Held, holder: Identity, look_s: float) -> None:
     """Wait for the end of an attempt whose session goes on: its holder is gone, or it has left word."""
     leaving = asyncio.create_task(gone(holder))
     while not leaving.done() and not runner_control.has_left_word(held.folder):
-        held.moved.clear()
+        held.moved.clear()  # the record is there before the log's last ring
         moved = asyncio.create_task(held.moved.wait())
         await asyncio.wait({leaving, moved}, timeout=look_s, return_when=asyncio.FIRST_COMPLETED)
         moved.cancel()

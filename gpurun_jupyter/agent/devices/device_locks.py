@@ -71,6 +71,7 @@ def take(
     Raises DevicesTaken where somebody else has one, StorageUnusable where locks cannot be had on this machine.
     """
     locks = DeviceLocks()
+    # in one order everywhere: no two runs each hold a GPU that the other waits for
     lockable = sorted((device for device in devices if device.kind != "cpu"), key=lambda device: device.id)
     if not lockable:
         return locks
@@ -124,6 +125,7 @@ def _opened(path: Path) -> int | None:
 def _refused(fd: int, path: Path, device: Device, holder: Holder, shared: bool) -> str:
     """Take the lock; empty, or who has it."""
     folder = path.parent
+    # the lock on a file that was removed since it was opened keeps nobody away
     if _taken(fd, folder, device, holder, shared) and still_there(fd, path):
         return ""
     fcntl.flock(fd, fcntl.LOCK_UN)  # it may have been had together with somebody who is none of ours
@@ -146,6 +148,7 @@ def _unseen(held: contextlib.ExitStack, folder: Path, device: Device, holder: Ho
     if not possible():
         return []
     try:
+        # before the look: of two at once, one sees the other
         seen = announce(folder, device.id, holder.home, shared=shared)
     except OSError:  # a full disk: the lock itself is held
         return []

@@ -52,7 +52,7 @@ class Devices:
         ended, give_up = self.ended_on(granted) - before, time.monotonic() + _FREED_S
         while ended and time.monotonic() < give_up:
             await asyncio.sleep(_LOOK_S)
-            ended &= self.ended_on(granted)
+            ended &= self.ended_on(granted)  # what ends from now on is not of this attempt
 
     def driver(self) -> str:
         """The version of the GPUs' driver; empty without one."""

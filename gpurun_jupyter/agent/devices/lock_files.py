@@ -43,7 +43,7 @@ class Holder(msgspec.Struct):
 
 def home_mark(home: Home) -> str:
     """What stands for a state directory in a file that everybody can read."""
-    return hashlib.sha256(str(home.path.resolve()).encode()).hexdigest()[:16]
+    return hashlib.sha256(str(home.path.resolve()).encode()).hexdigest()[:16]  # one directory under two names is one
 
 
 def locks_folder() -> Path:
@@ -53,7 +53,7 @@ def locks_folder() -> Path:
 
 def lock_path(folder: Path, device_id: str) -> Path:
     """The file of a device."""
-    return folder / re.sub(r"[^\w.-]", "_", device_id)
+    return folder / re.sub(r"[^\w.-]", "_", device_id)  # older drivers have slashes in the ids of MIG slices
 
 
 def try_lock(fd: int, how: int = fcntl.LOCK_EX) -> bool:
@@ -84,6 +84,7 @@ def write_holder(fd: int, holder: Holder) -> None:
 
 def open_lock(path: Path) -> int:
     """A descriptor of a lock's file, made where it is missing. Raises OSError and StorageUnusable."""
+    # anybody may put a link or a FIFO there: neither is followed or waited for
     flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
         fd = os.open(path, flags)  # not with O_CREAT: Linux then refuses files of others in a sticky directory
@@ -93,7 +94,7 @@ def open_lock(path: Path) -> int:
     except PermissionError as error:
         problem = f"{path} belongs to {owner_of(path)}, who lets nobody else open it."
         raise StorageUnusable(problem, "Its owner or an administrator can remove it.") from error
-    status = os.fstat(fd)
+    status = os.fstat(fd)  # of what is open: the name may be another file's by now
     if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:  # a link to a file that we would write into
         os.close(fd)
         raise StorageUnusable(f"{path} is not a lock file.", f"Remove it, or name another directory in {VARIABLE}.")
@@ -106,8 +107,8 @@ def prepared(folder: Path) -> Path:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError), _for_everybody():
             folder.mkdir(mode=0o1777)
-    status = folder.lstat()
-    shared = status.st_mode & 0o1002 == 0o1002
+    status = folder.lstat()  # not what a link leads to: who made that may let it lead elsewhere
+    shared = status.st_mode & 0o1002 == 0o1002  # sticky, or anybody could remove the locks of others
     if not stat.S_ISDIR(status.st_mode) or not (shared or status.st_uid == os.geteuid()):
         problem = f"The locks of this machine's GPUs cannot be kept in {folder}: it is not a directory with mode 1777."
         raise StorageUnusable(problem, f"Correct that, or name another directory for all users in {VARIABLE}.")

@@ -60,6 +60,7 @@ def all_locks() -> Locks | None:
     found: Locks = defaultdict(list)
     for line in lines:
         match line.split():
+            # one who only waits for a lock has an arrow before FLOCK
             case [_, "FLOCK", _, _, pid, file, *_] if int(pid) > 0 and int(pid) not in found[file]:
                 found[file].append(int(pid))
     return found
@@ -86,7 +87,7 @@ def process(pid: int) -> Process | None:
     except (psutil.AccessDenied, OSError):
         return Process(pid, None)
     except psutil.NoSuchProcess:
-        return Process(pid, None) if _is_hidden(pid) else None
+        return Process(pid, None) if _is_hidden(pid) else None  # /proc may show nobody but oneself (hidepid)
 
 
 def who_holds(fd: int, present: Collection[int] | None) -> Held:
@@ -136,7 +137,7 @@ def named(pid: int) -> Held:
 def _left_behind(fd: int, pids: list[int]) -> Held:
     """A lock whose taker has ended, as in `exec 9>file; flock 9`: whoever still has the file open holds it."""
     path = Path(f"/proc/self/fd/{fd}").readlink()
-    for pid in psutil.pids() if pids else ():
+    for pid in psutil.pids() if pids else ():  # one that is not listed was taken outside this container
         if pid != os.getpid() and _has_open(pid, path) and (found := process(pid)):
             return _named(found, ())
     if not pids:

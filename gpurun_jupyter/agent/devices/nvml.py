@@ -45,7 +45,7 @@ class Gpus:
         except pynvml.NVMLError as error:
             self._let_go(str(error))
             return []
-        if cards and all(card is None for card in cards):
+        if cards and all(card is None for card in cards):  # then NVML itself may be broken, and is opened anew
             self._let_go("no card can be reached")
         else:
             self._trouble = ""
@@ -158,7 +158,7 @@ def _processes(handle: Any) -> list[DeviceProcess]:
     """Those that hold the GPU; none where NVML may not tell, as in many containers."""
     compute = _running(handle, "Compute")
     known = {raw.pid for raw in compute}
-    graphics = [raw for raw in _running(handle, "Graphics") if raw.pid not in known]
+    graphics = [raw for raw in _running(handle, "Graphics") if raw.pid not in known]  # many are of both kinds
     heavy = [raw for raw in graphics if (raw.usedGpuMemory or 0) >= GRAPHICS_MEMORY_BYTES]
     return [_process(raw) for raw in compute + heavy]
 

@@ -33,7 +33,7 @@ class Presence:
         """Leave; the last one takes the file away."""
         if try_lock(self._fds[0]):
             with contextlib.suppress(OSError):
-                self._path.unlink()
+                self._path.unlink()  # before the lock is let go: who gets it next sees that the file is gone
         for fd in self._fds:
             os.close(fd)
         if self._path.parent != _own_folder():  # one that was made for this alone
@@ -52,7 +52,7 @@ def announce(locks: Path, device_id: str, home: str, *, shared: bool) -> Presenc
             os.close(fd)
             os.close(folder_fd)
             return None
-        if still_there(fd, path):
+        if still_there(fd, path):  # else whoever was the last has just taken it away
             return Presence(path, fd, folder_fd)
         os.close(fd)
 
@@ -78,7 +78,7 @@ def present(locks: Path, device_id: str, *, but_home: str = "") -> list[int] | N
     listed = all_locks() or {}
     fd = os.open(ROOT, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        where = file_system(fd)
+        where = file_system(fd)  # that of /tmp: files of other users cannot be opened to ask
     finally:
         os.close(fd)
     return [pid for path in files for pid in _holders(path, where, listed)]
@@ -115,7 +115,7 @@ def _holders(path: Path, where: str, listed: Locks) -> Iterator[int]:
     if not stat.S_ISREG(file.st_mode) or not stat.S_ISDIR(folder.st_mode) or file.st_uid != folder.st_uid:
         return
     for pid in listed.get(f"{where}:{file.st_ino}", ()):
-        if (found := process(pid)) and found.uid in (None, file.st_uid):
+        if (found := process(pid)) and found.uid in (None, file.st_uid):  # None: /proc does not show whose it is
             yield pid
 
 

@@ -71,7 +71,7 @@ class Turns:
             return self._look_at_free(folder, device)
         self._free_since.pop(device.id, None)
         if self._is_ours(held):
-            return self._give_back(device.id)
+            return self._give_back(device.id)  # what the ticket was for is had
         _mark_locked(device, held)
         return (self._take_ticket if wanting else self._give_back)(device.id)
 
@@ -108,7 +108,7 @@ class Turns:
                 write_holder(fd, Holder.this_process(self._home, "waiting"))
                 self._tickets[device_id] = fd
             else:
-                os.close(fd)
+                os.close(fd)  # another waits there already: one ticket for each GPU
 
     def _give_back(self, device_id: str) -> None:
         fd = self._tickets.pop(device_id, None)
@@ -146,7 +146,7 @@ def _holder(path: Path, folder: Path | None = None, device_id: str = "") -> Held
             return None
         return who_holds(fd, present(folder, device_id) if folder else None)
     finally:
-        os.close(fd)
+        os.close(fd)  # with the lock, if it could be had: it was only for the look
 
 
 def _mark_locked(device: Device, held: Held) -> None:

@@ -38,7 +38,7 @@ class HandOver(msgspec.Struct):
 
 def be_kernel(ends: Ends, connection_file: str) -> None:
     """Be a kernel until told to leave. Returning ends the process as Python ends: exit handlers, open files."""
-    ends.of_parent.close()
+    ends.of_parent.close()  # open here, the parent's ends would hide its death
     os.close(ends.output_of_parent)
     parent, channel = os.getppid(), ends.channel
     forked.settle()
@@ -49,7 +49,7 @@ def be_kernel(ends: Ends, connection_file: str) -> None:
     cells.install()
     taking = Taking(app, channel, env)
     IOLoop.current().add_handler(channel.fileno(), taking.take, IOLoop.READ)
-    IOLoop.current().add_callback(channel.send, b"up")
+    IOLoop.current().add_callback(channel.send, b"up")  # only when the loop runs are requests heard
     app.start()
 
 
@@ -86,7 +86,7 @@ class ForkedApp(IPKernelApp):
 
     def init_iopub(self, context: Any) -> None:
         """A socket that loses nothing, however fast a cell prints."""
-        context.setsockopt(zmq.SNDHWM, 0)
+        context.setsockopt(zmq.SNDHWM, 0)  # before the socket is made, which takes it over
         super().init_iopub(context)
 
     def init_io(self) -> None:
@@ -112,7 +112,7 @@ class ForkedApp(IPKernelApp):
             if threading.current_thread() is thread.thread or os.getpid() != thread._master_pid:  # noqa: SLF001
                 send(frames, *args, **options)
                 return
-            with self._output.turn:
+            with self._output.turn:  # in one turn: marks stand in the order of their messages
                 number = NUMBER + str(self._output.mark()).encode()
                 send([number, *frames], *args, **options)
 
@@ -160,7 +160,7 @@ class Taking:
             raise
         if first:
             self._app.init_code_now()
-            sys.stdout.flush()
+            sys.stdout.flush()  # before `ready`: upon that the runner drops what startup files printed
             sys.stderr.flush()
         self._channel.send(b"ready")
 

@@ -172,7 +172,7 @@ class SpecKernel:
         except RuntimeError as error:
             await self.end()
             raise not_started(self._name, str(error), self._printed, Path(cwd)) from error
-        self._reading = in_background(self._read())
+        self._reading = in_background(self._read())  # until it is ready the client reads messages itself
         if self._is_python:
             self._client.execute(_INSTALL, silent=True, store_history=False, allow_stdin=False)
         return None
@@ -184,7 +184,7 @@ class SpecKernel:
         try:
             await self._process.start_kernel(env=env, cwd=cwd, stdout=writing, stderr=writing, extra_arguments=raw)
         finally:
-            os.close(writing)
+            os.close(writing)  # the kernel has its own: open here, the pipe would never be at its end
         self._output = Output(PipeReader(reading), self._tell)
         self._output.open()
 
@@ -227,21 +227,22 @@ class SpecKernel:
 
     def kill(self) -> None:
         """SIGKILL, also to one that is still being started."""
-        if self._process.has_kernel and (self._exit is None or self.alive):
+        if self._process.has_kernel and (self._exit is None or self.alive):  # else its pid may be another's
             os.kill(self._process.provisioner.pid, signal.SIGKILL)
 
     async def dead(self) -> int | None:
         """Wait for the process."""
         assert self._exit is not None
-        return await asyncio.shield(self._exit)
+        return await asyncio.shield(self._exit)  # several wait for it, and one may be cancelled
 
     async def end(self, within_s: float | None = LEAVE_S) -> int | None:
         """Ask it to leave, wait, kill."""
         if self._exit is not None and self.alive and self._process.has_kernel:
             await self._process.request_shutdown()
+            # what may take any time are Python's threads and exit handlers
             await asyncio.wait({self._exit}, timeout=within_s if self._is_python else LEAVE_S)
             await self._last_words()
-        exit_code = self._exit.result() if self._exit is not None and self._exit.done() else None
+        exit_code = self._exit.result() if self._exit is not None and self._exit.done() else None  # before any kill
         if self._reading is not None:
             self._reading.cancel()
         if self._client is not None:

@@ -55,7 +55,7 @@ class Output:
     def drop(self) -> None:
         """Forget what was printed so far."""
         while (parts := self._pipe.read()) is not None:
-            self._printed += [part for part in parts if isinstance(part, Mark)]
+            self._printed += [part for part in parts if isinstance(part, Mark)]  # their messages are still to come
         self._printed = deque(part for part in self._printed if isinstance(part, Mark))
         self._advance()
 
@@ -87,6 +87,7 @@ class Output:
             self._pipe.close()
 
     def _read_on(self) -> None:
+        # what waits for a message stays in the pipe: that has a limit
         if not (self._closed or self._pipe.over or self._printed):
             asyncio.get_running_loop().add_reader(self._pipe.fd, self._read)
 

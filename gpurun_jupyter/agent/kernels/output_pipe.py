@@ -77,6 +77,7 @@ class PipeReader:
         self._begin = frames.begin if frames is not None else None
         self._stream: Stream = "stdout"
         self._rest = b""  # perhaps the beginning of a frame
+        # one for each: another stream may come between the bytes of a character
         self._decoders: dict[str, codecs.IncrementalDecoder] = {
             "stdout": codecs.getincrementaldecoder("utf-8")("replace"),
             "stderr": codecs.getincrementaldecoder("utf-8")("replace"),
@@ -150,7 +151,7 @@ class KernelOutput:
     """
 
     def __init__(self, frames: Frames) -> None:
-        self.turn = threading.RLock()
+        self.turn = threading.RLock()  # a mark is written within a turn, and a signal's handler may print in one
         self.frames = frames
         self._marks = 0
         self._at_work = threading.Event()
@@ -214,7 +215,7 @@ class KernelOutput:
         self.turn.release()
 
     def _in_child(self) -> None:
-        self.turn = threading.RLock()
+        self.turn = threading.RLock()  # the one that was inherited is held
 
 
 class _Raw(io.RawIOBase):

@@ -109,7 +109,7 @@ class OutputWidgets:
         if not isinstance(outputs, (list, tuple)) or not (outputs or self._contents[model].shown):
             return []
         events = self._begin(model, keep=True)
-        entered, self._entered = self._entered, [model]
+        entered, self._entered = self._entered, [model]  # as if what follows came while it is entered
         for output in outputs:
             if not isinstance(output, dict):
                 continue

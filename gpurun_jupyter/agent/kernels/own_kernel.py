@@ -77,13 +77,14 @@ def fork_kernel() -> OwnKernel:
     reading, writing = make_pipe()
     place = Path(_short_folder())
     key = secrets.token_hex(16)
+    # over ipc a port is but the ending of a socket's path
     ports = {f"{name}_port": number for number, name in enumerate(("shell", "iopub", "stdin", "control", "hb"), 1)}
     file, _ = write_connection_file(
         str(place / "kernel.json"), **ports, ip=str(place / "k"), transport="ipc", key=key.encode()
     )
     frames = Frames.of(secrets.token_hex(8))
     pid = fork(partial(be_kernel, Ends(here, there, reading, writing, frames), file))
-    there.close()
+    there.close()  # the kernel's ends: open here, they would hide its death
     os.close(writing)
     return OwnKernel(pid, here, place, key, PipeReader(reading, frames))
 
@@ -176,7 +177,7 @@ class OwnKernel:
     async def dead(self) -> int | None:
         """Wait for the process."""
         assert self._exit is not None
-        return await asyncio.shield(self._exit)
+        return await asyncio.shield(self._exit)  # several wait for it, and one may be cancelled
 
     async def end(self, within_s: float | None = LEAVE_S) -> int | None:
         """Ask it to leave, wait, kill."""
@@ -212,7 +213,7 @@ class OwnKernel:
         self._context = zmq.Context()
         self._shell = self._context.socket(zmq.DEALER)
         self._iopub = self._context.socket(zmq.SUB)
-        self._iopub.setsockopt(zmq.RCVHWM, _WAITING)
+        self._iopub.setsockopt(zmq.RCVHWM, _WAITING)  # before it connects: later it would count for nothing
         self._iopub.subscribe(b"")
         for number, opened in ((1, self._shell), (2, self._iopub)):
             opened.linger = 0
@@ -270,10 +271,10 @@ class OwnKernel:
 
     async def _wait(self) -> int | None:
         await gone(self._identity)
-        await self._output.last_words()
+        await self._output.last_words()  # before the exit is told: who waits for that has heard all
         try:
             return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])  # noqa: ASYNC222 - it is gone: no wait
-        except ChildProcessError:
+        except ChildProcessError:  # whoever ended all children has waited for it
             return None
 
     def _disconnect(self) -> None:

@@ -41,9 +41,9 @@ class Request:
         await asyncio.wait({idle, died}, return_when=asyncio.FIRST_COMPLETED)
         if not idle.done():
             await asyncio.wait({idle}, timeout=LAST_MESSAGES_S)
-        done = idle.done()
+        done = idle.done()  # it may have died after it was done
         if not done:
-            self.begun.set()
+            self.begun.set()  # an interrupt may be waiting for it
             self.exit_code = died.result()
         idle.cancel()
         died.cancel()

@@ -24,7 +24,7 @@ _LONGEST_PAUSE_S = 0.05
 def become_subreaper() -> None:
     """On Linux, inherit orphaned descendants from now on. Children do not inherit this; what is executed keeps it."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # Python itself has no such call
 
 
 def is_subreaper() -> bool:
@@ -40,6 +40,7 @@ def children(pid: int) -> list[int]:
     """The pids of its children, also of those that have ended and were not waited for; none where it is gone."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):  # a thread has just ended; or the system keeps no such files
+            # a child is listed with the thread that forked it
             return [child for thread in _threads(pid) for child in _of_thread(pid, thread)]
     with contextlib.suppress(psutil.Error, OSError):
         return [child.pid for child in psutil.Process(pid).children()]
@@ -106,7 +107,7 @@ def kill_all(find: Callable[[], Iterable[psutil.Process]], patience_s: float = P
             signal_all(left, signal.SIGKILL)
             time.sleep(pause_s)  # until they are gone: there is nothing that tells for all of them
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
-    signal_all(frozen, signal.SIGKILL)
+    signal_all(frozen, signal.SIGKILL)  # what was stopped must not stay so
 
 
 def kill_trees(roots: Callable[[], Iterable[int]], patience_s: float = PATIENCE_S) -> None:

@@ -26,17 +26,17 @@ class Become(BaseException):
 def fork(target: Target) -> int:
     """Fork a child that leaves all of this behind and becomes `target`; returns its pid. Only with a single thread."""
     if (pid := os.fork()) == 0:
-        raise Become(target)
+        raise Become(target)  # a BaseException: nobody on the way takes it for an error
     return pid
 
 
 def settle(log: Path | None = None) -> None:
     """What a forked child owes to itself: a session, signals as at a start, its own randomness, its own output."""
     os.setsid()
-    signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(-1)  # the fork parent's: signals of this process would wake that one
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # the fork parent ignores it, and that is inherited
     signal.pthread_sigmask(signal.SIG_SETMASK, set())
     random.seed()
     if log is not None:

@@ -70,12 +70,13 @@ class Brood:
         """Wait for those that have ended, and kill what dead runners have left."""
         self._gather()
         if not self.in_order:
+            # not all of it: an agent that wants a fork meanwhile gives up after five seconds
             kill_trees(lambda: set(children(os.getpid())) - self._own, PATIENCE_S / 2)
             self._gather()
 
     def _gather(self) -> None:
         with contextlib.suppress(ChildProcessError):
-            while pid := os.waitpid(-1, os.WNOHANG)[0]:
+            while pid := os.waitpid(-1, os.WNOHANG)[0]:  # any child: nobody else in this process waits for one
                 self._own.discard(pid)
         self.in_order = self._own.issuperset(children(os.getpid()))
 
@@ -90,7 +91,7 @@ def _end_left_of(folder: AttemptFolder, key: str) -> None:
     while any(_strays(parent) for parent in above) and time.monotonic() < give_up:
         time.sleep(_LOOK_S)  # it is at it
     end_orphans()
-    kill_attempt(key, folder.path)
+    kill_attempt(key, folder.path)  # where there is no subreaper, as on macOS, marks are all there is
 
 
 def end_orphans() -> None:
@@ -100,7 +101,7 @@ def end_orphans() -> None:
 
     def strays() -> set[int]:
         found.update(_agents_strays())
-        return found & set(children(os.getpid()))
+        return found & set(children(os.getpid()))  # one that has ended is no stray any more, but is to be waited for
 
     kill_trees(strays)
     for pid in strays():

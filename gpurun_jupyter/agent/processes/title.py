@@ -48,7 +48,7 @@ def show(command: Iterable[str], env: Mapping[str, str]) -> None:
 
 
 def _bounds() -> list[int]:
-    after_name = Path("/proc/self/stat").read_text().rpartition(")")[2]
+    after_name = Path("/proc/self/stat").read_text().rpartition(")")[2]  # the name may have brackets, too
     return [int(field) for field in after_name.split()[_BOUNDS]]
 
 

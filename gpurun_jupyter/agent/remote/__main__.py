@@ -34,14 +34,14 @@ _END_THEM = "`gpurun agent stop --kill`"
 def main(path: str) -> int:
     """Be the agent until it is told to leave; returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it would tell of every request
     home, membership = Home(Path(path)), read(Path(path))
     home.create()
     if (lock := lock_within(home.agent_lock, _TAKE_OVER_S)) is None:
         logging.info("another agent is at work here")
         return 0
-    write_json(home.agent_record, Identity.of(os.getpid()))
-    become_subreaper()
+    write_json(home.agent_record, Identity.of(os.getpid()))  # after the lock: without that no record counts
+    become_subreaper()  # before anything is started: what dead runners leave comes to this process
     upgrade = Upgrade()
     try:
         told_to_leave = asyncio.run(_work(home, membership, upgrade))
@@ -51,7 +51,7 @@ def main(path: str) -> int:
     except NotJoined as error:
         logging.error("%s says: %s Runs that have begun go on here; %s ends them.", membership.url, error, _END_THEM)
         return NOT_LET_IN
-    if not is_held(home.agent_lock):
+    if not is_held(home.agent_lock):  # first: where it has no directory, nothing can begin anew
         logging.info("the state directory was moved or removed: leaving")
         return 0
     if upgrade.done() and not told_to_leave:

@@ -93,7 +93,7 @@ class CheckpointUpload:
                 await pauses.pause()
 
     async def _send_next(self) -> None:
-        self._grown.clear()
+        self._grown.clear()  # before the look: what comes during it is looked at next
         await asyncio.to_thread(self._look)
         told = await asyncio.to_thread(self._taken)
         if told:
@@ -117,8 +117,9 @@ class CheckpointUpload:
 
     def _take_up(self, line: bytes) -> None:
         event = event_on(line) if _ANNOUNCED in line else None
+        # a run may write into its own log: no path leads out of its folder
         if isinstance(event, Checkpoint) and PurePosixPath(event.path).parts == (event.path,) and event.path != "..":
-            self._announced.pop(event.path, None)
+            self._announced.pop(event.path, None)  # a key that is set again would keep its place
             self._announced[event.path] = event
 
     def _taken(self) -> list[LeftFiles]:
@@ -146,9 +147,9 @@ class CheckpointUpload:
                 continue  # it will be announced again, or be sent at the end
             (beside / "checkpoints").mkdir(parents=True, exist_ok=True)
             _link(path, beside / "checkpoints" / path.name)
-            total += max(size, 1)
+            total += max(size, 1)  # an empty one is to be sent, too
         if total:
-            beside.rename(self._sending)
+            beside.rename(self._sending)  # whole by its name: the next agent goes on with it as it is
 
 
 def _is_still(path: Path, event: Checkpoint) -> bool:
@@ -159,7 +160,7 @@ def _is_still(path: Path, event: Checkpoint) -> bool:
     except FileNotFoundError:
         return False
     is_it = is_plain(path, folders=True) and status.st_mtime_ns == event.modified_ns
-    return is_it and max(inside, default=0.0) <= event.t
+    return is_it and max(inside, default=0.0) <= event.t  # a folder's own time says nothing of its files
 
 
 def _link(source: Path, target: Path) -> None:
@@ -173,7 +174,7 @@ def _link_file(source: str | Path, target: str | Path) -> None:
     """No byte is copied where the file system knows hard links."""
     try:
         os.link(source, target, follow_symlinks=False)
-    except FileNotFoundError:
+    except FileNotFoundError:  # gone: that is not for want of hard links
         raise
     except OSError:
         shutil.copy2(source, target, follow_symlinks=False)

@@ -140,6 +140,7 @@ def refusal(response: httpx.Response) -> Exception:
         return ServerFault(f"the server answered: {error}")
     if isinstance(error, WrongOffset):
         error.offset = int(response.headers.get(OFFSET_HEADER, 0))
+    # 401 and 403 may be Jupyter's or a proxy's: only a word of gpurun's own ends anything
     ours = response.status_code < 500 and (response.status_code not in (401, 403) or isinstance(error, NotJoined))
     return error if ours else ConnectionError(f"the server answered: {error}")
 

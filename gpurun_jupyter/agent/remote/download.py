@@ -44,6 +44,7 @@ class Download:
         """Everything that the attempt needs and that is not here. Raises OSError and GpurunError."""
         spec = grant.spec
         manifests = _manifests(spec)
+        # manifests before all else: they name the other blobs
         for digest in [*manifests, *spec.inputs.values(), *([spec.notebook.digest] if spec.notebook else [])]:
             await self._fetch_blob(grant, digest)
         sizes = await asyncio.to_thread(_lacking, self._home, manifests)
@@ -61,15 +62,15 @@ class Download:
             line, _, data = answer.content.partition(b"\n")
             offset = 0
             for digest, size in zip(digests, msgspec.json.decode(line, type=list[int]), strict=True):
-                part = _part_of(self._home, f"{digest}-{grant.run_id}")
-                part.touch(mode=0o600)
+                part = _part_of(self._home, f"{digest}-{grant.run_id}")  # another attempt may fetch the same one now
+                part.touch(mode=0o600)  # for its mode, which writing would not give it
                 part.write_bytes(data[offset : offset + size])
                 _keep(self._home, digest, part)
                 offset += size
 
     async def _fetch_blob(self, grant: Grant, digest: str) -> None:
         async with self._of_digest[digest]:
-            if not self._home.blob(digest).exists():
+            if not self._home.blob(digest).exists():  # somebody may have fetched it before the lock was free
                 part = _part_of(self._home, digest)
                 await self._fetch_file(grant, f"blobs/{digest}", part)
                 await asyncio.to_thread(_keep, self._home, digest, part)
@@ -107,7 +108,7 @@ class Download:
             folder = beside / from_text(name)
             folder.mkdir(parents=True, exist_ok=True)
             os.utime(folder, (modified_at, modified_at))  # the newest is found by its time
-        beside.rename(there)
+        beside.rename(there)  # whole by its name: what was broken off before is gone on with
 
 
 def _manifests(spec: RunSpec) -> list[str]:

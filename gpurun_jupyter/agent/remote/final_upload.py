@@ -105,7 +105,7 @@ class FinalUpload:
                 changed[one] = _CHANGES
             except FileNotFoundError as error:
                 if one.checkpoint or is_plain(one.path):
-                    why = error.__cause__
+                    why = error.__cause__  # what the system said of a file that is there and cannot be read
                     changed[one] = f"it cannot be read: {why.strerror}" if isinstance(why, OSError) else _CHANGES
         return told
 
@@ -115,7 +115,7 @@ class FinalUpload:
         for left in parts(files, times, self._kept):
             refused = await self._delivery.send(left)
             self._lost |= refused
-            if refused and left.more:
+            if refused and left.more:  # a checkpoint in parts, which cannot become whole any more
                 return
 
 

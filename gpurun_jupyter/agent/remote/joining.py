@@ -66,6 +66,7 @@ def join(asked: Asked) -> Joined:
 
 def _post(asked: Asked, body: bytes) -> httpx.Response:
     verify, proxy = tls(asked.url, asked.ca), proxy_for(asked.url)
+    # proxy_for has read the environment, by rules of its own
     with httpx.Client(verify=verify, proxy=proxy, trust_env=False, timeout=_TIMEOUT) as http:
         token = sendable(asked.token, "Copy it from what `gpurun agent invite` prints.")
         headers = {"Authorization": f"Bearer {token}"}

@@ -72,7 +72,7 @@ class HttpLink:
 
     async def sync(self, report: Report) -> Orders:
         """Report. Raises OSError, and NotJoined where the key is revoked."""
-        asked, self._due = self._due, None
+        asked, self._due = self._due, None  # who asks from now on is answered by the next try
         try:
             orders = await self._sync(report)
         except OSError as error:
@@ -108,7 +108,7 @@ class HttpLink:
 
     async def fetch(self, grant: Grant) -> None:
         """Everything that the run was shipped with, unless it is here from a run before. Raises GpurunError."""
-        self._log_of(grant).known_bytes = 0
+        self._log_of(grant).known_bytes = 0  # it has not begun: the server need not be asked for that
         if grant.spec.secrets:
             values = await self._connection.ask("GET", of_attempt(grant, "secrets"), dict[str, str], grant=grant)
             give_secrets(self._home.attempt(grant.run_id, grant.attempt), values)
@@ -133,16 +133,16 @@ class HttpLink:
         """
         log = self._log_of(grant)
         delivering = self._delivering_of(grant)
-        await self._checkpoints_of(grant).close()
+        await self._checkpoints_of(grant).close()  # first: what follows sends these, too
         try:
             await log.send(samples_too=True)
             await log.models.send()
             await self._describing.describe(grant)
             await delivering.files.send()
-            log.models.check()
+            log.models.check()  # last: a refused model keeps no file from arriving
         except (NotHeld, NotJoined):
             pass
-        except ServerFault:
+        except ServerFault:  # which is a ConnectionError, too
             raise
         except ConnectionError as error:
             if delivering.is_stuck(self._reports, log.known_bytes):
@@ -157,7 +157,7 @@ class HttpLink:
             try:
                 path = f"agents/work?wait={_WAIT_S:g}&seen={seen}"
                 answer = await self._connection.ask("GET", path, Rung, timeout=_WAIT_S + 10)
-            except Exception as error:
+            except Exception as error:  # without rings all goes on, only later; what is wrong the reports say
                 if not isinstance(error, (OSError, GpurunError)):
                     log.exception("the server's doorbell is not heard for a while")
                 await pauses.pause()
@@ -169,7 +169,7 @@ class HttpLink:
 
     def asked(self, word: str) -> None:
         """Somebody on this machine wants all that waits to be tried now; the next report that begins answers."""
-        if self._asked[0] != word:
+        if self._asked[0] != word:  # what was there when it was asked for the first time is what counts
             self._asked = (word, time.monotonic())
         self._due = word
         self.hurry.up()

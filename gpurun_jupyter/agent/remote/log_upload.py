@@ -45,7 +45,7 @@ class LogUpload:
     async def _send(self, *, samples_too: bool) -> None:
         async with self.one_at_a_time:
             if self.known_bytes is None:
-                self.known_bytes = await self._append(0, b"")
+                self.known_bytes = await self._append(0, b"")  # a question: the refusal says how much there is
             while data := _read(self._path, self.known_bytes):
                 if not samples_too and _can_wait(data):
                     return
@@ -55,7 +55,7 @@ class LogUpload:
 
     def samples(self) -> LogPiece | None:
         """What is new, if a report can take it along."""
-        if self.known_bytes is None or self.one_at_a_time.locked():
+        if self.known_bytes is None or self.one_at_a_time.locked():  # what is on its way would come twice
             return None
         data, grant = _read(self._path, self.known_bytes), self.grant
         if not data or not _can_wait(data):

@@ -34,6 +34,7 @@ class Membership(msgspec.Struct, kw_only=True):
 def folder_of(home: Home, url: str) -> Path:
     """The state directory of the agent that works for the server at this address."""
     parts = urlsplit(url)
+    # without the login that an address may hold
     name = re.sub(r"[^\w.-]+", "-", f"{parts.netloc.rpartition('@')[2]}{parts.path}").strip("-")
     return home.path / "agents" / name
 

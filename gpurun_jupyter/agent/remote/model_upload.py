@@ -67,12 +67,12 @@ class ModelUpload:
         async with self._one_at_a_time:
             if not self._due:
                 return
-            self._due = False
+            self._due = False  # before the look: what is named during it is due again
             try:
                 for offset, model in await asyncio.to_thread(lambda: list(_models_in(self._path, self._offset))):
                     await self._send(offset, model)
                     self._offset = offset + 1
-            except BaseException:
+            except BaseException:  # cancelled as well
                 self._due = True
                 raise
 

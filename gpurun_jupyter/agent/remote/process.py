@@ -79,9 +79,9 @@ def stop(folder: Path, *, kill: bool) -> bool:
     pid = living(folder)
     if pid is None:
         if kill:
-            _end_what_goes_on(Home(folder))
+            _end_what_goes_on(Home(folder))  # runs and sessions outlive their agent
         return False
-    os.kill(pid, signal.SIGQUIT if kill else signal.SIGTERM)
+    os.kill(pid, signal.SIGQUIT if kill else signal.SIGTERM)  # upon SIGQUIT it ends what is at work before it leaves
     if not _within(_LEAVING_S, lambda: living(folder) is None):
         raise GpurunError(f"The agent, pid {pid}, has not ended yet.", "`gpurun agent logs` says why.")
     return True

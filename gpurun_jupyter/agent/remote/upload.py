@@ -56,6 +56,7 @@ class Upload:
 
     async def _send(self, left: LeftFiles) -> dict[str, str]:
         have = (await self._tell("files/missing", left)).have
+        # an empty file is sent anyway: 0 bytes there may also say that it is missing
         open_ = {file.digest: file for file in left.files if have.get(file.digest, 0) < file.size or not file.size}
         small = [file for file in open_.values() if file.size <= SMALL_BYTES]
         for batch in batches(small, lambda file: file.size, PIECE_BYTES, _MOST_AT_ONCE):
@@ -133,6 +134,7 @@ def as_blob(home: Home, digest: str) -> LeftFile:
 def parts(files: list[LeftFile], checkpoints: dict[str, float], kept: list[str]) -> Iterator[LeftFiles]:
     """These files as they are told of: in several requests where they are many."""
     delivery = secrets.token_hex(8) if len(files) > MOST_FILES else ""
+    # an empty folder is a checkpoint, too: one request at least
     for first in range(0, max(len(files), bool(checkpoints)), MOST_FILES):
         more = first + MOST_FILES < len(files)
         told = files[first : first + MOST_FILES]

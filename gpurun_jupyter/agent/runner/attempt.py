@@ -73,6 +73,7 @@ def take(folder: AttemptFolder, *, devices_held: bool = False) -> Taken | None:
     lock = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     taken = None
     try:
+        # the lock before the look: who had it until now has left a log
         if _locked(lock) and not folder.events.exists():
             taken = _taken(folder, lock, devices_held)
     finally:
@@ -103,8 +104,8 @@ def _taken(folder: AttemptFolder, lock: int, devices_held: bool) -> Taken | None
         reason = Reason.DEVICES_TAKEN if taken else Reason.START_FAILED
         write_json(folder.exit, End(outcome=Outcome.FAILED, reason=reason, message=str(error)))
         return None
-    hold_terminations_back()
-    become_subreaper()
+    hold_terminations_back()  # before the record: who has read that may send one
+    become_subreaper()  # before anything is started
     write_json(folder.runner, RunnerRecord.of_this_process())
     return Taken(folder, grant, lock, devices, secrets, Masking(secrets.values()))
 
@@ -146,7 +147,7 @@ async def carry_out(taken: Taken, kernel: Kernel | None = None, after_death: Cal
         kept = grant.session is not None and kernel is not None and kernel.alive
         with faults.caught():
             if not kept:
-                kill_left_behind(grant.key, folder.path)
+                kill_left_behind(grant.key, folder.path)  # before the record: the agent ends nothing where that is
         end = stopping.verdict(faults.verdict(end))
         if not kept:
             end.message = f"{end.message} {after_death()}".strip()
@@ -165,7 +166,7 @@ def _say_last(taken: Taken, log: EventLog, faults: Faults, end: End) -> None:
     with contextlib.suppress(OSError):
         taken.masking.file(taken.folder.runner_log)
     try:
-        _leave_word(taken.folder, end)
+        _leave_word(taken.folder, end)  # before the log's end: upon its ring the agent looks for the record
     except OSError:  # the disk is full, or read-only by now: what is open may take its end all the same
         log.close(end)
         raise
@@ -191,19 +192,19 @@ async def _carried_out(taken: Taken, log: EventLog, stopping: Stopping, faults: 
     oom_kills_before = oom_kills()
     try:
         if log.failure is not None:
-            raise log.failure
+            raise log.failure  # not even the first line could be written
         for note in workspace.lay_out(folder, grant):
             log.write(Output(stream="stderr", text=f"[{note}]\n"))
         execution = _execution_for(grant, kernel)(folder, grant, sink, secrets=taken.secrets)
         async with samples.going_on(), reaping(execution):
             end = await stopping.ended(execution)
     except (GpurunError, OSError) as error:
-        if sink.has_begun and isinstance(error, OSError):
+        if sink.has_begun and isinstance(error, OSError):  # the run is under way: that is no failure to start
             raise
         end = of_start_failure(error)
     finally:
         sink.close()
-    await log.settle()
+    await log.settle()  # before the judgement: a log that is not whole is a failure
     return judged(end, Evidence(sink.tail, oom_kills() - oom_kills_before, log.failure, samples.peak))
 
 

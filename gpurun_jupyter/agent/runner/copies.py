@@ -72,11 +72,12 @@ class Copier:
         """Make `target`, which must not be there, with the content of `source`. Raises OSError."""
         before = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
         try:
+            # no hard link: what a run writes must not get into the blob
             after = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:
                 if not (self._clones and self._cloned(before, after)):
                     _copy_bytes(before, after)
-                os.fchmod(after, mode)
+                os.fchmod(after, mode)  # open would have heeded the umask
             finally:
                 os.close(after)
         finally:
@@ -104,5 +105,6 @@ def _copy_bytes(before: int, after: int) -> None:
                 raise
         else:
             return
+    # both go on where the kernel may have stopped half way
     with open(before, "rb", closefd=False) as source, open(after, "wb", closefd=False) as target:
         shutil.copyfileobj(source, target)

@@ -71,7 +71,7 @@ def _make(home: Home, manifest: Manifest, copy: Path) -> None:
     try:
         lay_out(home, manifest, beside, writable=False)
         _set_folder_modes(beside, _READ_ONLY)
-        for path in _paths(manifest):
+        for path in _paths(manifest):  # when all is there: what is made in a folder changes its time
             os.utime(f"{beside}/{path}", ns=(_TIME_NS, _TIME_NS))
         beside.chmod(_OWN)  # else only root could rename it
         try:

@@ -49,6 +49,7 @@ class EventLog:
     """
 
     def __init__(self, folder: AttemptFolder, run_id: str, masking: Masking | None = None) -> None:
+        # O_EXCL: an attempt that has a log has begun, and does not begin again
         self._fd = os.open(folder.events, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self._masking = masking or Masking()
         self._reserve = Reserve(folder.reserve, RESERVE_BYTES).keep()
@@ -80,6 +81,7 @@ class EventLog:
         else:
             if isinstance(event, Display):
                 self._displays.pop(event.display_id or "", None)  # this is the newest state
+            # what is not shown has no place among displays: they gather on
             displays = [] if isinstance(event, _NOT_SHOWN) else self._take_displays()
             self._append([*self._take_gathered(), *displays, event])
 
@@ -109,7 +111,7 @@ class EventLog:
         self.failure = None
         try:
             self._append([*last])
-            self._forget_held()
+            self._forget_held()  # no timer may write into a closed file
         finally:
             os.close(self._fd)
 
@@ -185,7 +187,7 @@ class EventLog:
         now, m = round(time.time(), 3), round(time.monotonic() - self._begun, 4)
         data = b"".join(_lines(msgspec.structs.replace(event, t=now, m=m)) for event in events)
         if self._held:
-            self._held += data
+            self._held += data  # behind what waits already
             if len(self._held) > HELD_BYTES:
                 self._write_held()
         else:
@@ -200,6 +202,7 @@ class EventLog:
         except OSError as error:
             whole = data.rfind(b"\n", 0, written) + 1
             with contextlib.suppress(OSError):
+                # half a line must not stay: the next one would begin within it
                 os.ftruncate(self._fd, os.fstat(self._fd).st_size - (written - whole))
             self._hold(data[whole:], error)
         else:

@@ -113,7 +113,7 @@ def _leave_word(folder: AttemptFolder, error: Exception) -> None:
     try:
         if record is None:
             write_json(folder.exit, end)
-    finally:
+    finally:  # the one may work where the other does not
         if logged is None:
             _end_log(folder.events, end)
 
@@ -131,7 +131,7 @@ def _end_log(events: Path, end: End) -> None:
     """Append its end to a log, if there is one, and room."""
     end.t = round(time.time(), 3)
     with contextlib.suppress(OSError):
-        fd = os.open(events, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        fd = os.open(events, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)  # no O_CREAT: a log is never an end alone
         try:
             os.write(fd, encode_line(end))
         finally:
@@ -141,4 +141,4 @@ def _end_log(events: Path, end: End) -> None:
 def _write_down(own_log: Path, error: Exception) -> None:
     text = "".join(traceback.format_exception(error))
     with contextlib.suppress(OSError), open_log(own_log) as file:
-        file.write(text.encode(errors="backslashreplace"))
+        file.write(text.encode(errors="backslashreplace"))  # a message may have half of a surrogate pair

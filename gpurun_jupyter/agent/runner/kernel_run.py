@@ -77,7 +77,7 @@ class KernelRun:
             if self._leaves:
                 await self._kernel.end()
                 self._kernel.close()
-        if self._takes_out:
+        if self._takes_out:  # after the kernel's end: its exit handlers may write them
             self._keep_outputs()
         return self._end
 
@@ -106,8 +106,8 @@ class KernelRun:
             unwanted.cancel()
         if self._grant.session is None and not starting.done():
             starting.cancel()
-            await asyncio.wait({starting})
-            self._kernel.kill()
+            await asyncio.wait({starting})  # awaited itself, it would raise here that it was cancelled
+            self._kernel.kill()  # it may have had a process by then
         else:
             await starting
 
@@ -166,7 +166,7 @@ class KernelRun:
         self._requests.add(self._request.id)  # what its threads print later still names it
         if not await self._request.done():
             self._end = ends.kernel_died("The kernel died while it ran the cell", self._request.exit_code)
-        elif self._end.outcome is Outcome.SUCCEEDED:
+        elif self._end.outcome is Outcome.SUCCEEDED:  # else a message has told already what was raised
             self._take_reply(await self._kernel.reply(self._request.id))
 
     def _place(self) -> Place | None:

@@ -47,7 +47,7 @@ def settling(kernel: str) -> str | None:
 
 def _of_session(session: int | None) -> Iterable[psutil.Process]:
     for process in below(os.getpid()):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # it has just ended
             if session is not None and process.pid != session and os.getsid(process.pid) == session:
                 yield process
 

@@ -27,6 +27,7 @@ class Masking:
     def __init__(self, values: Iterable[str] = ()) -> None:
         self.values = frozenset(values)
         forms = {form for value in self.values for form in _forms(value) if len(form) >= SHORTEST}
+        # of two that begin alike the longer one is found
         self.forms = sorted(forms, key=lambda form: (-len(form), form))
         self._found = re.compile("|".join(map(re.escape, self.forms)))
 
@@ -40,7 +41,7 @@ class Masking:
     def file(self, path: Path) -> None:
         """A file that others may have written to: what kernels and their children say apart from their messages."""
         if self.forms:
-            with path.open("r+b") as file:
+            with path.open("r+b") as file:  # in place: this process itself goes on to write there
                 said = file.read().decode(errors="surrogateescape")
                 if (masked := self.text(said)) != said:
                     file.seek(0)
@@ -51,6 +52,7 @@ class Masking:
         """An event without them; what is told by bytes or by numbers is left."""
         if not self.forms or not isinstance(event, _WITH_TEXT):
             return event
+        # its kind is put back: some secret may be that word
         return msgspec.convert({**self._masked(msgspec.to_builtins(event)), "kind": _kind(event)}, type(event))
 
     def first(self, text: str, start: int) -> tuple[int, int] | None:
@@ -102,7 +104,7 @@ class MaskedStream:
 
     def _open_from(self, text: str, start: int) -> int:
         """Where the last part begins that may be the beginning of a secret; the text's end where there is none."""
-        for place in range(max(start, len(text) - self._longest + 1), len(text)):
+        for place in range(max(start, len(text) - self._longest + 1), len(text)):  # no beginning is as long as a secret
             if text[place] in self._first and any(
                 len(form) > len(text) - place and form.startswith(text[place:]) for form in self._masking.forms
             ):

@@ -103,7 +103,7 @@ class OutputSink:
     def _take_event(self, event: Event) -> None:
         if isinstance(event, Error):
             self.tail = self._masking.text(f"{event.name}: {event.value}")
-        self._say_what_waits()
+        self._say_what_waits()  # text that is held back was printed before it
         if isinstance(event, Error):
             self._write(self._decoder.flush())
         elif isinstance(event, Clear | Result) or (isinstance(event, Display) and not event.update):
@@ -155,7 +155,7 @@ def reports_into(log: EventLog, path: Path) -> Iterator[None]:
     loop.add_reader(fd, _take_reports, fd, begun, log)
     try:
         yield
-        while _take_reports(fd, begun, log):
+        while _take_reports(fd, begun, log):  # what was reported last is in the pipe still
             pass
     finally:
         loop.remove_reader(fd)

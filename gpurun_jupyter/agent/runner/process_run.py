@@ -62,11 +62,11 @@ class ProcessRun:
         try:
             self._process = self._start(inner)
         finally:
-            os.close(inner)
+            os.close(inner)  # open here, it would keep the terminal from ever being at its end
         loop = asyncio.get_running_loop()
         loop.add_reader(terminal, self._read, terminal)
         try:
-            await gone(Identity.of(self._process.pid))
+            await gone(Identity.of(self._process.pid))  # `wait` alone would hold up the loop
             end = ends.of_process(self._process.wait())
             if end.outcome is Outcome.SUCCEEDED and not self._unwanted:
                 end = ends.left_behind(end, await left_at_work(self._process.pid))
@@ -80,6 +80,7 @@ class ProcessRun:
     async def interrupt(self) -> None:
         """SIGINT to the process and its group, as a terminal's Ctrl-C; an interpreter that only starts ends by it."""
         self._unwanted = True
+        # once it was waited for, its pid may be another's
         if self._process is not None and self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGINT)
 
@@ -96,10 +97,10 @@ class ProcessRun:
             [*command, *arguments(shipped.args, self._grant.spec)],
             cwd=self._folder.work,
             env=terminal | run_environment(self._folder, self._grant, self._secrets),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,  # nobody sits there: what asks would wait for ever
             stdout=inner,
             stderr=inner,
-            start_new_session=True,
+            start_new_session=True,  # what it leaves is found by its session
         )
 
     def _read_rest(self, terminal: int) -> None:
@@ -115,7 +116,7 @@ class ProcessRun:
         except BlockingIOError:
             return False
         except OSError:  # EIO: the last process that had it open is gone
-            asyncio.get_running_loop().remove_reader(terminal)
+            asyncio.get_running_loop().remove_reader(terminal)  # it would be readable for ever
             data = b""
         if text := self._decode.decode(data, final=not data):
             self._sink.text("stdout", text)

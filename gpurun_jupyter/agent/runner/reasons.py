@@ -110,6 +110,7 @@ def last_error(tail: str) -> str:
 
 def oom_kills() -> int:
     """How many processes this machine, or this container, has killed for memory so far; 0 where nobody counts."""
+    # one kill may count in both: all that matters is whether there was any
     return _counted(Path("/proc/vmstat")) + _counted(_own_cgroup() / "memory.events")
 
 

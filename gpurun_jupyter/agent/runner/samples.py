@@ -53,7 +53,7 @@ class Samples:
         finally:
             beginning.cancel()
             await sampler.end()
-            self._over = True
+            self._over = True  # a reading that takes longer is nobody's
 
     @property
     def peak(self) -> str:
@@ -116,6 +116,7 @@ class _Sampler:
     def begin(self) -> None:
         """Take the first sample."""
         self._begun = True
+        # a daemon: a driver that does not answer must not keep the runner from leaving
         threading.Thread(target=self._go_on, args=[asyncio.get_running_loop()], daemon=True, name="samples").start()
 
     async def end(self) -> None:
@@ -128,7 +129,7 @@ class _Sampler:
     def _go_on(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
             for sample in self._until(self._ended):
-                loop.call_soon_threadsafe(self._pass_on, sample)
+                loop.call_soon_threadsafe(self._pass_on, sample)  # only the loop's own thread writes the log
         except Exception as error:  # noqa: BLE001 - raised again where somebody hears of it
             self._call(loop, self._fail, error)
         self._call(loop, self._through.set)

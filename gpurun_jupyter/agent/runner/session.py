@@ -41,7 +41,7 @@ async def hold(first: attempt.Taken, kernel: Kernel | None) -> None:
     """Carry out a session's first attempt, and those that are ordered after it."""
     session = Session(first, kernel or SpecKernel(first.grant.spec.kernel or DEFAULT_KERNEL))
     with session.orders_open() as orders:
-        await session.carry_out(first)
+        await session.carry_out(first)  # orders are heard already: a restart may come meanwhile
         while session.alive:
             order = await session.next_order(orders)
             with session.going_on_after(order):
@@ -84,7 +84,7 @@ class Session:
         fd = os.open(self._folder.orders, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)  # never an end of file
         asyncio.get_running_loop().add_reader(fd, self._read_orders, fd, bytearray())
         self._record.inode = self._folder.path.stat().st_ino
-        write_json(self._folder.record, self._record)
+        write_json(self._folder.record, self._record)  # last: who finds it gives orders
         try:
             yield self._orders
         finally:
@@ -140,7 +140,7 @@ class Session:
         """Another kernel of the same kind; it starts with the next attempt."""
         self._restarting = False
         if self._watching is not None:
-            self._watching.cancel()
+            self._watching.cancel()  # or the old kernel's end would be the session's
             self._watching = None
         await self._end_kernel()
         self._kernel = SpecKernel(self._record.kernel or DEFAULT_KERNEL)
@@ -172,7 +172,7 @@ class Session:
         for line in lines:
             with contextlib.suppress(*UNREADABLE):  # a run may write into the FIFO, too
                 order = msgspec.json.decode(line, type=Order)
-                self._restarting |= order.what == "restart"
+                self._restarting |= order.what == "restart"  # at once: the kernel may die before its turn comes
                 self._orders.put_nowait(order)
 
 

@@ -48,7 +48,7 @@ def _inode(folder: SessionFolder) -> int | None:
 def give_order(folder: SessionFolder, order: Order) -> bool:
     """Write an order; whether somebody is there to read it. One of this size is written whole or not at all."""
     with contextlib.suppress(OSError):
-        fd = os.open(folder.orders, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = os.open(folder.orders, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # fails where nobody reads
         try:
             os.write(fd, msgspec.json.encode(order) + b"\n")
         finally:

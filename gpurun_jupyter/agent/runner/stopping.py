@@ -38,13 +38,13 @@ class Stopping:
 
     def __enter__(self) -> Stopping:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._read_stop)
-        _let_terminations_through()
-        if self._folder.stop.exists():
+        _let_terminations_through()  # not before there is a handler
+        if self._folder.stop.exists():  # of a time when no signal could be sent yet
             self._read_stop()
         return self
 
     def __exit__(self, *_: object) -> None:
-        hold_terminations_back()
+        hold_terminations_back()  # between the two handlers is the default, which ends this process
         asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
         signal.signal(signal.SIGTERM, _too_late)
         _let_terminations_through()
@@ -100,7 +100,7 @@ class Stopping:
     async def _watch_clock(self) -> None:
         if self._grant.spec.timeout_s is not None:
             await asyncio.sleep(self._grant.spec.timeout_s)
-            self._timed_out = self._stop is None
+            self._timed_out = self._stop is None  # who was stopped before did not run out of time
             self._asked.set()
 
     async def _end_when_asked(self, execution: Execution) -> None:

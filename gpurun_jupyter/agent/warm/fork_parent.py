@@ -36,7 +36,7 @@ class ForkParent:
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
         self._starting: asyncio.Task[bool] | None = None
-        self._turn = asyncio.Lock()
+        self._turn = asyncio.Lock()  # answers have no number: one question at a time
 
     def start(self) -> None:
         """Begin to start it, where that is possible; who forks meanwhile waits."""
@@ -57,7 +57,7 @@ class ForkParent:
                     return None
                 if (pid := await self._ask(Request(kind, folder), send)) is not None:
                     return pid
-                self.close()
+                self.close()  # an answer that comes late would be taken for that to the next request
         return None
 
     def close(self) -> None:
@@ -75,7 +75,7 @@ class ForkParent:
     async def _start(self) -> bool:
         """Start the process and wait until it has imported everything; whether it has."""
         here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with there:
+        with there:  # the child alone keeps that end: its death is the end of file here
             self._process = _start(there.fileno())
         here.setblocking(False)
         self._channel = here

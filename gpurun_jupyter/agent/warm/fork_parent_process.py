@@ -80,7 +80,7 @@ def _serve_until_closed(fd: int) -> Target | None:
                 _serve(channel, ended, brood, kernels)
             while not brood.empty:
                 _wait([], ended, brood)
-    except Become as child:
+    except Become as child:  # outside of the blocks: leaving them has closed what is the parent's
         return child.target
     return None
 
@@ -119,8 +119,8 @@ def _ended_children() -> Iterator[socket.socket]:
     woken, wakes = socket.socketpair()
     for one in (woken, wakes):
         one.setblocking(False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.set_wakeup_fd(wakes.fileno(), warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # a signal without a handler does not reach the wakeup socket
+    signal.set_wakeup_fd(wakes.fileno(), warn_on_full_buffer=False)  # one byte is enough to wake it
     with woken, wakes:
         try:
             yield woken
@@ -152,7 +152,7 @@ def _preload() -> list[str]:
     os.environ[_NO_WARNING] = "1"
     for name in _PRELOADED:
         importlib.import_module(name)
-    del os.environ[_NO_WARNING]
+    del os.environ[_NO_WARNING]  # children inherit the environment
     from gpurun_jupyter.agent.kernels.kernelspecs import own_kernels
 
     return own_kernels()

@@ -39,7 +39,7 @@ def run_runner(path: str, fd: int | None = None) -> None:
     """
     folder = AttemptFolder(path)
     with word_left(folder):
-        _be_seen_as([path])
+        _be_seen_as([path])  # first: by this an agent tells a runner from an orphan
         forked.settle(folder.runner_log)
         _ignore_interrupts()
         if fd is not None:
@@ -47,7 +47,7 @@ def run_runner(path: str, fd: int | None = None) -> None:
         grant = read_record(folder.grant, Grant)
         kernel = fork_kernel() if grant is not None and _wants_fork(grant) else None
         _leave_after(lambda: runner_main(path, kernel), folder)
-    forked.leave(attempt.FAILED)
+    forked.leave(attempt.FAILED)  # after a fault, of which word was left
 
 
 def run_spare(fd: int) -> None:
@@ -55,7 +55,7 @@ def run_spare(fd: int) -> None:
     _be_seen_as(["spare"])
     forked.settle()
     _ignore_interrupts()
-    kernel = fork_kernel()
+    kernel = fork_kernel()  # before there is an event loop
     _leave_after(lambda: asyncio.run(_spare(socket.socket(fileno=fd), kernel)))
 
 
@@ -70,7 +70,7 @@ async def _one_after_another(path: str, channel: socket.socket) -> int:
             if (taken := attempt.take(folder)) is None:
                 return attempt.NOT_MINE
             await attempt.carry_out(taken)
-            taken.release()
+            taken.release()  # before it says `over`: the agent may then give the devices away
             path = await _next(channel)
             continue
         return attempt.FAILED
@@ -90,6 +90,7 @@ async def _spare(channel: socket.socket, kernel: OwnKernel) -> int:
     channel.setblocking(False)
     await kernel.connect(warm=True)
     receiving = asyncio.get_running_loop().sock_recv(channel, MESSAGE_BYTES)
+    # a spare without its kernel is of no use: it leaves
     waiting, died = asyncio.create_task(receiving), asyncio.create_task(kernel.dead())
     await asyncio.wait({waiting, died}, return_when=asyncio.FIRST_COMPLETED)
     path = waiting.result().decode() if waiting.done() else ""

@@ -29,7 +29,7 @@ class Sessions:
         `busy` says which attempts they carry out. An agent that was restarted counts idleness from then on.
         """
         now = time.monotonic()
-        used_at, self._used_at = self._used_at, {}
+        used_at, self._used_at = self._used_at, {}  # sessions that are gone are forgotten so
         states = []
         for folder, record in self._living():
             name = SessionName(record.owner, record.name)

@@ -80,7 +80,7 @@ class Starter:
 
     async def start(self, folder: AttemptFolder, grant: Grant) -> runner_control.Child:
         """Start the runner of an attempt: detached, it outlives this process."""
-        runner_control.prepare(folder, grant)
+        runner_control.prepare(folder, grant)  # first: whoever gets the folder reads its grant
         self._started_at = time.monotonic()
         self._wake.set()
         found = self._waiting(folder, grant)
@@ -110,7 +110,7 @@ class Starter:
             pid = await self._fork_parent.fork("runner", str(folder.path))
             return None if pid is None else runner_control.Child(None, identity_of(pid))
         here, there = _channel()
-        with there:
+        with there:  # the child alone keeps that end: its death closes it
             pid = await self._fork_parent.fork("runner", str(folder.path), send=[there.fileno()])
         if pid is None:
             here.close()
@@ -144,7 +144,7 @@ class Starter:
 
     async def _make(self) -> bool:
         here, there = _channel()
-        environment = environment_state()
+        environment = environment_state()  # before the fork: what is installed meanwhile makes it unusable
         with there:
             pid = await self._fork_parent.fork("spare", send=[there.fileno()])
         if pid is None:
@@ -155,6 +155,7 @@ class Starter:
 
 
 def _channel() -> tuple[socket.socket, socket.socket]:
+    # messages stay apart, and the other's end is told
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     here.setblocking(False)
     return here, there

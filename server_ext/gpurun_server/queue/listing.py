@@ -70,6 +70,7 @@ def _waiting(conn: sa.Connection, ledger: Ledger, queued: set[str], owner: str) 
     sessions = all_sessions(conn, ledger)
     held = holders(ledger, sessions)
     had = lately(conn, ledger, sessions)
+    # the queue of everybody: a run's place depends on all of it
     told = outlooks(waiting_runs(conn, ledger), everybody, held, only=queued, viewer=owner, lately=had)
     for run_id, why in why_waiting(ledger, told, sessions, everybody).items():
         told[run_id] = Waiting(told[run_id].position, why)

@@ -27,12 +27,13 @@ _OF_KEY = sa.select(agent_keys.c.id, agent_keys.c.revoked_at).where(agent_keys.c
 _IN_USE = agent_keys.c.revoked_at.is_(None)
 _INVITED = sa.select(agent_keys.c.id).where(agent_keys.c.created_by == sa.bindparam("person"), _IN_USE)
 _CHECKED_IN = sa.select(agent_keys.c.id).where(agent_keys.c.id == sa.bindparam("agent"), _IN_USE)
-_NOT_A_NAME = re.compile(r"[^\w.-]+")
+_NOT_A_NAME = re.compile(r"[^\w.-]+")  # an id stands in URLs and, before a colon, in names of devices
 
 
 def invite(writing: Writing, by: str) -> tuple[str, float]:
     """A token that lets one machine join, and when it expires, in seconds since the epoch."""
     token, expires_at = secrets.token_urlsafe(24), time.time() + INVITATION_S
+    # here, because nothing else takes away what has expired
     writing.conn.execute(sa.delete(join_tokens).where(join_tokens.c.expires_at < time.time()))
     row = {"token_hash": _hash(token), "created_by": by, "expires_at": expires_at}
     writing.conn.execute(sa.insert(join_tokens), row)
@@ -43,6 +44,7 @@ def join(writing: Writing, token: str, who: Join) -> Joined:
     """Give a machine an id and a key. Raises NotJoined for a token that is used, expired or forged."""
     conn, now = writing.conn, time.time()
     row = check_invited(conn, token)
+    # writers take turns: no two machines can find the same token unused
     conn.execute(sa.update(join_tokens).where(join_tokens.c.token_hash == row.token_hash).values(used_at=now))
     key, agent_id = secrets.token_urlsafe(32), _free_id(conn, _NOT_A_NAME.sub("-", who.name or who.host).strip("-"))
     _put_aside_revoked(conn, agent_id)
@@ -84,6 +86,7 @@ def invited_by(conn: sa.Connection, person: str) -> set[str]:
 def revoke(writing: Writing, agent_id: str, *, by: str) -> None:
     """Let an agent that this person invited in no more. Raises AgentNotFound."""
     mine = sa.and_(agent_keys.c.id == agent_id, agent_keys.c.created_by == by)
+    # its row stays: the machine is to hear that it was revoked, not that nobody knows it
     changed = writing.conn.execute(sa.update(agent_keys).where(mine, _IN_USE).values(revoked_at=time.time()))
     if changed.rowcount == 0:
         raise AgentNotFound(
@@ -99,10 +102,11 @@ def _put_aside_revoked(conn: sa.Connection, agent_id: str) -> None:
 
 def _free_id(conn: sa.Connection, name: str) -> str:
     """The name, with a number where somebody is called so already."""
+    # the agent of the server's own machine has no key
     taken = {*conn.scalars(sa.select(agents.c.id)), *conn.scalars(sa.select(agent_keys.c.id).where(_IN_USE))}
     name = name or "agent"
     return next(one for one in chain([name], (f"{name}-{n}" for n in count(2))) if one not in taken)
 
 
 def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode()).hexdigest()  # no salt: these are random and long, no passwords

@@ -33,6 +33,7 @@ BUSY_TIMEOUT_MS = 30_000
 #: The advisory lock that makes writers of PostgreSQL go one after another, as those of SQLite do by themselves.
 _WRITER_LOCK = 7310392
 
+#: WAL needs memory that all processes with the file map, which two machines cannot share.
 _NETWORK_FILE_SYSTEMS = {
     "nfs",
     "nfs4",
@@ -77,10 +78,12 @@ class Database:
         self._turn = threading.Lock()  # SQLite has who waits for a writer sleep, and look again by chance
         if self.engine.dialect.name == "sqlite":
             _refuse_network_file_system(home.path)
+            # first: Presence looks for the log that WAL brings
             sa.event.listen(self.engine, "connect", _configure_sqlite)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
-            self._presence = Presence(self.engine)
+            self._presence = Presence(self.engine)  # before the next: none is to be made in place of a lost file
             sa.event.listen(self.engine, "do_connect", lambda *_: _make_private(self.engine.url.database))
+            # first: where a handler raises, no other is asked
             sa.event.listen(self.engine, "handle_error", _let_read_only_go)
         sa.event.listen(self.engine, "handle_error", self._failed)
 
@@ -99,15 +102,17 @@ class Database:
             try:
                 with transaction.connection, transaction:
                     if self.engine.dialect.name == "postgresql":
+                        # before anything is read: each later statement sees what the writer before committed
                         writing.conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITER_LOCK})")
                     yield writing
-            except BaseException:
+            except BaseException:  # a commit that fails comes by here, too
                 for undo in writing.if_undone:
                     undo()
                 raise
+        # only now: a run whose end is undone needs them still; after a kill in between, `tidy` forgets them
         for run_id in writing.finished:
             self._home.secrets_of(run_id).unlink(missing_ok=True)
-        if writing.rings:
+        if writing.rings:  # after the commit: whoever is woken looks at once
             ring(self._home.bells, *sorted(writing.rings))
 
     def _begin(self) -> sa.RootTransaction:
@@ -119,7 +124,7 @@ class Database:
             conn.close()
             if _READ_ONLY not in str(error.orig):
                 raise
-            return self._writers.connect().begin()
+            return self._writers.connect().begin()  # a new one: that error has made all older ones invalid
 
     def lost(self) -> DatabaseLost | None:
         """What has become of the file, where this database is not to be used any more; looks whether it is there."""
@@ -135,7 +140,7 @@ class Database:
             return False
         successor = Database(self._home, self.url)
         try:
-            return successor.version() == SCHEMA
+            return successor.version() == SCHEMA  # which it has only once its migrations are committed
         except (StorageUnusable, sa.exc.SQLAlchemyError):
             return False
         finally:
@@ -175,12 +180,13 @@ class Database:
         found = self.version()
         if found == SCHEMA:
             return False
-        if found is not None and found > SCHEMA:
+        if found is not None and found > SCHEMA:  # four digits each: as texts they compare like numbers
             raise StorageUnusable(
                 f"The database is of a newer gpurun (schema {found}, this one knows {SCHEMA}).",
                 "Upgrade gpurun-jupyter, or name another state directory with GPURUN_HOME. Or move the database away: "
                 f"{REINDEX}.",
             )
+        # the URL by the environment: it may hold a password, and everybody can read a command line
         command, env = [sys.executable, "-m", "gpurun_server", "migrate"], {**os.environ, DATABASE_VARIABLE: self.url}
         done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
         if done.returncode != 0:
@@ -189,6 +195,7 @@ class Database:
 
 
 def _refuse_network_file_system(path: Path) -> None:
+    # without `all`, those of the network are left out
     mounts = [part for part in psutil.disk_partitions(all=True) if path.is_relative_to(part.mountpoint)]
     nearest = max(mounts, key=lambda part: len(part.mountpoint), default=None)
     if nearest and nearest.fstype in _NETWORK_FILE_SYSTEMS:
@@ -216,9 +223,9 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
     for pragma in (
         "journal_mode=WAL",
-        "synchronous=NORMAL",
+        "synchronous=NORMAL",  # with WAL, a power cut costs the last commits at most, never the file
         f"busy_timeout={BUSY_TIMEOUT_MS}",
-        "foreign_keys=ON",
+        "foreign_keys=ON",  # SQLite does not look at them unless it is told to
     ):
         connection.execute(f"PRAGMA {pragma}")
 
@@ -231,4 +238,5 @@ def _let_read_only_go(context: Any) -> None:
 
 def _begin_sqlite(conn: sa.Connection) -> None:
     writing = conn.get_execution_options().get("gpurun_write")
+    # who has read first can be refused the write at once, however long `busy_timeout` is
     conn.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")

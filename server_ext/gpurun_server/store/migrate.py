@@ -25,9 +25,9 @@ def migrate(url: str) -> None:
     with engine.connect() as conn:
         if engine.dialect.name == "sqlite":
             conn.connection.isolation_level = None  # type: ignore[attr-defined]
-            conn.exec_driver_sql("PRAGMA busy_timeout=60000")
-            conn.exec_driver_sql("PRAGMA journal_mode=WAL")
-            conn.exec_driver_sql("BEGIN IMMEDIATE")
+            conn.exec_driver_sql("PRAGMA busy_timeout=60000")  # another process may be at its own migration
+            conn.exec_driver_sql("PRAGMA journal_mode=WAL")  # cannot be done within a transaction
+            conn.exec_driver_sql("BEGIN IMMEDIATE")  # who comes second waits here, then finds nothing left to do
         else:
             conn.exec_driver_sql("SELECT pg_advisory_xact_lock(7310391)")
         command.upgrade(config(conn), "head")

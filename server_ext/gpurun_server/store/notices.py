@@ -41,11 +41,13 @@ def place(conn: sa.Connection, entry: str) -> Place:
 def lines_between(conn: sa.Connection, wish: Wish, after: int, latest: int) -> list[sa.Row[Any]]:
     """The lines that are to be told, oldest first."""
     ended = sa.and_(history.c.after == State.FINISHED.value, history.c.outcome.in_(wish.outcomes))
+    # a line with one state before and after tells of no change
     becomes_lost = sa.and_(history.c.after == State.LOST.value, history.c.before != State.LOST.value)
     lost = sa.and_(becomes_lost, sa.true() if wish.lost else sa.false())
     query = (
         sa.select(*_COLUMNS, runs.c.started_at, runs.c.finished_at)
         .join(runs, runs.c.id == history.c.run_id)
+        # none that came since `latest` was read, as PostgreSQL may show: the next look tells them
         .where(history.c.seq > after, history.c.seq <= latest, sa.or_(ended, lost))
         .where(KEPT, runs.c.owner.in_(wish.owners))
         .order_by(history.c.seq)

@@ -67,7 +67,7 @@ class Presence:
     def _connected(self, connection: Any, record: Any) -> None:
         connection.execute("SELECT 1 FROM sqlite_master").close()  # has it open the log that it writes ahead
         record.info["wal"] = _place_of(f"{self._path}-wal")
-        self._place = self._place or _place_of(self._path)
+        self._place = self._place or _place_of(self._path)  # of the first connection: all others have to have the same
         self.look()
 
     def _begin(self, conn: sa.Connection) -> None:

@@ -71,6 +71,7 @@ def owned_by(owner: str) -> sa.ColumnElement[bool]:
 
 def is_everybody(conn: sa.Connection, owner: str) -> bool:
     """Whether all runs are this owner's, as nearly always: then a list need not look whose each is."""
+    # apart: each by itself is one look into the index, both at once a look at every row
     first, last = (conn.scalar(sa.select(end(runs.c.owner))) for end in (sa.func.min, sa.func.max))
     return first in (None, owner) and last in (None, owner)
 
@@ -110,7 +111,7 @@ def find_all(conn: sa.Connection, references: Iterable[str], owner: str) -> dict
     found = {row.id: row for row in conn.execute(mine.where(runs.c.id.in_(wanted)))}
     newest = sa.select(sa.func.max(runs.c.seq)).where(KEPT, owned_by(owner), runs.c.name.in_(wanted))
     for row in conn.execute(mine.where(runs.c.seq.in_(newest.group_by(runs.c.name)))):
-        found.setdefault(row.name, row)
+        found.setdefault(row.name, row)  # an id goes before a name
     found.pop("last", None)  # a word, not the run that is called so
     return {reference: found.get(reference) or find(conn, reference, owner) for reference in wanted}
 
@@ -146,11 +147,12 @@ def changed_since(
     conn: sa.Connection, owner: str, revision: int, *, with_queue: bool, limit: int = 1000
 ) -> list[sa.Row[Any]]:
     """Runs of an owner that changed after `revision`, in the changes' order; with some of the queue that did not."""
+    # those that were deleted, too: who shows them is to hear of it
     mine = sa.select(*LISTED).where(owned_by(owner))
     changed = mine.where(runs.c.revision > revision).order_by(runs.c.revision).limit(limit)
     rows = list(conn.execute(changed))
     if with_queue:
-        rows += conn.execute(_queue_front(owner).where(runs.c.revision <= revision))
+        rows += conn.execute(_queue_front(owner).where(runs.c.revision <= revision))  # the others are there
     return rows
 
 

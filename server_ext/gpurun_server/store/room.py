@@ -41,7 +41,7 @@ def with_reserve(home: Home, act: Callable[[], T]) -> T:
     reserve = reserve_of(home)
     reserve.spend()
     try:
-        return act()
+        return act()  # once more from its start: the first try was undone
     finally:
         reserve.keep()
 

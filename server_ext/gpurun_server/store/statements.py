@@ -18,6 +18,7 @@ KEY = "key_"
 next_revisions = sa.update(revisions).values(latest=revisions.c.latest + sa.bindparam("count"))
 latest_revision = sa.select(revisions.c.latest)
 
+# SQLAlchemy leaves FOR UPDATE out for SQLite, which has none: a writer is alone there anyway
 state_of_run = sa.select(runs.c.state).where(runs.c.id == sa.bindparam(KEY)).with_for_update()
 one_run = sa.select(runs).where(runs.c.id == sa.bindparam(KEY))
 some_runs = sa.select(runs).where(runs.c.id.in_(sa.bindparam("keys", expanding=True)))

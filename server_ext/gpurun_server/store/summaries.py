@@ -28,6 +28,7 @@ LONGEST = 200
 
 _spec = msgspec.json.Decoder(RunSpec)
 
+# as text, which SQLite and PostgreSQL both read: SQLAlchemy has a statement for each
 _KEEP_METRICS = sa.text(
     "INSERT INTO run_metrics (run, name, last, min, max, step, word) "
     "VALUES (:run, :name, :last, :min, :max, :step, :word) "
@@ -112,6 +113,6 @@ def forget(conn: sa.Connection, seqs: list[int]) -> None:
 def number_of(text: str) -> float | None:
     """The number that a text is; None for any other text, and for what is not finite."""
     with contextlib.suppress(ValueError):
-        number = float(text.replace("_", "x"))
+        number = float(text.replace("_", "x"))  # Python reads 1_000 as a number; YAML 1.2 and browsers do not
         return number if math.isfinite(number) else None
     return None

@@ -46,6 +46,7 @@ runs = sa.Table(
     sa.Column("deleted_at", sa.Float),
     sa.Column("origin", sa.Text),
 )
+# runs without a key do not collide: null equals nothing
 sa.Index("runs_by_key", runs.c.owner, runs.c.idempotency_key, unique=True)
 sa.Index("runs_by_owner", runs.c.owner, runs.c.seq)
 sa.Index("runs_by_name", runs.c.name, runs.c.seq)
@@ -55,6 +56,7 @@ sa.Index("runs_by_state", runs.c.state, runs.c.seq)
 sa.Index("runs_by_outcome", runs.c.outcome, runs.c.seq)
 sa.Index("runs_by_project", runs.c.project, runs.c.seq)
 sa.Index(
+    # partial: nearly all runs have finished, and the rest is read from the front
     "runs_queue",
     runs.c.priority.desc(),
     runs.c.seq,
@@ -80,7 +82,7 @@ run_metrics = sa.Table(
     sa.Column("max", sa.Float),
     sa.Column("step", sa.Float),
     sa.Column("word", sa.Text),
-    sqlite_with_rowid=False,
+    sqlite_with_rowid=False,  # the key is the table: no second look by the number of a row
 )
 _of_value = ("name", "last", "run", "min", "max")  # all that is asked for: the table itself is not looked into
 sa.Index("run_metrics_by_value", *(run_metrics.c[name] for name in _of_value))
@@ -121,6 +123,7 @@ predecessors = sa.Table(
     "predecessors",
     metadata,
     sa.Column("run_id", sa.Text, sa.ForeignKey("runs.id"), primary_key=True),
+    # an index of its own: when a run ends it is asked who comes after it
     sa.Column("after_id", sa.Text, sa.ForeignKey("runs.id"), primary_key=True, index=True),
 )
 

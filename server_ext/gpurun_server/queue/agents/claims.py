@@ -40,7 +40,7 @@ def claim(writing: Writing, ledger: Ledger, report: Report) -> Orders:
     was lost) and, where it claims, what placement gives it of the queue. An attempt that has long ended, because its
     run was given up or given to another, is to be ended there too.
     """
-    remember(writing, report)
+    remember(writing, report)  # first: this very round goes by the devices as they are now
     ledger.look_while(writing)
     orders = _of_open_attempts(writing, ledger, report)
     take_report(writing, ledger, report, orders)
@@ -48,7 +48,7 @@ def claim(writing: Writing, ledger: Ledger, report: Report) -> Orders:
     orders.stops += _of_ended_attempts(over)
     given = _from_queue(writing, ledger, report, over) if report.claiming and _may_take(ledger, report) else []
     orders.grants += given
-    orders.waiting = len(ledger.queue) - len(given)
+    orders.waiting = len(ledger.queue) - len(given)  # the ledger has not looked since
     return orders
 
 
@@ -57,6 +57,7 @@ def _may_take(ledger: Ledger, report: Report) -> bool:
     if not ledger.queue:
         return False
     held = ledger.running.holders_on(report.agent_id)
+    # a run for a session that is there needs no free device
     return has_room(offered(report), held) or any(line[0].session is not None for line in ledger.lines.values())
 
 
@@ -89,6 +90,7 @@ def _held(ledger: Ledger, sessions: Sequence[Session], report: Report, over: Seq
 def _remember_reservations(writing: Writing, before: dict[str, str], now: dict[str, str]) -> None:
     """Devices are collected for big runs over many rounds: the next one must collect in the same place."""
     for run_id in before.keys() | now.keys():
+        # only what has changed: a change is read by every ledger
         if before.get(run_id) != now.get(run_id):
             touch(writing, run_id, reserved_on=now.get(run_id))
 
@@ -100,7 +102,7 @@ def _of_open_attempts(writing: Writing, ledger: Ledger, report: Report) -> Order
             orders.grants.append(_granted_before(writing.conn, one))
         if one.state is State.LOST:
             found_again(writing, one.run_id, report.agent_id)
-        if one.stop_by:
+        if one.stop_by:  # told each time until it has ended: an answer may be lost
             orders.stops.append(Stop(one.run_id, one.number, one.stop_by, one.stop_kill))
     return orders
 
@@ -124,7 +126,7 @@ _ENDED_BUT_HELD = sa.select(attempts).where(_HELD_KEYS, attempts.c.ended_at.is_n
 
 def _ended_but_held(conn: sa.Connection, ledger: Ledger, report: Report) -> Sequence[sa.Row[Any]]:
     strange = set(report.holding).difference(one.key for one in ledger.running.of(report.agent_id))
-    if not strange:
+    if not strange:  # nearly always: the claim is spared a statement
         return []
     keys = [(run_id, int(number)) for run_id, _, number in (key.partition("/") for key in strange)]
     return conn.execute(_ENDED_BUT_HELD, {"keys": keys}).all()
@@ -133,6 +135,7 @@ def _ended_but_held(conn: sa.Connection, ledger: Ledger, report: Report) -> Sequ
 def _start(writing: Writing, agent_id: str, given: Mapping[str, list[Device]]) -> list[Grant]:
     """Start an attempt of each run with the devices that it was given."""
     conn, now = writing.conn, time.time()
+    # their whole specs: the ledger keeps only what placement needs
     rows = {row.id: row for row in conn.execute(some_runs, {"keys": list(given)})}
     begun = [_attempt(rows[run_id], agent_id, devices, now) for run_id, devices in given.items()]
     changes = {attempt["run_id"]: _placed(attempt, given[attempt["run_id"]]) for attempt in begun}

@@ -19,7 +19,7 @@ class Doorbells:
 
     async def rung(self, agent_id: str, seen: int, wait_s: float) -> int:
         """How often the agent was called: as soon as that is not `seen`, or when the time is over."""
-        if self._rung[agent_id] == seen:
+        if self._rung[agent_id] == seen:  # else it was called between two polls
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._ringing[agent_id].wait(), wait_s)
         return self._rung[agent_id]

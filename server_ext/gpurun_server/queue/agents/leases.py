@@ -46,6 +46,7 @@ class Judge:
         """How long each agent has been silent, in seconds that this judge has witnessed."""
         now = self._clock()
         passed_s = now - self._looked
+        # else the judge was away itself, and no silence is proven
         witnessed_s = passed_s if passed_s <= 2 * LOOK_S else 0.0
         self._looked = now
         self._silence_s = {
@@ -82,12 +83,13 @@ def _enforce_on(writing: Writing, agent_id: str, silent_s: float, terms: Terms) 
         .join(attempts, attempts.c.run_id == runs.c.id)
         .where(attempts.c.agent_id == agent_id, attempts.c.ended_at.is_(None))
     )
-    for run in writing.conn.execute(query).all():
+    for run in writing.conn.execute(query).all():  # all of it, before these rows are changed
         message = f"agent {agent_id} has not been heard for {silent_s:.0f} s"
         if State(run.state) is not State.LOST:
             move(writing, run.id, State.LOST, by="the lease", message=message)
         elif silent_s >= terms.given_up_s:
             end = End(outcome=Outcome.FAILED, reason=Reason.AGENT_LOST, message=message)
+            # the clock may have been set back since it began
             finish(writing, run.id, end, "the lease", ended_at=max(time.time(), run.started_at or 0.0))
         elif silent_s >= terms.retry_s and run.retries_left and not run.stop_by:
             retry(writing, run.id, run.retries_left, by="the lease", message=message)

@@ -33,7 +33,7 @@ class Needs:
 
     def path(self, digest: str) -> Path:
         """Where a blob lies. Raises NotHeld for one that the run does not need, FileMissing for one that is gone."""
-        own = digest in self._alone or digest in self._manifests
+        own = digest in self._alone or digest in self._manifests  # told without reading any list
         if not own and not any(digest in _listed(self._home.blob(one)) for one in self._manifests):
             raise NotHeld(f"The run does not need the blob {digest}.")
         path = self._home.blob(digest)
@@ -51,4 +51,5 @@ def manifests_of(spec: RunSpec) -> list[str]:
 @lru_cache(maxsize=8)
 def _listed(manifest: Path) -> frozenset[str]:
     """Never changes: a manifest's name is its sha256."""
+    # a directory's or a data set's: by the wider limits
     return frozenset(decode(manifest.read_bytes(), DATA_LIMITS).blobs())

@@ -139,12 +139,12 @@ class RemoteAgents:
         """Call those for which there is something to do. Should a look fail, their heartbeats will find it."""
         while True:
             await self._work.wait()
-            self._work.clear()
+            self._work.clear()  # before the look: a ring that comes during it asks for another
             try:
                 self._called = await asyncio.get_running_loop().run_in_executor(self._thread, self._look)
             except (*OUTAGE, StorageUnusable) as error:
                 log.warning("agents could not be called: %s", getattr(error, "orig", error))
-            except Exception:
+            except Exception:  # nobody would begin this loop again
                 log.exception("agents could not be called")
             else:
                 self.bells.call(self._called)
@@ -167,7 +167,7 @@ class RemoteAgents:
             path = self._home.attempt(ended.run_id, ended.attempt).events
             ingest_long(self._database, ended.run_id, ended.attempt, path, "its agent")
         with self._database.write() as writing:
-            check_in(writing.conn, report.agent_id)
+            check_in(writing.conn, report.agent_id)  # its key was looked at before it waited for its turn
             return sync(writing, self._home, self._ledger, report)
 
     def _take_in(self, key: _Key) -> None:

@@ -27,10 +27,11 @@ def revoke(writing: Writing, agent_id: str, *, by: str) -> None:
     would be believed. It hears of it by its next report, and ends them over there.
     """
     conn = writing.conn
-    agent_keys.revoke(writing, agent_id, by=by)
-    for attempt in conn.execute(_OPEN, {"agent": agent_id}).all():
+    agent_keys.revoke(writing, agent_id, by=by)  # first: it refuses who did not invite the machine
+    for attempt in conn.execute(_OPEN, {"agent": agent_id}).all():  # all, before these rows are changed
         end_attempt(writing, attempt.run_id, attempt.number, _end(agent_id, by, attempt.stop_by), by)
     end_all(conn, agent_id)
+    # else its devices would be shown as those of a machine that is silent
     conn.execute(sa.delete(agents).where(agents.c.id == agent_id))
     writing.rings |= {"agents", "queue", "work"}
 

@@ -35,9 +35,11 @@ _HELD = sa.select(attempts.c.run_id).where(
 
 def sync(writing: Writing, home: Home, ledger: Ledger, report: Report) -> Orders:
     """Take in what has ended, and claim. Raises NotHeld where another agent's attempt is said to have ended."""
+    # before the claim, for which the devices of these are free
     for ended in report.ended:
         if _is_known(writing.conn, report.agent_id, ended):
             by = f"agent {report.agent_id}"
+            # the log before the end: an attempt that has ended takes nothing in any more
             end_attempt(writing, ended.run_id, ended.attempt, _taken_in(writing, home, ended, by), by)
     return claim(writing, ledger, report)
 
@@ -46,10 +48,12 @@ def _taken_in(writing: Writing, home: Home, ended: Ended, by: str) -> End:
     """How it ended, once the rest of its log is taken in; where that cannot be done, it alone is the worse for it."""
     path = home.attempt(ended.run_id, ended.attempt).events
     try:
+        # half a log must not count, and after an error PostgreSQL takes nothing more in a transaction
         with writing.conn.begin_nested():
             while ingest(writing, ended.run_id, ended.attempt, path, by):
                 pass
     except Exception as error:
+        # a DataError is the log's: it says a value that the database does not take
         if isinstance(error, (sa.exc.DBAPIError, StorageUnusable)) and not isinstance(error, sa.exc.DataError):
             raise  # the database is to blame
         log.exception("%s/%d: its log was not taken in", ended.run_id, ended.attempt)

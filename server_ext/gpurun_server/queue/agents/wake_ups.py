@@ -25,12 +25,13 @@ class Calling:
         A claim has the last word. It may leave less to the others than was seen here, or something else: look again
         once all have claimed, if there still are runs that wait.
         """
+        # the first one brings the ledger up to date
         return self._new_stops(conn) | with_wishes(conn) | self._claimers(conn)
 
     def _new_stops(self, conn: sa.Connection) -> set[str]:
         """Once for each attempt, and again if it is to be killed: it may take a while to end."""
         asked = [one for one in self._ledger.look(conn).running.values() if one.stop_by]
-        known, self._stops = self._stops, {(one.key, one.stop_kill) for one in asked}
+        known, self._stops = self._stops, {(one.key, one.stop_kill) for one in asked}  # what has ended is forgotten
         return {one.agent_id for one in asked if (one.key, one.stop_kill) not in known}
 
     def _claimers(self, conn: sa.Connection) -> set[str]:

@@ -93,7 +93,7 @@ class Importer:
         self.open[run] = known
         if self._is_cancelled(known):
             return self._end(run, known, Outcome.CANCELLED)
-        if run.csv_bytes() < known.reader.read_bytes:
+        if run.csv_bytes() < known.reader.read_bytes:  # it was written anew: that is another run
             self._end(run, known, Outcome.SUCCEEDED)
             return self._begin(run, changes, whole) if changes else None
         return self._go_on(run, known, changes)
@@ -107,6 +107,7 @@ class Importer:
             return None if row is None else str(row.id)
         folder = self._home.attempt(row.id, 1)
         reader = Reader(run.csv, _cut_after_last_place(folder.events))
+        # grown now: that no server watched it for a while is no pause of the run
         return Open(row.id, folder, reader, row.started_at or row.created_at, grown_at=time.time())
 
     def _is_another(self, run: PlainRun, before: str) -> bool:
@@ -116,13 +117,14 @@ class Importer:
 
     def _begin(self, run: PlainRun, changes: Sequence[float], whole: bool) -> str:
         spec, reader, rows = run.spec(self._parameters(run)), Reader(run.csv), []
+        # all of them before anything is written: their times say when the run began
         while more := reader.new_rows(is_last=whole):
             rows += more
         run_id = new_run_id()
         known = Open(run_id, self._home.attempt(run_id, 1), reader, began_at(rows, changes), max(changes), max(changes))
         is_over = whole or known.is_over(changes, self._quiet_s)
         if is_over:
-            rows += reader.new_rows(is_last=True)
+            rows += reader.new_rows(is_last=True)  # nobody will end the last line any more
         record = _record_of(run, run_id, self._owner, known.began_at, spec)
         write(self._home.run(run_id), record)
         known.folder.path.mkdir(mode=0o700, parents=True)
@@ -136,7 +138,7 @@ class Importer:
         try:
             with self._database.write() as writing:
                 take_up(writing, self._home, record, by=FILES_AGENT)
-        except BaseException:
+        except BaseException:  # no row, no folder: the next look begins it again, by another id
             self.open.pop(run, None)
             shutil.rmtree(self._home.run(run_id).path, ignore_errors=True)
             raise
@@ -165,6 +167,7 @@ class Importer:
         known.step = next((row.step for row in reversed(rows) if row.step is not None), known.step)
         measured = [_metric(row, known.began_at, now) for row in rows]
         place = events.Meta(values={CSV_PLACE: known.reader.read_bytes}, t=now, m=max(0.0, now - known.began_at))
+        # in one write: rows behind the last place are cut off and read again
         _append(known.folder.events, [*measured, place])
 
     def _end(self, run: PlainRun, known: Open, outcome: Outcome) -> str:
@@ -221,7 +224,7 @@ class Importer:
         beside = folder.checkpoints / f".{run.checkpoint.name}"
         try:
             shutil.copyfile(run.checkpoint, beside)
-            beside.replace(folder.checkpoints / run.checkpoint.name)
+            beside.replace(folder.checkpoints / run.checkpoint.name)  # a name only when all of it is there
         except OSError as error:
             self._tell(f"{run.checkpoint} was not kept: {error}")
             beside.unlink(missing_ok=True)
@@ -257,7 +260,7 @@ def _metric(row: Row, began: float, now: float) -> events.Metric:
 
 
 def _append(path: Path, lines: Sequence[events.Event]) -> None:
-    path.touch(mode=0o600)
+    path.touch(mode=0o600)  # else the umask decides who may read it
     with path.open("ab", buffering=0) as file:
         file.write(b"".join(map(events.encode_line, lines)))
 
@@ -266,7 +269,7 @@ def _last_place(log: Path) -> tuple[int, int]:
     """Up to which byte the CSV was read, and behind which byte of the log that is said."""
     with log.open("rb") as file:
         size = file.seek(0, 2)
-        for begin in (max(0, size - _TAIL_BYTES), 0):
+        for begin in (max(0, size - _TAIL_BYTES), 0):  # mostly it stands near the end
             file.seek(begin)
             data = file.read()
             place = data.rfind(events.opening("meta"), 0, data.rfind(b"\n") + 1)

@@ -35,7 +35,7 @@ from gpurun_server.store.tables import attempts, history, runs
 
 log = logging.getLogger("gpurun.queue")
 
-_CHUNK_BYTES = 4 * 2**20
+_CHUNK_BYTES = 4 * 2**20  # in one transaction, for which all other writers wait
 #: A run has so many metrics at most, with names of so many characters: all of them are kept in its row.
 _MOST_METRICS, _LONGEST_NAME = 10_000, 1000
 #: And so many facts, each of so many characters as JSON.
@@ -119,8 +119,10 @@ def ingest(
     is_damaged = False
     for line in lines:
         if (event := events.event_on(line)) is None:
+            # what was appended to half a line is sound, and counts
             is_damaged, event = True, events.event_on(events.sound_part(line) or b"")
         digest.take(event)
+    # before anything else is written: who comes second must change nothing
     if not lines or not _advance(writing.conn, run_id, attempt, row.ingested_offset, offset):
         return False
     if is_damaged:
@@ -194,6 +196,7 @@ def _apply(writing: Writing, run_id: str, attempt: int, state: State, digest: _D
         columns["meta_json"] = encode(digest.meta)
     if digest.changed:
         columns |= in_columns(digest.metrics)
+    # one that was asked to stop before it began stays so
     if digest.started_at is not None and state is State.STARTING:
         move(writing, run_id, State.RUNNING, by=by, at=digest.started_at if replayed else None, **columns)
     elif columns:

@@ -46,6 +46,7 @@ def take_up(writing: Writing, home: Home, one: RunRecord, *, by: str = BY) -> St
     restored until it would have been gone.
     """
     tried = attempts_of(home.run(one.id))
+    # before its own row is there, which `last` or its name would mean; who has begun waits for nobody
     before = [] if tried else _predecessors(writing, one)
     _insert(writing, one, State.QUEUED if tried else State.CREATED, by)
     for after_id in before:
@@ -66,6 +67,7 @@ def attempts_of(folder: RunFolder) -> list[int]:
 
 
 def _never_began(folder: AttemptFolder) -> bool:
+    # with a log it did begin, whatever its record says
     end = None if folder.events.exists() else _exit_of(folder)
     return end is not None and end.reason is Reason.DEVICES_TAKEN
 
@@ -74,7 +76,7 @@ def _predecessors(writing: Writing, one: RunRecord) -> set[str]:
     """The ids of the runs that it still has to come after. Those were accepted before it, and so are there again."""
     found = set()
     for reference in one.spec.after:
-        with contextlib.suppress(RunNotFound, AmbiguousRun):
+        with contextlib.suppress(RunNotFound, AmbiguousRun):  # it comes back on hold anyway
             before = find(writing.conn, reference, one.owner)
             found |= {str(before.id)} if before.state != State.FINISHED.value else set()
     return found
@@ -117,6 +119,7 @@ def _replay(writing: Writing, home: Home, one: RunRecord, tried: Sequence[int], 
         attempt=tried[-1],
         agent_id=agent,
         devices_json=encode([device.label for device in devices]),
+        # a run that is over must not be tried again when its end is read
         retries_left=max(0, one.spec.retries - len(tried) + 1) if _lives(folder) else 0,
     )
     while ingest(writing, one.id, tried[-1], folder.events, by, replayed=True):
@@ -148,7 +151,7 @@ def _settle(writing: Writing, one: RunRecord, number: int, folder: AttemptFolder
     here = row.agent_id == socket.gethostname()
     if (end := _exit_of(folder)) is not None:
         end_attempt(writing, one.id, number, with_duration(end, folder.events), by, at=_written_at(folder.exit))
-    elif not here:
+    elif not here:  # its machine knows how it is, and will report
         move(writing, one.id, State.LOST, by=by, message=f"agent {row.agent_id} has not been heard since")
     elif folder.events.exists() and not _lives(folder):
         message = "The runner is gone without a word; its log ends where it was."
@@ -188,6 +191,6 @@ def _exit_of(folder: AttemptFolder) -> End | None:
 
 def _written_at(path: Path) -> float | None:
     try:
-        return min(path.stat().st_mtime, time.time())
+        return min(path.stat().st_mtime, time.time())  # a run can give its files any time
     except FileNotFoundError:
         return None

@@ -66,8 +66,9 @@ def register_saved(writing: Writing, run_id: str, attempt: int, model: Model, la
         parameters=parameters_of(as_shown(decode_spec(run.spec_json))),
         run_id=run.id,
         run_name=run.name,
-        spec_json=encode(as_shown(decode_spec(run.spec_json))),
+        spec_json=encode(as_shown(decode_spec(run.spec_json))),  # masked: it outlives the run, and people look at it
         alias=model.alias,
+        # the same however often the log is taken in, also by `gpurun reindex`
         origin=f"{run_id}/{attempt}/{model.m}/{model.manifest}/{model.name}",
     )
     with contextlib.suppress(InvalidRequest):

@@ -41,7 +41,8 @@ def shown_offers(conn: sa.Connection, ledger: Ledger, viewer: str) -> list[Offer
     found, invited = offers(conn, ledger), invited_by(conn, viewer)
     busy = ledger.running.agents()
     for offer, entry in zip(found, ledger.roster.entries, strict=True):
-        agent = offer.agent
+        agent = offer.agent  # made for this look alone, unlike the parts of its entry
+        # a machine without runs is never behind
         idle = agent.id not in busy and entry.boot.startswith(REMOTE)
         agent.sync, agent.behind_s = IN_STEP if idle else log_lag(entry)
         agent.removable = agent.id in invited
@@ -97,6 +98,6 @@ def remember(writing: Writing, report: Report) -> None:
         "unsent_json": encode(report.unsent),
     }
     changed = writing.conn.execute(_HEARD, {"agent": report.agent_id, **values})
-    if changed.rowcount == 0:
+    if changed.rowcount == 0:  # writers take turns: nobody else adds it in between
         writing.conn.execute(_JOINED, {"id": report.agent_id, **values})
     writing.rings.add("agents")

@@ -41,10 +41,12 @@ class Ledger:
 
     def look(self, conn: sa.Connection) -> Ledger:
         """Bring it up to date."""
+        # before the rows: PostgreSQL may show newer ones by then, which are read once more the next time
         latest = conn.scalar(latest_revision) or 0
         if latest < self._seen:  # the database was put back to an earlier state
             self.forget()
         if latest > self._seen:
+            # the first time not by revision, which would read every run that there ever was
             for row in conn.execute(_CHANGED, {"seen": self._seen}) if self._seen else conn.execute(_UNFINISHED):
                 self._take(row)
             self._seen = latest
@@ -101,6 +103,7 @@ _OF_THE_ATTEMPT = (attempts.c.devices_json.label("held_json"), attempts.c.grante
 _ROWS = (
     sa.select(*(runs.c[name] for name in (*_OF_RUNS, *_OF_ATTEMPTS)), *_OF_THE_ATTEMPT)
     .select_from(runs)
+    # a run that has never begun has none
     .outerjoin(attempts, sa.and_(attempts.c.run_id == runs.c.id, attempts.c.number == runs.c.attempt))
 )
 _CHANGED = _ROWS.where(runs.c.revision > sa.bindparam("seen"))

@@ -43,7 +43,7 @@ def log_lag(agent: Any, key: str | None = None) -> LogLag:
     if not agent.boot.startswith(REMOTE):
         return HERE
     silence_s = max(0.0, time.time() - agent.heard_at)
-    if silence_s <= _SILENCE_S and agent.unsent_json == "[]":
+    if silence_s <= _SILENCE_S and agent.unsent_json == "[]":  # nearly always: nothing to decode
         return IN_STEP
     unsent = [one for one in _unsent.decode(agent.unsent_json) if key in (None, one.key)]
     backlog_s = max((one.since_s for one in unsent), default=0.0)
@@ -59,4 +59,5 @@ def log_lags(conn: sa.Connection, at_work: Collection[tuple[str, int, str]]) -> 
         return {}
     found = conn.execute(_AGENTS, {"keys": list({agent for _, _, agent in at_work})})
     known = {agent.id: agent for agent in found}
+    # `files`, which stands for other tools, is no agent with a row
     return {run: log_lag(known[agent], f"{run}/{number}") for run, number, agent in at_work if agent in known}

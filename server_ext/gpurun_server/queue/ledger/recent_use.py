@@ -71,7 +71,8 @@ def book(
     """Add that somebody had devices from one time to another. For the one writer that there is at a time."""
     if not devices:
         return
-    cpu, now = devices[0].kind == "cpu", time.time()
+    cpu, now = devices[0].kind == "cpu", time.time()  # all of one kind: a run never has both
+    # what ended some time ago has faded since
     added = faded(had(sum(share(one, memory_bytes) for one in devices), until - since), now - until)
     before = conn.execute(_ONE, {"of": owner, "on_cpu": cpu}).first()
     if before is None:

@@ -81,6 +81,7 @@ class RunningAttempts:
 
     def of(self, agent_id: str) -> Collection[RunningAttempt]:
         """Those of an agent."""
+        # not by the default, which would make an entry: `agents` tells who has any
         return self._of_agents[agent_id].values() if agent_id in self._of_agents else ()
 
     def agents(self) -> Collection[str]:
@@ -130,7 +131,7 @@ class RunningAttempts:
         self._limited.discard(run_id)
         if one.session is None:
             self._drop_of_owner(one)
-        elif self.of_sessions.get((one.owner, one.session)) is one:
+        elif self.of_sessions.get((one.owner, one.session)) is one:  # else the session's next run is there already
             del self.of_sessions[one.owner, one.session]
 
     def clear(self) -> None:

@@ -63,6 +63,7 @@ def begin(conn: sa.Connection, owner: str, name: str, agent_id: str, kernel: str
 def take_report(writing: Writing, ledger: Ledger, report: Report, orders: Orders) -> None:
     """Forget the agent's sessions that have ended, and pass on what is wished for the others."""
     conn = writing.conn
+    # those with a run at work, too: what was granted just now the agent may not have begun
     alive: set[tuple[str, str]] = {(state.owner, state.name) for state in report.sessions} | set(
         ledger.running.of_sessions
     )
@@ -84,6 +85,7 @@ def end_all(conn: sa.Connection, agent_id: str) -> None:
 
 
 def _end(conn: sa.Connection, row: Any) -> None:
+    # before its row is gone: a session is booked as a whole, its runs are not
     book(conn, row.owner, decode_devices(row.devices_json), None, row.created_at, time.time())
     conn.execute(_ENDED, {"of": row.owner, "called": row.name})
 
@@ -98,7 +100,7 @@ def split(queue: Sequence[Wanted], there: Iterable[Session]) -> tuple[Sequence[W
     idle = {(session.owner, session.name): session for session in there}
     placed, warm = [], {}
     taken = {key for key, session in idle.items() if session.busy is not None}
-    for run in sorted(queue, key=lambda run: (-run.priority, run.seq)):
+    for run in sorted(queue, key=lambda run: (-run.priority, run.seq)):  # no fair share: a session has one owner
         if run.session is None:
             placed.append(run)
             continue

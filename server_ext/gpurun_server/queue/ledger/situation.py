@@ -47,6 +47,7 @@ def holders(ledger: Ledger, sessions: Sequence[Session]) -> dict[Place, Sequence
     for session in sessions:
         idle = Holder(f"session {session.name}", f"session {session.name}", session.owner)
         for device in session.devices:
+            # where one of its runs is at work, that one is told
             held.setdefault((session.agent, device.id), (idle,))
     return held
 
@@ -61,6 +62,7 @@ _BLOCKED = (
 def _unfinished_predecessors(conn: sa.Connection, ledger: Ledger) -> dict[str, tuple[str, ...]]:
     """By the id of a queued run the names of those that have to succeed before it."""
     waits: dict[str, tuple[str, ...]] = defaultdict(tuple)
+    # asked each time: a run that ends changes no row of those that wait for it, so no ledger hears
     if ledger.successors:
         for row in conn.execute(_BLOCKED, {"keys": list(ledger.successors)}):
             waits[row.run_id] += (row.name,)

@@ -54,6 +54,7 @@ def accept(
     Raises InvalidRequest and NoSuchDevices.
     """
     check_run(spec)
+    # before devices are looked at: what was accepted once stays so, whoever is here by now
     if key and (before := _accepted_before(writing.conn, owner, key)):
         return before
     spec, secret_values = parted(spec)
@@ -88,11 +89,13 @@ def accept(
     if after:
         writing.conn.execute(insert_into(predecessors), [{"run_id": run_id, "after_id": one} for one in after])
     record(writing, run_id, None, state, by=owner, at=now, message=note)
+    # behind the row, which fails where another run has this id; before the folder, which may fail halfway
     writing.if_undone.append(lambda: shutil.rmtree(home.run(run_id).path, ignore_errors=True))
     if secret_values:
         writing.if_undone.append(lambda: secret_files.forget(home, run_id))
-        secret_files.keep(home, run_id, secret_values)
+        secret_files.keep(home, run_id, secret_values)  # before the commit: an agent may claim the run at once
     kept = ("id", "name", "project", "owner", "gpu", "created_at", "idempotency_key", "rerun_of")
+    # within the transaction: no row without its folder; what a kill leaves is a folder without a row
     write(home.run(run_id), RunRecord(spec=spec, **{name: row[name] for name in kept}))
     writing.rings |= {f"run {run_id}", "queue", "work"}
     return run_id
@@ -120,7 +123,7 @@ def _predecessors(conn: sa.Connection, spec: RunSpec, owner: str) -> list[str]:
             raise WrongState(
                 f"Run {run.name} ({run.id}) {run.outcome}; nothing can come after its success.", "Rerun it."
             )
-    return list(dict.fromkeys(waits))
+    return list(dict.fromkeys(waits))  # two references may mean one run
 
 
 def default_name(conn: sa.Connection, spec: RunSpec) -> str:
@@ -128,5 +131,6 @@ def default_name(conn: sa.Connection, spec: RunSpec) -> str:
     file = spec.notebook.name if spec.notebook else spec.dir.entry if spec.dir else None
     module = spec.dir.module if spec.dir else None
     stem = PurePosixPath(file).stem if file else module or spec.kind
+    # most likely the number of its own row; names need not be unique
     number = (conn.scalar(_NEWEST) or 0) + 1
-    return f"{stem[:90]}-{number}"
+    return f"{stem[:90]}-{number}"  # a name has 100 characters at most

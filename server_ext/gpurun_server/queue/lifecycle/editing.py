@@ -38,6 +38,7 @@ def changed(spec: RunSpec, changes: Mapping[str, Any]) -> RunSpec:
         fields.pop(name, None)
     given = {name: value for name, value in changes.items() if value is not None}
     if isinstance(given.get("env"), dict):
+        # a value that comes back as it was shown means the one that it stands for
         given["env"] = unmasked({**fields.get("env", {}), **given["env"]}, fields.get("env", {}))
     if isinstance(given.get("secrets"), dict) and (left := set(fields.get("secrets", ())) - given["secrets"].keys()):
         raise values_missing(left)
@@ -57,7 +58,7 @@ def edit(writing: Writing, reference: str, changes: Changes, *, by: str) -> str:
         columns["tags_json"] = encode(changes.tags)
     columns = {name: value for name, value in columns.items() if value is not None}
     if columns:
-        touch(writing, run.id, **columns)
+        touch(writing, run.id, **columns)  # `run.json` stays what was accepted
         writing.rings |= {"queue", "work"}
     return str(run.id)
 

@@ -41,6 +41,7 @@ def end_attempt(writing: Writing, run_id: str, attempt: int, end: End, by: str, 
     run = writing.conn.execute(_AT_WORK, {"run": run_id, "attempt": attempt}).first()
     if run is None:
         return
+    # PostgreSQL takes no NUL
     end = msgspec.structs.replace(end, message=end.message[:_LONGEST_MESSAGE].replace("\0", ""))
     if end.reason is Reason.DEVICES_TAKEN and run.started_at is not None:  # a run wrote that itself
         message = "Its record says that it never began, and it did."
@@ -48,7 +49,7 @@ def end_attempt(writing: Writing, run_id: str, attempt: int, end: End, by: str, 
     if end.reason is Reason.DEVICES_TAKEN and run.stop_by:  # it never began
         end = End(outcome=Outcome.CANCELLED, reason=Reason.CANCELLED_BY, message=f"stopped by {run.stop_by}")
     if end.reason is Reason.DEVICES_TAKEN:
-        move(writing, run_id, State.QUEUED, by=by, message=end.message)
+        move(writing, run_id, State.QUEUED, by=by, message=end.message)  # costs none of its retries
     elif end.outcome is Outcome.FAILED and run.retries_left and not run.stop_by:
         message = f"attempt {attempt} failed: {end.message or end.reason.value}"
         retry(writing, run_id, run.retries_left, by=by, message=message)
@@ -76,7 +77,7 @@ def finish(
 ) -> None:
     """Finish a run, and with it those that were to come after its success if it had none."""
     known = {} if ended_at is None else {"finished_at": ended_at}
-    left = {run_id: end}
+    left = {run_id: end}  # no recursion: a chain of runs may be longer than Python's stack
     while left:
         run_id, end = left.popitem()
         outcome = Outcome(end.outcome)

@@ -92,7 +92,7 @@ def _raised(front: Sequence[Place], behind: Place) -> dict[str, int]:
     for place in reversed(front):
         least = behind.priority if place.seq < behind.seq else behind.priority + 1
         if place.priority >= least:
-            break
+            break  # those in front of it come first anyway
         changes[place.id] = least
         behind = place._replace(priority=least)
     return changes

@@ -27,5 +27,6 @@ def cancel(writing: Writing, reference: str, *, by: str, kill: bool = False) -> 
         touch(writing, run.id, stop_kill=True)
     else:
         move(writing, run.id, State.STOPPING, by=by, stop_by=by, stop_kill=kill)
+    # for a kill, which is no change of state: `touch` wakes no agent
     writing.rings |= {"queue", "work"}
     return str(run.id)

@@ -59,6 +59,7 @@ def accept_sweep(
     """
     specs = specs_of(spec, grid)
     if is_sweep(grid):
+        # of no use where this was accepted before: then the keys below find its runs
         name = free_name(writing.conn, owner, spec.name or default_name(writing.conn, spec))
         specs = [
             msgspec.structs.replace(one, name=f"{name}/{number}", tags=[*one.tags, TAG + name])

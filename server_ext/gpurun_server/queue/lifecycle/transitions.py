@@ -42,7 +42,8 @@ def move(
     if after is State.FINISHED:
         values |= {"outcome": outcome, "reason": reason, "message": message}
         writing.finished.add(run_id)
-    if after in (State.FINISHED, State.QUEUED):
+    if after in (State.FINISHED, State.QUEUED):  # in these states a run has no open attempt
+        # before they are ended: it counts those that are open
         book_attempt(conn, run_id, now)
         conn.execute(statements.end_attempts, {statements.KEY: run_id, "ended_at": now})
     if after is State.QUEUED:
@@ -80,6 +81,7 @@ def record(writing: Writing, run_id: str, before: State | None, after: State, *,
 
 def touch(writing: Writing, run_id: str, **columns: Any) -> None:
     """Change columns of a run other than its state."""
+    # whatever it is: ledgers and clients read only what has a newer revision
     _change(writing, run_id, {"revision": next_revision(writing), **columns})
     writing.rings.add(f"run {run_id}")
 
@@ -117,6 +119,7 @@ def _line(run_id: str, before: State | None, after: State, *, at: float, by: str
 def _ring(writing: Writing, run_id: str, after: State) -> None:
     """Lists show it anew; agents are woken by what may be work for them."""
     writing.rings |= {f"run {run_id}", "queue"}
+    # not by an end: the agent that reports one claims in the same transaction
     if after in (State.QUEUED, State.STOPPING):
         writing.rings.add("work")
 

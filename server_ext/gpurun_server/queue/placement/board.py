@@ -175,7 +175,7 @@ class Board:
             now = fit(finder.pool[number], shape)
             if now and now.score == score:
                 return number, now
-            heappop(finder.heap)
+            heappop(finder.heap)  # of before a change: what is true since was pushed as well
         return None
 
     def _claimers(self, shape: Shape) -> Sequence[Cell]:
@@ -221,7 +221,7 @@ class Board:
         """Note that a room has changed."""
         self._changed.append(number)
         if self._open is not None and not self._is_open(self.rooms[number]):
-            self._open.discard(number)
+            self._open.discard(number)  # for good: a round gives nothing back
 
     def soonest(self, shape: Shape) -> list[tuple[float, int, int, Soonest]]:
         """Every agent where the run could start some day: in how long, how many devices it has to wait for, which."""

@@ -74,6 +74,7 @@ class Turns:
                 line = lines.heap[0][2]
                 return line.runs[-1], line.shape
             else:
+                # out of date: its owner has got devices meanwhile, or its oldest run was passed over
                 heapreplace(self._heap, entry)
         return None
 

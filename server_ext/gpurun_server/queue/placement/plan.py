@@ -108,6 +108,7 @@ class _Round:
             return 0.0
         number, (_, cells) = found
         agent_id = self.board.rooms[number].offer.agent.id
+        # what others should get is taken all the same, so that it is left for their own claims
         if self.claimer in (None, agent_id):
             self.placements.append(Placement(wanted.run_id, tuple(cell.device for cell in cells), agent_id))
         return self.board.take(number, cells, holder_of(wanted))
@@ -122,6 +123,7 @@ class _Round:
             return
         self.reserved.add(shape)
         in_s, _, number, where = _choose(found, self._number_of(self.kept.get(wanted.run_id)))
+        # by time limits alone: estimates may be wrong, and the run that waits would wait longer
         until_s = max(cell.certain_s(shape.memory_bytes) for cell in where.cells)
         for cell in where.cells:
             cell.keep(0.0 if until_s == inf else until_s)

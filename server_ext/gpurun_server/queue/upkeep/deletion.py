@@ -41,6 +41,7 @@ def delete(writing: Writing, reference: str, *, by: str) -> str:
         raise WrongState(f"Run {run.name} ({run.id}) is {run.state}.", "Cancel it first.")
     now, folder = time.time(), writing.home.run(run.id)
     touch(writing, run.id, deleted_at=now)
+    # before there is a mark: the commit is still to come, and may fail
     writing.if_undone.append(lambda: _unmark(folder))
     _mark(folder, now)
     return str(run.id)
@@ -48,6 +49,7 @@ def delete(writing: Writing, reference: str, *, by: str) -> str:
 
 def restore(writing: Writing, run_id: str, *, by: str) -> str:
     """Take back that a run was deleted. Raises RunNotFound, also where it is too late."""
+    # not by `find`, which knows no deleted runs
     run = writing.conn.execute(one_run, {KEY: run_id}).first()
     if run is None or run.owner != by:
         raise RunNotFound(f"There is no run {run_id!r} any more.", "Deleted runs are kept for ten minutes.")
@@ -78,9 +80,9 @@ def remove_folders(home: Home, run_ids: Iterable[str]) -> None:
 def deleted_at(folder: RunFolder) -> float | None:
     """When the run was deleted by what its folder says; None for one that was not."""
     if (mark := read_record(folder.deleted, _Mark)) is not None:
-        return min(time.time(), mark.at)
+        return min(time.time(), mark.at)  # a run can write there: what is yet to come would be kept for long
     try:
-        return folder.deleted.lstat().st_mtime
+        return folder.deleted.lstat().st_mtime  # a mark that cannot be read is one all the same
     except OSError:
         return None
 
@@ -108,6 +110,7 @@ def purge(writing: Writing, undo_s: float = UNDO_S, owner: str | None = None) ->
     if gone:
         forget(writing.conn, [row.seq for row in rows])
         of_them = (history.c.run_id, attempts.c.run_id, predecessors.c.run_id, predecessors.c.after_id)
+        # before the runs, to which these refer
         for column in of_them:
             writing.conn.execute(sa.delete(column.table).where(column.in_(gone)))
         writing.conn.execute(sa.delete(runs).where(runs.c.id.in_(gone)))

@@ -48,7 +48,7 @@ def prune(database: Database, home: Home, owner: str, terms: Terms, *, dry_run: 
         for run_id in weights:  # only now: a log is written anew, for which a full disk may have no room before
             with_reserve(home, partial(retention.thin_logs, home.run(run_id)))
     sizes = _collected(database, home, dry_run)
-    reserve_of(home).keep()
+    reserve_of(home).keep()  # last, when there is room
     return Pruned(weights, sum(weights.values()), len(sizes), sum(sizes))
 
 

@@ -58,5 +58,5 @@ def keep(home: Home, folder: AttemptFolder, described: Described) -> bool:
         place.parent.mkdir(mode=0o700, exist_ok=True)
         write_whole(place, data)
     folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_json(folder.environment, described.recorded)
+    write_json(folder.environment, described.recorded)  # last: it names what was written above
     return True

@@ -46,7 +46,7 @@ class Upload:
     def finish(self, *, durable: bool = True) -> None:
         """No more pieces: the file is whole, and with `durable` on the disk."""
         if not self._file.closed:
-            os.fchmod(self._file.fileno(), 0o400)
+            os.fchmod(self._file.fileno(), 0o400)  # its name says what is in it: nobody changes that any more
             with _room():
                 self._file.flush()
                 if durable:
@@ -62,7 +62,7 @@ class Upload:
         place = self._home.blob(found)
         with _room():
             place.parent.mkdir(mode=0o700, exist_ok=True)
-            self.path.replace(place)
+            self.path.replace(place)  # over one that is there, too: a power cut may have left it short
         return found
 
     def __enter__(self) -> Upload:
@@ -90,7 +90,7 @@ class Blobs:
     def tidy(self) -> None:
         """Remove what servers that were killed had begun to receive."""
         for path in self._home.blobs.glob(".upload-*"):
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(FileNotFoundError):  # another server tidies, too, or it has got its place
                 if path.stat().st_mtime < time.time() - _ABANDONED_S:
                     path.unlink()
 
@@ -114,9 +114,10 @@ class Blobs:
         path = f"{self._folder}/{digest[:2]}/{digest}"
         try:
             found = os.stat(path)  # noqa: PTH116 - asked thousands of times
+            # not at each look: half of the time is early enough
             if found.st_mtime < time.time() - FRESH_S / 2:
                 os.utime(path)  # whoever asks is about to use it: `prune` leaves it alone
-        except FileNotFoundError:
+        except FileNotFoundError:  # or put aside between these two
             return False
         return size_bytes is None or found.st_size == size_bytes
 

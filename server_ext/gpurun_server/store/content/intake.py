@@ -92,5 +92,6 @@ def _copy(files: dict[str, Entry], name: str, target: str) -> None:
     for one in found:
         path = name + one.path[len(target) :]
         files[path] = Entry(path, one.digest, one.size_bytes, one.executable)
+    # after each link: links to folders that hold links multiply
     if len(files) > DEFAULT_LIMITS.files or sum(one.size_bytes for one in files.values()) > DEFAULT_LIMITS.total_bytes:
         raise BadArchive("The links in the zip make too much of it.", "Zip what is needed, without links.")

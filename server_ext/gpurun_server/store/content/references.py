@@ -31,6 +31,7 @@ def in_use(conn: sa.Connection, home: Home) -> set[str]:
     for column in (data_sets.c.manifest, model_versions.c.manifest):
         manifests |= set(conn.scalars(sa.select(column)))
     for digest in manifests:
+        # a list that is gone or damaged names nothing; what others name is in use still
         with contextlib.suppress(FileNotFoundError, BadArchive):
             found |= decode(home.blob(digest).read_bytes(), DATA_LIMITS).blobs().keys()
     return found | manifests
@@ -41,6 +42,7 @@ def unused(home: Home, used: set[str]) -> Iterator[tuple[Path, int]]:
     limit = time.time() - FRESH_S
     for folder in home.blobs.glob("??"):
         for entry in os.scandir(folder):
+            # names with an ending are put aside
             if len(entry.name) == 64 and entry.name not in used and (status := entry.stat()).st_mtime < limit:
                 yield Path(entry.path), status.st_size
 

@@ -73,6 +73,7 @@ class ArrivingCheckpoints:
         for name in self._folders - torn:
             part = self._apart(name)
             part.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # only now: each file that came into the folder has changed its time, by which the newest is found
             os.utime(part, (self._left.checkpoints[name],) * 2)
             put(part, self._root / from_text(name))
         if self._left.kept is None or not self._root.is_dir():
@@ -112,7 +113,7 @@ def checkpoint_of(folder: AttemptFolder, earlier: int, path: str) -> Path:
 def _newest_before(folder: AttemptFolder) -> Path | None:
     for earlier in range(int(folder.path.name) - 1, 0, -1):
         root = AttemptFolder(folder.path.with_name(str(earlier))).checkpoints
-        if not root.is_symlink() and any(_plain_below(root)):
+        if not root.is_symlink() and any(_plain_below(root)):  # a run may have put a link there
             return root
     return None
 

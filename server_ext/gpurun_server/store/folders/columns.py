@@ -29,7 +29,7 @@ FORMAT_VERSION = 1
 
 _CHUNK_BYTES = 2**20
 _LONG_LOG_BYTES = 2**18
-_MOST_BLOCKS = 64
+_MOST_BLOCKS = 64  # a log that is asked for while it grows adds one each time; of so many one is made
 _COLUMNS_BYTES = 8  # for each byte of the log at most
 _LENGTH = struct.Struct("<Q")
 _METRIC, _SAMPLE = b'{"kind":"metric"', b'{"kind":"sample"'
@@ -140,6 +140,7 @@ def measured(folder: AttemptFolder) -> Measured:
     found, blocks, sound = _kept(folder)
     fresh = _logged(folder.events, found.end)
     if fresh.end > found.end:
+        # also where nothing was measured: that stretch is not read again
         block = fresh.block(found.end)
         found.take_block(block)
         with contextlib.suppress(OSError):  # a full disk: the log is read again next time
@@ -215,8 +216,9 @@ def _kept(folder: AttemptFolder) -> tuple[Measured, int, bool]:
             if block.begin == found.end:  # another server may have written the same
                 found.take_block(block)
             count += 1
-        sound = found.end <= log_bytes
+        sound = found.end <= log_bytes  # else it is of a log that was there before
     except FileNotFoundError:
+        # what is there and no plain file is replaced, not added to
         return Measured(), 0, not os.path.lexists(folder.columns)
     except (*UNREADABLE, ValueError):
         sound = False
@@ -267,10 +269,12 @@ def _framed(block: _Block) -> bytes:
 def _append(path: Path, block: _Block) -> None:
     path.touch(mode=0o600)
     with path.open("ab", buffering=0) as file:
+        # at one stroke: what another server writes comes before or behind it
         file.write(_framed(block))
 
 
 def _write(path: Path, block: _Block) -> None:
+    # of this thread alone: others may be about to write the same
     beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     beside.touch(mode=0o600)
     beside.write_bytes(_framed(block))

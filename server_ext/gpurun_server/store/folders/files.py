@@ -62,6 +62,7 @@ def place_of(folder: AttemptFolder, path: str, *, folders: bool = False) -> Path
             continue
         real = Path(os.path.realpath(root / from_text(below)))
         with contextlib.suppress(OSError):  # longer than a path can be
+            # both without links: the state directory itself may lie behind one
             if real.is_relative_to(os.path.realpath(root)) and (real.is_file() or (folders and real.is_dir())):
                 return real
     raise FileMissing(f"The run has no file {path!r}.", "`%gpurun files RUN` lists those there are.")
@@ -71,7 +72,7 @@ def _below(root: Path, prefix: str, most: int, shipped: Shipped | None = None) -
     """Counts what it yields, but for what was shipped: a huge tree is not walked to its end."""
     count = 0
     for directory, names, files in () if root.is_symlink() else os.walk(root):
-        names.sort()
+        names.sort()  # os.walk goes on in this order
         for name in sorted(files):
             place = Path(directory, name)
             status = _plain(place)

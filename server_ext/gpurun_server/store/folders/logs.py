@@ -49,9 +49,10 @@ def read_lines(log: Path, offset: int, chunk_bytes: int) -> tuple[list[bytes], i
                 data += file.readline(max(0, LONGEST_LINE_BYTES - len(data)))
     except FileNotFoundError:
         return [], offset
-    if len(data) < LONGEST_LINE_BYTES:
+    if len(data) < LONGEST_LINE_BYTES:  # else it is damage without an end, which has to be got past
         data = data[: data.rfind(b"\n") + 1]
     lines = data.removesuffix(b"\n").split(b"\n") if data else []
+    # an empty line stands for the hole: it is no event, so readers take it for damage
     return [b"", *lines] if begin > offset else lines, begin + len(data)
 
 
@@ -137,6 +138,7 @@ def newlines(line: bytes) -> int:
     """How many newlines were printed by an event, from its JSON as it stands in the log; 0 unless it is output."""
     if not line.startswith(_OUTPUT):
         return 0
+    # a backslash that was printed before an n is no newline
     return line.replace(b"\\\\", b"").count(b"\\n") if b"\\\\" in line else line.count(b"\\n")
 
 
@@ -161,7 +163,7 @@ def lines_with_texts(log: Lines) -> Iterator[list[tuple[bytes, str]]]:
     while lines := log.read():
         if not looked_ahead and any(line.startswith(_DISPLAY) and _WITH_ID in line for line in lines):
             looked_ahead = True
-            _look_ahead(latest, lines, copy(log))
+            _look_ahead(latest, lines, copy(log))  # a copy: this reader goes on from here
         yield [(line, _text_of(texts, line)) for line in lines]
 
 

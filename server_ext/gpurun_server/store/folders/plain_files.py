@@ -106,6 +106,7 @@ class Reader:
         Raises InvalidRequest where the first row is no header.
         """
         found: list[Row] = []
+        # a piece of the header alone, or of lines without a number, is not the end
         while not found and (records := self._records(is_last)):
             if self.header is None:
                 self.header = Header(records.pop(0))
@@ -136,6 +137,7 @@ def _records(path: Path, offset: int, is_last: bool) -> tuple[list[bytes], int]:
         file.seek(offset)
         data = file.read(_CHUNK_BYTES)
     found, size = whole_records(data, encoding)
+    # only at the end of the file: else the record goes on in the next piece
     if is_last and len(data) < _CHUNK_BYTES and size < len(data):
         found += whole_records(data[size:] + "\n".encode(encoding), encoding)[0]
         size = len(data)

@@ -34,6 +34,7 @@ def find_lines(log: Lines, text: str, most: int) -> FoundLines:
     """Look through everything that was printed, whatever the case of letters. For a thread."""
     wanted, answer = text.casefold(), FoundLines([], 0, 0)
     for raw in _lines(log):
+        # most lines are done with here; colours in the middle of a word would hide it
         if wanted in raw.casefold() or "\x1b" in raw:
             line = as_shown(raw)
             if wanted in line.casefold():

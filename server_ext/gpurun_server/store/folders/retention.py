@@ -27,7 +27,7 @@ def weight(folder: RunFolder) -> int:
 
 def take_files(folder: RunFolder) -> None:
     """Take the files away, which needs no room, and leave a mark that says so."""
-    with suppress(OSError):
+    with suppress(OSError):  # the disk may be full, and what follows makes room
         folder.pruned.touch(mode=0o600)
     for attempt in _attempts(folder):
         for part in _parts(attempt):

@@ -48,6 +48,7 @@ def _source_of(path: str) -> str:
 
 def _digest(place: Path, found: os.stat_result) -> str:
     """The sha256 of a file, read once as long as nobody touches it; empty for what cannot be read."""
+    # the time of the inode's change as well: a run can set the other to what it was
     stamp = (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
     is_settled = found.st_ctime_ns < time.time_ns() - _SETTLED_NS
     return _read_once(place, stamp) if is_settled else _sha256(place)

@@ -34,7 +34,7 @@ _CANNOT_HOLD = (errno.ENAMETOOLONG, errno.EILSEQ, errno.ENOTDIR, errno.EEXIST)
 
 def append(path: Path, offset: int, data: bytes) -> int:
     """Append to a file that must be `offset` bytes long; returns its new length. Raises WrongOffset."""
-    if offset and not path.exists():
+    if offset and not path.exists():  # before it is opened, which would leave an empty one
         raise WrongOffset("The server has nothing of it yet.", "Begin at its start.", 0)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -43,6 +43,7 @@ def append(path: Path, offset: int, data: bytes) -> int:
         there = os.fstat(file.fileno()).st_size
         if there != offset:
             raise WrongOffset(f"The server has {there} bytes of it, not {offset}.", "Go on from there.", there)
+        # a full disk may take a part: that counts, and the next request goes on behind it
         view = memoryview(data)
         while view:
             view = view[file.write(view) :]
@@ -85,6 +86,7 @@ class Arrivals:
         checkpoints.inherit()
         places = [(file, self._place_of(file)) for file in left.files]
         open_ = [(file, target) for file, place in places if (target := self._target(file, place, checkpoints))]
+        # the last place for some bytes gets the file that arrived, those before it copies
         uses = Counter(file.digest for file, _ in open_)
         for digest in uses:
             self._check(digest)
@@ -99,6 +101,7 @@ class Arrivals:
         with _said_if_refused(", ".join(left.checkpoints), refused):
             checkpoints.put_all(set(refused))
         for file in left.files:
+            # it may have arrived for a place that had it already
             (self._incoming / file.digest).unlink(missing_ok=True)
         return refused
 
@@ -117,6 +120,7 @@ class Arrivals:
                 shutil.copyfile(source, beside)
         except FileNotFoundError as error:
             raise _not_here(file.digest) from error
+        # mode and time before the name: whoever finds it finds it as it was
         if place == self._blob(file.digest):
             beside.chmod(0o400)
         else:
@@ -130,6 +134,7 @@ class Arrivals:
             return Blobs(self._home).has(file.digest, file.size)
         with suppress(OSError):
             status = place.lstat()
+            # its time was a float in JSON on the way here, and is not exact
             return status.st_size == file.size and abs(status.st_mtime - file.modified_at) < 1e-5
         return False
 
@@ -150,7 +155,7 @@ class Arrivals:
         except FileNotFoundError as error:
             raise _not_here(digest) from error
         if found != digest:
-            (self._incoming / digest).unlink(missing_ok=True)
+            (self._incoming / digest).unlink(missing_ok=True)  # else it would count as sent
             raise WrongDigest(f"The bytes announced as {digest} have the sha256 {found}.", "Send the file again.")
 
     def _blob(self, digest: str) -> Path:
@@ -164,6 +169,7 @@ class Arrivals:
         inside = (path.parts[0] in _FOLDERS and len(path.parts) > 1) or file.path in _FILES
         place = self._folder.path / path
         root = self._folder.path.resolve()
+        # of its folder alone: a link in the place of the file itself is replaced, not followed
         if not inside or ".." in path.parts or "\0" in file.path or not place.parent.resolve().is_relative_to(root):
             raise InvalidRequest(f"The path {file.path!r} leads out of what an attempt leaves.", "Send its own files.")
         return place

@@ -94,6 +94,7 @@ def promote(writing: Writing, owner: str, name: str, wanted: Promotion) -> int:
             f"Version {row.number} of {name} is archived.",
             f"`gpurun models archive {name} {row.number} --ready` brings it back.",
         )
+    # writers take turns: nobody moves it between this look and the change
     now = aliases_of(writing.conn, owner, name).get(alias, 0)
     if wanted.replaces is not None and wanted.replaces != now:
         where = f"points to version {now} of {name}" if now else f"of {name} was taken away"
@@ -107,7 +108,7 @@ def promote(writing: Writing, owner: str, name: str, wanted: Promotion) -> int:
 def drop_alias(writing: Writing, owner: str, name: str, alias: str) -> None:
     """Take an alias away. Raises ModelNotFound."""
     if alias not in aliases_of(writing.conn, owner, name):
-        model_of(writing.conn, owner, name)
+        model_of(writing.conn, owner, name)  # says so where there is no such model
         raise ModelNotFound(f"The model {name} has no alias {alias!r}.", f"`gpurun models show {name}` lists them.")
     writing.conn.execute(sa.delete(model_aliases).where(_alias(owner, name, alias)))
     _tell(writing, owner, name)
@@ -131,7 +132,7 @@ def delete_version(writing: Writing, owner: str, name: str, reference: str) -> i
 def delete_model(writing: Writing, owner: str, name: str) -> int:
     """Forget a model with all its versions and aliases; returns how many versions. Raises ModelNotFound."""
     versions = len(model_of(writing.conn, owner, name).versions)
-    for table in (model_aliases, model_versions, models):
+    for table in (model_aliases, model_versions, models):  # in this order: each refers to the next
         writing.conn.execute(sa.delete(table).where(of_owner(table, owner, name)))
     _tell(writing, owner, name)
     return versions

@@ -65,10 +65,11 @@ def verify(blobs: Blobs, manifest: str) -> Manifest:
 def zipped(blobs: Blobs, manifest: Manifest) -> Iterator[bytes]:
     """The files as a zip, made while it is read. Raises BlobDamaged."""
     out = _Out()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:  # weights hardly get smaller
         for entry in manifest.files:
-            info = zipfile.ZipInfo(entry.path, (1980, 1, 1, 0, 0, 0))
+            info = zipfile.ZipInfo(entry.path, (1980, 1, 1, 0, 0, 0))  # blobs have no time: the first that a zip knows
             info.external_attr = (0o755 if entry.executable else 0o644) << 16
+            # its header is written before anybody knows how large it is
             with archive.open(info, "w", force_zip64=True) as member:
                 for piece in checked(blobs, entry.digest):
                     member.write(piece)

@@ -37,6 +37,7 @@ def summaries(conn: sa.Connection, owner: str) -> list[ModelSummary]:
     counted = (
         sa.select(
             model_versions.c.name,
+            # not models.latest, which may be the number of a deleted one
             sa.func.max(model_versions.c.number).label("latest"),
             sa.func.count().label("versions"),
         )
@@ -77,7 +78,7 @@ def version_of(conn: sa.Connection, owner: str, name: str, reference: str) -> sa
         chosen = chosen.where(model_versions.c.number == number)
     row = conn.execute(chosen).first()
     if row is None:
-        model_of(conn, owner, name)
+        model_of(conn, owner, name)  # says so where there is no such model
         raise ModelNotFound(
             f"The model {name} has no version {reference!r}.", f"`gpurun models show {name}` lists those there are."
         )

@@ -17,7 +17,7 @@ HINT = "Write for example: acc > 0.9 and lr = 0.1 and state = failed and name ~ 
 
 _SAME = {"==": "=", "<>": "!="}
 _WORDS = ("and", "or", "not", "in")
-_LONGEST, _DEEPEST = 8_000, 50
+_LONGEST, _DEEPEST = 8_000, 50  # levels: the parser calls itself for each
 _TOKEN = re.compile(
     r"""\s*(?:
         (?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`)

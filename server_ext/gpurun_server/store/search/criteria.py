@@ -108,6 +108,7 @@ def _parameter(conn: sa.Connection, one: Comparison) -> Clause:
     if one.operator in ("~", "!~") or not is_number:
         return _texts(conn, one, text)
     compared = _numbers(one, number, _number)
+    # a text differs from every number
     return sa.or_(compared, number.is_(None)) if one.operator == "!=" else compared
 
 
@@ -148,6 +149,7 @@ def _tags(conn: sa.Connection, one: Comparison, column: Column) -> Clause:
     if one.operator in ("~", "!~"):
         found = contains(conn, column.expression, text)
     else:
+        # with its quotes: a tag that is a part of another one is not meant
         encoded = [msgspec.json.encode(value.text).decode() for value in one.values]
         found = sa.or_(*(column.expression.contains(tag, autoescape=True) for tag in encoded))
     return _opposite(found) if one.operator.startswith("!") else found

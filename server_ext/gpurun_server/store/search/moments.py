@@ -20,6 +20,7 @@ def moment(text: str) -> float:
     if math.isfinite(seconds):
         return seconds
     try:
+        # Python reads a Z from 3.11 on only
         return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone().timestamp()
     except (ValueError, OverflowError, OSError):
         hint = "Write 2026-11-24, 2026-11-24T10:30 or seconds since 1970."

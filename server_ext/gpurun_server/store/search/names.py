@@ -140,7 +140,7 @@ def _is_of(owner: str, table: sa.FromClause) -> sa.ColumnElement[bool]:
 
 
 def _metric(conn: sa.Connection, owner: str, name: str) -> Metric | None:
-    if _exists(conn, owner, run_metrics, name):
+    if _exists(conn, owner, run_metrics, name):  # a metric may itself be called x.min
         return Metric(name)
     stem, _, side = name.rpartition(".")
     return Metric(stem, side) if side in _SIDES and _exists(conn, owner, run_metrics, stem) else None

@@ -116,5 +116,6 @@ def _lines(rows: Sequence[Sequence[Any]]) -> str:
 
 
 def _harmless(cell: Any) -> Any:
+    # -0.5 begins so, and is a number
     is_formula = isinstance(cell, str) and cell.startswith(_FORMULA) and number_of(cell) is None
     return f"'{cell}" if is_formula else cell

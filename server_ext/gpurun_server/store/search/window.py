@@ -89,6 +89,7 @@ def total(conn: sa.Connection, owner: str, filters: Filters) -> int:
         return conn.scalar(sa.select(sa.func.count()).select_from(_in_all(values).subquery())) or 0
     if found:
         return conn.scalar(sa.select(sa.func.count()).select_from(_matching(found).subquery())) or 0
+    # both by an index: to leave the deleted out row by row takes four times as long
     every, deleted = (
         sa.select(sa.func.count()).select_from(runs),
         sa.select(sa.func.count()).where(runs.c.deleted_at.is_not(None)),
@@ -112,6 +113,7 @@ def numbers(
 def read(conn: sa.Connection, found: Sequence[int]) -> Sequence[Row]:
     """The rows of these runs, in this order."""
     rows = {row.seq: row for row in conn.execute(sa.select(*LISTED).where(runs.c.seq.in_(found)))}
+    # one may be gone since its number was found
     return [rows[number] for number in found if number in rows]
 
 
