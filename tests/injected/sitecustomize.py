@@ -30,7 +30,7 @@ calls: dict[str, int] = {}
 def process() -> str:
     """Which process this is, as far as tests tell them apart."""
     words = " ".join(sys.orig_argv[1:4])
-    if "agent.warm.forking" in words or "agent.runner" in words:
+    if "agent.warm.fork_parent_process" in words or "agent.runner" in words:
         return "runner"
     return "agent" if "gpurun_server agent" in words or "agent.remote" in words else "server"
 
