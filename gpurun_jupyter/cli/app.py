@@ -17,7 +17,7 @@ from gpurun_jupyter.cli.verbs.sweeps import sweep
 
 class _InThisOrder(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return list(self.commands)
+        return list(self.commands)  # click would sort them by name
 
 
 @click.group(cls=_InThisOrder, context_settings={"help_option_names": ["-h", "--help"]})

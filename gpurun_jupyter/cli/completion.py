@@ -30,7 +30,7 @@ class RunReference(click.ParamType):
             found = [run.record for run in to.client.runs(limit=_OFFERED)] if to else []
         except GpurunError:
             return []
-        texts = {record.name: how(record) for record in reversed(found)}
+        texts = {record.name: how(record) for record in reversed(found)}  # of one name the newest counts
         texts |= {record.id: record.name for record in found} if incomplete else {}
         return [CompletionItem(text, help=told) for text, told in texts.items() if text.startswith(incomplete)]
 

@@ -32,7 +32,7 @@ def carried_out(args: list[str], invocation: Invocation | None = None) -> int:
             return 0
         to.screen.say(f"gpurun: {lost}")
         return NO_OUTPUT
-    except UnicodeEncodeError as error:
+    except UnicodeEncodeError as error:  # an argument whose bytes are no text in the locale's encoding
         to.screen.say(f"gpurun: {error.object[:80]!r} is no text in this terminal's encoding. Set LC_ALL=C.UTF-8.")
         return WRONG_USAGE
     return code if isinstance(code, int) else 0

@@ -91,7 +91,7 @@ def value_of(text: str) -> Any:
             value = read(text)
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             continue
-        if isinstance(value, str | int | float | bool | list | dict | None):
+        if isinstance(value, str | int | float | bool | list | dict | None):  # JSON has no tuples, sets and bytes
             return value
     return text
 

@@ -141,7 +141,7 @@ def _fitting(agent: Agent, gpu: int, options: Mapping[str, Any]) -> list[Device]
         for device in agent.devices
         if _is_gpu(device) == bool(gpu)
         and (not pin or pin in _names(agent, device))
-        and (not gpu or (device.memory_total_bytes or memory) >= memory)
+        and (not gpu or (device.memory_total_bytes or memory) >= memory)  # one that tells no size may have it
     ]
 
 

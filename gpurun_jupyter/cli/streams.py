@@ -49,7 +49,7 @@ class _Remarks(io.FileIO):
             return super().write(data)
         except OSError:
             _drop_what_comes(self.fileno())
-            return len(memoryview(data).cast("B"))
+            return len(memoryview(data).cast("B"))  # as if written: the buffer would try the rest again
 
 
 def prepare() -> None:
@@ -72,13 +72,13 @@ def whatever_is_shown(say: Callable[[str], None]) -> Iterator[None]:
 
 def is_utf8(stream: IO[str]) -> bool:
     """Whether what is written to a stream comes out in the one encoding that JSON may have."""
-    encoding = getattr(stream, "encoding", None) or "utf-8"
+    encoding = getattr(stream, "encoding", None) or "utf-8"  # a StringIO has none
     return codecs.lookup(encoding).name == "utf-8"
 
 
 def _hold_places() -> None:
     """What is opened next would get the number of a standard stream that is closed, and what is printed."""
-    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:  # open gives the lowest that is free
         pass
     os.close(number)
 
@@ -99,4 +99,5 @@ def _drop_what_comes(number: int) -> None:
 def _in_plain_letters(error: UnicodeError) -> tuple[str | bytes, int]:
     assert isinstance(error, UnicodeEncodeError)
     text = error.object[error.start : error.end]
+    # What comes out is encoded once more, and has to be what every encoding has.
     return text.translate(_PLAIN).encode("ascii", "backslashreplace").decode(), error.end

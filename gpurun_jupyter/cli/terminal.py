@@ -60,7 +60,7 @@ class TerminalScreen:
         """Indented JSON, to stdout."""
         text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
         if not is_utf8(self._out):
-            text = json.dumps(json.loads(text), indent=2)
+            text = json.dumps(json.loads(text), indent=2)  # ASCII, which nearly all encodings write as UTF-8 does
         print(text, file=self._out, flush=True)
 
     def follow(self, run: Run, interrupt: Interrupt, tail: int | None = None) -> RunRecord | None:
@@ -107,7 +107,7 @@ class _PlainView(AbstractContextManager["_PlainView"]):
     def run(self, record: RunRecord) -> None:
         """Say a change of state, but not each new time left."""
         line = words.state_line(record) if record.state is State.QUEUED else record.state.value
-        if line != self._said and record.state is not State.FINISHED:
+        if line != self._said and record.state is not State.FINISHED:  # its end is said by who follows
             self._screen.say(line if record.state is State.QUEUED else words.state_line(record))
         self._said = line
 
@@ -134,13 +134,13 @@ class _LiveView(AbstractContextManager["_LiveView"]):
     """For a person: whole lines scroll by above a bar, beside which stands the line being redrawn."""
 
     def __init__(self, out: IO[str]) -> None:
-        from rich.console import Console
+        from rich.console import Console  # only where a person watches
         from rich.progress import BarColumn, Progress, TextColumn
 
         self._texts = Texts()
-        self._console = Console(file=out, highlight=False)
+        self._console = Console(file=out, highlight=False)  # rich would colour numbers that a run prints
         self._progress: Progress = Progress(
-            TextColumn("{task.description}", markup=False),
+            TextColumn("{task.description}", markup=False),  # names may have brackets
             BarColumn(bar_width=24),
             TextColumn("{task.fields[detail]}", markup=False),
             console=self._console,
@@ -156,7 +156,7 @@ class _LiveView(AbstractContextManager["_LiveView"]):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._print(self._line)
+        self._print(self._line)  # above the bar, which is taken away
         self._progress.stop()
 
     def run(self, record: RunRecord) -> None:
@@ -189,6 +189,7 @@ class _LiveView(AbstractContextManager["_LiveView"]):
 
         if text:
             lines = "\n".join(last_redraw(line) for line in text.split("\n"))
+            # Else rich breaks lines at the present width, for good.
             self._console.print(Text.from_ansi(lines), soft_wrap=True)
 
     def _draw(self) -> None:

@@ -14,6 +14,7 @@ def send(connection: Connection, blobs: Mapping[str, Path | bytes]) -> None:
     """Send those of the blobs, by their sha256, that the server lacks. Raises WrongDigest."""
     sizes = {digest: len(at) if isinstance(at, bytes) else at.stat().st_size for digest, at in blobs.items()}
     for digest in connection.post("blobs/missing", dict[str, list[str]], {"blobs": sizes})["missing"]:
+        # Made anew for each try: an iterator that has been sent in part is used up.
         connection.upload("PUT", f"blobs/{digest}", lambda at=blobs[digest]: _content(at))  # type: ignore[misc]
 
 

@@ -251,7 +251,7 @@ class Client(Overviews, Upkeep):
     ) -> Run:
         """Queue a run in this directory; `what` it runs, if that is no cell or notebook, is as in ShippedDir."""
         _say(tell, [f"shipping {shipment.amount}", *shipment.notes])
-        git = Question(shipment.root) if of_directory else None
+        git = Question(shipment.root) if of_directory else None  # it answers while the files are hashed
 
         def act(digest: str) -> Run:
             spec.dir = ShippedDir(digest, **what)
@@ -264,7 +264,7 @@ class Client(Overviews, Upkeep):
     def _submit(self, spec: RunSpec, *, live: bool) -> Run:
         content = msgspec.json.encode(spec)
         if live:
-            response = self._connection.follow_once_only("runs", _new_key(), content)
+            response = self._connection.follow_once_only("runs", _new_key(), content)  # one key for all tries
             accepted = Accepted(self._connection, response)
             return Run(self._connection, accepted.run, accepted)
         body = {"content": content, "timeout": UPLOAD_TIMEOUT}

@@ -23,7 +23,7 @@ def _first_that_answers(token: str | None) -> Connection:
         try:
             connection.get("status", dict[str, Any])
         except GpurunError as error:
-            refused = refused or error
+            refused = refused or error  # of the first, which is the likeliest to be meant
             connection.close()
         else:
             return connection

@@ -107,7 +107,7 @@ def _send_alone(connection: Connection, digest: str, content: Content) -> None:
     try:
         connection.upload("PUT", f"blobs/{digest}", lambda: pieces(content.at))
     except (WrongDigest, WentAway) as error:
-        raise Changed(content.file) from error
+        raise Changed(content.file) from error  # the server has kept nothing of it
 
 
 def _zips(parcel: Parcel, digests: list[str]) -> Iterator[bytes]:
@@ -143,5 +143,5 @@ def _read(content: Content, digest: str) -> bytes:
     except WentAway as error:
         raise Changed(content.file) from error
     if digest_of(found) != digest:
-        raise Changed(content.file)
+        raise Changed(content.file)  # the server would refuse the rest of the zip with it
     return found

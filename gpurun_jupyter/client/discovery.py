@@ -77,7 +77,7 @@ def _reachable(url: str) -> str:
 
 def _records(folder: Path, parent: str | None) -> list[dict[str, object]]:
     """What the servers wrote down about themselves, without those that are gone."""
-    import psutil
+    import psutil  # only where no server is named
 
     found = []
     for path in folder.glob("jpserver-*.json"):
@@ -85,7 +85,9 @@ def _records(folder: Path, parent: str | None) -> list[dict[str, object]]:
             record, written = json.loads(path.read_text()), path.stat().st_mtime
         except (OSError, ValueError):
             continue  # just being written or taken away
+        # A server on a Unix socket has no address that HTTP could reach.
         if isinstance(record, dict) and record.get("url") and not record.get("sock"):
             found.append((str(record.get("pid")) == parent, written, record))
-    found.sort(key=lambda entry: entry[:2], reverse=True)
+    found.sort(key=lambda entry: entry[:2], reverse=True)  # records have no order of their own
+    # A server that was killed leaves its file.
     return [record for _, _, record in found if psutil.pid_exists(int(record.get("pid") or -1))]

@@ -55,9 +55,10 @@ def follow(
     with run.live(cursor) as live:
         while True:
             try:
+                # Asked in here, so that an interrupt during the request counts as the next one.
                 if interrupts and not _ask_to_stop(run, view, interrupts):
                     return None
-                for frame in live.frames(TICK_S):
+                for frame in live.frames(TICK_S):  # after an interrupt again: the connection was not broken by it
                     _show(frame, run, view)
             except KeyboardInterrupt:
                 if interrupt == "detach" or leaving():
@@ -104,7 +105,7 @@ def _ask_to_stop(run: LiveRun, view: View, interrupts: int) -> bool:
         run.cancel(kill=interrupts == 2)
     except WrongState:
         return True  # it has just ended: what is left to show comes now
-    except ServerUnreachable:
+    except ServerUnreachable:  # nobody can be asked, and the run goes on: it is left
         return False
     view.say("Asked it to stop; interrupt again to kill it." if interrupts == 1 else "Killing it.")
     return True

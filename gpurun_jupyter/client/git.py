@@ -12,6 +12,7 @@ from gpurun_jupyter.core.origins import Origin
 from gpurun_jupyter.shipping.repositories import GIT
 
 _LONGEST_S = 2.0
+# `status` would write down what it has found out, and be in the way of who commits just then.
 _COMMAND = [*GIT, "--no-optional-locks", "status", "--porcelain=v2", "--branch", "--untracked-files=no", "--", "."]
 
 
@@ -37,6 +38,7 @@ class Question:
     def origin(self, known: Origin | None) -> Origin:
         """The directory and its commit, beside what is known already. Waits for git, but not for long."""
         lines = self._answer().splitlines()
+        # Before the first commit git itself says `(initial)`.
         commit = next((line.split()[-1] for line in lines if line.startswith("# branch.oid ")), "(initial)")
         known = msgspec.structs.replace(known or Origin(), directory=self._place.name)
         if commit == "(initial)":
@@ -44,12 +46,12 @@ class Question:
         return msgspec.structs.replace(known, commit=commit, dirty=any(not line.startswith("#") for line in lines))
 
     def _answer(self) -> str:
-        if self._printed is None:
+        if self._printed is None:  # a shipment that had to be sent asks twice
             self._printed = ""
             if self._process is not None:
                 try:
                     self._printed, _ = self._process.communicate(timeout=_LONGEST_S)
                 except subprocess.TimeoutExpired:
                     self._process.kill()
-                    self._process.communicate()
+                    self._process.communicate()  # or it stays a zombie
         return self._printed

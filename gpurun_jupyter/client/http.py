@@ -97,7 +97,7 @@ class Connection:
                 )
                 response = self._http.send(request, stream=True)
             if not response.is_success:
-                response.read()
+                response.read()  # nothing of it has been read so far, and it says why
                 raise refusal(response, self.address.url)
             return response
 
@@ -123,7 +123,7 @@ class Connection:
             ) as response,
         ):
             if not response.is_success:
-                response.read()
+                response.read()  # nothing of it has been read so far, and it says why
                 raise refusal(response, self.address.url)
             yield response
 
@@ -185,7 +185,7 @@ def refusal(response: httpx.Response, url: str) -> GpurunError:
 
 def _refusal_of_jupyter(status: int, url: str) -> GpurunError:
     """An answer that is not gpurun's: of Jupyter itself, of JupyterHub, or of a proxy on the way."""
-    if status in (301, 302, 303, 307, 308, 401, 403):
+    if status in (301, 302, 303, 307, 308, 401, 403):  # redirects lead to a page to sign in
         return NotAllowed(
             f"The Jupyter server at {url} refuses this client's token.",
             "Set GPURUN_TOKEN to a token that it accepts.",
@@ -198,6 +198,7 @@ def _refusal_of_jupyter(status: int, url: str) -> GpurunError:
     if status == 413:
         return TooLarge("The server takes no upload of this size.", "Leave data out with .gpurunignore.")
     if status >= 500:
+        # Tried again: a proxy answers so while the server is started anew.
         return Broken(f"The server at {url} failed with status {status}.", "Its log says why.")
     return GpurunError(f"The server at {url} answered with status {status}.", "Its log says why.")
 
@@ -208,6 +209,7 @@ def _translated(where: str) -> Iterator[None]:
     hint = "Start it with `jupyter lab`, or name another one by GPURUN_URL and GPURUN_TOKEN."
     try:
         yield
+    # Nobody has heard the request: not Broken, so that it is said at once instead of being tried again.
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol) as error:
         raise ServerUnreachable(f"No Jupyter server answers at {where} ({error}).", hint) from error
     except httpx.TransportError as error:

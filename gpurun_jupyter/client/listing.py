@@ -50,7 +50,7 @@ def pages(connection: Connection, search: Mapping[str, Any], limit: int) -> Iter
         seen += len(page.runs)
         if not page.runs or (page.next is None and not search.get("sort")):
             return
-        place = [("offset", seen)] if search.get("sort") else [("cursor", page.next)]
+        place = [("offset", seen)] if search.get("sort") else [("cursor", page.next)]  # other orders have no cursor
 
 
 def csv(connection: Connection, search: Mapping[str, Any], columns: Sequence[str]) -> Iterator[str]:

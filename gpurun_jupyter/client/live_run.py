@@ -64,9 +64,9 @@ class LiveRun:
 
     def live(self, cursor: Cursor = START_OF_LOG) -> Live:
         """The live connection to this run: a context manager whose `frames()` end with the run."""
-        accepted, self._accepted = self._accepted, None
+        accepted, self._accepted = self._accepted, None  # an answer is read once
         if cursor != START_OF_LOG and accepted is not None:
-            accepted.response.close()
+            accepted.response.close()  # it begins at the log's beginning
             accepted = None
         return Live(self._connection, run_id=self.id, cursor=cursor, accepted=accepted)
 
@@ -77,6 +77,7 @@ class LiveRun:
     def _logged(self, cursor: Cursor) -> Iterator[tuple[Cursor, AnyEvent]]:
         for line in self._lines(cursor):
             event = event_on(line)
+            # The logs of all attempts come as one, and places begin anew in each.
             if isinstance(event, Start) and event.attempt != cursor.attempt:
                 cursor = Cursor(event.attempt, 0)
             cursor = cursor._replace(offset=cursor.offset + len(line) + 1)

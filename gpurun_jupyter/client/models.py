@@ -108,7 +108,7 @@ class Models:
 
     def promote(self, name: str, version: Version, alias: str = "release") -> ModelVersion:
         """Let an alias point to a version. Raises WrongState, and AliasMoved where somebody else moves it just now."""
-        before = self.show(name).aliases.get(alias, 0)
+        before = self.show(name).aliases.get(alias, 0)  # if it moves after this, somebody was quicker
         wanted = Promotion(version, alias, before)
         return self._connection.post(f"{_route(name)}/promote", ModelVersion, wanted)
 
@@ -131,16 +131,18 @@ class Models:
         name when all its bytes have come and were looked through. Raises BlobDamaged and FileMissing.
         """
         found = self.get(name, version)
-        files = _checked(found.files or [])
+        files = _checked(found.files or [])  # no server, whoever runs it, writes elsewhere
         place = Path(to or ".").expanduser()
         alone = len(files) == 1 and "/" not in files[0].path
         if place.is_dir():
             place /= from_text(files[0].path) if alone else f"{found.name}-v{found.version}"
         for file in files:
+            # By its number: an alias may be moved between two files.
             self._fetch(_route(name, found.version), file, place if alone else place / from_text(file.path))
         return place
 
     def _send(self, path: Path, new: NewVersion, tell: Callable[[str], None] | None) -> ModelVersion:
+        # Repositories ignore weights, and those are what is wanted here.
         shipment = collect(path, None, gitignore=False) if path.is_dir() else single(path, None)
         if not shipment.files:
             raise InvalidRequest(f"The folder {str(path)!r} holds no files.", "Name one that does.")

@@ -42,7 +42,7 @@ def ship(
     if spec.notebook is not None:
         spec.notebook.check()
     spec.origin = spec.origin or of_notebook(Path(path).expanduser())
-    blobs.send(connection, {digest: data})
+    blobs.send(connection, {digest: data})  # last: what is refused is not sent
     return spec
 
 
@@ -80,7 +80,7 @@ def _executed(run: Run) -> Any:
     with tempfile.TemporaryDirectory(prefix="gpurun-") as folder:
         try:
             return nbformat.read(run.download(EXECUTED, folder), as_version=4)
-        except (FileMissing, WrongState, ValueError):
+        except (FileMissing, WrongState, ValueError):  # ValueError: the run has put something else there
             return None
 
 

@@ -33,7 +33,7 @@ def _measured(run: Run) -> tuple[list[Row], str | None]:
     checkpoint = None
     for _, event in run.events():
         if isinstance(event, Start):
-            rows, checkpoint = [], None
+            rows, checkpoint = [], None  # another attempt
         elif isinstance(event, Metric):
             rows.append(Row(event.step, event.m, {name: float(value) for name, value in event.values.items()}))
         elif isinstance(event, Checkpoint):

@@ -94,7 +94,7 @@ class Run(LiveRun):
         A variable of `env` is added to those that there are; None takes an option back. Its `secrets` need their values
         anew: what is not given is taken from this environment, else asked for. Raises InvalidRequest.
         """
-        spec = self.record.spec or self.refresh().record.spec
+        spec = self.record.spec or self.refresh().record.spec  # lists leave it out
         if names := [] if spec is None or ("secrets" in changes and changes["secrets"] is None) else list(spec.secrets):
             given = changes.get("secrets", {})
             changes["secrets"] = dict.fromkeys(names) | (given if isinstance(given, dict) else dict.fromkeys(given))
@@ -140,6 +140,7 @@ class Run(LiveRun):
         params: Params = [] if points is None else [("points", str(points))]
         found = self._connection.get(f"{self._route()}/metrics", _Metrics, params).metrics
         for metric in found.values():
+            # NaN and infinity come as words.
             metric |= {"last": float(metric["last"]), "value": [float(value) for value in metric["value"]]}
         return found
 
@@ -161,6 +162,7 @@ class Run(LiveRun):
     def _traceback(self) -> str:
         last = ""
         for line in self._lines(START_OF_LOG):
+            # To look for these bytes is quicker than to decode a log of a million lines.
             if b'"kind":"error"' in line and isinstance(event := event_on(line), Error):
                 last = "\n".join(event.traceback)
         return last

@@ -12,7 +12,7 @@ from gpurun_jupyter.core.errors import InvalidRequest
 
 def with_values(secrets: Mapping[str, str | None] | Iterable[str]) -> dict[str, str]:
     """Each secret with its value. Raises InvalidRequest where one has none and nobody can be asked."""
-    if isinstance(secrets, str):
+    if isinstance(secrets, str):  # each of its letters would be a name
         raise InvalidRequest("`secrets` is a list of names, or a mapping of names to values.", 'secrets=["NAME"]')
     given = secrets if isinstance(secrets, Mapping) else dict.fromkeys(secrets)
     return {name: _value(name) if value is None else value for name, value in given.items()}

@@ -59,11 +59,12 @@ class Snapshot:
         found = list(zip(free, hashed(Shipment(self._shipment.root, free)), strict=True))
         self._forget(file for file, content in found if content is None)
         there = [Content(file, file.path, content) for file, content in found if content is not None]
-        return [*there, *self._copies.values()]
+        return [*there, *self._copies.values()]  # copies keep still
 
     def hold(self, changed: File) -> None:
         """Copy a file that has changed, and those that have since they were looked at. Raises InvalidRequest."""
         free = [file for file in self._shipment.files if file.name not in self._copies]
+        # All that have moved by now, or each would cost a round of its own.
         for file in [one for one in free if one.name == changed.name or _stamp(one.path) != stamp_of(one.found)]:
             self._copy(file)
 
@@ -88,7 +89,7 @@ class Snapshot:
                 self._tell(changed_meanwhile(file))
 
     @cached_property
-    def _folder(self) -> Path:
+    def _folder(self) -> Path:  # most shipments need none
         return Path(self._opened.enter_context(tempfile.TemporaryDirectory(prefix="gpurun-")))
 
     def _forget(self, files: Iterable[File]) -> None:

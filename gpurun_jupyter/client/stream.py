@@ -56,6 +56,7 @@ class EventsFrame(_Frame, tag="events"):
 
     def known(self) -> Iterator[AnyEvent]:
         """The events, without kinds that only a newer server knows."""
+        # From where is no matter here: the places are thrown away.
         return (event for _, event in self.placed(START_OF_LOG))
 
     def placed(self, before: Cursor) -> Iterator[tuple[Cursor, AnyEvent]]:
@@ -110,7 +111,7 @@ class Message(NamedTuple):
 
 def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Cut at newlines only (httpx also cuts at U+2028, which JSON may hold); a torn last line is dropped."""
-    rest: list[bytes] = []
+    rest: list[bytes] = []  # not one `bytes`: a line of megabytes comes in thousands of pieces
     for chunk in chunks:
         *whole, last = chunk.split(b"\n")
         for line in whole:
@@ -178,6 +179,7 @@ class Live:
         self._frames: queue.Queue[Frame | GpurunError | None] = queue.Queue(_READ_AHEAD)
         self._closed = threading.Event()
         self._response: httpx.Response | None = None
+        # A daemon: an open view must not keep Python from ending.
         self._thread = threading.Thread(target=self._read, name="gpurun-live", daemon=True)
 
     def __enter__(self) -> Self:
@@ -231,7 +233,7 @@ class Live:
             self._response = response
             yield Connected()
             for frame in frames:
-                yield frame
+                yield frame  # first: what was not passed on is asked for again
                 if isinstance(frame, EventsFrame):
                     self._cursor = frame.cursor
 
@@ -249,7 +251,7 @@ class Live:
 
     def _put(self, item: Frame | GpurunError | None) -> None:
         while not self._closed.is_set():
-            with contextlib.suppress(queue.Full):
+            with contextlib.suppress(queue.Full):  # who has left takes nothing more: look again
                 return self._frames.put(item, timeout=0.5)
         return None
 
@@ -258,7 +260,7 @@ def _decoded(text: str) -> RunFrame | RunsFrame | EventsFrame | BeatFrame | None
     """The frame, or None for one that only a newer server knows. Raises what an error frame says."""
     try:
         frame: _Sent = _decoder.decode(text)
-    except msgspec.ValidationError:
+    except msgspec.ValidationError:  # an unknown `type`
         return None
     if isinstance(frame, ErrorFrame):
         said = frame.error
@@ -272,4 +274,4 @@ def _hang_up(response: httpx.Response) -> None:
     connected = wire.get_extra_info("socket") if wire is not None else None
     if connected is not None:
         with contextlib.suppress(OSError):
-            connected.shutdown(socket.SHUT_RDWR)
+            connected.shutdown(socket.SHUT_RDWR)  # to close a socket does not wake who reads from it

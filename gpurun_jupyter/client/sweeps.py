@@ -38,7 +38,7 @@ def read(file: Path | str | LaunchFile) -> tuple[LaunchFile, Path]:
     """
     if isinstance(file, LaunchFile):
         return file, Path()
-    if isinstance(file, str) and "\n" in file:
+    if isinstance(file, str) and "\n" in file:  # a text: nobody's path has a line's end
         return parse(file), Path()
     path = Path(file).expanduser()
     if not path.is_file():
@@ -69,6 +69,7 @@ def launch(
     found, folder = read(file)
     gathered = gather(found, folder, lambda reference: spec_of(connection, reference))
     shipment = gathered.shipment or modules
+    # Asked for before `act`, which may be called twice.
     secret_values = with_values(dict.fromkeys(found.secrets) | dict(secrets or {}))
 
     def act(manifest: str | None) -> Launched:

@@ -45,7 +45,7 @@ def fetch(connection: Connection, route: str, *, pickle: bool) -> dict[str, Any]
     if not found:
         return {}
     with tempfile.TemporaryDirectory(prefix="gpurun-") as folder:
-        path = Path(folder, "value")
+        path = Path(folder, "value")  # for one after another: each is read whole
         return {name: _fetch(connection, route, name, output, path, pickle) for name, output in found.items()}
 
 

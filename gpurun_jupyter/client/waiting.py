@@ -61,6 +61,7 @@ class _Waiting:
             del self.left[run.id]
 
     def _hear(self, frame: RunsFrame) -> None:
+        # Not at `Connected`: a connection that ends at once is no server that is back.
         if self._away:
             self._away = False
             self._tell("The server is back.")

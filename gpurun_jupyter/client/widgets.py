@@ -37,7 +37,7 @@ def in_a_thread(run: LiveRun, view: View, at_the_end: Callable[[], None]) -> thr
         try:
             follow(run, view, "detach")
             at_the_end()
-        except Closed:
+        except Closed:  # nobody sees it any more
             pass
         except GpurunError as error:
             view.note(str(error))

@@ -17,7 +17,7 @@ def upload(connection: Connection, key: str, path: Path, spec: RunSpec, what: Ma
     with contextlib.ExitStack() as opened:
 
         def content() -> dict[str, Any]:
-            file = opened.enter_context(path.open("rb"))
+            file = opened.enter_context(path.open("rb"))  # for each try from its beginning
             files = {"file": (path.name, file, "application/zip")}
             return {"files": files, "data": {**form_of(spec), **what}, "timeout": UPLOAD_TIMEOUT}
 

@@ -22,7 +22,7 @@ def _last_of(bars: list[Bar]) -> list[Bar]:
     by_id = {bar.id: bar for bar in bars}
     found: dict[str, Bar] = {}
     bar = bars[-1] if bars else None
-    while bar is not None and bar.id not in found:
+    while bar is not None and bar.id not in found:  # runs name the parents themselves: perhaps in a circle
         found = {bar.id: bar, **found}
         bar = by_id.get(bar.parent or "")
     return [*found.values()]

@@ -195,7 +195,7 @@ AnyEvent = (
 )
 
 #: How each line begins.
-BEGINNING = b'{"kind":"'
+BEGINNING = b'{"kind":"'  # msgspec writes the tag first
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 
@@ -253,6 +253,7 @@ class Cursor(NamedTuple):
     def parse(cls, text: str) -> Cursor:
         """The cursor written `attempt:offset`. Raises InvalidRequest."""
         attempt, _, offset = text.partition(":")
+        # `isdecimal` takes the digits of other scripts too.
         whole = all(part.isdecimal() and part.isascii() and len(part) <= _CURSOR_DIGITS for part in (attempt, offset))
         if not whole or not int(attempt):
             raise InvalidRequest(f"{text!r} is not a cursor.", "A cursor is attempt:offset, such as 1:0.")

@@ -62,7 +62,7 @@ class Home:
         for folder in (self.path, self.bells, self.blobs, self.runs):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _make_private(self.path)
-        for path in self.path.iterdir():
+        for path in self.path.iterdir():  # what was there before may be open to others
             tighten(path)
 
     def blob(self, digest: str) -> Path:
@@ -190,9 +190,10 @@ def write_json(path: Path, value: Any) -> None:
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write beside and rename, so that a reader sees the old content or the new, never a part."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside = path.with_name(f".{path.name}.{os.getpid()}")  # another process that writes now has its own
+    # A run may have put a link or a FIFO there.
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     with os.fdopen(os.open(beside, flags, 0o600), "wb") as file:
-        os.fchmod(file.fileno(), 0o600)
+        os.fchmod(file.fileno(), 0o600)  # one that was left there is opened with the mode that it has
         file.write(data)
     beside.replace(path)

@@ -29,7 +29,7 @@ KINDS = (KERNEL, "framework", MODEL, LINK)
 _FITS = re.compile(r"[^\x00-\x1f\\,]{1,200}")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=4096)  # placement asks this of each run that waits
 def asked(on: str | None, kernel: str | None) -> tuple[str, ...]:
     """What a machine has to be called or to have, all of it, for a run with this `on` (`a100,framework:torch`)."""
     named = [part.strip() for part in (on or "").split(",")]

@@ -56,7 +56,7 @@ def _check_code(code: str) -> None:
     """Raises TooLarge for a cell that is too long, InvalidRequest for one that is no text."""
     if len(code) > CODE_CHARS:
         raise TooLarge(f"The code has {len(code):,} characters; the limit is {CODE_CHARS:,}.", _HINT)
-    if not code.isascii():
+    if not code.isascii():  # only other text can hold half of a pair
         _size(code)
 
 

@@ -88,6 +88,7 @@ def _check_paths(manifest: Manifest) -> None:
         parts = name.split("/")
         if "" in parts or "." in parts or ".." in parts or "\0" in name:
             raise BadArchive(f"The path {name!r} in the manifest leaves its folder.", "Give paths inside it.")
+        # A character has four bytes at most: most paths need no closer look.
         if len(name) * 4 > _LONGEST_NAME_BYTES and max(len(part.encode()) for part in parts) > _LONGEST_NAME_BYTES:
             raise BadArchive(f"The path {name!r} is too long for a file.", "Give it a shorter name.")
         folders.update("/".join(parts[:end]) for end in range(1, len(parts)))

@@ -40,7 +40,7 @@ class CellOutputs:
     def _add(self, event: Output | Display | Result | Error) -> None:
         if isinstance(event, Output):
             last = self.outputs[-1] if self.outputs else {}
-            if last.get("name") == event.stream:
+            if last.get("name") == event.stream:  # only streams have a name
                 last["text"] += event.text
             else:
                 self.outputs.append({"output_type": "stream", "name": event.stream, "text": event.text})

@@ -41,7 +41,7 @@ def below(root: str, path: str) -> str | None:
 
     A path that does not begin at the top is one from the directory.
     """
-    for plain in (os.path.normpath, os.path.realpath):
+    for plain in (os.path.normpath, os.path.realpath):  # one place may have two names: on macOS /tmp is /private/tmp
         top, place = Path(plain(root)), Path(plain(Path(root, path)))
         if place != top and place.is_relative_to(top):
             return place.relative_to(top).as_posix()

@@ -23,7 +23,7 @@ ARGUMENTS = "arguments"
 
 _LANGUAGES = ("python", "bash")
 
-_NEGATIVE_NUMBER = re.compile(r"-(\d|\.\d|inf)")
+_NEGATIVE_NUMBER = re.compile(r"-(\d|\.\d|inf)")  # a value, as argparse takes it
 
 
 def parameters_of(spec: RunSpec) -> dict[str, str]:

@@ -122,5 +122,5 @@ class EarlierCheckpoints(msgspec.Struct):
 def is_loopback(host: str) -> bool:
     """Whether this is a name or an address of the machine itself, that no packet leaves it for."""
     with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback  # behind the % is the interface
     return host == "localhost" or host.endswith(".localhost")

@@ -19,9 +19,11 @@ MASK = "***"
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _VALUE = re.compile(r"[^\x00\ud800-\udfff]{1,65536}")
+# MAX_TOKENS and TOKENIZERS_PARALLELISM are no secrets.
 _NAMES = re.compile(
     r"TOKEN(?!S|IZ)|SECRET|PASSW(OR)?D|PASSPHRASE|CREDENTIAL|(API|ACCESS|PRIVATE|AUTH|ACCOUNT)_?KEY", re.IGNORECASE
 )
+# Keys of Hugging Face, OpenAI, GitHub, GitLab, Slack, AWS and Google, PEM, addresses with a password, JSON web tokens.
 _VALUES = re.compile(
     r"\b(hf_|sk-|gh[opsur]_|github_pat_|glpat-|xox[abprs]-)[\w-]{8}|\b(AKIA|ASIA)[0-9A-Z]{12}|\bAIza[\w-]{30}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY|://[^/@\s:]*:[^/@\s]+@|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}"

@@ -8,7 +8,7 @@ from gpurun_jupyter.core.errors import InvalidRequest
 
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
-_AMOUNT = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([a-z]*)")
+_AMOUNT = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([a-z]*)")  # so few digits never overflow
 _LONGEST_S = 1e10  # some three hundred years; clocks and timers take no more than so much
 
 

@@ -51,7 +51,7 @@ class Places:
         return self._file
 
     def _parsed(self, code: str, filename: str = "<unknown>", *args: Any, **options: Any) -> Any:
-        above = self._above if filename == self._file else ""
+        above = self._above if filename == self._file else ""  # code within the cell has lines of its own
         return self._parse(above + code, filename, *args, **options)
 
     def _asked(self) -> tuple[str, Any]:
@@ -76,7 +76,7 @@ def _end_by_exit(shell: Any) -> None:
 
     shell.exiter = Exit(shell)
     shell.user_ns.update(exit=shell.exiter, quit=shell.exiter)
-    for one in type(shell).__mro__:
+    for one in type(shell).__mro__:  # each module has imported `warn` under its own name
         module = sys.modules.get(one.__module__)
         if module is not None and module.__name__.startswith(("IPython", "ipykernel")) and hasattr(module, "warn"):
             module.warn = _without_advice(module.warn)  # type: ignore[attr-defined]

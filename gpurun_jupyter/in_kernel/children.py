@@ -17,6 +17,7 @@ def _in_child(shell: Any) -> None:
     notebook, std = sys.modules.get("tqdm.notebook"), sys.modules.get("tqdm.std")
     if notebook is not None and std is not None:
         _draw_as(notebook.tqdm_notebook, std.tqdm)
+    # Jupyter's session sends nothing from a fork, and warns each time.
     shell.display_pub.publish = _print_plain
 
 

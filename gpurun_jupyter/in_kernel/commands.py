@@ -38,7 +38,7 @@ def system(command: str) -> int:
     try:
         process = _started(command, inner)
     finally:
-        os.close(inner)
+        os.close(inner)  # while it is open here, the command's end is not seen
     try:
         _pass_on(terminal, process)
     except BaseException:
@@ -46,11 +46,11 @@ def system(command: str) -> int:
         raise
     finally:
         os.close(terminal)
-    return process.wait()
+    return process.wait()  # it may have closed its output and go on
 
 
 def _shell(command: str) -> list[str]:
-    return [os.environ.get("SHELL") or "/bin/sh", "-c", command]
+    return [os.environ.get("SHELL") or "/bin/sh", "-c", command]  # as IPython does
 
 
 def _terminal() -> tuple[int, int]:
@@ -83,7 +83,7 @@ def _pass_on(terminal: int, process: subprocess.Popen[bytes]) -> None:
         elif over:
             return
         else:
-            over = process.poll() is not None
+            over = process.poll() is not None  # what it printed last may still be on its way: look again
 
 
 def _read(terminal: int) -> bytes:
@@ -108,5 +108,6 @@ def _interrupt(process: "subprocess.Popen[bytes]", terminal: int) -> None:
 
 
 def _signal(process: "subprocess.Popen[bytes]", number: int) -> None:
+    # Once it was waited for, its number may be another group's.
     if process.poll() is None:
         os.killpg(process.pid, number)

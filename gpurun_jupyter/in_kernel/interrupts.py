@@ -25,7 +25,7 @@ class EarlyInterrupts:
         shell.run_code = self._code_begins
 
     def _request_begins(self) -> None:
-        self._kept = False
+        self._kept = False  # an interrupt of the request before was for that one
         self._begin_request()
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, self._keep)

@@ -20,7 +20,7 @@ def lose_nothing(shell: Any) -> None:
     kernel._progressively_terminate_all_children = _leave_children  # noqa: SLF001 - there is no setting for it
     for fd, stream in ((1, sys.stdout), (2, sys.stderr)):
         _have_descriptor(stream, fd)
-    atexit.register(_flush)
+    atexit.register(_flush)  # after ipykernel has, and so it is called before ipykernel's
 
 
 def _packed_otherwise(pack: Callable[[Any], bytes]) -> Callable[[Any], bytes]:

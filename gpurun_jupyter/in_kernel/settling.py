@@ -16,7 +16,7 @@ _KERNELS = {"ipykernel", "tornado", "zmq", "jupyter_client", "IPython"}
 async def settle() -> None:
     """Wait for the asyncio tasks that the code has started and not awaited."""
     said = False
-    while tasks := [task for task in asyncio.all_tasks() if _is_users(task)]:
+    while tasks := [task for task in asyncio.all_tasks() if _is_users(task)]:  # tasks may start others
         await asyncio.wait(tasks, timeout=None if said else _SAY_AFTER_S)
         if not said and any(not task.done() for task in tasks):
             _say("task", [task.get_name() for task in tasks if not task.done()])
@@ -38,5 +38,6 @@ def _say(kind: str, names: list[str]) -> None:
 def _is_users(task: asyncio.Task[Any]) -> bool:
     if task is asyncio.current_task():
         return False
+    # A task does not tell who made it: the module of its code does.
     frame = getattr(task.get_coro(), "cr_frame", None)
     return frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] not in _KERNELS

@@ -45,7 +45,7 @@ def run_cell(shell: Any, to: Invocation, line: str, code: str) -> Any:
     wanted = variables.of_options(options)
     chosen.update(wanted.options)
     inputs = variables.named(shell, wanted.inputs)
-    modules = imports.local_modules(code) if directory is None else None
+    modules = imports.local_modules(code) if directory is None else None  # a directory brings its own
     if options["sweep"]:
         file = as_file(options, code=code, values=options["sweep"], kernel=chosen.get("kernel"), **wanted.options)
         dry = options["dry_run"]
@@ -67,6 +67,7 @@ def run_cell(shell: Any, to: Invocation, line: str, code: str) -> Any:
         value = screens.show_waiting(to.screen, run)
     except CellFailed as failed:
         hint = _hint(shell, code, wanted, alone="session" in chosen)(run.record, failed.lines)
+        # Below the traceback, where a person reads first.
         failed.lines = [*failed.lines, hint] if hint else failed.lines
         variables.take_left(shell, run.refresh(), wanted)
         raise
@@ -78,7 +79,7 @@ def run_line(to: Invocation, line: str) -> None:
     """Carry out a verb as the command line does."""
     args = _words(line) or ["--help"]
     code = gpurun.main(args, prog_name="%gpurun", standalone_mode=False, obj=to)
-    if isinstance(code, int) and code == 1:
+    if isinstance(code, int) and code == 1:  # 130, of a person who left, is no failure
         raise click.ClickException("Not every run succeeded.")
 
 

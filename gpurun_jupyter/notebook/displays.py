@@ -56,10 +56,10 @@ class CellDisplays:
         """Blank the places, but for those that will be filled at once."""
         self._clear_next = False
         for place in self._places[keep:]:
-            if place not in self._free:
+            if place not in self._free:  # it is blank already
                 self._publisher.publish(data=_BLANK, metadata={}, transient={"display_id": place}, update=True)
         self._free = [*self._places]
-        self._place_of.clear()
+        self._place_of.clear()  # what was cleared cannot be updated any more, as in Jupyter
 
     def _new_place(self) -> str:
         self._places.append(f"{self._prefix}-{len(self._places)}")

@@ -21,7 +21,7 @@ def is_elsewhere(run_id: str) -> bool:
     with closing(Connection(own)) as connection:  # it may be the same one by another name
         try:
             connection.get(f"runs/{run_id}", dict[str, Any])
-        except ServerUnreachable:
+        except ServerUnreachable:  # which includes a server without gpurun: its page draws no runs
             return False
         except GpurunError:
             return True

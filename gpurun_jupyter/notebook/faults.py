@@ -29,7 +29,7 @@ def cell_failed(record: RunRecord, error: Error | None, how: str) -> CellFailed:
     """The failure to raise: named as the remote exception and with its traceback, or `how` the run ended."""
     if error is None:
         return CellFailed(how, [how])
-    name = error.name if error.name.isidentifier() else "CellFailed"
+    name = error.name if error.name.isidentifier() else "CellFailed"  # other languages have other names
     lines = error.traceback or [f"{error.name}: {error.value}"]
     if record.outcome is not Outcome.FAILED:
         lines = [*lines, how]  # cancelled or out of time: the exception is only how it took that

@@ -56,6 +56,7 @@ def _read(code: str, shell: Any) -> list[str]:
     """The names that a cell reads and nowhere makes, in order; none where that cannot be told."""
     try:
         flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        # As IPython does, which awaits at the top; this module's own `from __future__` is not the cell's.
         tree: ast.AST = compile(shell.transform_cell(code), "<cell>", "exec", flags, dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError):
         return []
@@ -63,6 +64,7 @@ def _read(code: str, shell: Any) -> list[str]:
     made = {name for node in nodes for name in _made_by(node)}
     names = [node for node in nodes if isinstance(node, ast.Name)]
     read = dict.fromkeys(node.id for node in sorted(names, key=lambda node: (node.lineno, node.col_offset)))
+    # What a star brings cannot be told without running it.
     return [] if "*" in made else [name for name in read if name not in made and not hasattr(builtins, name)]
 
 

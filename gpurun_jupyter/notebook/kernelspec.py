@@ -21,7 +21,7 @@ def of_this_notebook(shell: Any, client: Client) -> str | None:
         return None
     known: dict[str, str | None] = shell.__dict__.setdefault(_CACHE, {})
     if client.url not in known:
-        known[client.url] = None
+        known[client.url] = None  # one that cannot say is not asked before each cell
         with contextlib.suppress(GpurunError):
             known[client.url] = client.kernel_name(kernel_id)
     return known[client.url]

@@ -15,7 +15,7 @@ def register(shell: Any) -> None:
     magics = Magics(shell)
     shell.register_magic_function(magics.cell, "cell", "gpurun")
     shell.register_magic_function(magics.line, "line", "gpurun")
-    if _with_a_body not in shell.input_transformers_cleanup:
+    if _with_a_body not in shell.input_transformers_cleanup:  # the extension may be loaded twice
         shell.input_transformers_cleanup.append(_with_a_body)
 
 
@@ -51,7 +51,7 @@ class Magics:
         """The client, made anew when another server is named or the last one is gone."""
         from gpurun_jupyter.client import Client
 
-        named_by = (os.environ.get("GPURUN_URL"), os.environ.get("GPURUN_TOKEN"))
+        named_by = (os.environ.get("GPURUN_URL"), os.environ.get("GPURUN_TOKEN"))  # a cell may have set others
         if self._client is None or named_by != self._named_by:
             self._forget()
             self._client, self._named_by = Client(), named_by

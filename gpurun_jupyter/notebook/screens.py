@@ -110,7 +110,7 @@ class NotebookScreen:
 
         The request for that comes over another channel, a moment later.
         """
-        with contextlib.suppress(KeyboardInterrupt):
+        with contextlib.suppress(KeyboardInterrupt):  # a second interrupt: nobody wants to wait for this
             give_up = time.monotonic() + _SHUTDOWN_S
             while not self.shell.exit_now and time.monotonic() < give_up:
                 time.sleep(0.01)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gpurun_jupyter.core.launch.file import LaunchFile
     from gpurun_jupyter.notebook.hints import Hint
 
-_VIEWS = 12
+_VIEWS = 12  # each has threads and a connection of its own
 
 
 def run_cells(to: Invocation, file: LaunchFile, *, detach: bool, dry: bool, hint: Hint, **shipped: Any) -> None:

@@ -52,7 +52,7 @@ def of_options(options: dict[str, Any]) -> Wanted:
 def named(shell: Any, names: list[str]) -> dict[str, Any]:
     """These variables of the notebook. Raises InvalidRequest for one that there is not."""
     missing = [repr(name) for name in names if name not in shell.user_ns]
-    if missing:
+    if missing:  # before anything is sent
         raise InvalidRequest(
             f"There is no variable {' and no '.join(missing)} in this notebook.", "Run the cell that defines it first."
         )

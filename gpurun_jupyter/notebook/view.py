@@ -28,7 +28,7 @@ class NotebookView:
         self.error: Error | None = None
         self._publisher = shell.display_pub
         self._published: int | None = 0 if waits else None
-        self._display_id = f"gpurun-{run.id}-{uuid.uuid4().hex[:8]}"
+        self._display_id = f"gpurun-{run.id}-{uuid.uuid4().hex[:8]}"  # a run may be shown in several cells
         self._elsewhere = is_elsewhere(run.id)
         self._feed = WidgetFeed(run.record, _widget_of(run))
         self._displays = CellDisplays(shell.display_pub, self._display_id)
@@ -74,7 +74,7 @@ class NotebookView:
         self._feed.draw()
         self._publish(update=True, with_widget=False)
         if self._feed.widget is not None:
-            self._feed.widget.close()
+            self._feed.widget.close()  # once the display does not show it any more
 
     def _publish(self, update: bool, with_widget: bool) -> None:
         feed = self._feed

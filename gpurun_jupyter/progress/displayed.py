@@ -180,6 +180,7 @@ def _new_rows(shown: _Shown, tables: list[html.Table]) -> Iterator[Metric]:
     for number, table in enumerate(tables):
         for place, row in enumerate(table.rows):
             metric = metrics_of(table, row)
+            # By its step alone where it has one: of a long table the first rows are missing, and others move up.
             key = (number, *row) if metric and metric.step is not None else (number, place, *row)
             if metric and key not in shown.rows and len(shown.rows) < MAX_TABLE_ROWS:
                 shown.rows.add(key)

@@ -53,7 +53,7 @@ def events(pieces: Iterable[Piece]) -> Iterator[Event]:
         now = before if at is None else at
         if now - before > QUIET_S:
             yield from _stamped(decoder.idle(), before + QUIET_S)
-        yield from _stamped(decoder.feed(text, "stdout"), now)
+        yield from _stamped(decoder.feed(text, "stdout"), now)  # a terminal has one stream
         before = now
     yield from _stamped(decoder.flush(), before)
 

@@ -87,7 +87,7 @@ def track(iterable: Iterable[_Item], label: str = "", total: Any = None) -> Iter
     """Yield the items and say how many are done; `total` where the iterable has no length."""
     label = clean_name(label)
     whole = (_length(iterable) if total is None else finite_number(total, "total")) or None
-    loops = _loops.bars
+    loops = _loops.bars  # of the thread that began: a generator may go on in another
     bar = _bar(label, loops)
     loops.append(bar)
     done = 0
@@ -98,7 +98,7 @@ def track(iterable: Iterable[_Item], label: str = "", total: Any = None) -> Iter
             done += 1
             bar.show(done, whole, label, last=False)
     finally:
-        loops.remove(bar)
+        loops.remove(bar)  # also where a loop was left, or its generator is thrown away
         bar.show(done, whole, label, last=True)
 
 

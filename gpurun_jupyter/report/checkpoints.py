@@ -50,7 +50,7 @@ def last_checkpoint() -> str | None:
 
 
 def _named(path: Path) -> Path:
-    return path if path.name not in ("", "..") else path.resolve()
+    return path if path.name not in ("", "..") else path.resolve()  # `.` is called as its folder
 
 
 def _complete(directory: Path) -> list[Path]:
@@ -67,14 +67,15 @@ def _keep(source: Path) -> Path:
     if not (os.environ.get(DIRECTORY) and pipe.inside_run()) or source.resolve() == kept.resolve():
         return source  # nowhere to keep it, or it was saved right there
     directory.mkdir(parents=True, exist_ok=True)
+    # All processes of a training may keep the same checkpoint at once.
     part = directory / f"{PART}{os.getpid()}.{source.name}"
     try:
         _copy(source, part)
         at_ns = _later_than_all(directory)
-        os.utime(part, ns=(at_ns, at_ns))
+        os.utime(part, ns=(at_ns, at_ns))  # before it has its name: the newest is found by this
         put(part, kept)
     finally:
-        remove(part)
+        remove(part)  # what is left of a failure; one that was kept has another name now
     return kept
 
 
@@ -145,6 +146,7 @@ def _tell(kept: Path, step: float | None, numbers: dict[str, float]) -> None:
         say(f"checkpoint {as_text(kept.name)}{at}{values}", sys.stdout)
         return
     event: dict[str, Any] = {"kind": "checkpoint", "path": as_text(kept.name), "step": step, "values": {}}
+    # Another process may have just replaced it.
     with contextlib.suppress(OSError):
         event["modified_ns"] = kept.stat().st_mtime_ns
     for key, value in numbers.items():

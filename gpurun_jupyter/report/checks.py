@@ -15,7 +15,7 @@ def number(value: Any, name: str) -> float:
     try:
         single = value.item() if callable(getattr(value, "item", None)) else value
         if isinstance(single, (str, bytes, bytearray)):
-            raise TypeError("it is text")
+            raise TypeError("it is text")  # which `float` would read
         return float(single)
     except (TypeError, ValueError, OverflowError, RuntimeError, AttributeError) as error:
         kind = type(value).__name__

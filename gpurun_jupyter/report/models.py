@@ -100,10 +100,10 @@ def _keep(blobs: Path, pieces: Iterable[bytes]) -> tuple[str, int]:
                 file.write(piece)
             file.flush()
             os.fsync(file.fileno())
-        beside.chmod(0o400)
+        beside.chmod(0o400)  # blobs are shared: nobody may change one
         place = blobs / digest.hexdigest()[:2] / digest.hexdigest()
         place.parent.mkdir(mode=0o700, exist_ok=True)
-        beside.replace(place)
+        beside.replace(place)  # what is there has the same bytes, or is damaged
     finally:
         with contextlib.suppress(OSError):
             beside.unlink()
@@ -113,6 +113,7 @@ def _keep(blobs: Path, pieces: Iterable[bytes]) -> tuple[str, int]:
 def _cut(text: Any, most_bytes: int) -> str:
     """The text, or as much of its beginning as has room."""
     cut = str(text).replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+    # A letter may be one byte there, or twelve.
     while len(json.dumps(cut)) > most_bytes:
         cut = cut[: len(cut) * 3 // 4]
     return cut

@@ -45,7 +45,7 @@ def _open(path: str) -> int:
     _fd = _identity = None
     # Without O_NONBLOCK this would wait for a reader, possibly for ever.
     fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    os.set_blocking(fd, True)
+    os.set_blocking(fd, True)  # from here on: a full FIFO is waited for
     status = os.fstat(fd)
     _fd, _identity = fd, (path, status.st_dev, status.st_ino)
     return fd
@@ -70,5 +70,5 @@ def _forget() -> None:
     _fd = _identity = None
 
 
-if hasattr(os, "register_at_fork"):
+if hasattr(os, "register_at_fork"):  # Windows has no fork
     os.register_at_fork(after_in_child=_forget)

@@ -155,7 +155,7 @@ class _Walk:
     def _below(self, place: _Place) -> Iterator[File]:
         place = place._replace(rules=place.rules.within(place.path, place.name, gitignore=self._gitignore))
         try:
-            entries = list(os.scandir(place.path))
+            entries = list(os.scandir(place.path))  # all at once: what goes wrong does so here
         except OSError as error:
             self._leave_out_if_gone(place.name.rstrip("/"), place.path, error)
             return
@@ -167,6 +167,7 @@ class _Walk:
 
     def _look_at(self, entry: os.DirEntry[str], place: _Place) -> Iterator[File]:
         name, is_dir = place.name + entry.name, entry.is_dir(follow_symlinks=False)
+        # Git lists no FIFOs, sockets and devices: these are told as what they are, and not as ignored.
         known_to_git = is_dir or entry.is_file(follow_symlinks=False) or entry.is_symlink()
         rules = place.rules if known_to_git else place.rules._replace(listing=None)
         if why := rules.why_left_out(name, is_dir):
@@ -181,7 +182,7 @@ class _Walk:
             self.left_out.append(LeftOut(name, why, odd=True))
             return
         try:
-            found = entry.stat()
+            found = entry.stat()  # of what a link points to
         except OSError as error:
             self._leave_out_if_gone(name, entry.path, error)
             return
@@ -198,13 +199,14 @@ class _Walk:
 
     def _inside(self, entry: os.DirEntry[str], name: str, place: _Place) -> _Place:
         is_link = entry.is_symlink()
+        # `realpath` asks about each folder above: only links need that.
         real = os.path.realpath(entry.path) if is_link else f"{place.chain[-1]}/{entry.name}"
         rules = place.rules.below(entry.path, name, is_link=is_link) if self._gitignore else place.rules
         return _Place(entry.path, f"{name}/", (*place.chain, real), rules)
 
     def _leave_out_if_gone(self, name: str, path: str, error: OSError) -> None:
         """Raises InvalidRequest where it is there, and cannot be read."""
-        if error.errno not in GONE or not name:
+        if error.errno not in GONE or not name:  # of the directory itself nothing would be left
             raise unreadable(path, error) from error
         self.left_out.append(LeftOut(name, WENT_AWAY, odd=True))
 
@@ -225,6 +227,7 @@ class _Walk:
             target = os.path.realpath(path, strict=True)
         except OSError:
             return "a link that leads nowhere"
+        # The root may be `/`, which has its slash already.
         if target != self._root and not target.startswith(f"{self._root.rstrip('/')}/"):
             return f"a link out of the directory; if the run can see {target}, name that path in the code"
         return "a link to a directory that it lies in" if target in place.chain else ""

@@ -49,6 +49,7 @@ def chosen(path: Path, entry: str | None, *, module: str | None = None, ask_git:
         raise InvalidRequest(f"Which file of the directory {path} to run was not said.", "Name its entry.")
     entry = place_in(path if path.is_dir() else path.parent, entry)
     if entry not in {file.name for file in shipment.files}:
+        # It, or a folder above it, was left out: that is the reason.
         why = next((one.why for one in shipment.left_out if f"{entry}/".startswith(f"{one.name}/")), "")
         raise FileMissing(
             f"{path} ships no file {entry!r}{f' ({why})' if why else ''}.", "Name one by its path in there."
@@ -74,7 +75,7 @@ def _with_modules(path: Path) -> Shipment:
     alone = single(path)
     if path.suffix != ".py":
         return alone
-    modules = local_modules(path.read_text("utf-8", "replace"), [str(alone.root)])
+    modules = local_modules(path.read_text("utf-8", "replace"), [str(alone.root)])  # the script's path, not ours
     if modules is None:
         return alone
     beside = [file for file in modules.files if file.name != path.name]

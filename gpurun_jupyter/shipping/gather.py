@@ -45,7 +45,7 @@ def gather(file: LaunchFile, folder: Path, spec_of: Callable[[str], RunSpec], wi
     """
     if file.files_of is not None:
         before = spec_of(file.files_of)
-        file.spec_like(before)
+        file.spec_like(before)  # for what it refuses, before anything is sent
         return Gathered(before=before)
     shipment, entry = _files(file, folder, within)
     if file.notebook is None:
@@ -81,6 +81,7 @@ def _place(text: str, folder: Path, within: Path | None) -> Path:
     """The path that is meant, if no link or `..` leads it out. Raises InvalidRequest."""
     path = folder / (Path(text).expanduser() if within is None else text)
     try:
+        # Asked for what it raises: a name that is too long, a folder that may not be looked into.
         path.exists()
     except OSError as error:
         raise unreadable(text, error) from error

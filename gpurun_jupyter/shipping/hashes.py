@@ -26,7 +26,7 @@ _KEPT_DIRECTORIES = 200
 _CRC_BYTES = 4
 
 #: size, mtime_ns, ctime_ns and inode, which all have to be the same still; the sha256.
-_Known = tuple[int, int, int, int, bytes]
+_Known = tuple[int, int, int, int, bytes]  # an mtime alone can be set back, as copies and archives do
 _decode = msgspec.msgpack.Decoder(dict[str, _Known]).decode
 
 
@@ -67,7 +67,7 @@ def _hashed(file: File, known: _Known | None, now: dict[str, _Known]) -> Hashed 
     found, stamp = file.found, stamp_of(file.found)
     if known is not None and known[:4] == stamp:
         return Hashed(known[4].hex(), found.st_size)
-    begun_ns = time.time_ns()
+    begun_ns = time.time_ns()  # not later: reading may take longer than files need to settle
     try:
         digest, size_bytes = _read_all(file.path)
     except WentAway:
@@ -98,7 +98,7 @@ def _read(place: Path) -> dict[str, _Known]:
 def _write(place: Path, known: dict[str, _Known]) -> None:
     """What cannot be written is found out again next time."""
     data = msgspec.msgpack.encode(known)
-    beside = place.with_name(f".{secrets.token_hex(8)}")
+    beside = place.with_name(f".{secrets.token_hex(8)}")  # others write theirs at the same time
     with contextlib.suppress(OSError):
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         beside.write_bytes(zlib.crc32(data).to_bytes(_CRC_BYTES, "big") + data)

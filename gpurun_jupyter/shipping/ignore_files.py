@@ -39,7 +39,7 @@ class IgnoreFile(NamedTuple):
 
     def deciding(self, path: str, is_dir: bool) -> Line | None:
         """The line that decides about a path; None where the file says nothing of it."""
-        asked = os.fsencode(path[len(self.base) :])
+        asked = os.fsencode(path[len(self.base) :])  # names are bytes to git
         name = asked.rpartition(b"/")[2]
         if not self.names.fullmatch(name) and not self.paths.fullmatch(asked):
             return None
@@ -73,15 +73,16 @@ def read(place: Path, name: str, base: str) -> tuple[IgnoreFile, ...]:
 
 def _lines(data: bytes) -> Iterator[Line]:
     for number, text in enumerate(data.removeprefix(codecs.BOM_UTF8).split(b"\n")):
+        # To git, a text ends at a NUL.
         text = _without_spaces(text.removesuffix(b"\r").partition(b"\0")[0])  # noqa: PLW2901
         if text and not text.startswith(b"#"):
-            yield _line(text, b"l%d" % number)
+            yield _line(text, b"l%d" % number)  # names of groups, for all lines become one expression
 
 
 def _without_spaces(text: bytes) -> bytes:
     """The text without spaces at its end, but for one behind a backslash."""
     kept = text.rstrip(b" ")
-    slashes = len(kept) - len(kept.rstrip(b"\\"))
+    slashes = len(kept) - len(kept.rstrip(b"\\"))  # of an even number none is left to protect the space
     return kept + b" " if slashes % 2 and kept != text else kept
 
 

@@ -51,7 +51,7 @@ def local_modules(
     files: dict[_Module, list[File]] = {}
     while new := [found for name in sorted(names) if (found := _find(name, folders)) and found not in files]:
         for module in new:
-            files[module] = collect(module.folder, None, only={module.name}).files
+            files[module] = collect(module.folder, None, only={module.name}).files  # all together are measured below
         names = frozenset().union(*(_imported_by(files[module]) for module in new))
     if not files:
         return None
@@ -75,7 +75,7 @@ def imported(code: str) -> frozenset[str]:
 
 
 def _names(code: str) -> Iterator[str]:
-    tree = _parsed(code) or _parsed(_MAGIC.sub(r"\1pass", code))
+    tree = _parsed(code) or _parsed(_MAGIC.sub(r"\1pass", code))  # most cells have no magics
     if tree is None:  # another language, or a mistake that the run will tell
         for one, several in _IMPORT.findall(code):
             yield from [one] if one else re.findall(r"(?:^|,)[ \t]*(\w+)", several)
@@ -83,7 +83,7 @@ def _names(code: str) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:  # a package is shipped as a whole
             yield node.module.partition(".")[0]
         elif isinstance(node, ast.Call) and (name := _named_in_call(node)):
             yield name.partition(".")[0]
@@ -116,7 +116,7 @@ def _folders(path: tuple[str, ...], cwd: str) -> tuple[tuple[str, bool], ...]:
         installed = any(part in _INSTALLED for part in parts) or any(
             str(parent) in standard for parent in (Path(*parts), *Path(*parts).parents)
         )
-        found.append((folder.rstrip("/") or "/", not installed))
+        found.append((folder.rstrip("/") or "/", not installed))  # "", the current directory, became "cwd/"
     return tuple(dict.fromkeys(found))
 
 
@@ -134,6 +134,7 @@ def _find(name: str, folders: Iterable[tuple[str, bool]]) -> _Module | None:
     mere = None
     for folder, local in folders:
         there = _there(folder, name)
+        # Python takes a folder without __init__.py only if nothing else on the whole path has the name.
         if there and not there.mere:
             return _Module(folder, there.name) if local else None
         if there and local and mere is None and _has_python(f"{folder}/{name}"):

@@ -89,12 +89,13 @@ class Rules(NamedTuple):
             return own
         if name.rpartition("/")[2] in JUNK:
             return "never shipped"
+        # Git's listing says what is not ignored, but not which file of rules ignores the rest.
         read_here = ignoring(self.git, self.above + name, is_dir)
         if self.listing is None:
             return read_here or ""
         if self.listing.has(name, is_dir):
             return ""
-        return read_here or ("" if is_dir else "git ignores it")
+        return read_here or ("" if is_dir else "git ignores it")  # in a folder, .gpurunignore may bring files back
 
     def allows_secret(self, name: str) -> bool:
         """Whether a .gpurunignore says `!` of this very file; of a directory that it lies in is not enough."""

@@ -25,8 +25,8 @@ def pieces(path: str) -> Iterator[bytes]:
     Raises WentAway, and InvalidRequest for one that cannot be read.
     """
     try:
-        with open(path, "rb", buffering=0, opener=_without_waiting) as file:
-            found = os.fstat(file.fileno())
+        with open(path, "rb", buffering=0, opener=_without_waiting) as file:  # pieces are larger than a buffer
+            found = os.fstat(file.fileno())  # of what is open: the path may be another file by now
             if not stat.S_ISREG(found.st_mode):
                 raise WentAway(path)
             left = found.st_size or float("inf")  # some file systems know no sizes

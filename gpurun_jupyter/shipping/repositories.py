@@ -20,7 +20,7 @@ GITIGNORE = ".gitignore"
 GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
 #: Variables that would have git look at another repository, such as inside a hook.
 _ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX")
-_LONGEST_S = 30.0
+_LONGEST_S = 30.0  # after that the rules are read, as without git
 
 
 class Listing:
@@ -28,7 +28,7 @@ class Listing:
 
     def __init__(self, base: str, paths: Iterator[str]) -> None:
         self._base = base
-        self._files = {_key(path.rstrip("/")) for path in paths}
+        self._files = {_key(path.rstrip("/")) for path in paths}  # a repository in it has a slash
         self._folders = {str(parent) for path in self._files for parent in PurePosixPath(path).parents}
 
     def has(self, path: str, is_dir: bool) -> bool:
@@ -91,6 +91,7 @@ def excluded(top: str, base: str) -> tuple[IgnoreFile, ...]:
     """The rules of a repository that are in no commit; its worktrees share them. Raises InvalidRequest."""
     git = Path(top, ".git")
     if git.is_file():
+        # A worktree, whose file names its own folder there, or a submodule, which has no `commondir`.
         git = Path(top, _line(git).removeprefix("gitdir: "))
         git /= _line(git / "commondir")
     return read(git / "info" / "exclude", f"{base}.git/info/exclude", base)
@@ -106,6 +107,7 @@ def _line(place: Path) -> str:
 def listing(folder: str, base: str) -> Listing | None:
     """Ask git which files of a folder, called `base`, are its own or would be; None where it does not answer."""
     env = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
+    # -z: git would put names with other letters in quotes.
     command = [*GIT, "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     try:
         found = subprocess.run(

@@ -70,6 +70,7 @@ def _stars(pattern: bytes, at: int) -> tuple[bytes, int]:
     assert found is not None
     after = pattern[found.end() : found.end() + 2]
     is_folder = at == 0 or pattern[at - 1 : at] == b"/"
+    # Only `**` that is all of a folder's name crosses slashes.
     if len(found[0]) == 1 or not is_folder or not (after[:1] in (b"", b"/") or after == b"\\/"):
         return _STAR, found.end()
     if after[:1] == b"/":
@@ -82,7 +83,7 @@ def _class(pattern: bytes, at: int) -> tuple[bytes, int]:
     is_negated = pattern[at : at + 1] in (b"!", b"^")
     at += is_negated
     inside, before, first = b"", b"", True
-    while first or pattern[at : at + 1] != b"]":
+    while first or pattern[at : at + 1] != b"]":  # at the beginning, `]` is one of the class
         first = False
         part, before, at = _part(pattern, at, before)
         inside += part
@@ -97,11 +98,12 @@ def _part(pattern: bytes, at: int, before: bytes) -> tuple[bytes, bytes, int]:
     if here == b"\\":
         here = _byte(pattern, at + 1)
         return _escaped(here), here, at + 2
-    if here == b"-" and before and pattern[at + 1 : at + 2] not in (b"", b"]"):
+    if here == b"-" and before and pattern[at + 1 : at + 2] not in (b"", b"]"):  # else it is itself
         at += 1
         if pattern[at : at + 1] == b"\\":
             at += 1
         last = _byte(pattern, at)
+        # A range that goes backwards takes nothing; re would refuse it.
         return (_escaped(before) + b"-" + _escaped(last) if before <= last else b""), b"", at + 1
     if pattern[at : at + 2] == b"[:":
         end = pattern.find(b"]", at + 2)
@@ -123,7 +125,7 @@ def _byte(pattern: bytes, at: int) -> bytes:
 
 
 def _escaped(byte: bytes) -> bytes:
-    return b"\\x%02x" % byte[0]
+    return b"\\x%02x" % byte[0]  # all of them: then none means something to re
 
 
 def _joined(pieces: list[bytes], name: bytes) -> bytes:

@@ -15,15 +15,16 @@ _NPY = np.lib.format
 
 def encode(value: Any, packing: Packing) -> Any:
     """An array, a scalar or a dtype. Raises Unsafe for others, and for what holds Python objects."""
+    # What `str` says of a dtype with fields has no fields.
     if isinstance(value, np.dtype) and not (value.hasobject or value.names):
         return tagged("numpy.dtype", dtype=value.str)
     if isinstance(value, np.generic) and type(value) is not np.void:
         return tagged("numpy.scalar", dtype=value.dtype.str, base64=in_base64(value.tobytes()))
-    if type(value) not in (np.ndarray, np.memmap, np.void):
+    if type(value) not in (np.ndarray, np.memmap, np.void):  # a masked array would lose its mask
         raise Unsafe("")
     if value.dtype.hasobject:
         raise Unsafe("of Python objects")
-    packing.parts.expect(value.nbytes)
+    packing.parts.expect(value.nbytes)  # gigabytes are refused before they are written
     with packing.parts.add(".npy") as (part, file):
         try:
             _NPY.write_array(file, np.asarray(value), allow_pickle=False)
@@ -41,4 +42,4 @@ def decode(node: Dict[str, Any], unpacking: Unpacking) -> Any:
         return np.frombuffer(base64.b64decode(node["base64"]), np.dtype(node["dtype"]))[0]
     with unpacking.parts.open(node["part"]) as (file, _):
         array = _NPY.read_array(file, allow_pickle=False)
-    return array[()] if kind == "numpy.void" else array
+    return array[()] if kind == "numpy.void" else array  # an array of no dimension, as a scalar again

@@ -24,15 +24,16 @@ class Written(NamedTuple):
 
 def write(path: Path, name: str, value: Any, budget: Budget, *, pickle: bool = False) -> Written:
     """Write the variable `name` to a new file. Raises Refused, which leaves no file, and OSError."""
-    path.touch(mode=0o600, exist_ok=False)
+    path.touch(mode=0o600, exist_ok=False)  # `open` makes files that others may read
     with path.open("r+b") as file:
         parts = PartsWriter(file, name, budget)
         try:
             parts.finish(Packing(name, parts, pickle).encode(value))
-        except BaseException as error:
+        except BaseException as error:  # an interrupt too: half a file is left to nobody
             parts.close()
             path.unlink()
             raise _explained(error, name, value, pickle) from error
+    # Read once more: a zip goes back to write sizes, so its bytes cannot be hashed as they come.
     return Written(digest_of(path), path.stat().st_size, type_name(value))
 
 

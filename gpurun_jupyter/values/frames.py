@@ -46,6 +46,7 @@ def _encode_frame(frame: Any, packing: Packing) -> Any:
 
 def _encode_columns(frame: Any, packing: Packing) -> Dict[str, Any]:
     """The columns: those of Python objects as lists, the others as a table, categories beside it."""
+    # Without its index, which travels once; by place, as a label may occur twice.
     columns = {str(place): frame.iloc[:, place].reset_index(drop=True) for place in range(frame.shape[1])}
     objects = {name: column for name, column in columns.items() if column.dtype == object}
     categories = {name: column for name, column in columns.items() if isinstance(column.dtype, pd.CategoricalDtype)}
@@ -71,6 +72,7 @@ def _write_table(frame: Any, packing: Packing) -> str:
         table = pa.Table.from_pandas(frame, preserve_index=False)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise Unsafe(f"that Arrow does not take ({error})") from error
+    # A table without rows tells at no cost which dtypes would come back.
     for (name, before), after in zip(frame.dtypes.items(), table.slice(0, 0).to_pandas().dtypes):
         if before != after:
             raise Unsafe(f"whose column number {name} is {before}")
@@ -95,8 +97,9 @@ def _decode_columns(node: Dict[str, Any], unpacking: Unpacking) -> Dict[str, Any
 def _decode_frame(node: Dict[str, Any], unpacking: Unpacking) -> Any:
     index, labels = unpacking.decode(node["index"]), unpacking.decode(node["columns"])
     columns = _decode_columns(node, unpacking)
+    # The index by number says how many rows there are, also where there is no column.
     frame = pd.DataFrame({place: columns[str(place)] for place in range(len(labels))}, index=range(len(index)))
-    frame.index, frame.columns = index, labels
+    frame.index, frame.columns = index, labels  # afterwards: labels may occur twice
     if "attrs" in node:
         frame.attrs = unpacking.decode(node["attrs"])
     return frame
@@ -123,9 +126,9 @@ def _encode_index(index: Any, packing: Packing) -> Any:
 
 def _decode_index(node: Dict[str, Any], unpacking: Unpacking) -> Any:
     column = _decode_columns(node, unpacking)["0"]
-    index = pd.Index(column.array, dtype=column.dtype, tupleize_cols=False)
+    index = pd.Index(column.array, dtype=column.dtype, tupleize_cols=False)  # tuples stay what they are
     if node.get("freq") and isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)):
-        index.freq = node["freq"]
+        index.freq = node["freq"]  # a column has none
     return index.rename(unpacking.decode(node["name"]))
 
 

@@ -22,6 +22,7 @@ def bring_in(answer: str, inputs: Dict[str, str], pickle: bool) -> None:
 
     def read() -> Dict[str, Any]:
         namespace = _namespace()
+        # All are read before the first is set.
         namespace.update({name: files.read(Path(path), name, pickle=pickle) for name, path in inputs.items()})
         return {}
 

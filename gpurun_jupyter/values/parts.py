@@ -15,7 +15,7 @@ from gpurun_jupyter.values.refusals import Budget, Refused
 
 TREE = "value.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_ZIP = b"PK"
+_ZIP = b"PK"  # no JSON begins so
 _PIECE_BYTES = 2**20
 
 
@@ -40,6 +40,7 @@ class PartsWriter:
             self._zip = zipfile.ZipFile(self._file, "w")
         part = f"{self._count}{suffix}"
         self._count += 1
+        # How much comes is not known here, and the header has to have room for it.
         with self._zip.open(zipfile.ZipInfo(part, _EPOCH), "w", force_zip64=True) as stream:
             counted: Any = _Counted(stream, self._name, self._budget)
             yield part, counted
@@ -72,6 +73,7 @@ class _Counted(io.RawIOBase):
         return True
 
     def write(self, data: Any) -> int:
+        # The length of a view is that of its items, which may be of several bytes.
         piece = memoryview(data).cast("B") if not isinstance(data, bytes) else data
         self._budget.spend(self._name, len(piece))
         self._stream.write(piece)
@@ -100,6 +102,7 @@ class PartsReader:
             raise Refused("The file names a part, and is no zip.")
         try:
             entry = self._zip.getinfo(part)
+            # Packed, a few bytes could become gigabytes.
             if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
                 raise Refused(f"The part {part} is compressed: it was not written by gpurun.")
             with self._zip.open(entry) as stream:
@@ -111,6 +114,7 @@ class PartsReader:
         """The bytes of a part, which may be changed. Raises Refused where there is no such part, or it is damaged."""
         with self.open(part) as (stream, size_bytes):
             data = bytearray()
+            # In pieces: the size stands in the file, and a damaged one must not take all memory.
             while piece := stream.read(min(_PIECE_BYTES, size_bytes - len(data))):
                 data += piece
             if len(data) != size_bytes:

@@ -20,14 +20,14 @@ _PROTOCOL = 5  # that of Python 3.8
 def encode(value: Any, packing: Packing) -> Any:
     """The value as a pickle. Raises Refused for what not even pickle takes."""
     torch = sys.modules.get("torch")
-    is_module = torch is not None and isinstance(value, torch.nn.Module)
+    is_module = torch is not None and isinstance(value, torch.nn.Module)  # without torch there are none
     with packing.parts.add(".pt" if is_module else ".pickle") as (part, file):
         try:
             if is_module and torch is not None:
                 torch.save(value, file, pickle_module=_pickler(), pickle_protocol=_PROTOCOL)
             else:
                 _pickler().dump(value, file, protocol=_PROTOCOL)
-        except Refused:
+        except Refused:  # over the budget
             raise
         except Exception as error:  # a pickle calls the value's own code
             raise Refused(f"A {type_name(value)} cannot be pickled: {error}.", _hint()) from error
@@ -47,7 +47,7 @@ def decode(node: Dict[str, Any], unpacking: Unpacking) -> Any:
             return pickle.loads(data)  # noqa: S301 - that is what was asked for
         import torch
 
-        return torch.load(io.BytesIO(data), map_location="cpu", weights_only=False)
+        return torch.load(io.BytesIO(data), map_location="cpu", weights_only=False)  # classes too: that was asked for
     except Exception as error:
         raise Refused(f"The variable {unpacking.name!r}, a pickled {node['type']}, cannot be read: {error}.") from error
 

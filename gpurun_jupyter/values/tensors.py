@@ -21,6 +21,7 @@ _WORDS = (
     *("I64 int64", "I32 int32", "I16 int16", "I8 int8"),
     *("U64 uint64", "U32 uint32", "U16 uint16", "U8 uint8"),
 )
+# Older versions of torch lack some.
 _DTYPES = {name: getattr(torch, word) for name, word in (pair.split() for pair in _WORDS) if hasattr(torch, word)}
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 _PIECE_BYTES = 2**20
@@ -41,7 +42,7 @@ def encode(value: Any, packing: Packing) -> Any:
     with packing.parts.add(".safetensors") as (part, file):
         _write(value, file)
     kind = "torch.Parameter" if isinstance(value, torch.nn.Parameter) else "torch.Tensor"
-    return tagged(kind, part=part, requires_grad=value.requires_grad and value.is_leaf)
+    return tagged(kind, part=part, requires_grad=value.requires_grad and value.is_leaf)  # a result is only a value
 
 
 def decode(node: Dict[str, Any], unpacking: Unpacking) -> Any:
@@ -60,11 +61,12 @@ def decode(node: Dict[str, Any], unpacking: Unpacking) -> Any:
 
 
 def _write(value: Any, file: Any) -> None:
+    # Conjugates and negatives are only noted by torch: the memory has to have them.
     tensor = value.detach().cpu().resolve_conj().resolve_neg().contiguous()
     size_bytes = tensor.numel() * tensor.element_size()
     entry = {"dtype": _NAMES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [0, size_bytes]}
     header = json.dumps({_NAME: entry}, separators=(",", ":")).encode()
-    header += b" " * (-len(header) % 8)
+    header += b" " * (-len(header) % 8)  # numbers begin at a multiple of 8
     file.write(len(header).to_bytes(8, "little") + header)
     if size_bytes:  # without NumPy, which torch does not need
         data = memoryview((ctypes.c_char * size_bytes).from_address(tensor.data_ptr())).cast("B")
@@ -76,7 +78,7 @@ def _read(data: bytearray) -> Any:
     start = 8 + int.from_bytes(data[:8], "little")
     entry = json.loads(bytes(data[8:start]))[_NAME]
     dtype, (begin, end) = _DTYPES[entry["dtype"]], entry["data_offsets"]
-    if begin == end:
+    if begin == end:  # `frombuffer` takes nothing empty
         return torch.empty(entry["shape"], dtype=dtype)
     flat = torch.frombuffer(data, dtype=torch.uint8, count=end - begin, offset=start + begin)
     return flat.view(dtype).reshape(entry["shape"])

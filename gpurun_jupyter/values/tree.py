@@ -49,6 +49,7 @@ class Packing:
     def encode(self, value: Any) -> Any:
         """The value as a tree. Raises Refused."""
         library = type(value).__module__.partition(".")[0]
+        # By the very type: a subclass would come back as something that it was not.
         encoder = _ENCODERS.get(type(value)) or (_of_library(library, "encode") if library in _LIBRARIES else None)
         try:
             if encoder is None:
@@ -71,7 +72,7 @@ class Packing:
     @contextmanager
     def inside(self, container: Any) -> Iterator[None]:
         """While the elements of a container are encoded. Raises Unsafe for one that holds itself."""
-        if id(container) in self._above:
+        if id(container) in self._above:  # by identity: to compare it would not end
             raise Unsafe("that holds itself")
         self._above.append(id(container))
         yield
@@ -196,7 +197,7 @@ def _encode_set(value: Any, packing: Packing) -> Any:
 
 def _encode_dict(value: Dict[Any, Any], packing: Packing) -> Any:
     with packing.inside(value):
-        if TAG not in value and all(type(key) is str for key in value):
+        if TAG not in value and all(type(key) is str for key in value):  # with the tag it would be read as a node
             return {key: packing.item(f"[{key!r}]", item) for key, item in value.items()}
     return _encode_pairs(value, packing)
 
@@ -215,6 +216,7 @@ def _encode_moment(value: Any, _: Packing) -> Any:
     zone = getattr(value, "tzinfo", None)
     if zone is not None and type(zone) is not dt.timezone:
         raise Unsafe("with a time zone that is more than an offset")
+    # `isoformat` does not tell which of two equal times it is when clocks are set back.
     return tagged(type(value).__name__, iso=value.isoformat(), fold=getattr(value, "fold", 0))
 
 

@@ -37,7 +37,7 @@ class Facts:
             )
         elif isinstance(event, Start):
             self._curves.clear()
-            self._bars.clear()
+            self._bars.clear()  # another attempt: it begins with the checkpoints that there are, and nothing else
         else:
             return False
         return True

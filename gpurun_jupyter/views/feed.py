@@ -65,14 +65,14 @@ class WidgetFeed:
     def tick(self) -> None:
         """Draw what has changed, unless something was drawn just now. Raises Closed where nobody sees the widget."""
         if self.widget is not None and self.widget.closed:
-            raise Closed
+            raise Closed  # ends the thread that follows the run for it
         if self._changed and time.monotonic() - self._drawn_at >= _REDRAW_S:
             self.draw()
 
     def draw(self) -> None:
         """Set the traits that have changed."""
         if self.widget is not None:
-            with self.widget.hold_sync():
+            with self.widget.hold_sync():  # one message for all of them
                 if "run" in self._changed:
                     self.widget.run = summary(self.facts.added_to(self.record))
                 if "output" in self._changed:

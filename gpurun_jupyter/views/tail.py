@@ -6,6 +6,7 @@ import re
 
 TAIL_BYTES = 32 * 1024
 TAIL_LINES = 300
+# An OSC sequence may have lost its end where a text was cut off.
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
 _BACKSPACE = re.compile(r"[^\x08]\x08")
 
@@ -23,6 +24,7 @@ class Tail:
         """Append what was printed next."""
         self._newlines += text.count("\n")
         self._text += text
+        # Not at each piece: a cut looks through all that is kept.
         if len(self._text) > 2 * self._size_bytes or text.count("\n") > self._lines:
             self._text = self._cut()
 
@@ -39,10 +41,10 @@ class Tail:
 
     def _cut(self) -> str:
         kept = _last_lines(self._text, self._lines)
-        encoded = kept.encode("utf-8", "replace")
+        encoded = kept.encode("utf-8", "replace")  # half of a surrogate pair has no bytes
         if len(encoded) <= self._size_bytes:
             return kept
-        short = encoded[-self._size_bytes :].decode("utf-8", "ignore")
+        short = encoded[-self._size_bytes :].decode("utf-8", "ignore")  # the cut may be within a letter
         begun, newline, whole = short.partition("\n")
         return whole if newline and whole else begun.rpartition("\r")[2]  # one long line: its last redraw
 

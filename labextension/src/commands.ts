@@ -44,7 +44,7 @@ export function addPageCommands(parts: Parts, restorer: ILayoutRestorer | null, 
   app.commands.addCommand(Commands.openRun, {
     label: args => (args.run || args.clicked ? trans.__('Open Run') : trans.__('Open Run…')),
     caption: trans.__('Show a run in a tab: output, charts, files, configuration'),
-    icon: args => (args.isPalette ? undefined : gpuIcon),
+    icon: args => (args.isPalette ? undefined : gpuIcon), // as JupyterLab's own commands: none in the palette
     execute: async args => {
       const id = runOf(app, args) ?? (await askForRun(trans));
       if (id) {
@@ -107,7 +107,7 @@ export function addPanelCommands({ app, server, trans, palette }: Parts, model: 
     isEnabled: args => !!runOf(app, args),
     execute: async args => {
       const id = runOf(app, args) ?? '';
-      await stopRun(server, model.run(id) ?? (await new RunRequests(server.api, id).run()), trans);
+      await stopRun(server, model.run(id) ?? (await new RunRequests(server.api, id).run()), trans); // the sidebar holds the newest only
     }
   });
   app.commands.addCommand(Commands.copyId, {

@@ -15,6 +15,7 @@ GPURUN_DB names the database of these: it may hold a password, and everybody on 
 def main(argv: list[str]) -> int:
     """Run the program named first in `argv`; returns the exit code."""
     program, *rest = argv or [""]
+    # each is imported when it is wanted: an agent, and a migration, shall not load a Jupyter server
     if program == "server":
         from gpurun_server.headless import main as server
 

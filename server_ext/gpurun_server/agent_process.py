@@ -68,11 +68,11 @@ class AgentProcess:
         One of an older gpurun is asked to leave, its runs go on. One of a newer is left: else two servers would fight.
         """
         with self._starting:  # a second one would wait for the first to leave, and be there when nobody wants it
-            if self._child is not None and self._child.poll() is None:
+            if self._child is not None and self._child.poll() is None:  # which also reaps one that left
                 return
             record = self._record()
             if record is not None and record.older:
-                with contextlib.suppress(ProcessLookupError):
+                with contextlib.suppress(ProcessLookupError):  # it left meanwhile
                     os.kill(record.pid, signal.SIGTERM)
             if record is None or record.older:
                 self._child = self._start()
@@ -85,7 +85,7 @@ class AgentProcess:
             record = msgspec.json.decode(self._home.agent_record.read_bytes(), type=AgentRecord)
         except (FileNotFoundError, msgspec.DecodeError):
             return None
-        return record if record.alive() else None
+        return record if record.alive() else None  # else the lock's holder has yet to write its own
 
     def _start(self) -> subprocess.Popen[bytes]:
         env = {key: value for key, value in os.environ.items() if not key.startswith(_SERVERS_OWN)}
@@ -96,7 +96,7 @@ class AgentProcess:
                 cwd=self._home.path,
                 env=env,
                 stdin=subprocess.DEVNULL,
-                stdout=log,
+                stdout=log,  # not the server's: these are gone when it ends
                 stderr=log,
-                start_new_session=True,
+                start_new_session=True,  # a Ctrl-C in the server's terminal is not for it
             )

@@ -50,7 +50,7 @@ class GpurunApp(ExtensionApp):
     name = "gpurun_server"
     description = __doc__
     extension_url = "/gpurun/api/v1/status"
-    load_other_extensions = False
+    load_other_extensions = False  # by `gpurun server`, which is this extension alone
 
     home = Unicode(help="The state directory. Default: GPURUN_HOME, else `gpurun` in the Jupyter data directory.").tag(
         config=True
@@ -108,7 +108,7 @@ class GpurunApp(ExtensionApp):
     def initialize_settings(self) -> None:
         """Put the parts together."""
         self._home = Home(self.home)
-        self._threads = ThreadPoolExecutor(4, "gpurun")
+        self._threads = ThreadPoolExecutor(4, "gpurun")  # stays when a database is lost and another taken
         try:
             self._put_together(self._opened())
         except UNUSABLE as error:
@@ -117,12 +117,12 @@ class GpurunApp(ExtensionApp):
     def _opened(self) -> Database:
         """The database, brought up to date. Raises what is in UNUSABLE."""
         self._home.create()
-        reserve_of(self._home).keep()
+        reserve_of(self._home).keep()  # while there is room: it is for when there is none
         database = Database(self._home, self.database_url or None)
         try:
             is_new = database.prepare()
         except UNUSABLE:
-            database.close()
+            database.close()  # another try follows every few seconds
             raise
         if is_new and any(self._home.runs.iterdir()):
             self.log.warning("The database is a new one, and there are folders of runs in %s: %s.", self.home, REINDEX)
@@ -178,7 +178,7 @@ class GpurunApp(ExtensionApp):
         await self._begin()
         self._looking = PeriodicCallback(self._look_after_database, _LOOK_MS)
         self._looking.start()
-        _keep_pauses_short()
+        _keep_pauses_short()  # last: what was imported until now is what is frozen
 
     async def _begin(self) -> None:
         """Have the parts at work, if there are some."""
@@ -192,7 +192,7 @@ class GpurunApp(ExtensionApp):
         undo = self._undo = AsyncExitStack()  # from its end
         undo.callback(parts.database.close)
         undo.callback(parts.remote.close)
-        undo.callback(parts.hub.close)
+        undo.callback(parts.hub.close)  # before it starts: a start that fails half way is undone, too
         parts.hub.start()
         parts.remote.start()
         metrics = QueueMetrics(parts.database)
@@ -214,7 +214,7 @@ class GpurunApp(ExtensionApp):
         assert self._parts is not None
         assert self._undo is not None
         self._lost = self._parts.database if self._parts.database.lost() else None
-        self._do_without(error)
+        self._do_without(error)  # first: no request shall meet what is about to be closed
         await self._undo.aclose()
 
     async def _look_after_database(self) -> None:
@@ -222,7 +222,7 @@ class GpurunApp(ExtensionApp):
         if self._parts is not None:
             if (lost := self._parts.database.lost()) is not None:
                 await self._end(lost)
-        elif self._lost is None or self._lost.has_successor():
+        elif self._lost is None or self._lost.has_successor():  # never lost: it may be of use by now
             try:
                 self._put_together(await asyncio.get_running_loop().run_in_executor(self._threads, self._opened))
             except UNUSABLE as error:
@@ -262,7 +262,7 @@ class GpurunApp(ExtensionApp):
             with parts.database.write() as writing:
                 return purge(writing)
 
-        remove_folders(parts.home, with_reserve(parts.home, act))
+        remove_folders(parts.home, with_reserve(parts.home, act))  # after the commit, which may still fail
 
     async def stop_extension(self) -> None:
         """Close connections and files; runs and the local agent go on."""
@@ -271,7 +271,7 @@ class GpurunApp(ExtensionApp):
         if self._undo is not None:
             await self._undo.aclose()
         if self._threads is not None:
-            self._threads.shutdown()
+            self._threads.shutdown()  # last: what was undone has used them
 
 
 def _regularly(undo: AsyncExitStack, what: Callable[[], Any], every_ms: float) -> None:
@@ -288,7 +288,7 @@ def _keep_pauses_short() -> None:
 
 def _owner_of(identity: IdentityProvider) -> Any:
     """Who owns what a request makes: the signed-in person, or the server's OS user where nobody signs in by name."""
-    if type(identity) in (IdentityProvider, PasswordIdentityProvider):
+    if type(identity) in (IdentityProvider, PasswordIdentityProvider):  # what derives from them may sign people in
         user = getpass.getuser()
         return lambda _handler: user
     return lambda handler: handler.current_user.username

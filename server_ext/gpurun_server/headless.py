@@ -38,7 +38,7 @@ def main(argv: list[str]) -> int:
 
 
 def _serve(argv: list[str], reached: str, settings: dict[str, Any]) -> int:
-    from gpurun_server.app import GpurunApp
+    from gpurun_server.app import GpurunApp  # late: --print-token does without Jupyter
 
     server = GpurunApp.initialize_server(argv=["--no-browser", *argv], **settings)
     print(reached.format(url=server.connection_url), flush=True)
@@ -53,11 +53,12 @@ def kept_token(path: Path) -> Path:
     """
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        beside = path.with_name(f".token.{os.getpid()}")
+        beside = path.with_name(f".token.{os.getpid()}")  # whole before it has its name: another start may be reading
+        # with its mode from the beginning: nobody else can have opened it before
         with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(secrets.token_hex(24))
         with contextlib.suppress(FileExistsError):  # another start was quicker
-            path.hardlink_to(beside)
+            path.hardlink_to(beside)  # which, unlike a rename, replaces nothing
         beside.unlink()
     if not path.read_text().strip():
         raise StorageUnusable(f"{path} is empty.", "Remove it; the next start makes a new token.")

@@ -33,13 +33,13 @@ def settings(env: Mapping[str, str] = os.environ) -> dict[str, Any]:
         "base_url": prefix,
         "ip": url.hostname,
         "port": url.port,
-        "port_retries": 0,
+        "port_retries": 0,  # the Hub's proxy leads to this port and to no other
         "keyfile": env.get("JUPYTERHUB_SSL_KEYFILE", ""),
         "certfile": env.get("JUPYTERHUB_SSL_CERTFILE", ""),
         "client_ca": env.get("JUPYTERHUB_SSL_CLIENT_CA", ""),
         "identity_provider_class": "jupyterhub.singleuser.extension.JupyterHubIdentityProvider",
         "authorizer_class": "gpurun_server.hub_authorizer.OnlyGpurun",
-        "trust_xheaders": True,
+        "trust_xheaders": True,  # from where and by which scheme, only the Hub's proxy knows
         "allow_remote_access": True,  # by the Hub's proxy, under its public name
         "tornado_settings": {"xsrf_cookies": False},  # checked by JupyterHandler, once it is known who asks and how
     }

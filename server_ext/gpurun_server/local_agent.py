@@ -62,6 +62,7 @@ class DatabaseLink:
             orders = sync(writing, self._home, self._ledger, report)
         for ended in report.ended:
             folder = self._home.attempt(ended.run_id, ended.attempt)
+            # not awaited: a long log takes a while, and no claim shall wait for that
             asyncio.get_running_loop().run_in_executor(None, put_in_columns, folder)
         return orders
 
@@ -80,6 +81,7 @@ class DatabaseLink:
         """Take in the log before its end is reported; all else lies in the server's folders already."""
         path = self._home.attempt(grant.run_id, grant.attempt).events
         with _as_os_error():
+            # in a thread: while a long log is taken in, the reports of all others go on
             await asyncio.to_thread(ingest_long, self._database, grant.run_id, grant.attempt, path, self._by)
 
 
@@ -109,8 +111,8 @@ def main(argv: list[str]) -> int:
     if (lock := lock_within(home.agent_lock, _TAKE_OVER_S)) is None:
         logging.info("another agent is at work here")
         return 0
-    write_json(home.agent_record, AgentRecord.of_this_process())
-    become_subreaper()
+    write_json(home.agent_record, AgentRecord.of_this_process())  # only now, by who has the lock
+    become_subreaper()  # else orphans of a killed runner would be init's, and go on
     database, upgrade = Database(home, database_url or None), Upgrade()
     if not _is_prepared(database, home):
         return 1
@@ -119,10 +121,10 @@ def main(argv: list[str]) -> int:
     database.close()
     if not is_held(home.agent_lock):
         logging.info("the state directory was moved or removed: leaving")
-        return 0
+        return 0  # the record that lies at the path now is not of this one
     if (why := _why_anew(home, database, upgrade)) and not agent.told_to_leave:
         logging.info("%s: beginning anew; runs go on", why)
-        begin_anew(lock, {**os.environ, DATABASE_VARIABLE: database_url})
+        begin_anew(lock, {**os.environ, DATABASE_VARIABLE: database_url})  # it was taken out of the environment above
     home.agent_record.unlink(missing_ok=True)
     return 0
 
@@ -138,7 +140,7 @@ def _is_prepared(database: Database, home: Home) -> bool:
         database.prepare()
         with database.read() as conn:
             secret_files.tidy(conn, home)
-    except sa.exc.OperationalError as error:
+    except sa.exc.OperationalError as error:  # runs are adopted all the same; reports wait for it
         logging.warning("the database does not answer yet: %s", error.orig)
     except OSError as error:
         logging.warning("secrets of runs that are over are still there: %s", error)

@@ -60,7 +60,7 @@ def reindexed(home: Home, url: str | None = None) -> Iterator[str]:
         database = Database(home, url)
         if is_damaged(database):
             yield _put_aside(Path(str(database.engine.url.database)))
-            database = Database(home, url)
+            database = Database(home, url)  # one that was lost stays so, whatever lies there
         database.prepare()
         if not alone and not _is_empty(database):
             raise WrongState("A server or an agent is at work here, on a database that holds runs.", _LEAVE)
@@ -74,10 +74,11 @@ def is_damaged(database: Database) -> bool:
         return False
     try:
         with database.read() as conn:
-            if conn.exec_driver_sql("PRAGMA quick_check(1)").scalar() != "ok":
+            if conn.exec_driver_sql("PRAGMA quick_check(1)").scalar() != "ok":  # 1: the first fault will do
                 return True
             there = metadata.tables.keys() & set(sa.inspect(conn).get_table_names())
         version = database.version()
+        # where a migration is due, tables may lack; without a version there must be none at all
         return (version is None and bool(there)) or (version == SCHEMA and there < metadata.tables.keys())
     except DatabaseLost:
         return True
@@ -121,6 +122,7 @@ def _records(home: Home) -> tuple[list[RunRecord], list[str]]:
 def _taken_up(home: Home, database: Database, one: RunRecord) -> State | None:
     """The state of a run that was added; None for one that was there."""
     with database.write() as writing:
+        # a server at work may have deleted it since the records were read
         if by_id(writing.conn, one.id) is not None or not home.run(one.id).record.exists():
             return None
         return take_up(writing, home, one)
@@ -148,7 +150,7 @@ def _is_empty(database: Database) -> bool:
 def _put_aside(path: Path) -> str:
     """Give the damaged file another name, with what SQLite keeps beside it."""
     aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
-    for ending in ("", "-wal", "-shm"):
+    for ending in ("", "-wal", "-shm"):  # a log left behind would be taken for the new file's
         with contextlib.suppress(FileNotFoundError):
             path.with_name(path.name + ending).rename(aside.with_name(aside.name + ending))
     return f"The database is damaged; it is {aside.name} now."
@@ -159,7 +161,7 @@ def _agent_kept_away(home: Home) -> Iterator[bool]:
     """Hold the agent's lock if it is free; whether it was, and no server listens either."""
     lock = os.open(home.agent_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        yield _locked(lock) and not listeners(home.bells, "server")
+        yield _locked(lock) and not listeners(home.bells, "server")  # held meanwhile: no agent begins half way
     finally:
         os.close(lock)
 

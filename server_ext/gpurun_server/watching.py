@@ -49,12 +49,12 @@ class Watch:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 await self._watch([folder for folder in self._folders if folder.is_dir()])
-            except BlockingIOError:
+            except BlockingIOError:  # an OSError, too: so it comes first
                 log.info("another server watches the folders of this state directory")
             except (OSError, RuntimeError) as error:  # such as too many watches on this machine
                 log.warning("the folders cannot be watched now: %s", error)
             finally:
-                os.close(lock)
+                os.close(lock)  # which lets go of it: another server may be the one
             await self._pause()
 
     async def _watch(self, folders: Sequence[Path]) -> None:
@@ -63,14 +63,16 @@ class Watch:
             log.warning("the folder %s, which is to be watched, is not there", folder)
         if not folders:
             return
-        from watchfiles import awatch
+        from watchfiles import awatch  # most servers watch nothing, and need not load it
 
+        # what was there before is no change, and would not be told
         await self._look([run for folder in folders for run in runs_below(folder)])
         watched = awatch(
             *folders, stop_event=self._stop, rust_timeout=LOOK_MS, yield_on_timeout=True, ignore_permission_denied=True
         )
         async for changes in watched:
             paths = [Path(path) for _, path in changes]
+            # the open ones each time: that they are left alone is how they end
             await self._look({*self._importer.open, *self._runs_at(paths, folders)})
 
     def _runs_at(self, paths: Iterable[Path], folders: Sequence[Path]) -> Iterable[PlainRun]:

@@ -85,7 +85,7 @@ def cancel(to: Invocation, run: tuple[str, ...], kill: bool) -> None:
         try:
             found = to.client.get(ref).cancel(kill)
         except GpurunError as error:
-            refused = refused or error
+            refused = refused or error  # the others are ended all the same
         else:
             to.screen.text(f"{words.state_line(found.record)}\n")
     if refused:
@@ -101,6 +101,7 @@ def start(to: Invocation, run: tuple[str, ...]) -> None:
         to.screen.text(f"{words.state_line(to.client.get(ref).start().record)}\n")
 
 
+# A negative number would be taken for an option.
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("run", type=RUN)
 @click.argument("number", type=int, metavar="N")
@@ -146,7 +147,7 @@ def rerun(
 def delete(to: Invocation, run: tuple[str, ...], restore: bool) -> None:
     """Delete every RUN with its files; for ten minutes that can be taken back."""
     for ref in run:
-        if restore:
+        if restore:  # a deleted run is not found by name
             to.screen.text(f"{words.state_line(to.client.restore(ref).record)}\n")
             continue
         found = to.client.get(ref)
@@ -231,7 +232,7 @@ def _place_in(directory: Path, entry: str) -> str:
     from gpurun_jupyter.shipping.entries import place_in
 
     here = Path(entry).expanduser().absolute()
-    from_here = not (directory / entry).is_file() and here.is_file()
+    from_here = not (directory / entry).is_file() and here.is_file()  # the shell completes from here
     return place_in(directory, str(here) if from_here else entry)
 
 
@@ -242,5 +243,6 @@ def watch(to: Invocation, run: Run, as_json: bool) -> None:
             to.screen.json(run.wait().record)
         elif to.screen.follow(run, "detach") is None:
             raise click.exceptions.Exit(LEFT)
+    # Where the output was lost, the run may be at work still.
     if (run.outcome or run.wait().outcome) is not Outcome.SUCCEEDED:
         raise click.exceptions.Exit(1)

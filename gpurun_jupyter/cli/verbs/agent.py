@@ -87,7 +87,7 @@ def join(to: Invocation, /, url: str, token: str, name: str, ca: Path | None, no
 
     url, authority = membership.address(url), None if ca is None else str(ca.expanduser().resolve())
     folder = membership.folder_of(Home(default_home()), url)
-    process.check_stopped(folder, url)
+    process.check_stopped(folder, url)  # before the token is used, which is good once
     joined = joining.join(joining.Asked(url, token, name, authority))
     offer = {what: value for what, value in offer.items() if value is not None}
     offer["labels"] = checked([*offer["labels"], *_as_labels(offer.pop("models"))])
@@ -204,7 +204,7 @@ def logs(to: Invocation, follow: bool, server: str | None) -> None:
 
     (folder,) = _chosen(server, only_one=True)
     home = Home(folder)
-    home.agent_log.touch(mode=0o600)
+    home.agent_log.touch(mode=0o600)  # an agent that never ran has none
     to.screen.text("".join(process.last_lines(home, _LINES)))
     with home.agent_log.open(errors="replace") as log:
         log.seek(0, os.SEEK_END)
@@ -231,7 +231,7 @@ def sync(to: Invocation, run: str | None, timeout: float, server: str | None, as
         to.screen.json([{"url": url, "synced": one.synced, **msgspec.to_builtins(one)} for url, one in found.items()])
     for url, one in () if as_json else found.items():
         to.screen.text("".join(f"{line}\n" for line in _how_it_stands(url, one)))
-    return max(_NO_SERVER if one.trouble else int(not one.synced) for one in found.values())
+    return max(_NO_SERVER if one.trouble else int(not one.synced) for one in found.values())  # the worst of several
 
 
 def _how_it_stands(url: str, found: SyncStatus) -> Iterator[str]:

@@ -75,7 +75,7 @@ def _here() -> Iterator[Finding]:
     """This environment: the interpreter, its kernels, the lab extension."""
     yield Finding("fine", "Python", f"{sys.version.split()[0]} in {sys.prefix}")
     yield _kernels()
-    if _version_of("jupyterlab") is None:
+    if _version_of("jupyterlab") is None:  # pages may be served from another environment
         return
     extension = Path(sys.prefix, "share", "jupyter", "labextensions", "gpurun-lab", "package.json")
     if extension.exists():
@@ -86,7 +86,7 @@ def _here() -> Iterator[Finding]:
 
 
 def _kernels() -> Finding:
-    from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_client.kernelspec import KernelSpecManager  # half a second, for this verb alone
 
     names = sorted(KernelSpecManager().find_kernel_specs())
     if "python3" in names:

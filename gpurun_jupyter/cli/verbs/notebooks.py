@@ -42,6 +42,7 @@ def notebook(
     Parameters go after the cell with the tag `parameters`. The executed notebook is the run's file executed.ipynb.
     """
     if options["sweep"]:
+        # A list of -p is one value, as without a sweep; only --sweep has one run for each.
         single = {name: [value] if isinstance(value, list) else value for name, value in parameters.items()}
         asked = as_file(options, notebook=file, values=single | options["sweep"])
         launch(to, asked, waits=waits, as_json=as_json, dry=options["dry_run"], secrets=options["secrets"])

@@ -74,7 +74,7 @@ def launch(
         return
     found = to.client.sweep(file, hold=hold, secrets=secrets, tell=None if as_json else to.screen.say)
     if waits:
-        _wait(to, found)
+        _wait(to, found)  # first, so that the table shows how they ended
     with whatever_is_shown(to.screen.say) if waits else nullcontext():
         if as_json:
             to.screen.json([run.record for run in found])

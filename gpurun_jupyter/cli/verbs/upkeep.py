@@ -24,6 +24,7 @@ def reindex(to: Invocation, home: str | None) -> None:
     By default that is GPURUN_HOME. Where the database can be read, the runs that it lacks are added. Only with the
     Jupyter server and its agent stopped, or an empty database; runs that are at work go on and are found again.
     """
+    # A program of its own: nothing of the server's side is imported here, and no server need be there to be asked.
     command = [sys.executable, "-m", "gpurun_server", "reindex", home or str(default_home())]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     to.screen.text(done.stdout)

@@ -82,6 +82,7 @@ def path_of(name: str) -> str | None:
 
     Raises BadArchive for a path that leaves the folder.
     """
+    # Some programs on Windows write backslashes, though the format has slashes.
     parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
     if name[:1] in ("/", "\\") or ".." in parts or "\0" in name or (parts and _DRIVE.fullmatch(parts[0])):
         raise BadArchive(f"The path {name!r} in the zip leaves its folder.", "Zip the directory itself.")
@@ -93,7 +94,7 @@ def path_of(name: str) -> str | None:
 def _told(member: zipfile.ZipInfo) -> str | None:
     """The name, where nothing has to be guessed."""
     if member.flag_bits & _UTF8_FLAG:
-        return member.orig_filename
+        return member.orig_filename  # `filename` is cut off at a NUL
     raw = _raw(member)
     return raw.decode() if _ASCII.fullmatch(raw) else _unicode_path(member.extra, raw)
 
@@ -107,6 +108,7 @@ def _unicode_path(extra: bytes, raw: bytes) -> str | None:
     while len(extra) >= _FIELD.size:
         kind, size_bytes = _FIELD.unpack_from(extra)
         data, extra = extra[_FIELD.size : _FIELD.size + size_bytes], extra[_FIELD.size + size_bytes :]
+        # What renames a member without knowing the field leaves that of the old name: the sum of the name tells.
         if kind == _UNICODE_PATH and data[:1] == b"\1" and data[1:5] == zlib.crc32(raw).to_bytes(4, "little"):
             return _in("utf-8", data[5:])
     return None
@@ -139,6 +141,7 @@ def _in(codec: str, raw: bytes) -> str | None:
 def _composed(names: list[str]) -> list[str]:
     """Names as keyboards and other systems write them: Finder's have their marks and syllables taken apart."""
     composed = [unicodedata.normalize("NFC", name) for name in names]
+    # Two names that differ in nothing else would become one, and the zip be refused for it.
     return composed if len(set(composed)) == len(set(names)) else names
 
 
@@ -146,8 +149,9 @@ def _guessed(raw: Sequence[bytes]) -> _Language | None:
     """The language that the names are in; two letters of it in a row count more than one."""
     found = {one: fit for one in _OF_TWO_BYTES if (fit := _fit(one, raw)) is not None and fit.share >= _ENOUGH}
     best = max(found, key=lambda one: found[one].share, default=None)
-    if best is not None and found[best].in_a_row:
+    if best is not None and found[best].in_a_row:  # a lone pair may be é and its neighbour
         return best
+    # Any bytes can be read in these, so every letter has to be a usual one.
     alone = [one for one in _OF_ONE_BYTE if (fit := _fit(one, raw)) is not None and fit.share == 1]
     return alone[0] if alone else best
 

@@ -20,8 +20,8 @@ from gpurun_jupyter.core.formats.archive_names import names_of, path_of
 from gpurun_jupyter.core.units import format_size
 
 _CHUNK_BYTES = 2**20
-_LINK_BYTES = 4096
-_BEGINNING = b"PK\3\4"
+_LINK_BYTES = 4096  # Linux has no longer paths
+_BEGINNING = b"PK\3\4"  # of a first member; the directory that tells a zip is at its end, and cut off first
 _AGAIN = "It may have been cut off on the way: make it or download it again."
 
 #: What zipfile raises for bytes that are no zip, or a damaged one; RuntimeError for one that is encrypted.
@@ -82,7 +82,7 @@ def top_folder(names: list[str], entry: str | None, module: str | None = None) -
     if entry:
         inside, outside = wrapped + entry in names, entry in names
     else:
-        first = module.partition(".")[0] if module else "/"
+        first = module.partition(".")[0] if module else "/"  # no name begins so: nothing is meant, nothing unwrapped
         inside, outside = (
             any(name.startswith((f"{above}{first}/", f"{above}{first}.py")) for name in names)
             for above in (wrapped, "")
@@ -149,7 +149,7 @@ class _Members:
 
 
 def _check_amount(members: list[zipfile.ZipInfo], packed_bytes: int, limits: Limits) -> None:
-    total_bytes = sum(member.file_size for member in members)
+    total_bytes = sum(member.file_size for member in members)  # as told; zipfile reads no more of each
     if len(members) > limits.files:
         raise BadArchive(f"The zip holds {len(members)} files; the limit is {limits.files}.")
     if total_bytes > limits.total_bytes:
@@ -166,7 +166,7 @@ def _parents(name: str) -> list[str]:
 
 
 def _mode(member: zipfile.ZipInfo) -> int:
-    return member.external_attr >> 16
+    return member.external_attr >> 16  # where Unix keeps it
 
 
 def _is_link(member: zipfile.ZipInfo) -> bool:
@@ -175,7 +175,7 @@ def _is_link(member: zipfile.ZipInfo) -> bool:
 
 def _check_kind(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> None:
     kind = stat.S_IFMT(_mode(member))
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):  # 0: made where there are no modes
         raise BadArchive(f"{name!r} in the zip is neither a file, a folder nor a link.")
     if member.flag_bits & 1:
         raise BadArchive(f"{name!r} in the zip is encrypted.", "Zip it without a password.")

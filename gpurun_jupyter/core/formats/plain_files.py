@@ -51,11 +51,12 @@ def whole_records(data: bytes, encoding: str = "utf-8") -> tuple[list[bytes], in
     Raises UnicodeDecodeError for what is no UTF-16.
     """
     if encoding != "utf-8":
-        text = codecs.getincrementaldecoder(encoding)().decode(data)
+        text = codecs.getincrementaldecoder(encoding)().decode(data)  # the end may be half a letter still
         found, size = whole_records(text.encode("utf-8"))
         return found, len(text.encode("utf-8")[:size].decode("utf-8").encode(encoding))
     found, begin, end = [], 0, data.find(b"\n")
     while end >= 0:
+        # A newline within quotes ends no record; a quote that is never closed must not hold back all the rest.
         if data.count(b'"', begin, end) % 2 == 0 or end - begin > _LONGEST_RECORD_BYTES:
             found.append(data[begin:end])
             begin = end + 1
@@ -109,6 +110,7 @@ def as_csv(rows: Iterable[Row]) -> Iterator[str]:
     rows = list(rows)
     names = list(dict.fromkeys(name for row in rows for name in row.values))
     names.sort(key=lambda name: name != "epoch")
+    # Readers skip blanks before a cell without quotes, and take a carriage return in one for a line's end.
     yield _record(["step", "time", *map(_column, names)], csv.QUOTE_ALL if _has_blanks(names) else csv.QUOTE_MINIMAL)
     for row in rows:
         yield _record([_whole(row.step), row.time, *(row.values.get(name) for name in names)])
@@ -122,7 +124,8 @@ def parameters_in(text: str) -> dict[str, Any]:
         found = yaml.load(text, Loader=_loader()) or {}  # noqa: S506 - it is safe
         if not isinstance(found, dict):
             raise InvalidRequest("It is not a list of names with values.", "Write lines such as lr: 0.1.")
-        _count(found, 0)
+        _count(found, 0)  # before all that aliases repeat is written out
+        # On the way through JSON keys become texts, and what it has no word for is refused.
         values = msgspec.json.decode(msgspec.json.encode({str(key): value for key, value in found.items()}))
     except (yaml.YAMLError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise InvalidRequest(f"It is not YAML that can be read: {' '.join(str(error).split())}") from error

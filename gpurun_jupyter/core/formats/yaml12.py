@@ -16,7 +16,7 @@ _MOST_BITS = 1024  # of a whole number; beyond some thousands, Python writes non
 
 _SCALARS = (
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
-    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
+    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),  # before float, which fits these too
     ("float", r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", "-+.0123456789"),
     ("float", r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", "-+."),
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
@@ -53,4 +53,5 @@ for _kind, _make in CONSTRUCTED.items():
     Loader.add_constructor(TAG + _kind, lambda _, node, make=_make: make(node.value))
 for _kind, _pattern, _first in _SCALARS:
     for _schema in (Loader, Dumper):
+        # `$` would also fit before a last newline.
         _schema.add_implicit_resolver(TAG + _kind, re.compile(rf"^(?:{_pattern})\Z"), list(_first))

@@ -33,7 +33,7 @@ _MEANT = {
     "gpu_mem": ("memory",),
     "data": ("datasets",),
 }
-_ANY = "0" * 64
+_ANY = "0" * 64  # in place of digests that are known once files are shipped
 
 
 @dataclass
@@ -69,7 +69,7 @@ def check(text: str) -> Checked:
     checked = Checked(file, document.problems, document)
     if not document.problems:
         _check_meaning(file, checked)
-    checked.problems = sorted(set(checked.problems))
+    checked.problems = sorted(set(checked.problems))  # what an alias repeats is told once
     checked.file = None if checked.problems else file
     return checked
 
@@ -150,9 +150,9 @@ def _check_meaning(file: LaunchFile, checked: Checked) -> None:
     if not checked.problems:
         try:
             manifest = _ANY if not file.in_kernel or file.dir is not None else None
-            entry = None if file.entry is None else "entry"
+            entry = None if file.entry is None else "entry"  # `_entry` has looked at it: here it may lead anywhere
             spec = file.spec(manifest, _ANY if file.notebook is not None else None, entry)
-            spec.values = dict.fromkeys(file.values, 0)
+            spec.values = dict.fromkeys(file.values, 0)  # `_value` has looked at them: here the names count
             check_run(spec)
         except GpurunError as error:
             checked.problems.append(checked.refused(error, "session", "outputs", "values_as", *given))
@@ -211,7 +211,7 @@ def _module(file: LaunchFile) -> None:
 
 
 def _values(file: LaunchFile) -> None:
-    if grid.count(file.values):
+    if grid.count(file.values):  # an empty list makes it 0, and is told at its own name
         grid.combinations(file.values)
 
 

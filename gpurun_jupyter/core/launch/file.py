@@ -160,7 +160,7 @@ class LaunchFile(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True,
 def name_of(path: str) -> str | None:
     """What the runs of a launch file at this path are called where it says no name: `lr` of exp/lr.gpurun.yaml."""
     stem = re.sub(r"(\.gpurun)?\.ya?ml$", "", _file_name(path))
-    return stem[:90] or None
+    return stem[:90] or None  # LONGEST_NAME of check.py, which imports this module
 
 
 def schema() -> dict[str, Any]:

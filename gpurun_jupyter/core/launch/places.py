@@ -65,10 +65,10 @@ class Document:
 
 def read(text: str) -> Document:
     """The text as a document; keys that are written twice or are no texts are its problems. Raises Malformed."""
-    if len(text) > _LONGEST:
+    if len(text) > _LONGEST:  # PyYAML takes seconds for a megabyte
         raise Malformed(Problem(1, 1, "The file has more than a million characters.", "A launch file is short."))
     try:
-        root = yaml.compose(text, Loader=_Loader)
+        root = yaml.compose(text, Loader=_Loader)  # nodes know their places, values do not
     except yaml.MarkedYAMLError as error:
         raise Malformed(_said(error)) from error
     except yaml.reader.ReaderError as error:
@@ -167,7 +167,7 @@ def _place(node: yaml.Node) -> Place:
 
 
 #: What PyYAML says, and what usually helps.
-_HINTS = {
+_HINTS = {  # the first that fits counts: a tab, too, cannot start a token
     "mapping values are not allowed": "Put a text that holds a colon in quotes, and indent entries alike.",
     "\\t": "Indent with spaces.",
     "expected ',' or ']'": "Close the list with ], and put commas between its items.",

@@ -52,7 +52,7 @@ def _text(kind: inspect.StrType, value: Any, source: str | None) -> str:
 
 def _is_number(kind: inspect.Type, value: Any) -> bool:
     wanted = int if isinstance(kind, inspect.IntType) else int | float
-    return isinstance(value, wanted) and not isinstance(value, bool)
+    return isinstance(value, wanted) and not isinstance(value, bool)  # True is an int
 
 
 def _in_range(kind: inspect.IntType | inspect.FloatType, value: float) -> bool:

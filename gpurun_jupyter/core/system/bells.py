@@ -16,7 +16,7 @@ import errno
 import os
 from pathlib import Path
 
-_READ_BYTES = 65536
+_READ_BYTES = 65536  # as much as a FIFO holds: one read takes all
 _FIFO = ".fifo"
 
 
@@ -25,7 +25,7 @@ class Bell:
 
     def __init__(self, bells: Path, name: str) -> None:
         self.path = bells / f"{name}{_FIFO}"
-        with contextlib.suppress(FileExistsError):
+        with contextlib.suppress(FileExistsError):  # left by one of this name that was killed
             os.mkfifo(self.path, 0o600)
         # Open for writing too: a FIFO whose last writer left would be readable (end of file) for ever.
         self._fd = os.open(self.path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -62,7 +62,7 @@ def ring(bells: Path, *rings: str) -> int:
                 raise
             continue
         try:
-            with contextlib.suppress(BlockingIOError, BrokenPipeError):
+            with contextlib.suppress(BlockingIOError, BrokenPipeError):  # full; closed since it was opened
                 os.write(fd, message)
             heard += 1
         finally:

@@ -17,7 +17,7 @@ def is_held(path: Path) -> bool:
     """Whether some process, this one included, holds the lock on a file."""
     try:
         with open_plain(path) as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: two that look do not take each other for it
     except FileNotFoundError:
         return False
     except BlockingIOError:

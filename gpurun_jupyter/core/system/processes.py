@@ -36,6 +36,7 @@ class Identity(msgspec.Struct, frozen=True):
             return None
         try:
             process = psutil.Process(self.pid)
+            # The kernel counts in hundredths of a second: what is less comes of rounding.
             same = abs(_created(process) - self.created) < 0.01 and process.status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return None
@@ -52,7 +53,7 @@ def _created(process: psutil.Process) -> float:
         return float(process.create_time())
     while True:
         booted, created = psutil.boot_time(), process.create_time()
-        if psutil.boot_time() == booted:
+        if psutil.boot_time() == booted:  # else the clock was set in between
             return float(created - booted)
 
 

@@ -69,6 +69,7 @@ def _checked(value: str, variable: str, host: str) -> str:
             f"{variable} names a SOCKS proxy ({_shown(parts)}), for which a package is missing.",
             f"Install socksio beside gpurun-jupyter, {without}",
         )
+    # Older httpx knows `socks5` alone, and leaves names to the proxy by that word, too.
     return parts._replace(scheme="socks5" if parts.scheme in _SOCKS else parts.scheme).geturl()
 
 

@@ -18,6 +18,7 @@ import msgspec
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _LONGEST_BYTES = 64 * 2**20
+# O_NOFOLLOW makes ELOOP of a link; a socket is ENXIO.
 _NOT_TO_BE_READ = (errno.EACCES, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.ENXIO, errno.EPERM)
 
 T = TypeVar("T")
@@ -34,7 +35,7 @@ def open_plain(path: Path) -> BinaryIO:
         if error.errno in _NOT_TO_BE_READ:
             raise FileNotFoundError(f"{path} cannot be read: {error.strerror}") from error
         raise
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
+    if not stat.S_ISREG(os.fstat(fd).st_mode):  # what is open, since the path may be another file by now
         os.close(fd)
         raise FileNotFoundError(f"{path} is no plain file")
     return os.fdopen(fd, "rb")

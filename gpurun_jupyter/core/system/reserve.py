@@ -32,7 +32,7 @@ class Reserve:
 
 def _allocate(fd: int, size_bytes: int) -> None:
     """Room on the disk for good: a file of holes has none."""
-    if hasattr(os, "posix_fallocate"):
+    if hasattr(os, "posix_fallocate"):  # macOS has none
         os.posix_fallocate(fd, 0, size_bytes)
     else:
         os.write(fd, b"\0" * size_bytes)

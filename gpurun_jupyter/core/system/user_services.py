@@ -36,6 +36,7 @@ class Service:
         else:
             path = Path.home() / ".config" / "systemd" / "user" / f"{self.name}.service"
             content = self.unit().encode()
+            # Without lingering, a user's services end with the last login and start with the first.
             then = f"systemctl --user enable --now {self.name} && loginctl enable-linger"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, content)
@@ -43,6 +44,7 @@ class Service:
 
     def unit(self) -> str:
         """For systemd, which would kill runs with the program if it were not told otherwise."""
+        # In Environment= a dollar sign means itself, in ExecStart= it begins a variable.
         set_ = [f"Environment={_quoted(f'{name}={value}', '%')}\n" for name, value in self.environment.items()]
         final = f"RestartPreventExitStatus={self.final_code}\n" if self.final_code is not None else ""
         return f"""[Unit]

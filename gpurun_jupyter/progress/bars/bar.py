@@ -36,7 +36,7 @@ class Bar:
         if self.seen and seen.done < self.seen.done:
             if not _begins_anew(self.seen, seen):
                 return []
-            self._step_base += self.seen.total or self.seen.done
+            self._step_base += self.seen.total or self.seen.done  # where the epoch before ended
         if not self.seen or seen.done != self.seen.done:
             self.logged = False
         self.seen, self.text = seen, text.rstrip()

@@ -16,6 +16,7 @@ from gpurun_jupyter.progress.readers.readings import Epoch, Reading
 ID = "epochs"
 _LINE_CHARS = 400
 
+# Not of HF's Trainer, which counts in parts of epochs: Epoch 1.50/3.
 _IN_LABEL = re.compile(r"\bepoch\s*[:#]?\s*\[?(\d{1,9})(?:\s*(?:/|of)\s*(\d{1,9}))?(?![\d.])", re.IGNORECASE)
 _LINE = re.compile(r"\s*epoch\s*[:#]?\s*\[?(\d{1,9})\s*/\s*(\d{1,9})\]?[\s:.=-]*(.*)", re.IGNORECASE | re.DOTALL)
 _STEP = re.compile(r"\b(?:step|batch|iter\w*)\W{0,4}(\d+)\s*(?:/|of)\s*(\d+)", re.IGNORECASE)
@@ -24,6 +25,7 @@ _COUNT = re.compile(
     r"|\bfor (\d{1,7}) epochs\b",
     re.IGNORECASE,
 )
+# `Class` heads the columns of ultralytics' validation.
 _VALIDATION = re.compile(
     r"\b(?:val|valid|validat\w+|eval|evaluat\w+|test|testing|sanity|predict\w*|class)\b", re.IGNORECASE
 )
@@ -73,7 +75,7 @@ class Epochs:
         elif bar.id != self._holder and not (self._waits_for_bar and not is_validation(seen.label)):
             return []
         self._holder, self._waits_for_bar, bar.parent = bar.id, False, ID
-        return [] if seen.complete else self._tell()
+        return [] if seen.complete else self._tell()  # else `leave` tells it, behind the bar's own end
 
     def leave(self, bar: Bar, seen: Reading) -> list[Progress]:
         """The same bar, after it was told of: at its end the epoch is over."""
@@ -92,10 +94,10 @@ class Epochs:
 
     def _counted(self, number: int, count: int) -> Epoch:
         index = number if self._counts_from_zero(number) else number - 1
-        return Epoch(index, max(count, index + 1))
+        return Epoch(index, max(count, index + 1))  # who counts from 0 may name the last one
 
     def _counts_from_zero(self, number: int) -> bool:
-        self._from_zero = self._from_zero or number == 0
+        self._from_zero = self._from_zero or number == 0  # from then on: who counts from 0 goes on so
         return self._from_zero
 
     def _begin(self, epoch: Epoch) -> None:

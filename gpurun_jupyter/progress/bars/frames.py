@@ -32,7 +32,7 @@ class Frames:
         others, drawn, news = [*above], list[Bar](), list[Progress | Metric]()
         for seen in readings:
             bar = self._bar(len(drawn), seen, [*others, *drawn])
-            bar.parent = parent_of([*others, *drawn], seen.label) or bar.parent
+            bar.parent = parent_of([*others, *drawn], seen.label) or bar.parent  # the outer one may be drawn no more
             drawn.append(bar)
             news += self._bars.show(bar, seen, "")
         if drawn:  # what was taken away while others go on is through, though that was not drawn

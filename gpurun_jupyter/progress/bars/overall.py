@@ -19,7 +19,7 @@ MAX_BARS = 8
 LONGEST = 200
 #: The clock is trusted once this share of the run has been seen to pass.
 _SEEN_ENOUGH = 0.02
-_DEPTH = 8
+_DEPTH = 8  # runs name the parents of bars themselves: perhaps in a circle
 #: Lightning tries its validation before it trains.
 _SANITY = re.compile(r"sanity", re.IGNORECASE)
 _EPOCHS_LABEL = re.compile(r"\W*epochs?\W*", re.IGNORECASE)
@@ -45,7 +45,7 @@ def with_bar(before: RunProgress, event: Progress) -> RunProgress:
     if pace is None:
         pace = Pace(leader.id, event.m, fraction, active)
     else:
-        fraction = max(fraction, before.fraction or 0.0)
+        fraction = max(fraction, before.fraction or 0.0)  # a validation within does not set it back
         pace = Pace(leader.id, pace.m, pace.fraction, active)
     return RunProgress(fraction, _left_s(pace, event.m, fraction, by_id, leader), bars, pace)
 
@@ -53,7 +53,7 @@ def with_bar(before: RunProgress, event: Progress) -> RunProgress:
 def _leader(by_id: dict[str, Bar], moved: Bar, pace: Pace | None) -> Bar | None:
     known = by_id.get(epochs.ID)
     if known:
-        return known if known.total else None
+        return known if known.total else None  # nobody knows how many there will be
     now = by_id.get(pace.bar) if pace else None
     outermost = _outermost(by_id, moved)
     if not outermost.total or outermost is now or _SANITY.match(outermost.label):

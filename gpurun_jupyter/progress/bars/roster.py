@@ -43,7 +43,7 @@ class Roster:
         """The bar of this label and place, if need be a new one; `epoch 1` and `epoch 2` are one."""
         key = _key(group, seen, position)
         bar = self._known.pop(key, None) or self._new(position)
-        self._known[key] = bar
+        self._known[key] = bar  # put last anew: what has not been drawn for longest goes first
         if len(self._known) > MAX_BARS:
             del self._known[next(iter(self._known))]
         return bar

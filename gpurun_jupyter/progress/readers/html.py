@@ -26,7 +26,7 @@ _UNSEEN = frozenset(
 _FRAMES = frozenset(
     ("div", "span", "p", "pre", "br", "b", "i", "em", "strong", "code", "html", "body", "small", "center")
 )
-_DRAWN = re.compile(r"background|border|(?<!-)height|(?<!-)width")
+_DRAWN = re.compile(r"background|border|(?<!-)height|(?<!-)width")  # but line-height or max-width draw nothing
 _INLINE = frozenset(
     ("a", "abbr", "b", "cite", "code", "em", "font", "i", "kbd", "label", "mark", "q", "s", "samp", "small", "span")
 ) | frozenset(("strong", "sub", "sup", "tt", "u", "var", "img", "input", "button", "time", "output", "data"))
@@ -138,7 +138,7 @@ class _Reader(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         if tag in self._unseen:
-            while self._unseen.pop() != tag:
+            while self._unseen.pop() != tag:  # with those in it that were never closed
                 pass
         elif tag == "table" and self._depth > 1:
             self._depth -= 1

@@ -64,7 +64,7 @@ def metrics_of(table: Table, row: tuple[str, ...]) -> Metric | None:
     if not values:
         return None
     if step is not None and step_at is not None and lower[step_at] == "epoch":
-        values["epoch"] = step
+        values["epoch"] = step  # charts by epochs need a value of that name
     return Metric(values=all_in_json(values), step=step)
 
 
@@ -77,7 +77,7 @@ def _names(header: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _cell(text: str) -> float | None:
-    text = text.replace(",", "")
+    text = text.replace(",", "")  # commas between thousands
     return float(text) if _CELL.fullmatch(text) else None
 
 

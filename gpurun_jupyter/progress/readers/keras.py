@@ -12,6 +12,7 @@ import re
 
 from gpurun_jupyter.progress.readers.readings import Reading, seconds_of, without_colours
 
+# Blanks come first, since the count is as wide as the total.
 _LINE = re.compile(
     r"\s*(\d+)/(\d+|Unknown)\s{1,8}━*\s{0,8}((?:\d+:)*\d+s?)(?:\s+(\d+)(us|ms|s)/(?:step|epoch))?"
     r"((?: - [^:\n]+: *\S+)*)\s*$"

@@ -6,6 +6,7 @@ from gpurun_jupyter.progress.readers import keras, other_bars, rich, tqdm, ultra
 from gpurun_jupyter.progress.readers.readings import Reading
 
 #: Asked in this order what a piece of text after a carriage return, or a row of a live display, is.
+# Whatever has a `━` may pass for one of rich: that comes last.
 RECOGNISERS = (keras.read, ultralytics.read, other_bars.read, tqdm.read, rich.read)
 
 

@@ -21,14 +21,14 @@ from gpurun_jupyter.progress.readers.readings import (
 )
 
 _BAR = re.compile(r"[━╸╺]{4,}")
-_TABLE = re.compile(r"[┏┓┗┛┡┩┳┻╇╋┃│]")
+_TABLE = re.compile(r"[┏┓┗┛┡┩┳┻╇╋┃│]")  # tables of rich have the same lines
 _NUMBER = r"\d[\d,]{0,20}(?:\.\d{1,9})?"
 _COUNT = re.compile(rf"(?<![\w.,])({_NUMBER})\s{{0,4}}/\s{{0,4}}({_NUMBER}|\?)(?: ?([kKMGT]?)(?:B|bytes))?(?![\w.])")
 _PERCENT = re.compile(r"(?<![\d.])(\d{1,3}(?:\.\d+)?)%")
 _TIME = re.compile(r"(?<![\d:])(?:\d+:)?\d{1,2}:\d\d(?![\d:])|-:--(?::--)?")
 _RATE = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?) ?([kKMGT]?)(?:\w{1,12}/s\b)")
 _PAIR = re.compile(r"(?<![\w./@-])([A-Za-z_][\w./@-]{0,60}): +([+-]?(?:\d+\.?\d*(?:e[+-]?\d+)?|nan|inf))(?=[\s,]|$)")
-_LIGHTNING_EPOCH = re.compile(r"Epoch (\d+)(?:/(-?\d+))?\s*$")
+_LIGHTNING_EPOCH = re.compile(r"Epoch (\d+)(?:/(-?\d+))?\s*$")  # without a limit the last is -2
 _ELAPSED = re.compile(r"\x1b\[33m\s*[\d:]+\x1b")
 _SCALE = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 
@@ -43,7 +43,7 @@ def read(row: str) -> Reading | None:
         return None
     label, behind = text[: bar.start()], text[bar.end() :]
     amount = _amount(behind)
-    if not amount and (behind.strip() or not label.strip() or len(bar[0]) < 10):
+    if not amount and (behind.strip() or not label.strip() or len(bar[0]) < 10):  # a mere line has to look like a bar
         return None
     done, total = amount or (0.0, None)
     return Reading(

@@ -21,8 +21,10 @@ from gpurun_jupyter.progress.readers.readings import Reading
 
 _NUMBER = r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|nan|inf)"
 _ROUND = re.compile(r"(?:\[(\d{1,9})\]|(\d{1,9}):)\t")
+# Behind a value: its deviation in a cross validation; of catboost, the round of the best one.
 _VALUE = re.compile(rf"([^\t:]+?(?::[^\t:]+?)?): ?({_NUMBER})(?: ?\+ ?{_NUMBER}| \(\d+\))?")
 _TIME = re.compile(r"(?:total|remaining): [\d.a-z ]+")
+# Keras 3 has the time of a step before the values, Keras 2 behind them.
 _EPOCH = re.compile(
     rf"(\d+)/(\d+) - \d+m?s((?: - \d+[mu]?s/(?:step|epoch|sample))*)((?: - [^:\n]+: {_NUMBER})*)"
     r"(?: - \d+[mu]?s/(?:step|epoch|sample))*\s*"
@@ -30,6 +32,7 @@ _EPOCH = re.compile(
 _EPOCH_VALUE = re.compile(rf" - ([^:\n]+?): ({_NUMBER})(?= - |\s*$)")
 _OF = re.compile(r"\[(\d+)/(\d+)\] \d+ trees?, ")
 _OF_VALUE = re.compile(rf"\b((?:train|val) (?:loss|score)): ({_NUMBER})")
+# `loss = 0.69` of a neural network, `inertia 120.5.` of k-means.
 _ITERATION = re.compile(rf"Iteration (\d{{1,9}}), ([a-z][a-z ]*?) ?=? ({_NUMBER}?)\.?\s*")
 _HEADER = re.compile(r"\s+Iter((?:\s{2,}[A-Z][A-Za-z ]*?)+)\s*")
 _REMAINING = "Remaining Time"

@@ -18,7 +18,7 @@ _TIME = r"-?(?:\d+:)?\d+:\d\d"
 _METER = re.compile(rf"\[{_TIME}(?:<({_TIME}|\?))?, *([\d.]+|\?)([^\],/]*/[^\],]+)")
 _COUNT = re.compile(rf"(?:\d{{1,3}}%(?:\|[^|]*\||\s))?\s*(?<![\w.])({_NUMBER})/({_NUMBER}|\?)\s*$")
 _BAR = re.compile(rf"(\d{{1,3}})%\|[^|]*(?:\||$)\s*(?:({_NUMBER})/({_NUMBER})(?![\w.]))?")
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # of tqdm(colour="green")
 _USUAL_UNITS = ("it", "B")
 _SCALE = {"k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18, "Z": 1e21, "Y": 1e24}
 
@@ -48,7 +48,7 @@ def read(frame: str) -> Reading | None:
 
 def _find_meter(frame: str) -> _Meter | None:
     found = _METER.search(frame)
-    close = _closing_bracket(frame, found.end()) if found else -1
+    close = _closing_bracket(frame, found.end()) if found else -1  # a postfix may have brackets of its own
     if not found or close < 0:
         return None
     postfix = frame[found.end() : close].lstrip(" ,")
@@ -111,7 +111,7 @@ def _read_bare(frame: str) -> Reading | None:
         return None
     done, total = (_number(found[2]), _number(found[3])) if found[2] else (float(found[1]), 100.0)
     label = short_label(found.string[: found.start()])
-    return Reading(label, done, total, None, None, {}, len(frame), False)
+    return Reading(label, done, total, None, None, {}, len(frame), False)  # the count may still come
 
 
 def _number(text: str) -> float:

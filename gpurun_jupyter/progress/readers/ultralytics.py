@@ -62,7 +62,7 @@ def with_columns(reading: Reading) -> Reading:
     cells = []
     for cell in row[3].split():
         if not re.fullmatch(r"[+-]?(?:\d+(?:\.\d*)?(?:e[+-]?\d+)?|nan|inf)", cell):
-            break
+            break  # a narrow terminal has cut off the rest
         cells.append(float(cell))
     label = f"epoch {number}/{count}"
     return reading._replace(label=label, epoch=Epoch(number - 1, count), cells=tuple(cells), in_table=True)

@@ -96,7 +96,7 @@ def _share(said: dict[str, Any]) -> float | None:
     fraction = _number(said, ("fraction", "progress"))
     if fraction is None:
         return None
-    return fraction * 100 if fraction <= 1 else fraction
+    return fraction * 100 if fraction <= 1 else fraction  # some mean percent by it
 
 
 def _epoch(said: dict[str, Any]) -> Epoch | None:
@@ -119,5 +119,6 @@ def _number(said: dict[str, Any], names: tuple[str, ...]) -> float | None:
 
 def _is_number(value: Any) -> bool:
     return (
+        # Neither `isfinite` nor `float` takes an integer that is larger.
         isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300 and math.isfinite(value)
     )

@@ -46,7 +46,7 @@ class Lines:
         first = text.find("\n")
         if first < 0:
             if len(self._begun) <= MAX_CHARS:
-                self._begun += text[: MAX_CHARS + 1]
+                self._begun += text[: MAX_CHARS + 1]  # one more tells that the line is too long
             return []
         line = self._begun + text[:first] if self._begun else text[:first]
         news = self._line(line) if self._matters(line) else []

@@ -96,7 +96,7 @@ class Display:
             self._rows[self._y], self._returned = "", False
         self._rows[self._y] += text
         self._drawn = True
-        while len(self._rows[self._y]) > MAX_HELD_CHARS:
+        while len(self._rows[self._y]) > MAX_HELD_CHARS:  # no row of a terminal is so long
             self._plain.read(self._rows[self._y][:MAX_HELD_CHARS])
             self._rows[self._y] = self._rows[self._y][MAX_HELD_CHARS:]
 
@@ -108,7 +108,7 @@ class Display:
         elif control[0].endswith("A"):
             self._y = max(0, self._y - int(control[1] or 1))
             self._returned = True
-        elif control[2] == "2" or self._returned:
+        elif control[2] == "2" or self._returned:  # ESC[K erases from the cursor on
             self._rows[self._y] = ""
             self._erasing = True
 

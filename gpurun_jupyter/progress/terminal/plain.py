@@ -96,7 +96,7 @@ class Plain:
     def release(self) -> None:
         """Nothing more can come that belongs to what is held: it is ordinary text, or a manager's line without end."""
         held, self.held = self.held, ""
-        if held.startswith("VTM_") and self._take_managers_line(held):
+        if held.startswith("VTM_") and self._take_managers_line(held):  # its end may not come any more
             return
         self.say(held)
 
@@ -133,7 +133,7 @@ class Plain:
         if len(piece) < markers.MAX_CHARS and "]" not in piece and "\n" not in piece:
             self.held = piece
             return -1
-        self.say(markers.PREFIX)
+        self.say(markers.PREFIX)  # it is text, but a marker may follow in it
         return start + len(markers.PREFIX)
 
     def _found(self, text: str, end: int, reading: Reading) -> int:
@@ -153,7 +153,7 @@ class Plain:
             return -1
         if end >= 0 and self._take_managers_line(text[start:end]):
             return end + 1
-        self.say("VTM_")
+        self.say("VTM_")  # as with markers
         return start + len("VTM_")
 
     def _take_managers_line(self, line: str) -> bool:

@@ -127,6 +127,7 @@ class Region:
         self.y = max(0, self.y - count)
         lines: list[str] = []
         for row in rows:
+            # In a row without a bar that was never wiped, the program printed an empty line.
             lines += _log([row.bar]) if row.bar else [] if row.wiped else ["\n"]
         return lines
 
@@ -135,14 +136,14 @@ class Region:
         if here and here.seen and (here.seen.label, here.seen.total) == (seen.label, seen.total):
             return here
         drawn = [row.bar for row in self._rows if row.bar]
-        for bar in [*drawn, *self._floating]:
+        for bar in [*drawn, *self._floating]:  # it may be drawn in another row now
             if bar.seen and (bar.seen.label, bar.seen.total) == (seen.label, seen.total):
                 return bar
         if here and here.seen and continues(here.seen, seen):
             self._bars.rename(here, self._group, seen, place)
             return here
         bar = self._bars.find(self._group, seen, place)
-        if bar is not here and bar in drawn and not bar.complete:
+        if bar is not here and bar in drawn and not bar.complete:  # two of one label, both going on
             bar = self._bars.add(self._group, seen, place)
         above = [row.bar for row in self._rows[: self.y] if row.bar and row.bar.seen]
         bar.parent = parent_of(above, seen.label) or bar.parent

@@ -25,7 +25,7 @@ _PART_OF_CONTROL = re.compile(r"\x1b(?:\[\d{0,4})?")
 _PIECE_CHARS = 1024
 #: With this, overwritten at once, fastprogress tries out whether it can be printed.
 _TRIAL = "█"
-_LINE_END = re.compile(r"\r+\n")
+_LINE_END = re.compile(r"\r+\n")  # a terminal makes \r\r\n of a program's own \r\n
 
 
 class _Mode(Enum):
@@ -74,7 +74,7 @@ class Screen:
 
     def idle(self) -> list[Emitted]:
         """The run is quiet: pass on as ordinary text what is held and does not look like a bar, and tell of bars."""
-        escape, self._escape = self._escape, ""
+        escape, self._escape = self._escape, ""  # nothing came to end the sequence: it is text
         self._draw_text(escape)
         if self._display:
             self._display.idle()
@@ -151,6 +151,7 @@ class Screen:
         else:
             self._leave(held)
         self._plain.release()
+        # It was not the first half of a line's end.
         if self._carriage_return and not self._plain.at_line_start:
             self._plain.write("\r")
         self._carriage_return = ""
@@ -195,7 +196,7 @@ class Screen:
         return max(0, newlines - ends_a_line)
 
     def _read_frame(self, text: str) -> str:
-        if text.startswith(markers.PREFIX):
+        if text.startswith(markers.PREFIX):  # printed behind the carriage return of a bar
             self._ordinary("")
             return text
         control = _CONTROL.search(text, 0, MAX_HELD_CHARS)
@@ -212,7 +213,7 @@ class Screen:
         if seen:
             self._draw(seen, frame)
             behind = frame[seen.end :]
-            if control in ("", "\n") and without_colours(behind).strip():
+            if control in ("", "\n") and without_colours(behind).strip():  # printed behind the bar in its line
                 self._leave("")
                 return behind + control
         elif frame and not self._wiped_by(frame):
@@ -273,6 +274,7 @@ class Screen:
 
     def _control(self, control: str) -> None:
         """Move the cursor."""
+        # Keras goes back by backspaces.
         self._mode = _Mode.FRAME if control[:1] in ("\r", "\b") else _Mode.MOVED
         if control == "\n":
             self._log(self._region.down())

@@ -88,7 +88,7 @@ function inColumns(series: readonly Series[], from: number, to: number, columns:
   const width = (to - from) / columns || 1;
   const xs = [Math.min(first, from)];
   for (let i = 0; i < columns; i++) {
-    xs.push(from + (i + 0.25) * width, from + (i + 0.75) * width);
+    xs.push(from + (i + 0.25) * width, from + (i + 0.75) * width); // two places in a column, for its lowest and its highest value
   }
   xs.push(Math.max(last, to));
   return [xs, ...series.map(one => columnsOf(one, from, width, columns))];

@@ -98,7 +98,7 @@ export class ChartBoard extends Stack {
   private chooseAxis(): void {
     this.axis = this.axes.value as XAxis;
     const shown = [...this.charts.values()].map(({ panel }) => panel);
-    this.charts.forEach(({ chart }) => chart.dispose());
+    this.charts.forEach(({ chart }) => chart.dispose()); // the key of their cursor holds the axis
     this.charts.clear();
     this.setPanels(shown);
   }

@@ -29,7 +29,7 @@ export function breakOf({ x, y }: Series): Break | null {
 /** Draw the marks of curves, each in its colour ('' for a hidden one): a cross, a line down to the axis, and the word. */
 export function drawBreaks(plot: uPlot, series: readonly Series[], colourOf: (index: number) => string): void {
   const { ctx, bbox } = plot;
-  const ratio = window.devicePixelRatio || 1;
+  const ratio = window.devicePixelRatio || 1; // uPlot's canvas has the pixels of the screen
   ctx.save();
   ctx.beginPath();
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);

@@ -65,7 +65,7 @@ export class Chart extends Widget {
     this.legend = new Legend(options.title, this.trans, i => this.toggle(i), i => this.point(i));
     this.place = element('div', 'gpurun-chart-plot');
     this.place.setAttribute('role', 'img');
-    this.place.style.minHeight = `${options.height ?? HEIGHT}px`;
+    this.place.style.minHeight = `${options.height ?? HEIGHT}px`; // from the start, so that nothing below it jumps
     this.node.append(this.legend.node, this.place);
     this.stopTheme = watchTheme(() => this.recolour());
   }
@@ -140,7 +140,7 @@ export class Chart extends Widget {
     this.plot = null;
     this.setZoomed(false);
     this.legend.show(this.series.map((one, i) => this.entry(one, i)));
-    if (!this.isAttached || !this.place.clientWidth) {
+    if (!this.isAttached || !this.place.clientWidth) { // hidden: `resized` comes by when it no longer is
       return;
     }
     this.prepare();
@@ -173,7 +173,7 @@ export class Chart extends Widget {
     if (plot) {
       const { min, max } = plot.scales.x;
       const [from, to] = (this.aligned = whole ? this.whole : [min ?? this.whole[0], max ?? this.whole[1]]);
-      plot.setData(align(this.drawn, from, to, this.place.clientWidth) as uPlot.AlignedData, false);
+      plot.setData(align(this.drawn, from, to, this.place.clientWidth) as uPlot.AlignedData, false); // not to all of it: it may be zoomed
       plot.setScale('x', { min: from, max: to });
     }
   }
@@ -275,7 +275,7 @@ export class Chart extends Widget {
   private scaled(key: string): void {
     const { min, max } = this.plot?.scales.x ?? {};
     const [from, to] = this.aligned;
-    if (key !== 'x' || min === undefined || max === undefined || (min === from && max === to)) {
+    if (key !== 'x' || min === undefined || max === undefined || (min === from && max === to)) { // set by `realign` itself
       return;
     }
     const [first, last] = extent(this.drawn) ?? [0, 0];

@@ -26,6 +26,7 @@ function describeFinite({ label, y }: Series, trans: Translate): string {
   if (!values.length) {
     return trans.__('%1: no values.', label);
   }
+  // not Math.min(...values): there may be more of them than a call takes arguments
   const [low, high] = values.reduce(([a, b], value) => [Math.min(a, value), Math.max(b, value)], [Infinity, -Infinity]);
   const [first, last, lowest, highest] = [values[0], values[values.length - 1], low, high].map(format.value);
   return trans.__('%1: from %2 to %3, lowest %4, highest %5.', label, first, last, lowest, highest);

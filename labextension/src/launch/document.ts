@@ -34,7 +34,7 @@ class LaunchFactory extends ABCWidgetFactory<Document, DocumentRegistry.ICodeMod
   }
 
   protected createNewWidget(context: DocumentRegistry.CodeContext): Document {
-    const path = () => this.app.serviceManager.contents.localPath(context.path);
+    const path = () => this.app.serviceManager.contents.localPath(context.path); // without a drive, such as that of real-time collaboration
     const model = new LaunchModel(this.api, { editing: context.model, path: path() });
     const content = new LaunchContent({ ...this.shared, model, id: `gpurun-launch-${UUID.uuid4()}` });
     const widget: Document = new DocumentWidget({ content, context });

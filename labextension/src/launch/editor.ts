@@ -51,7 +51,7 @@ export class LaunchEditor extends Widget {
 
   protected onAfterShow(message: Message): void {
     super.onAfterShow(message);
-    this.view.requestMeasure();
+    this.view.requestMeasure(); // CodeMirror cannot measure what is hidden
   }
 
   protected onResize(): void {
@@ -65,12 +65,12 @@ export class LaunchEditor extends Widget {
   private offers(context: CompletionContext) {
     const { schema } = this.model;
     const found = schema && offersAt(schema, context.state.doc.toString(), context.pos);
-    return found && (context.explicit || found.from < context.pos) ? found : null;
+    return found && (context.explicit || found.from < context.pos) ? found : null; // unasked only for what somebody has begun to type
   }
 
   private drawProblems(): void {
     const problems = this.model.preview?.problems ?? [];
-    if (this.model.isFresh && problems !== this.shown) {
+    if (this.model.isFresh && problems !== this.shown) { // their places are of the text that was checked
       this.shown = problems;
       const { state } = this.view;
       this.view.dispatch(setDiagnostics(state, problems.map(problem => marked(problem, state.doc))));

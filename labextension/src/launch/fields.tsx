@@ -109,6 +109,7 @@ function Entries(props: FieldProps): JSX.Element {
   return (
     <div className="gpurun-launch-entries" role="group" {...aria(props)} aria-labelledby={`${props.id}-label`}>
       {entries.map(([name, value], place) => (
+        // by place: a row stays the same one, with the keyboard in it, when its name changes
         <Entry key={place} {...props} name={name} value={value} />
       ))}
       <NewEntry {...props} />

@@ -60,7 +60,7 @@ interface RowProps extends FormProps {
 }
 
 function Row({ name, option, value, problem, model, trans }: RowProps): JSX.Element {
-  const id = `gpurun-launch-${React.useId().replace(/:/g, '')}-${name}`;
+  const id = `gpurun-launch-${React.useId().replace(/:/g, '')}-${name}`; // colons would have to be escaped in selectors
   const change = (to: unknown, entry?: string) => {
     model.text = withOption(model.text, entry === undefined ? [name] : [name, entry], to);
   };

@@ -83,7 +83,7 @@ export class LaunchModel implements IDisposable {
   /** Ask the server about the text as it is now. One question at a time: a large directory takes it a while. */
   check(): Promise<void> {
     window.clearTimeout(this.timer);
-    this.again = this.asking !== null;
+    this.again = this.asking !== null; // the answer that is under way may be about another text
     this.asking ??= this.ask().finally(() => {
       this.asking = null;
     });
@@ -98,7 +98,7 @@ export class LaunchModel implements IDisposable {
     Object.assign(this, { isSending: true, launched: null, error: '' });
     this.told.emit();
     try {
-      this.launched = await this.api.launch(this.text, this.place, first, UUID.uuid4());
+      this.launched = await this.api.launch(this.text, this.place, first, UUID.uuid4()); // of this press of the button, however often it is sent
     } catch (error) {
       this.error = sentenceOf(error);
     }
@@ -136,7 +136,7 @@ export class LaunchModel implements IDisposable {
       }
       if (typeof answer === 'string') {
         this.error = answer;
-      } else if (!this.again && asked === this.text) {
+      } else if (!this.again && asked === this.text) { // else it is about what was before
         Object.assign(this, { preview: answer, isFresh: true, error: '' });
       }
       this.told.emit();

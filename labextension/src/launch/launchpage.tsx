@@ -87,7 +87,7 @@ export class LaunchContent extends Panel {
   dispose(): void {
     if (!this.isDisposed) {
       super.dispose();
-      this.model.dispose();
+      this.model.dispose(); // last: the editor stands on it
     }
   }
 

@@ -36,7 +36,7 @@ export function withOption(text: string, path: readonly string[], value: unknown
   } else {
     put(document, root, path, value);
   }
-  return root.items.length ? print(document) : commentsOf(text);
+  return root.items.length ? print(document) : commentsOf(text); // an empty mapping would be printed as {}
 }
 
 /** The text with an entry of a mapping renamed, at its place. */
@@ -82,7 +82,7 @@ export function optionAt(text: string, line: number): string | null {
 export function textOfRun(run: { id: string; name: string; spec: Spec }): string {
   const { dir, notebook, data, name, values, code, inputs, tags, ...rest } = run.spec;
   const options: Record<string, unknown> = {
-    name: typeof name === 'string' ? name.replace(/\/\d+$/, '') : undefined,
+    name: typeof name === 'string' ? name.replace(/\/\d+$/, '') : undefined, // without its number in a sweep
     files_of: dir || notebook || (inputs && !isEmpty(inputs)) ? run.id : undefined,
     entry: dir?.entry,
     module: dir?.module,
@@ -92,7 +92,7 @@ export function textOfRun(run: { id: string; name: string; spec: Spec }): string
     values: { ...notebook?.parameters, ...(values as object | undefined) },
     ...Object.fromEntries(SAME.map(option => [option, rest[option]])),
     data: data?.map(use => (use.path ? `${use.name}:${use.path}` : use.name)),
-    tags: (tags as string[] | undefined)?.filter(tag => !tag.startsWith('sweep:'))
+    tags: (tags as string[] | undefined)?.filter(tag => !tag.startsWith('sweep:')) // a sweep tags its runs itself
   };
   const said = Object.entries(options).filter(([, value]) => value !== undefined && !isEmpty(value));
   return `# ${run.name} (${run.id}), to be changed and run again.\n${stringify(Object.fromEntries(said), { lineWidth: 0 })}`;

@@ -78,7 +78,7 @@ export function about(seconds: number, trans: Translate): string {
 export function change(share: number): string {
   const percent = 100 * share;
   const size = Math.abs(percent);
-  const digits = size >= 10 ? 0 : size >= 0.095 ? 1 : 2;
+  const digits = size >= 10 ? 0 : size >= 0.095 ? 1 : 2; // from here on one digit says 0.1
   const text = size.toFixed(digits);
   return `${Number(text) === 0 ? '±' : percent < 0 ? '−' : '+'}${text} %`;
 }

@@ -6,7 +6,7 @@ export function MenuButton({ label }: { label: string }): JSX.Element {
   const open = (event: React.MouseEvent<HTMLButtonElement>) => {
     const { left, bottom } = event.currentTarget.getBoundingClientRect();
     const place = { clientX: left, clientY: bottom, bubbles: true, cancelable: true };
-    event.currentTarget.dispatchEvent(new MouseEvent('contextmenu', place));
+    event.currentTarget.dispatchEvent(new MouseEvent('contextmenu', place)); // at which JupyterLab opens its menu, as for a right click
   };
   return (
     <button type="button" className="gpurun-dots" title={label} aria-label={label} aria-haspopup="menu" onClick={open}>

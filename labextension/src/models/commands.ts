@@ -73,7 +73,7 @@ export function addActions(parts: Parts): void {
   const promoteLabel = (version: string) => trans.__('Promote %1…', version);
   addAction(parts, ModelCommands.promote, promoteLabel, 2, ({ name, version }) => askToPromote(registry, name, version, trans));
   addAction(parts, ModelCommands.download, version => trans.__('Download %1', version), 3, async ({ name, version }) => {
-    await registry.verify(name, version);
+    await registry.verify(name, version); // a browser has no words for a download that is refused
     download(registry.downloadUrl(name, version));
   });
   app.commands.addCommand(ModelCommands.archive, {

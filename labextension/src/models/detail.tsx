@@ -104,7 +104,7 @@ async function saveChecked(
   registry: ModelRegistry,
   trans: Translate
 ): Promise<void> {
-  const link = event.currentTarget;
+  const link = event.currentTarget; // null after an await
   if (link.dataset.checked) {
     delete link.dataset.checked;
     return;
@@ -140,5 +140,5 @@ function useFull(registry: ModelRegistry, { name, version }: ModelVersion, chang
       gone = true;
     };
   }, [registry, name, version, changed]);
-  return state.full && state.full.version !== version ? { full: null, trouble: '' } : state;
+  return state.full && state.full.version !== version ? { full: null, trouble: '' } : state; // that of the version before, until the effect has run
 }

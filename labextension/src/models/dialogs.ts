@@ -46,7 +46,7 @@ export async function askToPromote(registry: ModelRegistry, name: string, versio
     try {
       return await registry.promote(name, version, alias, aliases[alias] ?? 0);
     } catch (error) {
-      aliases = (await registry.model(name)).aliases;
+      aliases = (await registry.model(name)).aliases; // who tries again has been told of the change, and means it
       throw error;
     }
   });

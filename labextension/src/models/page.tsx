@@ -110,11 +110,12 @@ function useModel(registry: ModelRegistry, name: string): { model: Model | null;
       registry.model(name).then(
         model => number === asked && setState({ model, trouble: '' }),
         error =>
+          // in an outage, what is known stays
           number === asked && setState(({ model }) => ({ model: error.status === 404 ? null : model, trouble: error.message }))
       );
     });
     return () => {
-      asked = -1;
+      asked = -1; // the number of no answer
       stop();
     };
   }, [registry, name]);

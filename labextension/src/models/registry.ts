@@ -68,7 +68,7 @@ export class ModelRegistry {
 
   /** Call `listener` now, and whenever some model has changed. */
   watch(listener: () => void): Stop {
-    listener();
+    listener(); // the server speaks at once to the first who watches, and to no other
     return this.server.live.watchModels(listener);
   }
 

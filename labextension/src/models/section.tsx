@@ -48,7 +48,7 @@ class ModelsList extends ReactWidget {
 
   protected onAfterAttach(message: Message): void {
     super.onAfterAttach(message);
-    if (this.isVisible) {
+    if (this.isVisible) { // what is attached in sight gets no after-show
       this.watch();
     }
   }

@@ -55,7 +55,7 @@ export class OverviewModel {
   /** Ask now, and again after a while. */
   async read(): Promise<void> {
     const { span } = this;
-    this.readIn(1000 * this.settings.values.overviewSeconds);
+    this.readIn(1000 * this.settings.values.overviewSeconds); // before the question, so that one that fails is asked again, too
     try {
       const found = await readOverview(this.live.server.api, Date.now() / 1000 - SPAN_S[span], PARTS);
       if (span !== this.span) {

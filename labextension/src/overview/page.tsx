@@ -43,7 +43,7 @@ class OverviewPage extends ReactWidget {
 
   protected onAfterAttach(message: Message): void {
     super.onAfterAttach(message);
-    if (this.isVisible) {
+    if (this.isVisible) { // what is attached in sight gets no after-show
       this.props.model.start();
     }
   }

@@ -57,7 +57,7 @@ const launcher: JupyterFrontEndPlugin<void> = {
   optional: [ILauncher, ITranslator],
   activate: (app: JupyterFrontEnd, launcher: ILauncher | null, translator: ITranslator | null) => {
     const trans = (translator ?? nullTranslator).load('gpurun_jupyter');
-    void app.started.then(() => {
+    void app.started.then(() => { // by then all plugins have added their commands
       const offered = CARDS.filter(command => app.commands.hasCommand(command));
       offered.forEach((command, rank) => launcher?.add({ command, rank, category: trans.__('GPU Runs'), args: { isLauncher: true } }));
     });

@@ -47,7 +47,7 @@ function addMenu({ app }: Parts, inNotebooks: boolean): void {
   ];
   const own: string[] = Object.values(Commands);
   for (const [i, item] of items.entries()) {
-    if (own.includes(item.command)) {
+    if (own.includes(item.command)) { // what other plugins offer they add themselves, as Launch does at the rank left free here
       app.contextMenu.addItem({ ...item, rank: 10 + i, args: { clicked: true } });
     }
   }

@@ -50,7 +50,7 @@ export class ChartsTab extends Tab {
     clearTimeout(this.timer);
     if (this.run && isLive(this.run)) {
       this.timer = window.setTimeout(() => {
-        if (this.isVisible) {
+        if (this.isVisible) { // hidden, it asks nothing, and goes on when it is looked at
           void this.load().catch(() => this.again()); // the connection is down: the header says so
         } else {
           this.again();

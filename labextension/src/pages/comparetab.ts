@@ -115,7 +115,7 @@ export class CompareTab extends Tab {
     if (open) {
       await draw();
     } else {
-      box.addEventListener('toggle', () => void draw(), { once: true });
+      box.addEventListener('toggle', () => void draw(), { once: true }); // while it is closed it has no width to be laid out in
     }
   }
 }

@@ -93,7 +93,7 @@ export function notebooksOf({ commands, serviceManager }: JupyterFrontEnd): Note
         await serviceManager.contents.get(path, { content: false });
         return true;
       } catch (error) {
-        return !(error instanceof ServerConnection.ResponseError && error.response.status === 404);
+        return !(error instanceof ServerConnection.ResponseError && error.response.status === 404); // what else goes wrong does not say that it is gone
       }
     },
     open: async (path, cell) => {

@@ -165,7 +165,7 @@ export class OutputTab extends Tab {
 
   /** Show a line by its number from 0, wherever it is. */
   private async goTo(line: number | null): Promise<void> {
-    const first = this.live.transcript.front ? this.firstLine : 0;
+    const first = this.live.transcript.front ? this.firstLine : 0; // where all lines are here, none needs to be counted
     if (line === null) {
       this.log.markLine(null);
     } else if (first !== null && line >= first) {
@@ -181,7 +181,7 @@ export class OutputTab extends Tab {
     const first = Math.max(0, line - AROUND);
     const { events, cursor, line: begin } = await this.parts.requests.eventsOfLines(first, 2 * AROUND + 1);
     const transcript = new Transcript(cursor);
-    transcript.take(events, '');
+    transcript.take(events, ''); // nobody reads on from its end
     transcript.keep(first - begin, 2 * AROUND + 1);
     this.elsewhere = { transcript, first };
     this.changed();

@@ -70,7 +70,7 @@ export class Preview {
       return; // another was chosen meanwhile
     }
     if (isImage) {
-      this.image(file, new Blob([blob], { type: IMAGES[ending] }));
+      this.image(file, new Blob([blob], { type: IMAGES[ending] })); // the server names no type: it sends bytes to be saved
     } else {
       await this.text(file, ending, await blob.text());
     }
@@ -89,6 +89,7 @@ export class Preview {
     if (text.includes('\0')) {
       note(this.node, trans.__('This is no text: download it.'));
     } else if (ending === 'csv' || ending === 'tsv') {
+      // two more: the heads, and one that tells whether there are others
       const [heads, ...rows] = firstRows(text, ending === 'csv' ? ',' : '\t', MOST_ROWS + 2);
       this.node.append(table(file.path, heads ?? [], rows.slice(0, MOST_ROWS)));
       if (rows.length > MOST_ROWS) {

@@ -43,7 +43,7 @@ export class ReadOnly {
       jupyterTheme,
       EditorState.readOnly.of(true),
       EditorView.editable.of(false),
-      EditorView.contentAttributes.of({ 'aria-label': label, tabindex: '0' }),
+      EditorView.contentAttributes.of({ 'aria-label': label, tabindex: '0' }), // what cannot be edited gets the focus only by this
       ...(language?.support ? [language.support] : [])
     ];
   }

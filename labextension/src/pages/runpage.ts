@@ -79,7 +79,7 @@ export class RunContent extends Panel {
   protected onAfterAttach(message: Message): void {
     super.onAfterAttach(message);
     const { server, trans, command } = this.parts;
-    this.view ??= followRun(this.head.node, this.runId, {
+    this.view ??= followRun(this.head.node, this.runId, { // a page that is moved is attached once more
       server,
       trans,
       withoutLog: true,
@@ -98,7 +98,7 @@ export class RunContent extends Panel {
   }
 
   protected onActivateRequest(): void {
-    if (!this.node.contains(document.activeElement)) {
+    if (!this.node.contains(document.activeElement)) { // a click into the page has put it where it belongs
       this.tabs.currentWidget?.node.focus();
     }
   }
@@ -117,7 +117,7 @@ export class RunContent extends Panel {
     this.title.label = run.name;
     this.title.caption = `${run.name} (${run.id}): ${stateName(run, this.parts.trans)}`;
     if (run.deleted) {
-      this.parent?.close();
+      this.parent?.close(); // the parent is the page, toolbar and all
     } else {
       this.wake();
     }

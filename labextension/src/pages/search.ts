@@ -58,7 +58,7 @@ export class Search {
     const here = text ? this.findHere(text) : [];
     try {
       const found = here ? { lines: here, total: here.length } : await this.askServer(text);
-      if (this.asked === text) {
+      if (this.asked === text) { // else something else is looked for by now
         this.show(found.lines, found.total);
       }
     } catch (error) {
@@ -97,7 +97,7 @@ export class Search {
 
   private keyDown(event: KeyboardEvent): void {
     if (event.key === 'Enter') {
-      if (this.input.value !== this.asked) {
+      if (this.input.value !== this.asked) { // the pause after the last key is not over
         void this.look();
       } else {
         this.move(event.shiftKey ? -1 : 1);

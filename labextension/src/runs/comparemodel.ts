@@ -94,7 +94,7 @@ export class CompareModel {
       return time;
     }
     const every = (count - 1) / Math.max(1, value.length - 1);
-    return value.map((_, i) => step?.[i] ?? Math.round(i * every));
+    return value.map((_, i) => step?.[i] ?? Math.round(i * every)); // without steps values are counted, of which some were thinned out
   }
 
   private isOurs(id: string): boolean {
@@ -127,7 +127,7 @@ export class CompareModel {
     const points = Math.max(100, Math.min(1000, Math.floor(MOST_POINTS / ids.length)));
     try {
       const curves = await metricsOf(this.server.api, ids, chosen, points);
-      if (chosen === this.chosen) {
+      if (chosen === this.chosen) { // else others were chosen meanwhile
         this.curves = curves;
         this.drawn.emit();
       }

@@ -62,7 +62,7 @@ export class ComparePanel extends Panel {
   protected onAfterAttach(message: Message): void {
     super.onAfterAttach(message);
     addStylesheet(this.node);
-    if (this.isVisible) {
+    if (this.isVisible) { // what is attached in sight gets no after-show
       this.model.start();
     }
   }

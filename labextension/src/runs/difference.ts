@@ -32,7 +32,7 @@ export class DifferenceSection extends Widget {
 
   dispose(): void {
     if (!this.isDisposed) {
-      this.asked++;
+      this.asked++; // an answer that is still to come is not drawn
       this.drawn.forEach(one => one.dispose());
       super.dispose();
     }
@@ -70,7 +70,7 @@ export class DifferenceSection extends Widget {
     const [before, after] = this.selects.map(({ value }) => value);
     try {
       const found = await differenceOf(this.model.server.api, before, after);
-      if (asked === this.asked) {
+      if (asked === this.asked) { // else another pair was chosen meanwhile
         await this.tell(found);
       }
     } catch (error) {

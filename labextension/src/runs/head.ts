@@ -17,7 +17,7 @@ export class TableHead {
   }
 
   show(columns: readonly Column[], sort: string): void {
-    const focused = (document.activeElement as HTMLElement | null)?.dataset.column;
+    const focused = (document.activeElement as HTMLElement | null)?.dataset.column; // its button is made anew
     this.row.replaceChildren();
     const mark = element('div', 'gpurun-cell', this.row);
     mark.setAttribute('role', 'columnheader');

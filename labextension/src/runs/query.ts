@@ -59,7 +59,7 @@ export function parametersOf(filters: Filters): Record<string, string> {
 
 /** A last day counts as a whole. */
 function dayAfter(day: string): string {
-  const date = new Date(`${day}T12:00`);
+  const date = new Date(`${day}T12:00`); // noon: a change of the clocks leaves it on its day
   date.setDate(date.getDate() + 1);
   return [date.getFullYear(), date.getMonth() + 1, date.getDate()].map(part => String(part).padStart(2, '0')).join('-');
 }

@@ -50,7 +50,7 @@ export class Rows {
   search(filters: Filters): void {
     this.filters = filters;
     this.series++;
-    this.asking = false;
+    this.asking = false; // the answer to the question before is for nobody
     [this.first, this.last] = [0, WINDOW];
     this.reload();
   }
@@ -64,7 +64,7 @@ export class Rows {
 
   /** These rows are in sight. */
   show(first: number, last: number): void {
-    this.failed &&= first === this.first;
+    this.failed &&= first === this.first; // who scrolls asks for something else
     this.first = first;
     this.last = last;
     void this.fill();
@@ -95,7 +95,7 @@ export class Rows {
     }
     const { series } = this;
     this.asking = true;
-    this.stale = false;
+    this.stale = false; // before the answer: a change meanwhile makes it stale again
     try {
       const limit = Math.max(WINDOW, Math.min(1000, this.last - place));
       const page = await findRuns(this.api, this.filters, place, limit, this.metrics());
@@ -103,7 +103,7 @@ export class Rows {
         this.asking = false;
         this.take(place, page, isAnew);
         this.answered.emit(null);
-        void this.fill();
+        void this.fill(); // other rows may be in sight by now
       }
     } catch (error) {
       if (series === this.series) {

@@ -125,7 +125,7 @@ export class RunsModel {
       const before = metricsAmong(this.keys).join('\n');
       this.known = await findColumns(this.server.api);
       if (metricsAmong(this.keys).join('\n') !== before) {
-        this.rows.reload();
+        this.rows.reload(); // those that came lack the metrics that are shown now
       }
       this.changed.emit();
     } catch {

@@ -15,7 +15,7 @@ import type { Selection } from './selection';
 export const ROW_HEIGHT = 28;
 const BEYOND = 10; // rows drawn above and below what is in sight
 
-let tables = 0;
+let tables = 0; // so that rows of two tables have different ids
 
 export class RunsTable extends Widget {
   /** Emitted with the id of a run that is to be opened. */
@@ -126,7 +126,7 @@ export class RunsTable extends Widget {
 
   private draw(): void {
     if (!this.node.clientHeight) {
-      return;
+      return; // hidden: a change of size tells when it no longer is
     }
     this.body.style.height = `${this.total * ROW_HEIGHT}px`;
     this.node.setAttribute('aria-rowcount', String(this.total + 1));
@@ -152,7 +152,7 @@ export class RunsTable extends Widget {
     if (!node) {
       node = element('div', 'gpurun-table-row gpurun-run');
       node.setAttribute('role', 'row');
-      node.setAttribute('aria-rowindex', String(place + 2));
+      node.setAttribute('aria-rowindex', String(place + 2)); // from 1 on, and the head is the first
       node.id = this.prefix + place;
       node.style.top = `${place * ROW_HEIGHT}px`;
       const mark = element('div', 'gpurun-cell gpurun-cell-mark', node);
@@ -162,7 +162,7 @@ export class RunsTable extends Widget {
         cell.setAttribute('role', 'gridcell');
       }
       const after = [...this.drawn.keys()].filter(other => other > place);
-      this.body.insertBefore(node, after.length ? this.drawn.get(Math.min(...after))! : null);
+      this.body.insertBefore(node, after.length ? this.drawn.get(Math.min(...after))! : null); // in order in the page too, as a screen reader goes
       this.drawn.set(place, node);
     }
     return node;
@@ -192,7 +192,7 @@ export class RunsTable extends Widget {
     } else {
       setText(cell, text);
     }
-    cell.title = text.length * 7 > column.width ? text : '';
+    cell.title = text.length * 7 > column.width ? text : ''; // some 7 pixels a letter: to measure each costs a layout
   }
 
   /** Say which row is the active one, where it is drawn. */
@@ -274,7 +274,7 @@ export class RunsTable extends Widget {
       this.selection.point(place);
     }
     const top = place * ROW_HEIGHT;
-    const height = this.node.clientHeight - 2 * ROW_HEIGHT;
+    const height = this.node.clientHeight - 2 * ROW_HEIGHT; // less the head, which stays in sight, and the row itself
     this.node.scrollTop = Math.min(Math.max(this.node.scrollTop, top - height), top);
   }
 }

@@ -30,7 +30,7 @@ export interface FollowedRun {
   dispose(): void;
 }
 
-const PUBLISHED_DELAY_MS = 1000;
+const PUBLISHED_DELAY_MS = 1000; // the last that the cell shows may still be on its way to it
 
 /** Draw run `id` into `el` and follow it. */
 export function followRun(el: HTMLElement, id: string, options: FollowOptions): FollowedRun {

@@ -38,7 +38,7 @@ export class LineSheet implements Sheet {
 
   anchorAt(top: number): Anchor {
     const row = Math.floor(top / this.lineHeight);
-    return { part: null, row: this.first + row, offset: top - row * this.lineHeight };
+    return { part: null, row: this.first + row, offset: top - row * this.lineHeight }; // counted from the beginning, so that it holds when lines are dropped
   }
 
   anchorOf(index: number): Anchor {

@@ -47,7 +47,7 @@ export class LogBox {
   private resized = new ResizeObserver(() => this.redraw());
   // Notebooks skip the layout of cells that are out of sight, and what is measured then is wrong.
   private sighted = new IntersectionObserver(entries => {
-    this.inSight = entries[entries.length - 1].isIntersecting;
+    this.inSight = entries[entries.length - 1].isIntersecting; // of several changes since, the newest
     this.redraw();
   });
 
@@ -67,7 +67,7 @@ export class LogBox {
     this.box.addEventListener('scroll', this.scrolled, { passive: true });
     this.box.addEventListener('wheel', event => this.goUp(event.deltaY < 0), { passive: true });
     this.box.addEventListener('keydown', event => this.goUp(UPWARDS.includes(event.key)));
-    document.addEventListener('selectionchange', this.redraw);
+    document.addEventListener('selectionchange', this.redraw); // once nothing is selected, what has come meanwhile is drawn
     this.resized.observe(this.box);
     this.sighted.observe(this.node);
   }
@@ -95,7 +95,7 @@ export class LogBox {
     this.marked = null;
     if (index !== null) {
       this.setFollowing(false);
-      this.setHeights();
+      this.setHeights(); // lines may have come since it was drawn
       this.marked = this.options.sheet.anchorOf(index);
       const found = this.options.sheet.find(this.marked);
       if (found) {
@@ -154,7 +154,7 @@ export class LogBox {
   }
 
   private scrollTo(top: number): void {
-    if (Math.abs(this.box.scrollTop - top) >= 1) {
+    if (Math.abs(this.box.scrollTop - top) >= 1) { // browsers round it, and setting it once more would end a smooth scroll
       this.box.scrollTop = top;
     }
     this.remember();
@@ -167,7 +167,7 @@ export class LogBox {
 
   private toggle(): void {
     this.opened = !this.opened;
-    this.rows = 0;
+    this.rows = 0; // asked for by a person, it may shrink
     this.redraw();
   }
 
@@ -203,13 +203,13 @@ export class LogBox {
     const { maxRows } = this;
     const { sheet } = this.options;
     if (this.inSight) {
-      this.lineHeight = parseFloat(getComputedStyle(this.space).lineHeight) || this.lineHeight;
+      this.lineHeight = parseFloat(getComputedStyle(this.space).lineHeight) || this.lineHeight; // `normal` is no number
     }
     const height = sheet.layOut(this.lineHeight);
     this.space.style.height = `${height}px`;
     if (maxRows) {
       this.rows = Math.max(this.rows, Math.min(maxRows, sheet.counted.length)); // never shrinks: nothing below it jumps
-      const scrollBar = this.inSight ? this.box.offsetHeight - this.box.clientHeight : 0;
+      const scrollBar = this.inSight ? this.box.offsetHeight - this.box.clientHeight : 0; // the one below must not lie over the last row
       this.box.style.height = `${this.rows * this.lineHeight + scrollBar}px`;
     }
     return height;

@@ -39,7 +39,7 @@ class RunRenderer extends Widget implements IRenderMime.IRenderer {
     }
     if (this.shown?.id !== id) {
       this.shown?.view.dispose();
-      this.node.textContent = '';
+      this.node.textContent = ''; // the sentence that there is no run, perhaps
       const { openRun, compareRun } = this.options;
       const elsewhere = { onOpen: () => openRun(id), onDiff: () => compareRun(id), onRerun: (run: Run) => openRun(run.id) };
       this.shown = { id, view: followRun(this.node, id, { ...this.options, ...elsewhere }) };

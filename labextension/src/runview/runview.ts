@@ -90,7 +90,7 @@ class RunViewInPage implements RunView {
     this.setUnknown(this.trans.__('waiting for news of the run'));
     this.head.addButtons(options);
     el.append(this.root);
-    addStylesheet(this.root);
+    addStylesheet(this.root); // once it is in the page: the sheet goes into the tree that it is in
     this.redraw();
   }
 

@@ -33,7 +33,7 @@ export function asRun(id: string, summary: unknown): Run | null {
   return {
     ...NOTHING_KNOWN,
     ...saved,
-    id,
+    id, // over a saved one: this is the one that is asked for
     name: String(saved.name ?? id),
     devices: Array.isArray(saved.devices) ? saved.devices : [],
     metrics: Object.fromEntries(Object.entries(saved.metrics ?? {}).filter(([, metric]) => isMeasured(metric?.last))),

@@ -32,7 +32,7 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
     const run = model.get('run');
     if ('id' in run && run.id) {
       view.setRun(run as Run);
-      if (run.state === 'stopping' || !isLive(run as Run)) {
+      if (run.state === 'stopping' || !isLive(run as Run)) { // it has been heard: that it was asked is no longer said
         showLink();
       }
     }

@@ -85,7 +85,7 @@ export class Api {
   async request<T>(path: string, init: RequestInit = {}): Promise<T> {
     // By default, JupyterLab makes addresses unique by a parameter that the server does not know.
     const response = await ServerConnection.makeRequest(this.url(path), { cache: 'no-cache', ...init }, this.settings);
-    const body = (await response.json().catch(() => null)) as (T & { error?: ServerError }) | null;
+    const body = (await response.json().catch(() => null)) as (T & { error?: ServerError }) | null; // the page of a proxy or a sign-in is no JSON
     if (response.ok && body !== null) {
       return body;
     }

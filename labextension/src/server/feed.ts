@@ -73,7 +73,7 @@ export class RunFeed {
     switch (frame.type) {
       case 'run':
         this.told = frame.run;
-        this.error = null;
+        this.error = null; // the run is told of again: what was wrong is over
         return this.tell('run');
       case 'error':
         if (frame.error.code === 'no_such_place' && this.told?.state === 'finished') {
@@ -87,7 +87,7 @@ export class RunFeed {
         this.tell('run');
         return this.tell('output');
       case 'events':
-        this.begin(START_OF_LOG);
+        this.begin(START_OF_LOG); // nothing was said to stand before it
         this.cursor = this.place = frame.cursor;
         this.takeEvents(frame.events);
         this.readers.forEach(reader => reader.take(frame.events, frame.cursor));
@@ -100,7 +100,7 @@ export class RunFeed {
     if (before.lines === undefined) {
       return this.setBefore(null, null, true);
     }
-    const again = this.text.haveSaid(before.said ?? []);
+    const again = this.text.haveSaid(before.said ?? []); // lines that stand there, and came once more since
     this.setBefore(before.lines, Math.max(0, (before.shown_lines ?? 0) - again), before.exact ?? true);
     this.shown += before.shown ?? 0;
     this.news.takeBefore(before);
@@ -118,12 +118,12 @@ export class RunFeed {
     const shown = events.filter(isShown).length;
     const some = shown > 0 && !this.apart;
     if (some) {
-      this.setApart();
+      this.setApart(); // before these are fed: the two differ from here on
     }
     this.shown += shown;
     this.tail.feed(this.text.of(events));
     this.apart?.tail.feed(this.apart.text.of(events));
-    if (this.news.take(events) || some) {
+    if (this.news.take(events) || some) { // views choose between the two outputs when they hear of the run
       this.tell('run');
     }
   }
@@ -149,13 +149,13 @@ export class RunFeed {
     this.news = new News();
     this.text = new OutputText();
     this.apart = null;
-    this.tail = new LineTail();
+    this.tail = new LineTail(); // another one: views take it when they hear of the run, below
     this.readers.forEach(reader => reader.restart());
     this.tell('run');
   }
 
   private tell(part: Part): void {
-    for (const listener of [...this.listeners]) {
+    for (const listener of [...this.listeners]) { // a copy: who is told may stop listening
       listener(part);
     }
   }

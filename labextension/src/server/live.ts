@@ -83,7 +83,7 @@ export class Live {
   }
 
   private forget(feed: RunFeed): void {
-    if (!feed.listeners.size && this.feeds.get(feed.id) === feed) {
+    if (!feed.listeners.size && this.feeds.get(feed.id) === feed) { // another timer may have forgotten it, and the run be watched anew
       this.feeds.delete(feed.id);
       this.ask({ unwatch: 'run', run: feed.id });
     }
@@ -101,7 +101,7 @@ export class Live {
     }
     listeners.add(listener);
     return () => {
-      if (listeners.delete(listener) && !listeners.size) {
+      if (listeners.delete(listener) && !listeners.size) { // stopped twice is stopped once
         this.ask({ unwatch: what });
       }
     };
@@ -111,13 +111,13 @@ export class Live {
   private ask(request: Record<string, string>): void {
     if (this.socket?.readyState === 1) {
       this.socket.send(JSON.stringify(request));
-    } else if (!this.socket && !this.retry) {
+    } else if (!this.socket && !this.retry) { // the first wish connects; after a break that happens by itself
       this.connect();
     }
   }
 
   private connect(): void {
-    this.drop();
+    this.drop(); // of two, each would bring everything
     const socket = new this.options.WebSocket(this.options.url());
     this.socket = socket;
     socket.onopen = () => this.opened();
@@ -126,8 +126,8 @@ export class Live {
       this.expectSound();
       this.take(JSON.parse(message.data) as Frame);
     };
-    socket.onclose = () => this.closed();
-    this.expectSound();
+    socket.onclose = () => this.closed(); // an error is always followed by it
+    this.expectSound(); // to open may hang, too
   }
 
   /** Forget the present socket, so that nothing late from it is heard. */
@@ -143,7 +143,7 @@ export class Live {
   }
 
   private opened(): void {
-    this.runsAreFirst = true;
+    this.runsAreFirst = true; // what was deleted for good meanwhile is in no frame
     if (this.runs.size) {
       this.ask({ watch: 'runs' });
     }
@@ -190,7 +190,7 @@ export class Live {
       case 'models':
         return this.models.forEach(listener => listener());
       case 'run':
-        return this.feeds.get(frame.run.id)?.take(frame);
+        return this.feeds.get(frame.run.id)?.take(frame); // on its way when it was unwatched, perhaps
       case 'events':
       case 'before':
       case 'error':

@@ -22,8 +22,8 @@ export class News {
   /** What the log says before the events that were taken. */
   takeBefore(before: Before): void {
     this.checkpoints += before.checkpoints ?? 0;
-    this.checkpoint ??= before.checkpoint ?? null;
-    if (!this.restarted) {
+    this.checkpoint ??= before.checkpoint ?? null; // one that has come since is newer
+    if (!this.restarted) { // else they are of another attempt
       for (const [name, curve] of Object.entries(before.curves ?? {})) {
         this.curves.set(name, (this.curves.get(name) ?? new Curve()).after(curve));
       }

@@ -85,7 +85,7 @@ function plainText(event: Event): string {
 
 /** The traceback, with its colours. */
 export function errorText({ name, value, traceback }: Event & { kind: 'error' }): string {
-  return `${traceback.join('\n') || `${name}: ${value}`}\x1b[0m\n`;
+  return `${traceback.join('\n') || `${name}: ${value}`}\x1b[0m\n`; // it may leave its colours on
 }
 
 /** What stands for a displayed object where there is text only; it ends its line, unless it is empty. */

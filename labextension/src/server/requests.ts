@@ -198,7 +198,7 @@ export class RunRequests {
   }
 
   private fileRoute(path: string): string {
-    return `${route(this.id)}/files/${URLExt.encodeParts(path)}`;
+    return `${route(this.id)}/files/${URLExt.encodeParts(path)}`; // slashes stay, and all else is a name
   }
 
   private get<T>(path: string): Promise<T> {

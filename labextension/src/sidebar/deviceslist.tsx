@@ -131,7 +131,7 @@ function MachineNews({ agents, trans }: { agents: readonly Agent[]; trans: Trans
   const known = React.useRef<Map<string, string> | null>(null);
   React.useEffect(() => {
     const now = new Map(agents.map(agent => [agent.id, stateOf(agent, trans)]));
-    const changed = [...now].filter(([id, state]) => known.current && known.current.get(id) !== state);
+    const changed = [...now].filter(([id, state]) => known.current && known.current.get(id) !== state); // at first all would be news
     known.current = now;
     if (changed.length) {
       setNews(dots(...changed.map(([id, state]) => `${id}: ${state}`)));

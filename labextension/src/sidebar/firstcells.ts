@@ -27,12 +27,12 @@ function insert(notebook: Notebook): number {
   const isEmpty = cells.cells[active]?.cell_type === 'code' && !sourceAt(active)?.trim();
   const isFirst = CELLS.every((source, i) => sourceAt(active + i) === source); // the button was pressed before
   const place = isEmpty ? active : active + (isFirst ? CELLS.length : 1);
-  cells.transact(() => {
+  cells.transact(() => { // one step to undo
     CELLS.forEach((source, i) => {
       if (isEmpty && i === 0) {
         cells.getCell(place).setSource(source);
       } else {
-        cells.insertCell(place + i, { cell_type: 'code', source, metadata: { trusted: true } });
+        cells.insertCell(place + i, { cell_type: 'code', source, metadata: { trusted: true } }); // as JupyterLab marks a cell that a person adds
       }
     });
   });

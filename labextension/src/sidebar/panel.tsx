@@ -75,7 +75,7 @@ export class RunsPanel extends SidePanel implements ISidebar {
   /** Say at the tab that there is something to see; an empty text where there is not. */
   setBadge(text: string, caption: string): void {
     const { 'gpurun-badge': _, ...others } = this.title.dataset;
-    this.title.dataset = text ? { ...others, 'gpurun-badge': text } : others;
+    this.title.dataset = text ? { ...others, 'gpurun-badge': text } : others; // another object: Lumino tells nobody of what changes in one
     this.title.caption = caption || this.options.trans.__('GPU runs');
   }
 
@@ -94,7 +94,7 @@ export class RunsPanel extends SidePanel implements ISidebar {
 
   protected onAfterAttach(message: Message): void {
     super.onAfterAttach(message);
-    if (this.isVisible) {
+    if (this.isVisible) { // what is attached in sight gets no after-show
       this.unwatch ??= this.model.watch();
     }
   }
@@ -141,7 +141,7 @@ export class RunsPanel extends SidePanel implements ISidebar {
     const wanted = this.sections.filter(({ name }) => !hidden.includes(name)).map(({ widget }) => widget);
     for (const widget of [...this.widgets]) {
       if (!wanted.includes(widget as PanelWithToolbar)) {
-        widget.parent = null;
+        widget.parent = null; // not disposed: a person may want it back
       }
     }
     wanted.forEach((widget, index) => {

@@ -89,7 +89,7 @@ export class PanelModel {
   }
 
   private takeRuns = (runs: Run[], first: boolean): void => {
-    const before = new Map(this.known);
+    const before = new Map(this.known); // also over a break: what ended in it is news
     if (first) {
       this.known.clear();
     }
@@ -100,7 +100,7 @@ export class PanelModel {
         this.known.set(run.id, run);
       }
     }
-    const over = runs.filter(run => !run.deleted && this.isNews(run, before.get(run.id)));
+    const over = runs.filter(run => !run.deleted && this.isNews(run, before.get(run.id))); // before `newest` moves on
     this.newest = Math.max(this.newest, ...runs.map(run => run.created_at));
     this.loaded.runs = true;
     this.runs = [...this.known.values()].sort(inOrder);
@@ -139,7 +139,7 @@ export class PanelModel {
   private linkChanged = (): void => {
     clearTimeout(this.again);
     if (this.server.live.link === 'down') {
-      this.trouble ||= this.notConnected();
+      this.trouble ||= this.notConnected(); // what the server gave as a reason stays until it is asked again
       void this.askWhy();
     } else {
       this.trouble = '';
@@ -153,7 +153,7 @@ export class PanelModel {
       () => '',
       error => this.reason(error)
     );
-    if (this.server.live.link === 'down' && !this.disposed) {
+    if (this.server.live.link === 'down' && !this.disposed) { // it may be up by now
       this.trouble = why || this.notConnected();
       this.tell();
       clearTimeout(this.again);
@@ -165,7 +165,7 @@ export class PanelModel {
     if (!(error instanceof RequestError)) {
       return '';
     }
-    if (error.status === 404 && !error.code && !this.loaded.runs) {
+    if (error.status === 404 && !error.code && !this.loaded.runs) { // once it has told of runs, that cannot be why
       return this.trans.__('This Jupyter server runs without gpurun. Restart it where gpurun-jupyter is installed.');
     }
     return error.code ? error.message : '';
@@ -197,7 +197,7 @@ function inOrder(a: Run, b: Run): number {
 }
 
 function compare(a: number, b: number): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+  return a < b ? -1 : a > b ? 1 : 0; // no subtraction: Infinity less Infinity is no number
 }
 
 /** Whether somebody uses the device, a run of ours or not. */

@@ -46,5 +46,5 @@ export function useClock(seconds: number): number {
     const timer = window.setInterval(() => setNow(Date.now() / 1000), seconds * 1000);
     return () => clearInterval(timer);
   }, [seconds]);
-  return Math.max(now, Date.now() / 1000);
+  return Math.max(now, Date.now() / 1000); // drawn for another reason, between two turns, it is later already
 }

@@ -50,7 +50,7 @@ const panel: JupyterFrontEndPlugin<ISidebar> = {
       translator: translator ?? nullTranslator,
       openRun: id => void app.commands.execute(Commands.openRun, { run: id }),
       stopRun: run => void stopRun(server, run, trans),
-      buttons: () => buttons(app, notebooksHere(notebooks))
+      buttons: () => buttons(app, notebooksHere(notebooks)) // asked at each drawing: other plugins may add their commands later
     });
     place(app, sidebar, settings);
     restorer?.add(sidebar, PANEL_ID);

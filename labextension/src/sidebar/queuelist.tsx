@@ -44,7 +44,7 @@ export function QueueList(props: QueueListProps): JSX.Element {
         onDragOver={event => {
           const over = gapAt(event);
           if (over !== null) {
-            event.preventDefault();
+            event.preventDefault(); // else the browser allows no drop
             event.dataTransfer.dropEffect = 'move';
             setGap(over);
           }
@@ -71,7 +71,7 @@ export function QueueList(props: QueueListProps): JSX.Element {
 /** Where a dragged run would go: before or after the row that it is over; null for anything else. */
 function gapAt(event: React.DragEvent<HTMLElement>): number | null {
   const row = (event.target as HTMLElement).closest<HTMLElement>('.gpurun-run');
-  if (!row || !event.dataTransfer.types.includes(DRAGGED)) {
+  if (!row || !event.dataTransfer.types.includes(DRAGGED)) { // before the drop browsers tell only of which kind it is
     return null;
   }
   const { top, height } = row.getBoundingClientRect();

@@ -24,7 +24,7 @@ export function useSearch(model: PanelModel, asked: string): Found | null {
     let stale = false;
     const timer = window.setTimeout(async () => {
       const answer = await find(model, words);
-      if (!stale) {
+      if (!stale) { // else something else is asked for by now
         setFound(answer);
       }
     }, DELAY_MS);
@@ -33,7 +33,7 @@ export function useSearch(model: PanelModel, asked: string): Found | null {
       clearTimeout(timer);
     };
   }, [model, words]);
-  return words && found ? { ...found, runs: found.runs.map(run => model.run(run.id) ?? run) } : null;
+  return words && found ? { ...found, runs: found.runs.map(run => model.run(run.id) ?? run) } : null; // kept up to date, where the sidebar holds it
 }
 
 async function find(model: PanelModel, words: string): Promise<Found> {

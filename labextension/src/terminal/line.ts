@@ -30,7 +30,7 @@ export class Line {
 
   copy(): Line {
     const made = new Line();
-    Object.assign(made, this, { waiting: [...this.waiting] });
+    Object.assign(made, this, { waiting: [...this.waiting] }); // spans are never changed in place
     return made;
   }
 
@@ -56,6 +56,7 @@ export class Line {
     if (!this.waiting.length) {
       return this.spans;
     }
+    // by characters and not by UTF-16 units, of which an emoji has two
     const cells: [string, Style][] = this.spans.flatMap(span => [...span.text].map(char => [char, span.style] as [string, Style]));
     for (const { text, style } of this.waiting) {
       this.column = type(cells, this.column, text, style);

@@ -10,7 +10,7 @@ import { PLAIN } from './style';
 
 // What leaves the line (1: count, 2: direction, 3: how much to erase), and a sequence that a chunk's end has cut in two.
 const LEAVES_LINE = /\n|\x1b\[(\d*)([ABEF])|\x1b\[([0-3]?)J|\x1bc/g;
-const CUT_SEQUENCE = /\x1b(?:\[[0-9;:?]*|\][^\x07\x1b]{0,2000}\x1b?)?$/;
+const CUT_SEQUENCE = /\x1b(?:\[[0-9;:?]*|\][^\x07\x1b]{0,2000}\x1b?)?$/; // 2000: a title that never ends must not hold back all that follows
 
 /** How many lines are kept of an output. */
 export const MOST_LINES = 5000;
@@ -136,7 +136,7 @@ export class LineTail {
     const [sequence, steps, direction, erases] = found;
     if (sequence === '\n') {
       this.moveTo(this.row + 1);
-      this.write(this.lines[this.row].isEmpty ? '' : '\r');
+      this.write(this.lines[this.row].isEmpty ? '' : '\r'); // the line may have been written before, and each has a cursor of its own
     } else if (sequence === '\x1bc' || erases === '2' || erases === '3') {
       this.clear();
     } else if (direction) {

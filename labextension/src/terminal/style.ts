@@ -31,7 +31,7 @@ const SWITCHES: Record<number, Partial<Style>> = {
 
 /** The style after the codes of one SGR sequence, `codes` being what stood between `[` and `m`. */
 export function applySgr(style: Style, codes: string): Style {
-  const numbers = codes.split(/[;:]/).map(Number);
+  const numbers = codes.split(/[;:]/).map(Number); // both are in use
   for (let i = 0; i < numbers.length; i++) {
     const n = numbers[i];
     if (n === 0) {

@@ -23,7 +23,7 @@ interface Drawn {
 
 export class Displays {
   private drawn = new Map<Shown, Drawn>(); // those seen last come last
-  private heights = new WeakMap<Shown, number>();
+  private heights = new WeakMap<Shown, number>(); // not forgotten with what was drawn: its room stays
   private shownBy = new WeakMap<Element, Shown>();
   private resized = new ResizeObserver(entries => this.measure(entries));
 
@@ -51,7 +51,7 @@ export class Displays {
     const drawn = this.drawn.get(shown)!;
     if (drawn.version !== shown.version) {
       drawn.version = shown.version;
-      void this.render(shown, drawn);
+      void this.render(shown, drawn); // which makes the renderer before it waits for anything: it is attached below
     }
     if (drawn.renderer && !drawn.renderer.isAttached) {
       Widget.attach(drawn.renderer, drawn.node, drawn.node.firstElementChild as HTMLElement | null);
@@ -64,7 +64,7 @@ export class Displays {
     const { node, renderer } = this.drawn.get(shown)!;
     this.resized.unobserve(node);
     if (renderer?.isAttached) {
-      Widget.detach(renderer);
+      Widget.detach(renderer); // Lumino would not hear of it if the node alone were taken away
     }
     for (const [other, { node: place }] of this.drawn) {
       if (this.drawn.size <= MOST_KEPT) {
@@ -101,7 +101,7 @@ export class Displays {
     drawn.node.style.minHeight = `${drawn.node.offsetHeight}px`; // until its images are there, or what is below would jump
     const { data, notes } = this.drawable(shown.data);
     const mime = this.registry.preferredMimeType(data, 'ensure');
-    if (drawn.renderer?.node.dataset.mimeType !== mime) {
+    if (drawn.renderer?.node.dataset.mimeType !== mime) { // one of the same kind goes on, with its state
       drawn.renderer?.dispose();
       drawn.renderer = mime ? this.registry.createRenderer(mime) : null;
     }
@@ -116,8 +116,8 @@ export class Displays {
     }
     const images = [...node.querySelectorAll('img')];
     images.filter(image => !image.hasAttribute('alt')).forEach(image => (image.alt = name));
-    await Promise.allSettled(images.map(image => image.decode()));
-    if (drawn.version === version) {
+    await Promise.allSettled(images.map(image => image.decode())); // a broken image holds up nothing
+    if (drawn.version === version) { // else another drawing is under way, whose turn it is
       node.style.minHeight = '';
     }
   }
@@ -156,8 +156,9 @@ export class Displays {
     for (const { target } of entries) {
       const shown = this.shownBy.get(target);
       const node = target as HTMLElement;
-      if (shown && node.isConnected) {
+      if (shown && node.isConnected) { // what was just taken away has no height
         this.heights.set(shown, node.offsetHeight);
+        // what scrolls has to be within reach of the keyboard
         node.tabIndex = node.scrollHeight > node.clientHeight || node.scrollWidth > node.clientWidth ? 0 : -1;
       }
     }

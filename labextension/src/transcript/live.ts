@@ -42,7 +42,7 @@ export class LiveTranscript implements LogReader {
 
   take(events: readonly Event[], cursor: string): void {
     if (this.waiting) {
-      this.waiting.push({ events, cursor });
+      this.waiting.push({ events, cursor }); // what stands before is still on its way
     } else {
       this.transcript.take(events, cursor);
       this.trim();
@@ -73,7 +73,7 @@ export class LiveTranscript implements LogReader {
       return;
     }
     this.asked = transcript;
-    const earlier = await this.before(front.cursor, front.newlines + MOST_LINES);
+    const earlier = await this.before(front.cursor, front.newlines + MOST_LINES); // the first of these are here already, and come once more
     this.asked = null;
     const now = transcript.front; // may have moved on meanwhile
     if (earlier && now?.cursor === front.cursor && transcript === this.transcript) {
@@ -85,7 +85,7 @@ export class LiveTranscript implements LogReader {
   private async catchUp(place: string): Promise<void> {
     const waiting = (this.waiting = []);
     const found = await this.before(place, MOST_LINES);
-    if (this.waiting === waiting) {
+    if (this.waiting === waiting) { // else the feed has begun again meanwhile
       this.waiting = null;
       this.transcript = found ?? new Transcript(place);
       waiting.forEach(({ events, cursor }) => this.take(events, cursor));
@@ -96,7 +96,7 @@ export class LiveTranscript implements LogReader {
   private async before(place: string, lines: number): Promise<Transcript | null> {
     try {
       const { cursor, events } = await this.requests.eventsBefore(place, lines);
-      const found = new Transcript(events.length ? cursor : START_OF_LOG);
+      const found = new Transcript(events.length ? cursor : START_OF_LOG); // nothing stands before
       found.take(events, place);
       this.problem = '';
       return found;

@@ -37,7 +37,7 @@ export type DisplayEvent = Event & { kind: 'display' | 'result' };
 const WIDGET_VIEW = 'application/vnd.jupyter.widget-view+json'; // of a widget that lives in the run's kernel
 
 export function printed(text = '', isFolded = false): Printed {
-  const tail = new LineTail(Infinity);
+  const tail = new LineTail(Infinity); // the transcript as a whole is bounded
   tail.feed(text);
   return { kind: 'printed', tail, isFolded };
 }

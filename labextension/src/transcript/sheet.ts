@@ -52,7 +52,7 @@ export class OutputSheet implements Sheet {
   /** What is as high again as the window is drawn above and below it, so that figures are there before they are seen. */
   draw(top: number, bottom: number): void {
     const window = bottom - top;
-    this.node.style.setProperty('--gpurun-window-width', `${this.node.parentElement?.clientWidth ?? 0}px`);
+    this.node.style.setProperty('--gpurun-window-width', `${this.node.parentElement?.clientWidth ?? 0}px`); // as wide as displays are, however long lines are
     this.node.style.setProperty('--gpurun-window-height', `${window}px`);
     const places = this.places.filter(place => place.top + place.height > top - window && place.top < bottom + window);
     const nodes = new Map(places.map(({ part }) => [part, this.drawn.get(part) ?? this.make(part)]));
@@ -63,7 +63,7 @@ export class OutputSheet implements Sheet {
         const row = Math.max(0, Math.floor((top - window - at) / this.lineHeight));
         const last = Math.min(part.tail.length, Math.ceil((bottom + window - at) / this.lineHeight));
         nodes.get(part)!.replaceChildren(lineNodes(part.tail, row, last));
-        begin += part === first.part ? row * this.lineHeight : 0;
+        begin += part === first.part ? row * this.lineHeight : 0; // rows may be left out above in the first one only
       }
     }
     this.node.style.top = `${begin}px`;
@@ -71,7 +71,7 @@ export class OutputSheet implements Sheet {
   }
 
   anchorAt(top: number): Anchor {
-    const place = this.places.find(one => one.top + one.height > top) ?? this.places[this.places.length - 1];
+    const place = this.places.find(one => one.top + one.height > top) ?? this.places[this.places.length - 1]; // there may be less than when it was scrolled
     if (!place) {
       return { part: null, row: 0, offset: 0 };
     }
@@ -92,7 +92,7 @@ export class OutputSheet implements Sheet {
     }
     const isText = place.part.kind === 'printed';
     const down = isText ? (row - firstOf(place.part)) * this.lineHeight : 0;
-    return { top: place.top + Math.max(0, down + offset), height: isText ? this.lineHeight : place.height };
+    return { top: place.top + Math.max(0, down + offset), height: isText ? this.lineHeight : place.height }; // its lines may be gone
   }
 
   private heightOf(part: Part): number {

@@ -73,7 +73,7 @@ export class Transcript {
 
   /** Put in front what came before: `earlier` ends at the place that `front` said. */
   prepend(earlier: Transcript, front: Front): void {
-    if (front.inLine || front.newlines) {
+    if (front.inLine || front.newlines) { // these lines are here already, and so is the whole of the one that was cut
       earlier.dropLast(front.newlines);
     }
     for (const part of earlier.parts) {
@@ -93,7 +93,7 @@ export class Transcript {
   /** Keep only the last `most` lines, or some more. */
   trim(most: number): void {
     const over = this.newlines - most;
-    if (over > most / 10) {
+    if (over > most / 10) { // seldom, and then many: each time all parts and marks are looked at
       this.dropFirst(over);
     }
   }
@@ -156,9 +156,9 @@ export class Transcript {
   }
 
   private begin(section: Section): void {
-    this.clearNext = false;
+    this.clearNext = false; // what was to be cleared is of the cell before
     this.hasGaps ||= !!section.attempt; // the server does not count the line that says so
-    this.parts.push(section, printed());
+    this.parts.push(section, printed()); // text comes last, always: what is printed goes there
   }
 
   private print(text: string): void {
@@ -181,7 +181,7 @@ export class Transcript {
     if (!id) {
       return;
     }
-    this.updates.delete(id);
+    this.updates.delete(id); // and in again below: the first in the map is the oldest
     this.updates.set(id, event);
     if (this.updates.size > MOST_UPDATES) {
       this.updates.delete(this.updates.keys().next().value!);
@@ -201,14 +201,14 @@ export class Transcript {
     const section = this.parts.map(part => part.kind).lastIndexOf('section');
     this.parts = [...this.parts.slice(0, section + 1), printed()];
     this.hasGaps ||= section >= 0;
-    this.isWhole ||= section < 0;
+    this.isWhole ||= section < 0; // whatever came before was cleared, too
     this.forgetMarks();
   }
 
   private fold(): void {
     const shown = this.parts.filter((part): part is Shown => part.kind === 'shown');
     let chars = shown.reduce((sum, { size }) => sum + size, 0);
-    for (let i = 0; shown.length - i > MOST_SHOWN || (chars > MOST_SHOWN_CHARS && i < shown.length - 1); i++) {
+    for (let i = 0; shown.length - i > MOST_SHOWN || (chars > MOST_SHOWN_CHARS && i < shown.length - 1); i++) { // the last one stays, however large
       chars -= shown[i].size;
       this.parts.splice(this.parts.indexOf(shown[i]), 1, printed(shown[i].text, true));
     }
@@ -253,7 +253,7 @@ export class Transcript {
     const tail = this.text;
     const row = tail.first + tail.newlines;
     const last = this.marks[this.marks.length - 1];
-    if (last?.tail === tail && last.row >= row) {
+    if (last?.tail === tail && last.row >= row) { // one mark a line, however often a bar redraws it
       this.marks.pop();
     }
     this.marks.push({ cursor, tail, row, inLine: tail.isInLine });

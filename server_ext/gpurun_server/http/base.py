@@ -63,6 +63,7 @@ class Parts:
 def parts_in(settings: Mapping[str, Any]) -> Parts:
     """The parts of a server. Raises what stands in their place where its database cannot be used."""
     found: Parts | GpurunError = settings["gpurun"]
+    # looked at before each answer: SQLite goes on in a file that has no name any more
     lost = found if isinstance(found, GpurunError) else found.database.lost()
     if lost is not None:
         raise lost
@@ -173,7 +174,7 @@ class GpurunHandler(APIHandler):
         values = {
             name: self.get_query_arguments(name) if name in repeated else self.get_query_argument(name)
             for name in self.request.query_arguments
-            if name != "token"
+            if name != "token"  # Jupyter's, which has looked at it
         }
         unknown = set(values) - set(kind.__struct_encode_fields__)  # type: ignore[attr-defined]
         if unknown:
@@ -184,6 +185,7 @@ class GpurunHandler(APIHandler):
         """The body, checked. Raises InvalidRequest, and TooLarge for more than JSON should say."""
         if len(self.request.body) > limits.BODY_BYTES:
             raise TooLarge(f"The body is bigger than {format_size(limits.BODY_BYTES)}.", "Ship what is big as files.")
+        # where everything has a default, no body has to be sent
         return checked(lambda: msgspec.json.decode(self.request.body or b"{}", type=kind))
 
     def answer(self, value: Any, status: int = 200) -> None:
@@ -214,11 +216,12 @@ class GpurunHandler(APIHandler):
         """The error as JSON."""
         error = _ours(kwargs.get("exc_info", (None, None, None))[1])
         self.set_header("Content-Type", "application/json")
-        if status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        if status_code == HTTPStatus.METHOD_NOT_ALLOWED:  # with which RFC 9110 demands the header
             self.set_header("Allow", ", ".join(self._allowed()))
         self.finish(msgspec.json.encode({"error": _described(error, status_code)}))
 
     def _allowed(self) -> list[str]:
+        # every handler has all methods: those of Tornado itself refuse
         return [name for name in self.SUPPORTED_METHODS if hasattr(getattr(self, name.lower()), "operation")]
 
 

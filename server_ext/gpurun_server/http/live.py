@@ -62,9 +62,9 @@ class StreamSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
     @ws_authenticated
     async def get(self) -> None:
         """Open, if the user may read and the page is one of ours."""
-        if not self._from_our_page():
+        if not self._from_our_page():  # Jupyter's own look lets in any page that shows a token
             raise web.HTTPError(403, "The page is of another origin.")
-        try:
+        try:  # before the upgrade: after it no status can say what is wrong
             parts_in(self.settings)
         except GpurunError as error:
             raise web.HTTPError(error.status, error.message) from error
@@ -78,7 +78,7 @@ class StreamSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
         super().open(*args, **kwargs)
         parts = parts_in(self.settings)
         self._connection = parts.hub.connect(parts.owner(self))
-        self._sending = asyncio.ensure_future(self._send(self._connection))
+        self._sending = asyncio.ensure_future(self._send(self._connection))  # held: the loop alone would not keep it
 
     async def _send(self, connection: LiveConnection) -> None:
         """Whatever ends this ends the connection: an open one that says nothing would deceive the page."""
@@ -86,7 +86,7 @@ class StreamSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
             async for frame in connection.frames():
                 await self.write_message(frame.decode())  # waiting for it is the back-pressure
         except WebSocketClosedError:
-            pass
+            pass  # the client has gone, and `on_close` does the rest
         except OUTAGE as error:
             self.log.warning("a live connection ends, for the database does not answer: %s", error.orig)
         except Exception:
@@ -104,7 +104,7 @@ class StreamSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
 
     def on_close(self) -> None:
         """The client has gone."""
-        if self._connection is not None:
+        if self._connection is not None:  # `open` fails where the database was lost since `get`
             self._connection.close()
         super().on_close()
 

@@ -138,6 +138,7 @@ def _parameter(name: str, path: str) -> dict[str, Any]:
 
 
 def _query_parameters(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    # a list that must not be empty has a default all the same, so that its lack is refused in our own words
     needed = {*schema.get("required", []), *(name for name, kind in schema["properties"].items() if "minItems" in kind)}
     return [
         {"name": name, "in": "query", "required": name in needed, "schema": kind}

@@ -50,11 +50,12 @@ class QueueMetrics(Collector):
     def __init__(self, database: Database) -> None:
         self._database = database
         self._ledger, self._lock = Ledger(), Lock()  # its own: whoever asks for metrics may do so in any thread
+        # in no registry: they are told by `collect`, under its lock and after it has counted what is new
         self._finished = Counter("gpurun_runs_finished", "Runs that have finished.", ["outcome"], registry=None)
         self._waited = _histogram("gpurun_run_wait_seconds", "How long runs waited for their devices.", _WAIT_S)
         self._ran = _histogram("gpurun_run_duration_seconds", "How long finished runs ran.", _RAN_S)
         for outcome in Outcome:
-            self._finished.labels(outcome.value)
+            self._finished.labels(outcome.value)  # from 0 on: a series that begins with 1 shows no increase
         with database.read() as conn:
             self._seen = conn.scalar(_LATEST) or 0
 
@@ -80,7 +81,7 @@ class QueueMetrics(Collector):
         with self._lock:
             try:
                 with self._database.read() as conn:
-                    found = list(self._read(conn))
+                    found = list(self._read(conn))  # all of it first: an outage half way must not tell half
             except (*OUTAGE, StorageUnusable):
                 found = []
         yield _database_up(up=bool(found))
@@ -177,7 +178,7 @@ def _gauge(name: str, says: str, labels: list[str], values: Mapping[Any, float] 
 def _histogram(name: str, says: str, buckets: tuple[float, ...]) -> Histogram:
     histogram = Histogram(name, says, ["kind"], registry=None, buckets=buckets)
     for kind in _KINDS:
-        histogram.labels(kind)
+        histogram.labels(kind)  # there from 0 on, as above
     return histogram
 
 

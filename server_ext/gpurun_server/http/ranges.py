@@ -15,7 +15,7 @@ from gpurun_jupyter.report.file_names import as_text
 from gpurun_server.http.base import GpurunHandler
 
 _PIECE_BYTES = 2**20
-_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")  # of more digits there is no offset, and `seek` would fail
 
 
 async def send_file(handler: GpurunHandler, place: Path) -> None:
@@ -24,7 +24,7 @@ async def send_file(handler: GpurunHandler, place: Path) -> None:
     Raises FileMissing for what is no plain file by now, or may not be read.
     """
     with _opened(place) as file:
-        status = os.fstat(file.fileno())
+        status = os.fstat(file.fileno())  # of what is open: the path may lead to another file by now
         size, etag = status.st_size, f'"{status.st_mtime_ns:x}-{status.st_size:x}"'
         handler.set_header("Content-Type", "application/octet-stream")
         handler.set_header("X-Content-Type-Options", "nosniff")  # no browser takes it for a page of this server
@@ -69,7 +69,8 @@ def _opened(place: Path) -> BinaryIO:
 async def _send(handler: GpurunHandler, file: BinaryIO, left: int) -> None:
     """As many bytes as were promised: the file may grow meanwhile."""
     handler.set_header("Content-Length", str(left))
+    # should it shrink, the answer stays short of its length: Tornado cuts it off, and the client notices
     while left and (data := await handler.in_thread(partial(file.read, min(left, _PIECE_BYTES)))):
         left -= len(data)
         handler.write(data)
-        await handler.flush()
+        await handler.flush()  # who reads slowly is waited for, and memory holds one piece

@@ -89,7 +89,7 @@ class DevicesHandler(GpurunHandler):
     async def get(self) -> None:
         """List."""
         self.parts.ensure_agent()
-        await self.parts.hub.first_agent()
+        await self.parts.hub.first_agent()  # else a fresh server would say that there are no machines
         with self.parts.database.read() as conn:
             self.answer(DevicesAnswer(known_agents(conn, self.parts.ledger, self.owner)))
 

@@ -15,7 +15,7 @@ from gpurun_server.store.database import OUTAGE
 from gpurun_server.stream.frames import error_frame, run_frame
 from gpurun_server.stream.wishes import Watch
 
-_RETRY_MS = 1000
+_RETRY_MS = 1000  # before a browser comes back; its own choice is some seconds
 
 
 class _Head(msgspec.Struct):
@@ -31,6 +31,7 @@ class EventStream:
     def __init__(self, handler: GpurunHandler) -> None:
         self._handler = handler
         self.connection = handler.parts.hub.connect(handler.owner)
+        # else it would be noticed with the next frame only that the client has gone
         handler.request.connection.set_close_callback(self.connection.close)
         handler.request.connection.stream.set_nodelay(True)  # else a second small frame waits for the first one's ACK
         handler.set_header("Content-Type", "text/event-stream")
@@ -52,8 +53,8 @@ class EventStream:
             self._handler.write(f"retry: {_RETRY_MS}\n\n")
             if first:
                 self._handler.write(_as_event(first))
-            await self._handler.flush()
-            async with aclosing(self.connection.frames()) as frames:
+            await self._handler.flush()  # the headers: a client shall know that it is heard, though nothing happens
+            async with aclosing(self.connection.frames()) as frames:  # `break` alone leaves its end to the collector
                 async for frame in frames:
                     self._handler.write(_as_event(frame))
                     await self._handler.flush()
@@ -64,7 +65,7 @@ class EventStream:
         except OUTAGE as error:  # nothing is wrong with what is watched: the client comes back
             self._handler.log.warning("an event stream ends, for the database does not answer: %s", error.orig)
         except Exception as error:
-            self._handler.log.exception("an event stream ends")
+            self._handler.log.exception("an event stream ends")  # the status was sent long ago: a frame has to say it
             self._handler.write(_as_event(error_frame(error, None)))
         finally:
             self.connection.close()
@@ -91,7 +92,7 @@ async def follow_accepted(handler: GpurunHandler, run: Run) -> None:
 
 def _is_last(frame: bytes) -> bool:
     """Whether this is the last frame of a run's stream: it has finished, or cannot be shown any more."""
-    if frame.startswith(b'{"type":"error"'):
+    if frame.startswith(b'{"type":"error"'):  # `frames.frame` puts the type first: most need no decoding here
         return True
     if not frame.startswith(b'{"type":"run"'):
         return False

@@ -35,7 +35,7 @@ class Notices:
         entry = None
         try:
             entry = read(number, setting, owner)
-            if entry.digest not in {watch.entry.digest for watch in self.watches}:
+            if entry.digest not in {watch.entry.digest for watch in self.watches}:  # a second one would only race it
                 self.watches.append(Watch(self._database, entry, self._log))
         except GpurunError as error:
             self.unusable.append((entry, error))

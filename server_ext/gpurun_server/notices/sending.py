@@ -52,6 +52,7 @@ class Target:
 def redacted(text: str, url: str) -> str:
     """A text without any part of a URL but its scheme."""
     parts = re.split(r"[/:@?&=,;]+", url.partition("://")[2])
+    # the longest first: a short one may stand within it, and would leave the rest readable
     for part in sorted({*parts, *map(unquote, parts)}, key=len, reverse=True):
         if len(part) >= _SHORTEST:
             text = text.replace(part, "***")
@@ -80,5 +81,5 @@ class _Silence(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take down what this thread is told."""
-        if record.thread == self._thread:
+        if record.thread == self._thread:  # others may be sending, and hear of theirs
             self.last = record.getMessage()

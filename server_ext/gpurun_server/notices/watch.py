@@ -52,7 +52,7 @@ class Watch:
         entry = self.entry.digest
         with self._database.read() as conn:
             told, latest = place(conn, entry)
-            self._looked = max(self._looked, told or 0)
+            self._looked = max(self._looked, told or 0)  # another server may have told further
             lines = [] if told is None else lines_between(conn, self._wish, self._looked, latest)
         if told is None:
             with self._database.write() as writing:
@@ -60,9 +60,9 @@ class Watch:
             return []
         if lines:
             with self._database.write() as writing:
-                if not take(writing, entry, told, latest):
+                if not take(writing, entry, told, latest):  # another server has them, and tells them
                     return []
-        self._looked = latest
+        self._looked = latest  # what concerned nobody is not looked through again
         return lines
 
     def _watch(self) -> None:

@@ -29,7 +29,7 @@ from gpurun_server.stream.wishes import Unwatch, Watch, lines_wanted, wish_in
 
 log = logging.getLogger("gpurun.stream")
 
-BEAT_S = 15.0
+BEAT_S = 15.0  # a page takes forty seconds of silence for a dead connection
 #: Lists of runs and devices, and why a run waits, follow one another by so much at least: a busy queue rings hundreds
 #: of times a second. What a run prints does not wait.
 SLOW_S = 0.1
@@ -84,7 +84,7 @@ class LiveConnection:
     def close(self) -> None:
         """End `frames()`."""
         self._closed = True
-        self._woken.set()
+        self._woken.set()  # whoever waits there finds that it is over
         self._on_close(self)
 
     def wake(self, kinds: set[str], run_ids: set[str] | None) -> None:
@@ -97,7 +97,7 @@ class LiveConnection:
         if self._models_told is not None and "models" in kinds:
             self._models_rung = True
         for run_id, watched in self._watched.items():
-            if run_ids is None or run_id in run_ids or "queue" in kinds:
+            if run_ids is None or run_id in run_ids or "queue" in kinds:  # why it waits changes with the others
                 watched.log_rung |= "log" in kinds or "run" in kinds
                 watched.row_rung |= bool(kinds & {"run", "queue"})
         if self._slow_wait or any(watched.log_rung for watched in self._watched.values()):
@@ -124,7 +124,7 @@ class LiveConnection:
 
     def watch(self, wish: Watch) -> None:
         """Begin to watch. Raises InvalidRequest; a run that does not exist is answered by an error frame."""
-        self._slow_due = 0.0
+        self._slow_due = 0.0  # who begins to watch is answered at once
         if wish.watch == "runs":
             self._runs_since, self._runs_rung = -1, True
         elif wish.watch == "devices":
@@ -148,7 +148,7 @@ class LiveConnection:
             return
         run_id, cursor = run.id, place_in_log(self._home, run.id, run.attempt, cursor)
         if count and (cursor := last_lines(self._home, run_id, count)) != START_OF_LOG:
-            self._pending.append(before_frame(run_id, cursor, None))
+            self._pending.append(before_frame(run_id, cursor, None))  # the lines are not to wait for the count
             counting = asyncio.ensure_future(self._tell_before(run_id, cursor))
             self._counting.add(counting)  # or nobody would hold it
             counting.add_done_callback(self._counting.discard)
@@ -161,7 +161,7 @@ class LiveConnection:
         except OSError as error:  # whoever watches sees what follows none the less
             log.warning("what stands before %s in the log of run %s cannot be counted: %s", cursor, run_id, error)
             return
-        if run_id in self._watched:
+        if run_id in self._watched:  # it may be watched no more by now
             self._pending.append(before_frame(run_id, cursor, found))
             self._woken.set()
 
@@ -189,7 +189,7 @@ class LiveConnection:
     async def frames(self) -> AsyncGenerator[bytes, None]:
         """What is new, for ever; a beat where nothing is for long. Ends when the connection is closed."""
         while not self._closed:
-            self._woken.clear()
+            self._woken.clear()  # before the look: what rings while frames are sent is not lost
             frames = self._collect()
             for one in frames:
                 yield one
@@ -202,14 +202,14 @@ class LiveConnection:
         wait_s = max(0.0, self._slow_due - time.monotonic()) if slow_wait else BEAT_S
         try:
             await asyncio.wait_for(self._woken.wait(), wait_s)
-        except asyncio.TimeoutError:
-            return slow_wait
+        except asyncio.TimeoutError:  # another one than the built-in in Python 3.10
+            return slow_wait  # to have waited for what is due is no silence
         return True
 
     def _collect(self) -> list[bytes]:
         frames, self._pending = self._pending, []
         due = self._slow_wait and time.monotonic() >= self._slow_due
-        for run_id, watched in list(self._watched.items()):
+        for run_id, watched in list(self._watched.items()):  # a copy: a run that is gone is let go of on the way
             frames += self._of_run_or_why_not(run_id, watched, due)
         if due:
             self._slow_due = time.monotonic() + SLOW_S
@@ -237,7 +237,7 @@ class LiveConnection:
     def _of_run(self, run_id: str, watched: _WatchedRun, due: bool) -> list[bytes]:
         """Events first; a run that has finished is said to have only when its last events were sent."""
         lines = watched.tail.read() if watched.log_rung else []
-        watched.log_rung = bool(lines)
+        watched.log_rung = bool(lines)  # there may be more than is read at once
         if lines:
             return [events_frame(run_id, watched.tail.cursor, lines)]
         if not watched.row_rung:
@@ -250,8 +250,8 @@ class LiveConnection:
             if row.state == State.QUEUED.value and not due:
                 return []  # why it waits changes with every other run
             run = shown(conn, self._ledger, [row], self._owner)[0]
-        watched.row_rung = False
-        if run.state is State.FINISHED and (lines := watched.tail.read()):
+        watched.row_rung = False  # only here: a run that waits is looked at again when it is due
+        if run.state is State.FINISHED and (lines := watched.tail.read()):  # written since the look above
             watched.row_rung = watched.log_rung = True
             return [events_frame(run_id, watched.tail.cursor, lines)]
         log_lag = LogLag(run.sync, run.behind_s)
@@ -266,7 +266,7 @@ class LiveConnection:
         first = self._runs_since < 0
         found = first_of(conn, self._ledger, self._owner, _NEWEST) if first else self._since(conn)
         self._runs_rung = self._queue_rung = False
-        self._runs_since = max([self._runs_since, 0, *(run.revision for run in found)])
+        self._runs_since = max([self._runs_since, 0, *(run.revision for run in found)])  # at least 0: it was sent
         return [frame("runs", runs=found)] if found or first else []
 
     def _since(self, conn: sa.Connection) -> list[Run]:

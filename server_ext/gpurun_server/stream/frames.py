@@ -14,7 +14,7 @@ from gpurun_server.store.folders.logs import Before
 
 def frame(kind: str, **fields: Any) -> bytes:
     """A frame of this type."""
-    return msgspec.json.encode({"type": kind, **fields})
+    return msgspec.json.encode({"type": kind, **fields})  # the type is first: http/sse.py looks for it there
 
 
 def events_frame(run_id: str, cursor: Cursor, lines: list[bytes]) -> bytes:

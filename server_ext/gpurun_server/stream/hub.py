@@ -41,6 +41,7 @@ class Hub:
 
     def start(self) -> None:
         """Listen to the doorbell."""
+        # `gpurun reindex` knows by this beginning of the name that a server is at work
         self._bell = Bell(self._home.bells, f"server-{os.getpid()}-{secrets.token_hex(4)}")
         IOLoop.current().add_handler(self._bell.fileno(), self._rung, IOLoop.READ)
         self._look_round.start()
@@ -48,10 +49,10 @@ class Hub:
     def close(self) -> None:
         """Stop listening and end every connection."""
         self._look_round.stop()
-        for connection in list(self._connections):
+        for connection in list(self._connections):  # a copy: each takes itself out
             connection.close()
         if self._bell is not None:
-            IOLoop.current().remove_handler(self._bell.fileno())
+            IOLoop.current().remove_handler(self._bell.fileno())  # while the number is still of this file
             self._bell.close()
 
     def connect(self, owner: str) -> LiveConnection:
@@ -63,12 +64,12 @@ class Hub:
     async def first_agent(self) -> None:
         """Wait until some agent is healthy, a fresh server's own usually within a second; give up after some."""
         give_up = time.monotonic() + FIRST_AGENT_S
-        if time.monotonic() - self._agent_heard_at < HEALTHY_S:
+        if time.monotonic() - self._agent_heard_at < HEALTHY_S:  # heard so lately that the database need not be asked
             return
         while time.monotonic() < give_up and not self._some_agent_healthy():
             self._agent_heard.clear()
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._agent_heard.wait(), 1.0)
+                await asyncio.wait_for(self._agent_heard.wait(), 1.0)  # not for ever: a ring may be lost
 
     def _some_agent_healthy(self) -> bool:
         with self._database.read() as conn:
@@ -83,7 +84,7 @@ class Hub:
         if "agents" in by_kind:
             self._agent_heard_at = time.monotonic()
         for kind, run_ids in by_kind.items():
-            self._wake({kind}, run_ids)
+            self._wake({kind}, run_ids)  # one by one: the ids belong to their kind
 
     def _wake(self, kinds: set[str], run_ids: set[str] | None) -> None:
         if "agents" in kinds:

@@ -37,7 +37,7 @@ class Tail:
             lines = self._read_here()
             if lines:
                 return lines
-            if self.cursor == before and not self._go_on_to_next():
+            if self.cursor == before and not self._go_on_to_next():  # else nothing of what was read was sound
                 break
         return []
 
@@ -61,6 +61,7 @@ def place_in_log(home: Home, run_id: str, newest: int, cursor: Cursor) -> Cursor
 
     Raises NoSuchPlace, also where the log is shorter by now, because it was pruned or damaged.
     """
+    # before its first attempt a run is watched from 1:0 on
     if cursor.attempt > max(1, newest) or not _begins_line(home.attempt(run_id, cursor.attempt).events, cursor.offset):
         raise NoSuchPlace(f"The run's log has no line that begins at {str(cursor)!r}.", f"Begin at {START_OF_LOG}.")
     return cursor
@@ -68,7 +69,7 @@ def place_in_log(home: Home, run_id: str, newest: int, cursor: Cursor) -> Cursor
 
 def _begins_line(log: Path, offset: int) -> bool:
     if offset == 0:
-        return True
+        return True  # also where there is no log yet
     try:
         with open_plain(log) as file:
             file.seek(offset - 1)
@@ -87,7 +88,7 @@ def last_lines(home: Home, run_id: str, count: int, end: Cursor | None = None) -
             continue
         until = end.offset if end is not None and attempt == end.attempt else None
         offset, found = _from_the_end(home.attempt(run_id, attempt).events, count, until)
-        if found >= count or offset:
+        if found >= count or offset:  # an offset alone: the limit of what is read was met
             return Cursor(attempt, offset)
         count -= found
     return START_OF_LOG
@@ -123,7 +124,7 @@ def _from_the_end(log: Path, count: int, end: int | None) -> tuple[int, int]:
                 offset, found = _walk_back(file, begin, size, count)
                 if found >= count or begin == 0 or (span >= _LONGEST_TAIL_BYTES and offset < size):
                     return offset, found
-                span *= 4
+                span *= 4  # in few steps: each reads again what the one before read
     except FileNotFoundError:
         return 0, 0
 
@@ -136,7 +137,7 @@ def _walk_back(log: BinaryIO, begin: int, end: int, count: int) -> tuple[int, in
     log.seek(begin)
     data = log.read(end - begin)
     first = data.find(b"\n") + 1 if begin else 0
-    offset, found = begin + data.rfind(b"\n") + 1, 0
+    offset, found = begin + data.rfind(b"\n") + 1, 0  # what has no newline yet is still being written
     for line in _backwards(data[first : data.rfind(b"\n") + 1]):
         if found >= count and ends_line(line):
             break

@@ -42,6 +42,7 @@ def lines_wanted(cursor: str) -> int:
     kind, _, number = cursor.partition(":")
     if kind != "tail":
         return 0
+    # `int` takes more: signs, underscores, digits of other scripts, and as many as one likes
     whole = number.isascii() and number.isdecimal() and len(number) <= len(str(_MOST_LINES))
     if not (whole and 0 < int(number) <= _MOST_LINES):
         raise InvalidRequest(f"{cursor!r} is not a cursor.", f"For the last lines: tail:1 to tail:{_MOST_LINES}.")

@@ -30,19 +30,19 @@ function takeFromDesktop(node: HTMLElement, options: DropZoneOptions): void {
   const hasFiles = (event: DragEvent) => event.dataTransfer?.types.includes('Files') ?? false;
   node.addEventListener('dragover', event => {
     if (hasFiles(event)) {
-      event.preventDefault();
+      event.preventDefault(); // else the browser allows no drop
       node.classList.add(OVER);
     }
   });
   node.addEventListener('dragleave', event => {
-    if (!node.contains(event.relatedTarget as Node | null)) {
+    if (!node.contains(event.relatedTarget as Node | null)) { // it is told of children that are left, too
       node.classList.remove(OVER);
     }
   });
   node.addEventListener('drop', event => {
     node.classList.remove(OVER);
     if (event.dataTransfer && hasFiles(event)) {
-      event.preventDefault();
+      event.preventDefault(); // else the browser opens the file in the place of the page
       event.stopPropagation();
       void submit(fromDesktop(event.dataTransfer.items), options);
     }
@@ -63,8 +63,8 @@ function takeFromFileBrowser(node: HTMLElement, options: DropZoneOptions): void 
   listen('lm-dragenter', () => node.classList.add(OVER));
   listen('lm-dragleave', () => node.classList.remove(OVER));
   listen('lm-dragover', drag => {
-    node.classList.add(OVER);
-    drag.dropAction = drag.proposedAction;
+    node.classList.add(OVER); // taken away where the mouse has gone to a child
+    drag.dropAction = drag.proposedAction; // without an action Lumino sends no drop
   });
   listen('lm-drop', drag => {
     node.classList.remove(OVER);

@@ -37,7 +37,7 @@ export async function projectOf(name: string, found: readonly ProjectFile[], too
   }
   const contents: Record<string, Uint8Array> = {};
   let size = 0;
-  for (const file of files) {
+  for (const file of files) { // one by one, so that the limit is met before memory holds it all
     contents[file.path] = await file.read();
     size += contents[file.path].length;
     if (size > LARGEST_BYTES) {
@@ -59,7 +59,7 @@ function single(path: string, bytes: Uint8Array<ArrayBuffer>, tooLarge: string):
 /** The files in a zip, below the top folder where there is only one, as the server unwraps it. */
 export function namesIn(zip: Uint8Array): string[] {
   const names: string[] = [];
-  unzipSync(zip, { filter: entry => !names.push(entry.name) });
+  unzipSync(zip, { filter: entry => !names.push(entry.name) }); // what the filter refuses is not unpacked: only the names are wanted
   const files = names.filter(name => !name.endsWith('/') && !isLeftOut(name));
   const tops = new Set(files.map(name => (name.includes('/') ? name.slice(0, name.indexOf('/') + 1) : '')));
   const [top] = tops;

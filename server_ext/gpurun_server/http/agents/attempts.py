@@ -92,6 +92,7 @@ class LogHandler(_AttemptHandler):
     async def post(self, **_: str) -> None:
         """Append."""
         data, offset = self.bytes_received(), self.query(OffsetQuery).offset
+        # in the event loop: it sets a timer there for taking in what has come
         self.answer(Length(self.parts.remote.append(self.run_id, self.number, offset, data)))
 
 
@@ -103,6 +104,7 @@ class SecretsHandler(_AttemptHandler):
     async def get(self, **_: str) -> None:
         """Fetch."""
         request = self.request
+        # the last stretch, from a proxy to here, may be plain http while the agent speaks https
         scheme = request.headers.get("X-Forwarded-Proto", request.protocol).partition(",")[0].strip()
         if scheme != "https" and request.remote_ip not in _UNIX_SOCKET and not is_loopback(request.remote_ip or ""):
             raise InvalidRequest("Secrets are not sent over plain http.", "Join the server by its https address.")
@@ -191,6 +193,7 @@ class SmallFilesHandler(_AttemptHandler):
     )
     async def post(self, **_: str) -> None:
         """Send several."""
+        # a batch, a file of it that has grown since it was measured, and the line before them
         line, _newline, data = self.bytes_received(PIECE_BYTES + SMALL_BYTES + 2**20).partition(b"\n")
         sizes = checked(lambda: msgspec.json.decode(line, type=dict[Digest, Size]))
         if sum(sizes.values()) != len(data):

@@ -33,7 +33,7 @@ class KeyHandler(GpurunHandler):
 
     async def prepare(self) -> None:
         """Let nobody in who comes by another name of this host; who comes is asked by the handler."""
-        self.current_user = self._jupyter_current_user = None
+        self.current_user = self._jupyter_current_user = None  # both: unset, they are taken for not asked yet
         if not self.check_host():
             raise HTTPError(403)
 
@@ -86,6 +86,7 @@ class AttemptHandler(AgentHandler):
 
     async def prepare(self) -> None:
         """Raises NotHeld."""
+        # before it is known who asks, for `check` needs them
         self.run_id, self.number = self.path_kwargs["id"], int(self.path_kwargs["number"])
         self.folder = self.parts.home.attempt(self.run_id, self.number)
         await super().prepare()
@@ -98,9 +99,9 @@ class AttemptHandler(AgentHandler):
         """The body, unpacked. Raises InvalidRequest for one that is bigger than it may be."""
         if self.request.headers.get("Content-Encoding") != "gzip":
             return bytes(self.request.body)
-        unpacker = zlib.decompressobj(wbits=31)
+        unpacker = zlib.decompressobj(wbits=31)  # gzip, and not zlib
         try:
-            data = unpacker.decompress(self.request.body, most)
+            data = unpacker.decompress(self.request.body, most)  # no further: some kilobytes may unpack to gigabytes
         except zlib.error as error:
             raise InvalidRequest(f"The body is no gzip: {error}.") from error
         if not unpacker.eof:

@@ -55,7 +55,7 @@ class _LaunchHandler(GpurunHandler):
 
     def gather(self, file: LaunchFile, path: str) -> Gathered:
         """What a file at this path ships, of what this Jupyter server shows. Raises as `gather` does."""
-        root = getattr(self.contents_manager, "root_dir", None)
+        root = getattr(self.contents_manager, "root_dir", None)  # what keeps files elsewhere has none
         if not root:
             raise InvalidRequest("This Jupyter server shows no directory.", "Use `gpurun sweep FILE.yaml`.")
         place = Path(root) / path.strip("/")
@@ -88,7 +88,7 @@ class CheckHandler(_LaunchHandler):
         body = self.body(CheckBody)
         checked = await self.in_a_thread(lambda: check(body.yaml))
         self.parts.ensure_agent()
-        await self.parts.hub.first_agent()
+        await self.parts.hub.first_agent()  # else a fresh server would say that nobody has the devices
         owner = self.owner
         gathering = await self.in_a_thread(lambda: _gathered(self, checked.file, body.path))
         with self.parts.database.read() as conn:

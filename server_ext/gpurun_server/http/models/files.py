@@ -30,6 +30,7 @@ class _BytesHandler(RegistryHandler):
         self.set_header("Content-Type", kind)
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Content-Disposition", f"attachment; filename*=UTF-8''{quote(name)}")
+        # with a default: a StopIteration cannot be the result of a future
         while (piece := await self.in_thread(lambda: next(pieces, None))) is not None:
             self.write(piece)
             await self.flush()

@@ -196,5 +196,5 @@ default_handlers = [
     (r"models/(?P<name>[^/]+)/compare", CompareHandler),
     (r"models/(?P<name>[^/]+)/promote", PromoteHandler),
     (r"models/(?P<name>[^/]+)/aliases/(?P<alias>[^/]+)", AliasHandler),
-    (r"models/(?P<name>[^/]+)/(?P<version>[^/]+)", VersionHandler),
+    (r"models/(?P<name>[^/]+)/(?P<version>[^/]+)", VersionHandler),  # last: to it, `compare` would be a version
 ]

@@ -47,12 +47,12 @@ async def accept_run(
     parts, owner = handler.parts, handler.owner
     key = key_of(handler)
     await make_ready(parts, spec, owner)
-    everybody = _everybody(parts)
+    everybody = _everybody(parts)  # here: `act` is for a thread, and the ledger is not
 
     def act(writing: Writing) -> Run:
         note = "; ".join(notes)
         run_id = accept(writing, parts.home, spec, owner=owner, key=key, offers=everybody, rerun_of=rerun_of, note=note)
-        return to_run(find(writing.conn, run_id, owner))
+        return to_run(find(writing.conn, run_id, owner))  # as it was accepted: it may begin at once
 
     run = await handler.write_database(act)
     handler.set_status(201)
@@ -99,7 +99,7 @@ async def accept_all(
     with parts.database.read() as conn:
         runs = shown(conn, parts.ledger, [find(conn, run_id, owner) for run_id in ids], owner)
     for run in runs:
-        run.spec = None
+        run.spec = None  # the same for each of up to a thousand
     handler.answer(Launched(sweep_of(runs[0]), runs), 201)
 
 
@@ -127,7 +127,7 @@ async def make_ready(parts: Parts, spec: RunSpec, owner: str) -> None:
     if lacking := [name for name, digest in spec.inputs.items() if not parts.home.blob(digest).exists()]:
         raise NotShipped(f"The server lacks the value of {lacking[0]!r}.", "Send it with PUT blobs/DIGEST.")
     parts.ensure_agent()
-    await parts.hub.first_agent()
+    await parts.hub.first_agent()  # else a fresh server would refuse for want of devices
     try:
         await _check_shipped(parts, spec, owner)
     except NotShipped:

@@ -69,7 +69,8 @@ class EventsHandler(_LogHandler):
         if query.lines is not None:
             await self._part(run, query, query.lines)
             return
-        cursor = self.request.headers.get("Last-Event-ID") or query.cursor
+        cursor = self.request.headers.get("Last-Event-ID") or query.cursor  # from an EventSource that comes back
+        # before the stream begins: here a refusal is a status, later a frame
         place = place_in_log(self.parts.home, run.id, run.attempt, Cursor.parse(cursor))
         if wants_stream(self):
             await follow(self, run.id, cursor)
@@ -116,6 +117,7 @@ class LogHandler(_LogHandler):
         if tail is not None:
             self.finish(await self.in_thread(lambda: _last_lines(pieces, tail)))
             return
+        # with a default: a StopIteration cannot be the result of a future
         while (piece := await self.in_thread(lambda: next(pieces, None))) is not None:
             self.write(piece)
             await self.flush()

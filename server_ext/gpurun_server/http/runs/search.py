@@ -117,12 +117,14 @@ class SheetHandler(GpurunHandler):
     async def get(self) -> None:
         """Download, some hundreds of runs at a time."""
         query, owner = self.query(SheetQuery), self.owner
+        # which runs, and in which order, is settled once: the list must not move between two pieces
         numbers = await self.read_database(lambda conn: window.numbers(conn, owner, query))
         sheet = await self.read_database(lambda conn: Sheet.of(conn, owner, query.columns))
         self.set_header("Content-Type", "text/csv; charset=utf-8")
         self.set_header("Content-Disposition", 'attachment; filename="runs.csv"')
         self.set_header("X-Content-Type-Options", "nosniff")
         self.write(sheet.head())
+        # of a wide sheet fewer at a time: each piece is made in memory
         rows = max(1, min(_ROWS_AT_ONCE, _CELLS_AT_ONCE // len(sheet.names)))
         for first in range(0, len(numbers), rows):
             some = numbers[first : first + rows]

@@ -90,7 +90,7 @@ class Form:
 
     def _on_header_field(self, data: bytes, start: int, end: int) -> None:
         self._count(end - start)
-        self._header += data[start:end].lower()
+        self._header += data[start:end].lower()  # like a value, it may be cut between two pieces
 
     def _on_header_value(self, data: bytes, start: int, end: int) -> None:
         self._count(end - start)

@@ -118,7 +118,7 @@ class BlobsZipHandler(_UploadHandler):
     async def post(self) -> None:
         """Send."""
         upload, blobs = self.upload, self.parts.blobs
-        upload.finish(durable=False)
+        upload.finish(durable=False)  # thrown away as soon as its members are kept
         kept = await asyncio.get_running_loop().run_in_executor(self.parts.threads, take_blobs, blobs, upload.path)
         self.answer(BlobsKept(kept), 201)
 

@@ -44,13 +44,14 @@ class ReceivingHandler(GpurunHandler):
     async def prepare(self) -> None:
         """Refuse strangers before their bytes are taken, then get ready for the bytes."""
         await super().prepare()
-        if self._finished or self.request.method != self.method:
+        if self._finished or self.request.method != self.method:  # or a method that takes no body of this kind
             return
-        if self.current_user is None:
+        if self.current_user is None:  # `authenticated` would look only when the body is through
             raise web.HTTPError(403)
+        # at once, unlike other refusals: nobody waits until so much has gone by
         if int(self.request.headers.get("Content-Length", 0)) > self.max_body_bytes:
             raise TooLarge(f"The body is bigger than {format_size(self.max_body_bytes)}.", "Send less at once.")
-        self.request.connection.set_max_body_size(self.max_body_bytes)
+        self.request.connection.set_max_body_size(self.max_body_bytes)  # Jupyter's is for bodies in memory
         try:
             self._receiver = self.make_receiver()
         except (
@@ -80,5 +81,5 @@ class ReceivingHandler(GpurunHandler):
 
     def on_connection_close(self) -> None:
         """The client went away in the middle."""
-        super().on_connection_close()
+        super().on_connection_close()  # else whoever awaits the body would wait for ever
         self.on_finish()
