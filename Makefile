@@ -19,7 +19,7 @@ with_programs = tests/integration/install_postgres.sh && tests/integration/insta
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo lab test test-long bench lint clean
+.PHONY: help demo lab test-quick test test-long bench lint clean
 .DELETE_ON_ERROR:
 
 help: ## print this
@@ -30,6 +30,9 @@ demo: $(VENV)/.demo ## set everything up and run examples/01-first-run.ipynb aga
 
 lab: $(VENV)/.demo ## open the same notebook in JupyterLab
 	GPURUN_HOME=$(STATE)/home $(BIN)/jupyter lab $(AS_ROOT) examples/01-first-run.ipynb
+
+test-quick: $(VENV)/.test ## test the pure parts: a minute
+	$(BIN)/python -m pytest -m "not long" --numprocesses 2 tests/unit
 
 test: lint ## check and test everything that takes less than minutes, in a browser too
 	$(with_programs) $(BIN)/python -m pytest -m "not long" --numprocesses 2 --dist loadfile
