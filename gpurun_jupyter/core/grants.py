@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from gpurun_jupyter.core.devices import Device
 from gpurun_jupyter.core.events import End
+from gpurun_jupyter.core.names import AttemptKey, Name
 from gpurun_jupyter.core.runs import RunSpec
 
 
@@ -73,8 +76,8 @@ class Stop(msgspec.Struct):
 class Ended(msgspec.Struct):
     """An attempt whose runner is gone; `end` counts where its log has no end."""
 
-    run_id: str
-    attempt: int
+    run_id: Name
+    attempt: Annotated[int, msgspec.Meta(ge=1, lt=10**9)]
     end: End
 
 
@@ -112,7 +115,7 @@ class Report(msgspec.Struct, kw_only=True):
     version: str
     boot: str
     devices: list[Device]
-    holding: list[str]
+    holding: list[AttemptKey]
     ended: list[Ended] = []
     labels: list[str] = []
     claiming: bool = True

@@ -13,7 +13,9 @@ import msgspec
 
 _NAME = r"^(?!\.\.?$)[^\x00-\x1f/\\]+$(?!\n)"
 _RUN_NAME = r"^(?!\.\.?(/[0-9]+)?$)[^\x00-\x1f/\\]+(/[0-9]+)?$(?!\n)"
+_ATTEMPT_KEY = r"^(?!\.\.?/)[^\x00-\x1f/\\]+/[0-9]{1,9}$(?!\n)"
 _RULES = {
+    _ATTEMPT_KEY: "the id of a run, a slash, and the number of an attempt",
     _NAME: "a name on one line, without slashes, that is neither '.' nor '..'",
     _RUN_NAME: "a name on one line, without slashes but for the number of a sweep, that is neither '.' nor '..'",
 }
@@ -23,6 +25,8 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=_NAME)]
 Text = Annotated[str, msgspec.Meta(max_length=10_000, pattern=r"^[^\x00]*$")]
 #: The name of a run; those of a sweep are NAME/1, NAME/2.
 RunName = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=_RUN_NAME)]
+#: An attempt, as its agent and its server call it: RUN/NUMBER.
+AttemptKey = Annotated[str, msgspec.Meta(max_length=120, pattern=_ATTEMPT_KEY)]
 
 
 def told(problem: msgspec.ValidationError) -> str:

@@ -119,6 +119,17 @@ def test_the_end_of_anothers_attempt(refused: Any, anna: PlayedAgent, bert: Play
     refused(anna.sync(ended=[Ended(bert.grant.run_id, bert.grant.attempt, end)]), "not_held")
 
 
+@pytest.mark.parametrize("run_id", ["../../etc", "..", "a/b", ""])
+def test_an_end_of_what_can_be_no_run(refused: Any, anna: PlayedAgent, run_id: str) -> None:
+    end = End(outcome=Outcome.SUCCEEDED, reason=Reason.COMPLETED)
+    refused(anna.sync(ended=[Ended(run_id, 1, end)]), "invalid_request")
+
+
+@pytest.mark.parametrize("key", ["r1", "r1/x", "../1", "r1/-1", "r1/1\n"])
+def test_holding_what_can_be_no_attempt(refused: Any, anna: PlayedAgent, key: str) -> None:
+    refused(anna.sync(holding=[key]), "invalid_request")
+
+
 def test_anothers_attempt(refused: Any, anna: PlayedAgent, bert: PlayedAgent) -> None:
     own, others = anna.grant, bert.grant
     try:

@@ -109,7 +109,9 @@ attempts = sa.Table(
     sa.Column("devices_json", sa.Text, nullable=False),
     sa.Column("granted_at", sa.Float, nullable=False),
     sa.Column("ended_at", sa.Float),
-    sa.Column("ingested_offset", sa.Integer, nullable=False, server_default="0"),
+    sa.Column(
+        "ingested_offset", sa.BigInteger().with_variant(sa.Integer, "sqlite"), nullable=False, server_default="0"
+    ),
 )
 sa.Index(
     "attempts_open",

@@ -217,6 +217,17 @@ def test_the_first_attempt_may_find_its_run_waiting_for_the_second(world: World)
     assert world.start(agent).grant.attempt == 2
 
 
+def test_a_run_that_was_to_stop_and_is_given_up_was_cancelled(world: World) -> None:
+    agent = world.add_agent("there", gpus=1)
+    run_id = world.submit(gpu=1)
+    world.start(agent)
+    world.change(cancel, run_id, by="anna")
+    world.pass_s(TERMS.given_up_s + TERMS.lost_s)
+    run = world.run(run_id)
+    assert (run.outcome, run.reason) == ("cancelled", "cancelled_by")
+    assert run.message.startswith("stopped by anna; then agent there has not been heard for")
+
+
 @pytest.mark.parametrize("lost_first", [True, False])
 def test_who_asked_for_the_end_of_a_run_that_is_lost_gets_it(world: World, lost_first: bool) -> None:
     agent = world.add_agent("there", gpus=1)

@@ -88,8 +88,15 @@ def _enforce_on(writing: Writing, agent_id: str, silent_s: float, terms: Terms) 
         if State(run.state) is not State.LOST:
             move(writing, run.id, State.LOST, by="the lease", message=message)
         elif silent_s >= terms.given_up_s:
-            end = End(outcome=Outcome.FAILED, reason=Reason.AGENT_LOST, message=message)
             # the clock may have been set back since it began
-            finish(writing, run.id, end, "the lease", ended_at=max(time.time(), run.started_at or 0.0))
+            ended_at = max(time.time(), run.started_at or 0.0)
+            finish(writing, run.id, machine_gone(message, run.stop_by), "the lease", ended_at=ended_at)
         elif silent_s >= terms.retry_s and run.retries_left and not run.stop_by:
             retry(writing, run.id, run.retries_left, by="the lease", message=message)
+
+
+def machine_gone(message: str, stop_by: str | None) -> End:
+    """How a run ends whose machine is not waited for any more; what somebody had stopped before was stopped."""
+    if stop_by is not None:
+        return End(Outcome.CANCELLED, Reason.CANCELLED_BY, message=f"stopped by {stop_by}; then {message}")
+    return End(Outcome.FAILED, Reason.AGENT_LOST, message=message)

@@ -51,5 +51,9 @@ def manifests_of(spec: RunSpec) -> list[str]:
 @lru_cache(maxsize=8)
 def _listed(manifest: Path) -> frozenset[str]:
     """Never changes: a manifest's name is its sha256."""
+    try:
+        listed = manifest.read_bytes()
+    except FileNotFoundError:
+        raise FileMissing(f"The manifest {manifest.name} is gone from the server.", "Submit the run again.") from None
     # a directory's or a data set's: by the wider limits
-    return frozenset(decode(manifest.read_bytes(), DATA_LIMITS).blobs())
+    return frozenset(decode(listed, DATA_LIMITS).blobs())

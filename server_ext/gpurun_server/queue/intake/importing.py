@@ -16,7 +16,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from gpurun_jupyter.core import events
-from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.core.errors import GpurunError, InvalidRequest
 from gpurun_jupyter.core.formats.plain_files import Row
 from gpurun_jupyter.core.home import AttemptFolder, Home
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
@@ -27,7 +27,7 @@ from gpurun_server.queue.intake.ingest import ingest
 from gpurun_server.queue.intake.rebuilding import FILES_AGENT, take_up
 from gpurun_server.queue.lifecycle.accept import new_run_id
 from gpurun_server.queue.lifecycle.transitions import touch
-from gpurun_server.store.database import Database
+from gpurun_server.store.database import OUTAGE, Database
 from gpurun_server.store.folders.plain_files import CSV_PLACE, EPOCH_S, PlainRun, Reader, began_at, runs_below, runs_in
 from gpurun_server.store.folders.records import RunRecord, read, write
 from gpurun_server.store.queries import encode
@@ -79,7 +79,7 @@ class Importer:
         """
         try:
             return self._look(run, whole)
-        except (InvalidRequest, OSError, ValueError, sa.exc.OperationalError) as error:
+        except (GpurunError, OSError, ValueError, *OUTAGE) as error:  # nobody would begin the watch again
             self._tell(f"{run.stem}: {error}".encode(errors="backslashreplace").decode())  # names may be no UTF-8
             return None
 

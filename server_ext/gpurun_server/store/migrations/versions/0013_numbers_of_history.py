@@ -1,4 +1,7 @@
-"""A number of the history is given once, also where the newest lines were deleted; PostgreSQL does so by itself."""
+"""A number of the history is given once, also where the newest lines were deleted, and a log may be longer than 2 GiB.
+
+PostgreSQL does the one by itself, SQLite the other.
+"""
 
 from __future__ import annotations
 
@@ -20,3 +23,5 @@ def upgrade() -> None:
         op.get_bind().execute(_PUT_BACK)
         with op.batch_alter_table("history", recreate="always", table_kwargs={"sqlite_autoincrement": True}):
             pass
+    else:
+        op.alter_column("attempts", "ingested_offset", type_=sa.BigInteger(), existing_nullable=False)
