@@ -149,9 +149,9 @@ class Importer:
         while rows := known.reader.new_rows():
             self._write_rows(run, known, rows)
             has_news = True
-        if run.yaml.is_file() and run.yaml.stat().st_mtime > known.yaml_at:
-            known.yaml_at = run.yaml.stat().st_mtime
+        if run.yaml.is_file() and (changed_at := run.yaml.stat().st_mtime) > known.yaml_at:
             self._change_parameters(run, known)
+            known.yaml_at = changed_at
         if known.is_over(changes, self._quiet_s):
             return self._end(run, known, Outcome.SUCCEEDED)
         if has_news:
@@ -207,10 +207,10 @@ class Importer:
         if spec.values == record.spec.values:
             return
         record.spec = spec
-        write(self._home.run(known.run_id), record)
         with self._database.write() as writing:
             touch(writing, known.run_id, spec_json=encode(spec))
             change_parameters(writing.conn, known.run_id, spec)
+        write(self._home.run(known.run_id), record)  # last: as long as it differs, all of this is done again
 
     def _is_cancelled(self, known: Open) -> bool:
         with self._database.read() as conn:
