@@ -30,9 +30,10 @@ class Unwatch(msgspec.Struct, forbid_unknown_fields=True):
 def wish_in(message: str | bytes) -> Watch | Unwatch:
     """The wish in a message, which is one JSON object. Raises InvalidRequest."""
     text = message.encode() if isinstance(message, str) else message
-    kind: type[Watch | Unwatch] = Unwatch if b'"unwatch"' in text else Watch
     try:
-        return msgspec.json.decode(text, type=kind)
+        found = msgspec.json.decode(text)
+        kind: type[Watch | Unwatch] = Unwatch if isinstance(found, dict) and "unwatch" in found else Watch
+        return msgspec.convert(found, kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidRequest(f"That is not something to watch: {error}.", "docs/http.md lists what is.") from error
 
