@@ -163,6 +163,19 @@ def test_a_body_that_is_said_to_be_too_big_is_refused_at_once(server: JupyterSer
     assert json.load(answer)["error"]["code"] == "too_large"
 
 
+@pytest.mark.parametrize("length", ["12x", "-1", "9" * 5000])
+def test_a_length_that_is_no_number_is_refused_in_a_sentence(server: JupyterServer, length: str) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    connection.putrequest("POST", "/gpurun/api/v1/runs/zip")
+    connection.putheader("Authorization", f"token {TOKEN}")
+    connection.putheader("Content-Length", length)
+    connection.endheaders()
+    answer = connection.getresponse()
+    assert answer.status == 400
+    error = json.load(answer)["error"]
+    assert (error["code"], error["message"][:14]) == ("invalid_request", "Content-Length")
+
+
 def test_a_machine_that_may_not_join_is_not_told_of_its_body(server: JupyterServer) -> None:
     for body in (b"{bad", nasty.DEEP.encode()):
         answer = server.http.post("agents/join", content=body, headers={"Authorization": "Bearer forged"})

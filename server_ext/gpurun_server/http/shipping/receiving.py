@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Protocol
 
 from tornado import web
 
-from gpurun_jupyter.core.errors import GpurunError, TooLarge
+from gpurun_jupyter.core.errors import GpurunError, InvalidRequest, TooLarge
 from gpurun_jupyter.core.units import format_size
 from gpurun_server.http.base import GpurunHandler
 
@@ -49,7 +50,7 @@ class ReceivingHandler(GpurunHandler):
         if self.current_user is None:  # `authenticated` would look only when the body is through
             raise web.HTTPError(403)
         # at once, unlike other refusals: nobody waits until so much has gone by
-        if int(self.request.headers.get("Content-Length", 0)) > self.max_body_bytes:
+        if self._announced_bytes() > self.max_body_bytes:
             raise TooLarge(f"The body is bigger than {format_size(self.max_body_bytes)}.", "Send less at once.")
         self.request.connection.set_max_body_size(self.max_body_bytes)  # Jupyter's is for bodies in memory
         try:
@@ -59,6 +60,13 @@ class ReceivingHandler(GpurunHandler):
             OSError,
         ) as error:  # told when the body is through: a client that is still sending would not hear it
             self._refusal = error
+
+    def _announced_bytes(self) -> int:
+        """How big the body is said to be. Raises InvalidRequest."""
+        length = self.request.headers.get("Content-Length", "0")
+        if not re.fullmatch(r"[0-9]{1,1000}", length):  # `int` takes more, and refuses thousands of digits
+            raise InvalidRequest(f"Content-Length is no number: {length[:50]!r}.", "Send the count of bytes.")
+        return int(length)
 
     def data_received(self, chunk: bytes) -> None:
         """Take a piece; after a refusal the rest is let go by, so that the client hears why."""
