@@ -53,12 +53,7 @@ class LiveConnection:
     """Collects frames for one client; iterate over `frames()` and send each before taking the next."""
 
     def __init__(
-        self,
-        home: Home,
-        database: Database,
-        ledger: Ledger,
-        owner: str,
-        on_close: Callable[[LiveConnection], None],
+        self, home: Home, database: Database, ledger: Ledger, owner: str, on_close: Callable[[LiveConnection], None]
     ) -> None:
         self._home = home
         self._database = database
@@ -146,7 +141,13 @@ class LiveConnection:
         except GpurunError as error:
             self._pending.append(error_frame(error, wish.run))
             return
-        run_id, cursor = run.id, place_in_log(self._home, run.id, run.attempt, cursor)
+        try:
+            self._watch_from(run.id, place_in_log(self._home, run.id, run.attempt, cursor), count)
+        except OSError as error:  # of this log: what else is watched goes on
+            log.exception("run %s cannot be shown", run.id)
+            self._pending.append(error_frame(error, wish.run))
+
+    def _watch_from(self, run_id: str, cursor: Cursor, count: int) -> None:
         if count and (cursor := last_lines(self._home, run_id, count)) != START_OF_LOG:
             self._pending.append(before_frame(run_id, cursor, None))  # the lines are not to wait for the count
             counting = asyncio.ensure_future(self._tell_before(run_id, cursor))
@@ -243,8 +244,7 @@ class LiveConnection:
         if not watched.row_rung:
             return []
         with self._database.read() as conn:
-            row = by_id(conn, run_id)
-            if row is None:  # deleted for good
+            if (row := by_id(conn, run_id)) is None:  # deleted for good
                 del self._watched[run_id]
                 return []
             if row.state == State.QUEUED.value and not due:
