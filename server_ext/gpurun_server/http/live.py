@@ -123,7 +123,7 @@ class StreamSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
             return True
         if self.allow_origin:
             return bool(self.allow_origin in ("*", origin))
-        return bool(self.allow_origin_pat and self.allow_origin_pat.match(origin))
+        return bool(self.allow_origin_pat and self.allow_origin_pat.fullmatch(origin))
 
 
 default_handlers = [(r"stream", StreamHandler), (r"stream/ws", StreamSocket)]
