@@ -130,10 +130,12 @@ def _last_lines(pieces: Iterator[str], count: int) -> str:
     for piece in pieces:
         rest.append(piece)
         if "\n" in piece:
-            *whole, cut = "".join(rest).splitlines(keepends=True)
+            # at newlines, as `lines` and search count; `splitlines` cuts at carriage returns and more, too
+            *whole, cut = "".join(rest).split("\n")
             rest = [cut]
-            last.extend(whole)
-    last.extend("".join(rest).splitlines(keepends=True))
+            last.extend(f"{line}\n" for line in whole)
+    if end := "".join(rest):
+        last.append(end)
     return "".join(last)
 
 
