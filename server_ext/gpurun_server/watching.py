@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
+from contextlib import aclosing
 from pathlib import Path
 
 from gpurun_jupyter.core.home import Home
@@ -45,35 +46,58 @@ class Watch:
 
     async def _run(self) -> None:
         while not self._stop.is_set():
-            lock = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                await self._watch([folder for folder in self._folders if folder.is_dir()])
-            except BlockingIOError:  # an OSError, too: so it comes first
-                log.info("another server watches the folders of this state directory")
-            except (OSError, RuntimeError) as error:  # such as too many watches on this machine
-                log.warning("the folders cannot be watched now: %s", error)
-            finally:
-                os.close(lock)  # which lets go of it: another server may be the one
-            await self._pause()
+            if not await self._watch_if_first():
+                await self._pause()
 
-    async def _watch(self, folders: Sequence[Path]) -> None:
-        """Until it is stopped, or a folder that was missing is there."""
+    async def _watch_if_first(self) -> bool:
+        """Watch what is there, unless another server does; whether there was anything to watch."""
+        lock = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return await self._watch(await self._there())
+        except BlockingIOError:  # an OSError, too: so it comes first
+            log.info("another server watches the folders of this state directory")
+        except (OSError, RuntimeError) as error:  # such as too many watches on this machine
+            log.warning("the folders cannot be watched now: %s", error)
+        finally:
+            os.close(lock)  # which lets go of it: another server may be the one
+        return False
+
+    async def _watch(self, folders: Sequence[Path]) -> bool:
+        """Until it is stopped, or a folder has come or gone; False where none is there."""
         for folder in set(self._folders) - set(folders):
             log.warning("the folder %s, which is to be watched, is not there", folder)
         if not folders:
-            return
+            return False
+        await self._look_at_changes(folders)
+        return True
+
+    async def _look_at_changes(self, folders: Sequence[Path]) -> None:
         from watchfiles import awatch  # most servers watch nothing, and need not load it
 
-        # what was there before is no change, and would not be told
-        await self._look([run for folder in folders for run in runs_below(folder)])
-        watched = awatch(
+        changed = awatch(
             *folders, stop_event=self._stop, rust_timeout=LOOK_MS, yield_on_timeout=True, ignore_permission_denied=True
         )
-        async for changes in watched:
-            paths = [Path(path) for _, path in changes]
-            # the open ones each time: that they are left alone is how they end
-            await self._look({*self._importer.open, *self._runs_at(paths, folders)})
+        is_first = True
+        async with aclosing(changed) as rounds:  # else it would be watched until somebody collects it
+            async for changes in rounds:
+                paths = [Path(path) for _, path in changes]
+                # all in the first round: what was there is no change, and what is written before it would be missed
+                found = self._runs_below(folders) if is_first else self._runs_at(paths, folders)
+                is_first = False
+                # the open ones each time: that they are left alone is how they end
+                await self._look(dict.fromkeys([*self._importer.open, *found]))
+                if await self._there() != folders:
+                    return
+
+    async def _there(self) -> list[Path]:
+        """The folders that are there; in a thread, for on a mount that hangs a look takes long."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._threads, lambda: [folder for folder in self._folders if folder.is_dir()]
+        )
+
+    def _runs_below(self, folders: Iterable[Path]) -> Iterable[PlainRun]:
+        return [run for folder in folders for run in runs_below(folder)]
 
     def _runs_at(self, paths: Iterable[Path], folders: Sequence[Path]) -> Iterable[PlainRun]:
         for path in paths:
