@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
@@ -38,8 +35,6 @@ from gpurun_server.store.folders.uploads import Arrivals
 _BYTES = "application/octet-stream"
 _UNIX_SOCKET = (None, "", "0.0.0.0")  # noqa: S104 - what Tornado calls who comes through one
 
-T = TypeVar("T")
-
 
 class OffsetQuery(msgspec.Struct):
     """Where the bytes belong."""
@@ -54,9 +49,6 @@ class Length(msgspec.Struct):
 
 
 class _AttemptHandler(AttemptHandler):
-    async def in_thread(self, act: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self.parts.threads, act)
-
     @property
     def arrivals(self) -> Arrivals:
         return Arrivals(self.folder)

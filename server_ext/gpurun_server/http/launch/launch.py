@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import msgspec
 from jupyter_server.auth.decorator import authorized
@@ -22,8 +20,6 @@ from gpurun_server.http.launch.previews import Preview, previewed
 from gpurun_server.http.runs.accepting import Launched, accept_all
 from gpurun_server.store.content.intake import take_directory
 from gpurun_server.store.queries import decode_spec, find
-
-T = TypeVar("T")
 
 
 class CheckBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -49,10 +45,6 @@ class SweepBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _LaunchHandler(GpurunHandler):
-    async def in_a_thread(self, act: Callable[[], T]) -> T:
-        """Do what reads files."""
-        return await asyncio.get_running_loop().run_in_executor(self.parts.threads, act)
-
     def gather(self, file: LaunchFile, path: str) -> Gathered:
         """What a file at this path ships, of what this Jupyter server shows. Raises as `gather` does."""
         root = getattr(self.contents_manager, "root_dir", None)  # what keeps files elsewhere has none
@@ -86,11 +78,11 @@ class CheckHandler(_LaunchHandler):
     async def post(self) -> None:
         """Check."""
         body = self.body(CheckBody)
-        checked = await self.in_a_thread(lambda: check(body.yaml))
+        checked = await self.in_thread(lambda: check(body.yaml))
         self.parts.ensure_agent()
         await self.parts.hub.first_agent()  # else a fresh server would say that nobody has the devices
         owner = self.owner
-        gathering = await self.in_a_thread(lambda: _gathered(self, checked.file, body.path))
+        gathering = await self.in_thread(lambda: _gathered(self, checked.file, body.path))
         with self.parts.database.read() as conn:
             self.answer(previewed(conn, self.parts.ledger, checked, gathering, owner, name_of(body.path)))
 
@@ -104,8 +96,8 @@ class LaunchHandler(_LaunchHandler):
     async def post(self) -> None:
         """Launch."""
         body = self.body(LaunchBody)
-        file = await self.in_a_thread(lambda: parse(body.yaml))
-        spec, notes = await self.in_a_thread(lambda: self._taken(file, body.path))
+        file = await self.in_thread(lambda: parse(body.yaml))
+        spec, notes = await self.in_thread(lambda: self._taken(file, body.path))
         spec.name = spec.name or name_of(body.path)
         spec.hold = spec.hold or body.hold
         if lacking := set(file.secrets) - body.secrets.keys():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -53,10 +52,6 @@ class VersionsQuery(msgspec.Struct):
 
 class RegistryHandler(GpurunHandler):
     """What the handlers of models share."""
-
-    async def in_thread(self, work: Callable[[], T]) -> T:
-        """Do what reads files, beside the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self.parts.threads, work)
 
     async def change(self, act: Callable[[Writing, str], T]) -> T:
         """Make a change in the name of whoever asks."""
