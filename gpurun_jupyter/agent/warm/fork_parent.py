@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 
 import msgspec
@@ -23,6 +24,8 @@ log = logging.getLogger("gpurun.agent")
 #: as if there were none.
 _READY_S = 20.0
 _FORK_S = 5.0
+#: After a start that failed the next attempt waits so long, so that not each runner waits for one. Seconds.
+_AGAIN_S = 60.0
 #: One without children leaves at once; others are not waited for. Seconds.
 _LEAVE_S = 0.1
 _PROGRAM = "from gpurun_jupyter.agent.warm.fork_parent_process import main; main({fd})"
@@ -36,11 +39,12 @@ class ForkParent:
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
         self._starting: asyncio.Task[bool] | None = None
+        self._not_before = 0.0  # by the monotonic clock: when it may be started
         self._turn = asyncio.Lock()  # answers have no number: one question at a time
 
     def start(self) -> None:
         """Begin to start it, where that is possible; who forks meanwhile waits."""
-        if title.POSSIBLE and self._channel is None:
+        if title.POSSIBLE and self._channel is None and time.monotonic() >= self._not_before:
             self._starting = asyncio.create_task(self._start())
 
     async def fork(self, kind: str, folder: str = "", send: Sequence[int] = ()) -> int | None:
@@ -65,9 +69,7 @@ class ForkParent:
         if self._starting is not None:
             self._starting.cancel()
             self._starting = None
-        if self._channel is not None:
-            self._channel.close()
-            self._channel = None
+        self._hang_up()
         if self._process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(_LEAVE_S)
@@ -81,10 +83,17 @@ class ForkParent:
         self._channel = here
         answer = await self._receive(_READY_S)
         if not answer:
-            log.warning("the fork parent did not start; runners start without it")
+            log.warning("the fork parent did not start; for a minute runners start without it")
+            self._hang_up()
+            self._not_before = time.monotonic() + _AGAIN_S
             return False
         self.kernels = frozenset(msgspec.json.decode(answer, type=Ready).kernels)
         return True
+
+    def _hang_up(self) -> None:
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
 
     async def _ask(self, request: Request, send: Sequence[int]) -> int | None:
         assert self._channel is not None

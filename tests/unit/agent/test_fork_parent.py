@@ -19,6 +19,7 @@ from gpurun_jupyter.agent.kernels.kernelspecs import is_own, own_kernels
 from gpurun_jupyter.agent.processes import title
 from gpurun_jupyter.agent.processes.marked import of_attempt
 from gpurun_jupyter.agent.run_environment import may_be_forked
+from gpurun_jupyter.agent.warm import fork_parent
 from gpurun_jupyter.agent.warm.fork_parent import ForkParent
 from gpurun_jupyter.agent.warm.sessions import Sessions
 from gpurun_jupyter.agent.warm.spares import Starter
@@ -151,15 +152,31 @@ def test_children_outlive_the_fork_parent(home: Home) -> None:
 
 def test_a_fork_parent_forks_no_child_of_a_parent_that_was_closed() -> None:
     async def go() -> None:
-        fork_parent = ForkParent()
-        fork_parent.start()
-        await fork_parent.fork("runner", "/nowhere/at/all")  # ends by itself
-        process = psutil.Process(fork_parent._process.pid)  # type: ignore[union-attr]
-        fork_parent.close()
+        one = ForkParent()
+        one.start()
+        await one.fork("runner", "/nowhere/at/all")  # ends by itself
+        process = psutil.Process(one._process.pid)  # type: ignore[union-attr]
+        one.close()
         give_up = time.monotonic() + 10
         while process.is_running() and process.status() != psutil.STATUS_ZOMBIE and time.monotonic() < give_up:
             await asyncio.sleep(0.05)
         assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+    asyncio.run(go())
+
+
+def test_one_that_did_not_start_is_tried_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = fork_parent._PROGRAM
+
+    async def go() -> None:
+        one = ForkParent()
+        monkeypatch.setattr(fork_parent, "_PROGRAM", "")
+        assert await one.fork("runner", "/nowhere/at/all") is None
+        monkeypatch.setattr(fork_parent, "_PROGRAM", program)
+        assert await one.fork("runner", "/nowhere/at/all") is None, "not at once"
+        one._not_before = 0.0
+        assert await one.fork("runner", "/nowhere/at/all") is not None
+        one.close()
 
     asyncio.run(go())
 
