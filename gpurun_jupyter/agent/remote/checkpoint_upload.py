@@ -108,9 +108,10 @@ class CheckpointUpload:
             file.seek(self._offset)
             while data := file.read(_READ_BYTES):
                 lines, newline, _ = data.rpartition(b"\n")
-                if not newline:
+                if not newline and len(data) < _READ_BYTES:
                     return
-                self._offset += len(lines) + 1
+                # a whole piece without a newline is of one long line, which is passed over: announcements are short
+                self._offset += len(lines) + 1 if newline else len(data)
                 file.seek(self._offset)
                 for line in lines.split(b"\n") if _ANNOUNCED in lines else ():
                     self._take_up(line)

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from gpurun_jupyter.agent.backoff import Hurry
+from gpurun_jupyter.agent.remote import checkpoint_upload
 from gpurun_jupyter.agent.remote.log_upload import LogUpload, Samples
 from gpurun_jupyter.core.errors import WrongOffset
-from gpurun_jupyter.core.events import DeviceSample, Output, Sample, encode_line
+from gpurun_jupyter.core.events import Checkpoint, DeviceSample, Output, Sample, encode_line
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.runs import RunSpec
@@ -161,3 +163,17 @@ def test_a_report_without_an_answer_changes_nothing(tell: Callable[[Story], None
         assert server.log == OUTPUT + SAMPLE + OUTPUT
 
     tell(story)
+
+
+def test_checkpoints_after_a_very_long_line_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint_upload, "_READ_BYTES", 500)
+    folder = Home(tmp_path).attempt("r1", 1)
+    folder.path.mkdir(parents=True)
+    long, told = encode_line(Output(stream="stdout", text="x" * 1200)), encode_line(Checkpoint(path="ck.pt"))
+    folder.events.write_bytes(OUTPUT + long[:700])  # it is still being written
+    upload = checkpoint_upload.CheckpointUpload(None, folder, None, Hurry(), 1.0)  # type: ignore[arg-type]
+    upload._look()
+    with folder.events.open("ab") as file:
+        file.write(long[700:] + told)
+    upload._look()
+    assert upload.behind() == ["ck.pt"]
