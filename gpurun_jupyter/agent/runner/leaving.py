@@ -33,7 +33,7 @@ async def left_at_work(session: int | None, patience_s: float = PATIENCE_S) -> l
     loop = asyncio.get_running_loop()
     give_up = loop.time() + patience_s
     while (left := [*_of_session(session)]) and (left_s := give_up - loop.time()) > 0:
-        waits = [asyncio.create_task(gone(Identity.of(process.pid))) for process in left]
+        waits = [asyncio.create_task(_ended(process)) for process in left]
         await asyncio.wait(waits, timeout=left_s)
         for wait in waits:
             wait.cancel()
@@ -43,6 +43,11 @@ async def left_at_work(session: int | None, patience_s: float = PATIENCE_S) -> l
 def settling(kernel: str) -> str | None:
     """The code that waits for the asyncio tasks of what a kernel has run; None for a kernel that has none."""
     return _SETTLE if kernelspec(kernel).language.lower() == "python" else None
+
+
+async def _ended(process: psutil.Process) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+        await gone(Identity.of(process.pid))
 
 
 def _of_session(session: int | None) -> Iterable[psutil.Process]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from servers import wait_until
 
 from gpurun_jupyter.agent.processes import descendants
 from gpurun_jupyter.agent.processes.descendants import below, children, kill_all, living
+from gpurun_jupyter.agent.runner import leaving
 
 #: Says which processes it has started: one that ignores what can be ignored, one of another session, one below that.
 TREE = """
@@ -113,3 +115,12 @@ def test_a_process_that_has_ended_and_was_not_waited_for_does_not_live() -> None
 def test_what_forks_quickly_is_outrun(after_s: str) -> None:
     done = subprocess.run([sys.executable, "-c", KILLS_BELOW, after_s], capture_output=True, text=True, check=False)
     assert done.stdout == "[]\n", done.stderr
+
+
+def test_one_that_has_just_ended_need_not_be_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = subprocess.Popen(["sleep", "300"])
+    looks = iter([[psutil.Process(process.pid)], []])
+    process.kill()
+    process.wait()
+    monkeypatch.setattr(leaving, "_of_session", lambda _: next(looks))
+    assert asyncio.run(leaving.left_at_work(os.getpid())) == []
