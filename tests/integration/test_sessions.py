@@ -35,6 +35,20 @@ def test_variables_and_devices_stay(server: JupyterServer, session: str) -> None
     assert (shown["busy"], [device["id"] for device in shown["devices"]]) == (None, first["devices"])
 
 
+def test_a_kernelspecs_kernel_is_left_by_what_an_attempt_had(server: JupyterServer, session: str) -> None:
+    def carried_out(code: str, secrets: dict[str, str] | None = None, **env: str) -> str:
+        env |= {"PYTHONHASHSEED": "0", "SAME": "1"}  # with the first a run gets no forked kernel
+        run = server.wait(server.submit(code, session=session, env=env, secrets=secrets or {}))
+        return server.log(run["id"])
+
+    sets = "import os; os.environ |= {'SAME': 'mine', 'MINE': '1', 'KEPT': 'mine'}"
+    carried_out(sets, {"KEY": "hush-hush"}, GONE="1", KEPT="1")
+    told = carried_out("print(*map(os.environ.get, ('KEY', 'GONE', 'KEPT', 'SAME', 'MINE', 'NEW')))", NEW="2")
+    assert told.split() == ["None", "None", "mine", "mine", "1", "2"]
+    assert carried_out("print(os.environ['GPURUN_RUN_ID'] in os.getcwd()); os.chdir('/')") == "True\n"
+    assert carried_out("print(os.getcwd())") == "/\n", "who went elsewhere stays there"
+
+
 def test_its_runs_go_one_after_another(server: JupyterServer, session: str) -> None:
     cell(server, session, "order = []")
     slow = server.submit("import time; time.sleep(2); order.append(1)", session=session, name="slow-one")

@@ -19,6 +19,7 @@ from jupyter_client.manager import AsyncKernelManager
 from gpurun_jupyter.agent.background_tasks import in_background
 from gpurun_jupyter.agent.kernels.kernelspecs import kernelspec
 from gpurun_jupyter.agent.kernels.merging import Output
+from gpurun_jupyter.agent.kernels.moving import Told, moving
 from gpurun_jupyter.agent.kernels.output_pipe import PipeReader, Text, make_pipe
 from gpurun_jupyter.agent.kernels.start_failures import TAIL_CHARS, not_started
 from gpurun_jupyter.in_kernel.cells import PLACE
@@ -146,6 +147,7 @@ class SpecKernel:
         self._reading: asyncio.Task[None] | None = None
         self._exit: asyncio.Task[int | None] | None = None
         self._output: Output | None = None
+        self._told = Told({}, "")
         self._heard = False
         self._printed = ""  # before it was ready: the end of it
 
@@ -161,8 +163,9 @@ class SpecKernel:
 
     async def start(self, env: dict[str, str], cwd: str) -> None:
         """Start the process, or tell the one that runs its new variables and directory. Raises GpurunError."""
+        before, self._told = self._told, Told(env, cwd)
         if self._client is not None:
-            return self._move(env, cwd)
+            return self._move(before)
         await self._start_process(env, cwd, kernelspec(self._name))
         self._exit = asyncio.create_task(self._wait())
         self._client = self._process.client()
@@ -277,12 +280,11 @@ class SpecKernel:
             self._output.catch_up()
         return exit_code
 
-    def _move(self, env: dict[str, str], cwd: str) -> None:
+    def _move(self, before: Told) -> None:
         """Only Python can be told its variables once it runs."""
         assert self._client is not None
         if self._is_python:
-            code = f"import os as _os; _os.environ.update({env!r}); _os.chdir({cwd!r}); del _os"
-            self._client.execute(code, silent=True, store_history=False)
+            self._client.execute(moving(before, self._told), silent=True, store_history=False)
 
     async def _read(self) -> None:
         assert self._client is not None
