@@ -24,7 +24,8 @@ from gpurun_jupyter.core.system.records import open_plain, read_record
 
 #: What is raised again and again, such as at each piece of output, is written down so often.
 _MOST_TRACEBACKS = 10
-_LAST_LINE_BYTES = 4096
+#: The longest end has a message of 1,000 characters, each of up to six bytes in JSON (`\u0001`), or one with a path.
+_LAST_LINE_BYTES = 2**14
 
 
 class Faults:

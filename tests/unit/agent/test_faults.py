@@ -146,6 +146,16 @@ def test_a_word_that_was_left_stays(folder: AttemptFolder) -> None:
     assert folder.events.read_bytes().rstrip().endswith(b'"reason":"completed","t":' + _last_t(folder) + b"}")
 
 
+@pytest.mark.parametrize("letter", ["\N{GRINNING FACE}", "\x01"])
+def test_the_longest_end_of_a_log_is_found(folder: AttemptFolder, letter: str) -> None:
+    logged = End(outcome=Outcome.FAILED, reason=Reason.EXCEPTION, message=letter * 1000)
+    folder.events.write_bytes(encode_line(logged))
+    with word_left(folder):
+        raising()
+    assert read_record(folder.exit, End) == logged
+    assert folder.events.read_bytes() == encode_line(logged)
+
+
 def _last_t(folder: AttemptFolder) -> bytes:
     return re.findall(rb'"t":([\d.]+)', folder.events.read_bytes())[-1]
 
