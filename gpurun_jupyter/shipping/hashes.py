@@ -66,6 +66,7 @@ def stamp_of(found: os.stat_result) -> tuple[int, int, int, int]:
 def _hashed(file: File, known: _Known | None, now: dict[str, _Known]) -> Hashed | None:
     found, stamp = file.found, stamp_of(file.found)
     if known is not None and known[:4] == stamp:
+        now[file.name] = known
         return Hashed(known[4].hex(), found.st_size)
     begun_ns = time.time_ns()  # not later: reading may take longer than files need to settle
     try:

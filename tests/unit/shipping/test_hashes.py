@@ -147,3 +147,14 @@ def test_many_at_the_same_time_are_all_right(root: Path, tmp_path: Path, reads: 
         found = list(pool.map(lambda _: digests(root, cache), range(50)))
     assert found == [sums("one", "two")] * 50
     assert [path.suffix for path in cache.iterdir()] == [".hashes"]
+
+
+def test_of_many_files_none_is_forgotten_when_one_changes(root: Path, tmp_path: Path, reads: list[str]) -> None:
+    for number in range(1100):
+        (root / f"{number}.bin").write_text(str(number))
+    digests(root, tmp_path / "cache")
+    (root / "a.txt").write_text("eno")
+    digests(root, tmp_path / "cache")
+    reads.clear()
+    digests(root, tmp_path / "cache")
+    assert reads == []
