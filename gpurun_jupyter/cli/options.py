@@ -89,7 +89,7 @@ def value_of(text: str) -> Any:
     for read in (json.loads, ast.literal_eval):
         try:
             value = read(text)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             continue
         if isinstance(value, str | int | float | bool | list | dict | None):  # JSON has no tuples, sets and bytes
             return value

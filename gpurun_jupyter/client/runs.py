@@ -68,9 +68,13 @@ class Run(LiveRun):
 
         if self.state is not State.FINISHED:
             self.wait(timeout)
+        self.raise_without_outputs()
+        return values.fetch(self._connection, self._route(), pickle=pickle)
+
+    def raise_without_outputs(self) -> None:
+        """Raise RunFailed unless the run has succeeded, or was cancelled and left its variables all the same."""
         if (failed := self.failure()) and not (self.outcome is Outcome.CANCELLED and self.outputs()):
             raise failed
-        return values.fetch(self._connection, self._route(), pickle=pickle)
 
     def outputs(self) -> dict[str, Output]:
         """What is known of those variables: type, size in bytes, sha256. Empty until the run has succeeded."""

@@ -30,8 +30,7 @@ def result(to: Invocation, run: str, pickle: bool, as_json: bool) -> None:
     With --json only what is known of them: type, size, sha256.
     """
     found = to.client.get(run).wait()
-    if failed := found.failure():
-        raise failed
+    found.raise_without_outputs()
     if as_json:
         to.screen.json(found.outputs())
         return

@@ -9,8 +9,10 @@ import pytest
 from unit.client_fake import FakeServer, ended, refused, run_record
 
 from gpurun_jupyter.cli import faults
+from gpurun_jupyter.cli.options import value_of
 from gpurun_jupyter.cli.screen import Invocation
 from gpurun_jupyter.cli.terminal import TerminalScreen
+from gpurun_jupyter.core import values
 from gpurun_jupyter.core.errors import RunFailed, ServerUnreachable, StorageUnusable
 from gpurun_jupyter.core.events import Error, Output
 from gpurun_jupyter.views import words
@@ -149,3 +151,18 @@ def test_how_a_run_is_said() -> None:
         "timed out after 0:48: ran longer than 40 s"
     )
     assert [words.ordinal(number) for number in (1, 2, 3, 11, 12, 21)] == ["1st", "2nd", "3rd", "11th", "12th", "21st"]
+
+
+@pytest.mark.parametrize("text", ["{[]:1}", "{{}}", "1+", "\0", "f(x)", "(1, 2)", "[" * 10_000])
+def test_what_is_no_value_is_text(text: str) -> None:
+    assert value_of(text) == text
+
+
+def test_variables_of_a_cancelled_run_that_left_them_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal(FakeServer(ended("cancelled", "cancelled_by")))
+    known: dict[str, values.Output] = {}
+    monkeypatch.setattr("gpurun_jupyter.client.values.outputs", lambda *_: known)
+    assert terminal("result", "last", "--json") == 1
+    known["x"] = values.Output(file="0", type="int", size_bytes=2, digest="0" * 64)
+    assert terminal("result", "last", "--json") == 0
+    assert json.loads(terminal.out.getvalue())["x"]["type"] == "int"
