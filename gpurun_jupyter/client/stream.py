@@ -257,10 +257,10 @@ class Live:
 
 
 def _decoded(text: str) -> RunFrame | RunsFrame | EventsFrame | BeatFrame | None:
-    """The frame, or None for one that only a newer server knows. Raises what an error frame says."""
+    """The frame; None for one that only a newer server knows, or that is damaged. Raises what an error frame says."""
     try:
         frame: _Sent = _decoder.decode(text)
-    except msgspec.ValidationError:  # an unknown `type`
+    except msgspec.DecodeError:  # no JSON, or an unknown `type`
         return None
     if isinstance(frame, ErrorFrame):
         said = frame.error

@@ -47,6 +47,14 @@ def test_following_resumes_where_the_connection_broke(cuts: int, monkeypatch: py
     assert sum(isinstance(frame, Reconnecting) for frame in frames) == cuts
 
 
+def test_a_damaged_frame_is_passed_over() -> None:
+    server = FakeServer()
+    whole = server._stream
+    server._stream = lambda request: b"data: {half a fra\n\n" + whole(request)  # type: ignore[method-assign]
+    with Live(server.connection, run_id="k3f9x2ab") as live:
+        assert isinstance([*itertools.takewhile(lambda frame: frame is not None, live.frames(5.0))][-1], RunFrame)
+
+
 def test_a_refusal_is_raised() -> None:
     server = FakeServer()
     error = {"type": "error", "run": "x", "error": {"code": "run_not_found", "message": "There is no run 'x'."}}
