@@ -56,6 +56,8 @@ class Connection:
         """GET a JSON route of the Jupyter server itself, or None where it has no such thing."""
         with _translated(self._where):
             response = self._http.get(path)
+        if response.status_code >= 500:  # that says nothing of what it has
+            raise refusal(response, self.address.url)
         return response.json() if response.is_success else None
 
     def post(self, path: str, type: type[T], body: Any = None) -> T:  # noqa: A002

@@ -21,10 +21,9 @@ def of_this_notebook(shell: Any, client: Client) -> str | None:
         return None
     known: dict[str, str | None] = shell.__dict__.setdefault(_CACHE, {})
     if client.url not in known:
-        known[client.url] = None  # one that cannot say is not asked before each cell
-        with contextlib.suppress(GpurunError):
+        with contextlib.suppress(GpurunError):  # no answer: it is asked again before the next cell
             known[client.url] = client.kernel_name(kernel_id)
-    return known[client.url]
+    return known.get(client.url)
 
 
 def _kernel_id(shell: Any) -> str | None:

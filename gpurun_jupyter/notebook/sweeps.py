@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gpurun_jupyter.cli.verbs import sweeps
 from gpurun_jupyter.client.waiting import wait_for
-from gpurun_jupyter.core.lifecycle import Outcome, State
+from gpurun_jupyter.core.errors import WrongState
+from gpurun_jupyter.core.lifecycle import Outcome
 from gpurun_jupyter.notebook import screens
 from gpurun_jupyter.views import words
 
@@ -49,5 +51,5 @@ def run_cells(to: Invocation, file: LaunchFile, *, detach: bool, dry: bool, hint
 
 def _stop(found: list[Run]) -> None:
     for run in found:
-        if run.refresh().state is not State.FINISHED:
+        with contextlib.suppress(WrongState):  # it has finished
             run.cancel()

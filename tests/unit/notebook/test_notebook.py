@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import nbconvert
 import nbformat
 import pytest
@@ -17,7 +18,7 @@ from servers import wait_until
 from unit.client_fake import FakeServer, ended, refused, run_record
 
 from gpurun_jupyter.core.events import Checkpoint, Display, Error, Metric, Output, Progress, Result, Sample
-from gpurun_jupyter.notebook import kernelspec, view
+from gpurun_jupyter.notebook import kernelspec, sweeps, view
 from gpurun_jupyter.notebook.faults import CellFailed
 from gpurun_jupyter.notebook.magics import Magics, _with_a_body
 from gpurun_jupyter.notebook.screens import NotebookScreen
@@ -229,6 +230,27 @@ def test_the_notebooks_own_kernelspec_is_asked_for_once(shell: SimpleNamespace) 
     assert kernelspec.of_this_notebook(shell, client) == "python3"  # type: ignore[arg-type]
     assert asked == ["abc"]
     assert kernelspec.of_this_notebook(SimpleNamespace(kernel=None), client) is None  # type: ignore[arg-type]
+
+
+def test_a_kernelspec_is_asked_for_again_after_a_request_that_failed(shell: SimpleNamespace) -> None:
+    server = FakeServer()
+    server.refusals = [httpx.ConnectError("refused"), httpx.Response(503)]
+    for expected in (None, None, "python3"):
+        assert kernelspec.of_this_notebook(shell, server.client) == expected
+    unknown = FakeServer()
+    unknown.refusals = [httpx.Response(404)]
+    shell = SimpleNamespace(kernel=shell.kernel)
+    assert [kernelspec.of_this_notebook(shell, unknown.client) for _ in range(2)] == [None, None]
+    assert len(unknown.seen) == 1, "that it has no such kernel is an answer"
+
+
+def test_runs_of_a_sweep_are_stopped_though_one_has_just_ended() -> None:
+    server = FakeServer(run_record(state="running"))
+    runs = [server.client.get("last") for _ in range(3)]
+    server.seen.clear()
+    server.refusals = [refused("wrong_state", "It has finished.", 409)]
+    sweeps._stop(runs)
+    assert [path for path in server.paths() if "cancel" in path] == ["POST runs/k3f9x2ab/cancel"] * 3
 
 
 def test_loading_the_extension_imports_nothing_heavy() -> None:
