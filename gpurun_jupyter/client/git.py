@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from gpurun_jupyter.core.origins import Origin
-from gpurun_jupyter.shipping.repositories import GIT
+from gpurun_jupyter.shipping.repositories import GIT, git_environment
 
 _LONGEST_S = 2.0
 # `status` would write down what it has found out, and be in the way of who commits just then.
@@ -28,6 +28,7 @@ class Question:
                 self._process = subprocess.Popen(
                     _COMMAND,
                     cwd=self._place,
+                    env=git_environment(),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.DEVNULL,

@@ -106,16 +106,26 @@ def _line(place: Path) -> str:
 
 def listing(folder: str, base: str) -> Listing | None:
     """Ask git which files of a folder, called `base`, are its own or would be; None where it does not answer."""
-    env = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
     # -z: git would put names with other letters in quotes.
     command = [*GIT, "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     try:
         found = subprocess.run(
-            command, cwd=folder, env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=_LONGEST_S, check=True
+            command,
+            cwd=folder,
+            env=git_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_LONGEST_S,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError):  # no git, or one that refuses: safe.directory
         return None
     return Listing(base, map(os.fsdecode, filter(None, found.stdout.split(b"\0"))))
+
+
+def git_environment() -> dict[str, str]:
+    """The environment in which git looks at the repository of its working directory."""
+    return {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
 
 
 def _key(path: str) -> str:

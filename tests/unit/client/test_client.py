@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import httpx
 import pytest
 from unit.client_fake import FakeServer, ended, refused, run_record
 
+from gpurun_jupyter.client.git import Question
 from gpurun_jupyter.client.http import Broken
 from gpurun_jupyter.client.stream import EventsFrame, RunFrame
 from gpurun_jupyter.core.errors import (
@@ -199,3 +201,17 @@ def test_a_submission_that_is_refused_raises_whatever_answer_was_asked_for() -> 
     server.refusals = [refused("no_such_devices", "No agent has 3 GPUs.", 400)]
     with pytest.raises(NoSuchDevices, match="3 GPUs"):
         server.client.submit("1", live=True)
+
+
+def test_the_commit_is_that_of_the_shipped_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE"):  # as inside a hook of another repository
+        monkeypatch.delenv(name, raising=False)
+    commits = {}
+    for name in ("shipped", "other"):
+        (tmp_path / name).mkdir()
+        commit = ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", name]
+        for words in (["init", "-q"], commit):
+            subprocess.run(["git", *words], cwd=tmp_path / name, check=True)
+        commits[name] = Question(tmp_path / name).origin(None).commit
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "other" / ".git"))
+    assert Question(tmp_path / "shipped").origin(None).commit == commits["shipped"] != commits["other"]
