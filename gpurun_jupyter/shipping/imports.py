@@ -159,10 +159,11 @@ def _is_file(path: str) -> bool:
 
 def _has_python(folder: str) -> bool:
     """Whether a folder is one of modules rather than of data that happens to have the name."""
-    return any(
-        name.endswith(_SUFFIXES) or _is_file(f"{folder}/{name}/__init__.py")
-        for name in os.listdir(folder)  # noqa: PTH208
-    )
+    try:
+        names = os.listdir(folder)  # noqa: PTH208
+    except OSError:  # nor can Python read it
+        return False
+    return any(name.endswith(_SUFFIXES) or _is_file(f"{folder}/{name}/__init__.py") for name in names)
 
 
 #: What a file imports, with its size and time when it was read.

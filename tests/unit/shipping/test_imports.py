@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.machinery
+import os
 import sys
 from pathlib import Path
 
@@ -124,6 +125,19 @@ def test_a_module_that_cannot_be_read_is_named(here: Path, monkeypatch: pytest.M
     monkeypatch.setattr(reading.os, "open", refuse)
     with pytest.raises(InvalidRequest, match=r"cannot be read"):
         local_modules("import a", [""])
+
+
+def test_a_folder_that_cannot_be_read_is_no_package(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(here, locked___a="")
+    real = os.listdir
+
+    def refuse(path: str) -> list[str]:
+        if path.endswith("/locked"):
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    assert found("import locked") == []
 
 
 _kinds = st.sampled_from(["module", "package", "folder", None])
