@@ -6,6 +6,7 @@ They lie in the attempt's GPURUN_CHECKPOINT_DIR. The next attempt at a run begin
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import stat
@@ -23,6 +24,9 @@ DIRECTORY = "GPURUN_CHECKPOINT_DIR"
 #: Beginnings of names in that directory: of a copy that is not complete, of a directory that is being replaced.
 PART = ".gpurun-part-"
 OLD = ".gpurun-old-"
+
+#: How a rename fails where the target is a directory that is not empty, or only one of the two is a directory.
+_IN_THE_WAY = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 
 _MTIME_STEP_NS = 1000000  # coarse enough for every file system worth training on
 
@@ -45,20 +49,26 @@ def checkpoint(path: Any, step: Any = None, **values: Any) -> str:
 def last_checkpoint() -> str | None:
     """The path of the newest checkpoint of this run, of earlier attempts too; None where there is none."""
     directory = os.environ.get(DIRECTORY)
-    found = _complete(Path(directory)) if directory else []
-    return str(max(found, key=lambda path: (path.stat().st_mtime_ns, path.name))) if found else None
+    found = _complete(Path(directory)) if directory else {}
+    return str(max(found, key=lambda path: (found[path], path.name))) if found else None
 
 
 def _named(path: Path) -> Path:
     return path if path.name not in ("", "..") else path.resolve()  # `.` is called as its folder
 
 
-def _complete(directory: Path) -> list[Path]:
-    """The files and directories there that are no part of anything; who opens a FIFO waits for ever."""
-    if not directory.is_dir():
-        return []
-    there = (path for path in directory.iterdir() if not path.name.startswith("."))
-    return [path for path in there if path.is_file() or path.is_dir()]
+def _complete(directory: Path) -> dict[Path, int]:
+    """When the files and directories there that are no part of anything were changed, in nanoseconds.
+
+    Others are left out: who opens a FIFO waits for ever.
+    """
+    found = {}
+    for path in directory.iterdir() if directory.is_dir() else ():
+        with contextlib.suppress(OSError):  # another process is just replacing it
+            status = path.stat()
+            if not path.name.startswith(".") and (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+                found[path] = status.st_mtime_ns
+    return found
 
 
 def _keep(source: Path) -> Path:
@@ -105,21 +115,31 @@ def _is_kept(path: Path) -> bool:
 
 
 def put(part: Path, kept: Path) -> None:
-    """Give a complete copy its name, in place of what has it."""
-    if not (part.is_dir() or kept.is_dir()):
-        part.replace(kept)
+    """Give a complete copy its name, in place of what has it: at one stroke, unless a directory is involved."""
+    if _moved(part, kept):
         return
-    old = kept.with_name(OLD + kept.name)  # where a directory is involved, there is no replacing at one stroke
+    old = kept.with_name(OLD + kept.name)
+    while not _moved(part, kept):  # another process may have put its own there meanwhile: the last one wins
+        with contextlib.suppress(FileNotFoundError):  # or have just moved it away
+            if not _moved(kept, old):
+                remove(old)
     remove(old)
-    with contextlib.suppress(FileNotFoundError):
-        kept.rename(old)
-    part.rename(kept)
-    remove(old)
+
+
+def _moved(source: Path, target: Path) -> bool:
+    """Rename, unless a directory is in the way; whether it was done."""
+    try:
+        source.replace(target)
+    except OSError as error:
+        if error.errno not in _IN_THE_WAY:
+            raise
+        return False
+    return True
 
 
 def _later_than_all(directory: Path) -> int:
     """Now, but after everything that is there, even where a clock was set back. In nanoseconds."""
-    return max([time.time_ns(), *(path.stat().st_mtime_ns + _MTIME_STEP_NS for path in _complete(directory))])
+    return max([time.time_ns(), *(changed_ns + _MTIME_STEP_NS for changed_ns in _complete(directory).values())])
 
 
 def remove(path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import stat
 from pathlib import Path
@@ -40,6 +41,27 @@ def test_a_directory_replaces_one_of_its_name(kept) -> None:
         report.checkpoint("model", step=step)
         assert names(kept / "model" / "layers") == [str(n) for n in range(step + 1)]
         Path(f"model/layers/{step}").write_text("x")
+    assert names(kept) == ["model"]
+
+
+def test_of_two_processes_that_replace_the_same_directory_the_last_one_wins(kept, monkeypatch) -> None:
+    for name in ("model", "others"):
+        Path(name).mkdir()
+        Path(name, "by").write_text(name)
+    report.checkpoint("model")
+    others, replace = kept / f"{checkpoints.PART}others", Path.replace
+    shutil.copytree("others", others)
+
+    def others_first(source: Path, target: Path) -> None:
+        """When the place is free, another process puts its own there just before this one."""
+        if others.exists() and not (kept / "model").exists():
+            replace(others, kept / "model")
+        replace(source, target)
+
+    monkeypatch.setattr(Path, "replace", others_first)
+    monkeypatch.setattr(Path, "rename", others_first)
+    report.checkpoint("model")
+    assert (kept / "model" / "by").read_text() == "model"
     assert names(kept) == ["model"]
 
 
