@@ -11,16 +11,9 @@ from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies
 
 from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.core.remote import is_loopback
 
 _HTTP, _SOCKS = ("http", "https"), ("socks5", "socks5h")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine by its own address: nothing stands between."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 class Proxy(NamedTuple):

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from gpurun_jupyter.core.errors import InvalidRequest
+from gpurun_jupyter.core.remote import is_loopback
 from gpurun_jupyter.core.system import proxies
-from gpurun_jupyter.core.system.proxies import Proxy, is_loopback, proxy_for, proxy_of
+from gpurun_jupyter.core.system.proxies import Proxy, proxy_for, proxy_of
 from gpurun_jupyter.core.system.tokens import sendable
 
 LAB = "http://lab.example:8888/"
@@ -26,7 +27,7 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.9.1", "[::1]", "me.localhost"])
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.9.1", "[::1]", "[::1%25lo]", "me.localhost"])
 @pytest.mark.parametrize("value", ["socks5://127.0.0.1:9", "nonsense://", "http://[::1"])
 def test_this_machine_itself_has_no_proxy(monkeypatch: pytest.MonkeyPatch, host: str, value: str) -> None:
     monkeypatch.setenv("ALL_PROXY", value)
