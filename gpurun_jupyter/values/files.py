@@ -32,7 +32,8 @@ def write(path: Path, name: str, value: Any, budget: Budget, *, pickle: bool = F
         except BaseException as error:  # an interrupt too: half a file is left to nobody
             parts.close()
             path.unlink()
-            raise _explained(error, name, value, pickle) from error
+            _explain(error, name, value, pickle)
+            raise
     # Read once more: a zip goes back to write sizes, so its bytes cannot be hashed as they come.
     return Written(digest_of(path), path.stat().st_size, type_name(value))
 
@@ -49,13 +50,13 @@ def read(path: Path, name: str, *, pickle: bool = False, digest: Optional[str] =
             raise Refused(f"The variable {name!r} cannot be read: {error}.") from error
 
 
-def _explained(error: BaseException, name: str, value: Any, pickle: bool) -> BaseException:
+def _explain(error: BaseException, name: str, value: Any, pickle: bool) -> None:
+    """Raise Refused where what went wrong has a sentence of its own."""
     if isinstance(error, RecursionError):
-        return Refused(f"The variable {name!r} is nested too deeply.", "Make it flatter.")
+        raise Refused(f"The variable {name!r} is nested too deeply.", "Make it flatter.") from error
     if isinstance(error, ImportError):
         needed = f"The variable {name!r} is a {type_name(value)}, which needs {error.name} to travel."
-        return Refused(needed, f"Install {error.name}{'' if pickle else ', or add --pickle'}.")
-    return error
+        raise Refused(needed, f"Install {error.name}{'' if pickle else ', or add --pickle'}.") from error
 
 
 def digest_of(path: Path) -> str:

@@ -103,6 +103,16 @@ def test_what_holds_itself_or_is_too_deep_is_refused(tmp_path: Path) -> None:
         files.write(tmp_path / "x", "x", deep, Budget(1000))
 
 
+def test_an_error_while_writing_is_raised_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(files.Packing, "encode", stop)
+    with pytest.raises(KeyboardInterrupt) as raised:
+        files.write(tmp_path / "x", "x", 1, Budget(1000))
+    assert raised.value.__cause__ is None
+
+
 def test_the_same_object_twice_is_no_circle() -> None:
     shared = [1]
     assert there_and_back([shared, shared]) == [[1], [1]]
