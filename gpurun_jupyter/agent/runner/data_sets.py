@@ -99,7 +99,10 @@ def _paths(manifest: Manifest) -> Iterator[str]:
 
 
 def _put_away(copy: Path) -> None:
-    """Out of the way of new runs; those that use it keep it until they end, and the next one removes it."""
+    """Out of the way of a fresh copy; the next one to be put away removes it.
+
+    Runs that use it have what they opened; what they open from now on is of the fresh one, to which their link leads.
+    """
     for old in copy.parent.glob(f".old-{copy.name}-*"):
         _remove(old)
     with contextlib.suppress(FileNotFoundError):  # another runner was quicker

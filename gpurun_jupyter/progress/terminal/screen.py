@@ -2,7 +2,7 @@
 
 Ordinary text passes at once. What follows a carriage return waits for its end (another one, a newline, a
 movement of the cursor), because it may be a bar; one that is recognisably whole is told of at once. While the cursor is
-hidden, a live display is drawn: display.py reads that.
+hidden, a live display is drawn: live_display.py reads that.
 """
 
 from __future__ import annotations
