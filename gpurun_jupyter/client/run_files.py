@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from gpurun_jupyter.core.run_files import RunFile
 from gpurun_jupyter.report.file_names import as_typed, from_text
 
 if TYPE_CHECKING:
@@ -15,18 +16,6 @@ if TYPE_CHECKING:
 
 #: So many files of a run are listed.
 MOST_FILES = 1_000_000
-
-
-class RunFile(msgspec.Struct, omit_defaults=True):
-    """A file of a run: its path, its size in bytes, when it was last changed (seconds since the epoch).
-
-    `shipped`: it came with the run and is as it was; else the run made or changed it.
-    """
-
-    path: str
-    size: int
-    modified_at: float
-    shipped: bool = False
 
 
 class _Files(msgspec.Struct):

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from gpurun_jupyter.client.live_run import LiveRun
-from gpurun_jupyter.client.run_files import RunFile, fetched, listed
+from gpurun_jupyter.client.run_files import fetched, listed
 from gpurun_jupyter.client.secrets import with_values
 from gpurun_jupyter.client.waiting import wait_for
 from gpurun_jupyter.core.bars import at_present
 from gpurun_jupyter.core.errors import RunFailed
 from gpurun_jupyter.core.events import START_OF_LOG, Error, event_on
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
+from gpurun_jupyter.core.run_files import RunFile
 from gpurun_jupyter.core.runs import Run as RunRecord
 from gpurun_jupyter.core.runs import RunProgress
 

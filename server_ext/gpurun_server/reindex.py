@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import fcntl
 import os
 import sys
 import time
@@ -18,6 +17,7 @@ from gpurun_jupyter.core.errors import GpurunError, WrongState
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.lifecycle import State
 from gpurun_jupyter.core.system.bells import listeners
+from gpurun_jupyter.core.system.locks import locked
 from gpurun_server.queue.intake.rebuilding import take_up
 from gpurun_server.store.database import OUTAGE, SCHEMA, Database
 from gpurun_server.store.folders.records import RunRecord, read
@@ -161,14 +161,6 @@ def _agent_kept_away(home: Home) -> Iterator[bool]:
     """Hold the agent's lock if it is free; whether it was, and no server listens either."""
     lock = os.open(home.agent_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        yield _locked(lock) and not listeners(home.bells, "server")  # held meanwhile: no agent begins half way
+        yield locked(lock) and not listeners(home.bells, "server")  # held meanwhile: no agent begins half way
     finally:
         os.close(lock)
-
-
-def _locked(lock: int) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

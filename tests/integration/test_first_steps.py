@@ -19,14 +19,6 @@ FIRST = "Use --gpu 0 to run on a CPU slot, or --wait-for-device"
 
 
 @pytest.fixture(scope="module")
-def kernel(server: JupyterServer) -> Iterator[ServerKernel]:
-    made = ServerKernel(server)
-    assert made.execute("%load_ext gpurun_jupyter").failed == ""
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
 def client(server: JupyterServer) -> Iterator[Client]:
     with Client(server.url, TOKEN) as connected:
         yield connected
@@ -43,9 +35,9 @@ def test_the_cells_of_the_readme_run_without_a_gpu(server: JupyterServer) -> Non
     assert "loss" in server.run("last")["metrics"]
 
 
-def said_under(kernel: ServerKernel, cell: str) -> list[str]:
+def said_under(notebook: ServerKernel, cell: str) -> list[str]:
     """The lines of the error that a cell ended with."""
-    output = kernel.execute(cell)
+    output = notebook.execute(cell)
     assert output.error is not None, output
     return ANSI.sub("", "\n".join(output.error["traceback"])).splitlines()
 
@@ -64,31 +56,31 @@ MISSING = {
 
 
 @pytest.mark.parametrize("cell", MISSING)
-def test_a_name_that_the_notebook_has(kernel: ServerKernel, cell: str, tmp_path: Path) -> None:
+def test_a_name_that_the_notebook_has(notebook: ServerKernel, cell: str, tmp_path: Path) -> None:
     (tmp_path / "missing_a_name.py").write_text("print(rows)")
-    kernel.execute(f"import sys; sys.path.insert(0, {str(tmp_path)!r})")
-    kernel.execute(
+    notebook.execute(f"import sys; sys.path.insert(0, {str(tmp_path)!r})")
+    notebook.execute(
         "import numpy as np\nfrom math import sqrt\nrows, scale = [1, 2], 3\ndef twice(n):\n    return 2 * n"
     )
-    *_, last = said_under(kernel, cell)
+    *_, last = said_under(notebook, cell)
     assert MISSING[cell] in last
     assert ("brings" in last or "define it" in last) == ("Error" not in MISSING[cell])
 
 
-def test_what_the_hint_says_helps(kernel: ServerKernel) -> None:
-    kernel.execute("only_here = 6")
-    (option,) = re.findall(r"`(--in \S+)` brings", said_under(kernel, "%%gpurun\nonly_here * 7")[-1])
-    assert kernel.execute(f"%%gpurun {option}\nonly_here * 7").bundles[-1]["text/plain"] == "42"
+def test_what_the_hint_says_helps(notebook: ServerKernel) -> None:
+    notebook.execute("only_here = 6")
+    (option,) = re.findall(r"`(--in \S+)` brings", said_under(notebook, "%%gpurun\nonly_here * 7")[-1])
+    assert notebook.execute(f"%%gpurun {option}\nonly_here * 7").bundles[-1]["text/plain"] == "42"
 
 
-def test_a_session_and_a_sweep_say_it_too(kernel: ServerKernel, client: Client) -> None:
-    kernel.execute("only_here, also_here = 6, 7")
+def test_a_session_and_a_sweep_say_it_too(notebook: ServerKernel, client: Client) -> None:
+    notebook.execute("only_here, also_here = 6, 7")
     try:
-        *_, last = said_under(kernel, "%%gpurun --session hinted\nonly_here + also_here")
+        *_, last = said_under(notebook, "%%gpurun --session hinted\nonly_here + also_here")
     finally:
         client.change_session("hinted", "end")
     assert "`--in only_here` brings it." in last  # the other may be in the session
-    swept = kernel.execute("%%gpurun --sweep 'rate=[1,2]'\nrate * only_here").failed
+    swept = notebook.execute("%%gpurun --sweep 'rate=[1,2]'\nrate * only_here").failed
     assert "NameError: name 'only_here' is not defined and 1 more." in swept
     assert "`--in only_here` brings it." in swept
 
@@ -101,12 +93,14 @@ def test_a_terminal_ipython_says_it(server: JupyterServer) -> None:
     assert "`--in only_here` brings it." in shown.stdout + shown.stderr
 
 
-def test_a_gpu_that_is_not_there(kernel: ServerKernel, server: JupyterServer, tmp_path: Path) -> None:
+def test_a_gpu_that_is_not_there(notebook: ServerKernel, server: JupyterServer, tmp_path: Path) -> None:
     for cell in ("%%gpurun --gpu 1\n1", "%%gpurun --gpu 2 --gpu-mem 10G\n1", "%%gpurun --gpu 1 --sweep 'a=[1]'\n1"):
-        assert FIRST in kernel.execute(cell).failed
+        assert FIRST in notebook.execute(cell).failed
         assert (
             FIRST
-            in kernel.execute(cell.replace("--gpu 1", "--gpu 1 --dry-run").replace("--gpu 2", "--gpu 2 --dry-run")).text
+            in notebook.execute(
+                cell.replace("--gpu 1", "--gpu 1 --dry-run").replace("--gpu 2", "--gpu 2 --dry-run")
+            ).text
         )
     (tmp_path / "a.py").write_text("1")
     environment = {**server.env, "GPURUN_URL": server.url, "GPURUN_TOKEN": TOKEN}
@@ -149,24 +143,24 @@ def test_files_that_were_shipped_are_told_apart(client: Client, tmp_path: Path) 
 
 
 def test_modules_that_went_along_with_a_cell_are_folded_away(
-    kernel: ServerKernel, client: Client, tmp_path: Path
+    notebook: ServerKernel, client: Client, tmp_path: Path
 ) -> None:
     (tmp_path / "net_of_mine.py").write_text("width = 7")
-    kernel.execute(f"import sys; sys.path.insert(0, {str(tmp_path)!r})")
+    notebook.execute(f"import sys; sys.path.insert(0, {str(tmp_path)!r})")
     cell = "import net_of_mine\nopen('out.txt', 'w').write(str(net_of_mine.width))"
-    assert kernel.execute(f"%%gpurun --env PYTHONDONTWRITEBYTECODE= --name with-mine\n{cell}").failed == ""
+    assert notebook.execute(f"%%gpurun --env PYTHONDONTWRITEBYTECODE= --name with-mine\n{cell}").failed == ""
     files = client.get("with-mine").files()
     assert [file.path for file in files if not file.shipped] == ["out.txt"]
     assert "net_of_mine.py" in [file.path for file in files if file.shipped]
-    (shown,) = kernel.execute("%gpurun files with-mine").bundles
+    (shown,) = notebook.execute("%gpurun files with-mine").bundles
     assert "out.txt" in shown["text/plain"]
     assert "unchanged; --all lists them" in shown["text/plain"]
     assert "net_of_mine.py" not in shown["text/plain"]
-    (everything,) = kernel.execute("%gpurun files with-mine --all").bundles
+    (everything,) = notebook.execute("%gpurun files with-mine --all").bundles
     assert "net_of_mine.py" in everything["text/html"]
 
 
-def test_status_shows_every_metric_and_the_bars_of_now(kernel: ServerKernel, client: Client) -> None:
+def test_status_shows_every_metric_and_the_bars_of_now(notebook: ServerKernel, client: Client) -> None:
     code = (
         "import os, time\nfrom gpurun_jupyter import report\n"
         "report.progress(8, 8, 'load')\nreport.progress(3, 10, 'train')\n"
@@ -177,7 +171,7 @@ def test_status_shows_every_metric_and_the_bars_of_now(kernel: ServerKernel, cli
     try:
         while not run.refresh().record.metrics:
             pass
-        (shown,) = kernel.execute("%gpurun status measured").bundles
+        (shown,) = notebook.execute("%gpurun status measured").bundles
         text = shown["text/plain"]
         assert all(re.search(rf"^m{n} +{n} ", text, re.MULTILINE) for n in range(30)), text
         assert "train 3/10" in text
@@ -189,7 +183,7 @@ def test_status_shows_every_metric_and_the_bars_of_now(kernel: ServerKernel, cli
         run.cancel(kill=True).wait()
     assert f"{run.state} {run.outcome} {run.reason}" == "finished cancelled cancelled_by"
     assert (
-        kernel.execute(
+        notebook.execute(
             "from gpurun_jupyter import Client\nr = Client().get('measured')\nprint(r.state, r.outcome, r.reason)"
         ).text
         == "finished cancelled cancelled_by\n"

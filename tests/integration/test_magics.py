@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,17 +16,9 @@ WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
-@pytest.fixture(scope="module")
-def kernel(server: JupyterServer) -> Iterator[ServerKernel]:
-    made = ServerKernel(server)
-    assert made.execute("%load_ext gpurun_jupyter").failed == ""
-    yield made
-    made.close()
-
-
-def test_a_cell_shows_its_view_its_displays_and_its_value(server: JupyterServer, kernel: ServerKernel) -> None:
+def test_a_cell_shows_its_view_its_displays_and_its_value(server: JupyterServer, notebook: ServerKernel) -> None:
     code = "from IPython.display import HTML, display\nprint('one line')\ndisplay(HTML('<i>x</i>'))\n6 * 7"
-    output = kernel.execute(f"%%gpurun --name shown\n{code}")
+    output = notebook.execute(f"%%gpurun --name shown\n{code}")
     assert output.failed == ""
     view, shown, value = output.bundles
     assert view[RUN_MIME]["run_id"] == server.run("shown")["id"]
@@ -42,13 +33,13 @@ def test_a_cell_shows_its_view_its_displays_and_its_value(server: JupyterServer,
     assert "one line" in final["text/html"]
 
 
-def test_the_notebooks_own_kernelspec_is_the_default(server: JupyterServer, kernel: ServerKernel) -> None:
-    kernel.execute("%%gpurun --name own-kernel\n1")
+def test_the_notebooks_own_kernelspec_is_the_default(server: JupyterServer, notebook: ServerKernel) -> None:
+    notebook.execute("%%gpurun --name own-kernel\n1")
     assert server.run("own-kernel")["spec"]["kernel"] == "python3"
 
 
-def test_a_cell_that_raises_shows_the_remote_traceback_and_fails(kernel: ServerKernel) -> None:
-    output = kernel.execute("%%gpurun\ndef load():\n    raise FileNotFoundError('no data')\nload()")
+def test_a_cell_that_raises_shows_the_remote_traceback_and_fails(notebook: ServerKernel) -> None:
+    output = notebook.execute("%%gpurun\ndef load():\n    raise FileNotFoundError('no data')\nload()")
     assert output.failed == "FileNotFoundError: no data"
     assert output.error is not None
     traceback = ANSI.sub("", "\n".join(output.error["traceback"]))
@@ -76,8 +67,8 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("cell", REFUSALS)
-def test_a_refusal_is_one_sentence_and_the_cell_fails(kernel: ServerKernel, cell: str) -> None:
-    output = kernel.execute(cell)
+def test_a_refusal_is_one_sentence_and_the_cell_fails(notebook: ServerKernel, cell: str) -> None:
+    output = notebook.execute(cell)
     assert output.failed.startswith("UsageError: ")
     assert output.text == f"{output.failed}\n"
     assert len(output.failed) < 400
@@ -86,46 +77,46 @@ def test_a_refusal_is_one_sentence_and_the_cell_fails(kernel: ServerKernel, cell
         assert words in output.failed
 
 
-def test_a_directory_of_3_gb_is_refused_before_it_is_read(kernel: ServerKernel, tmp_path: Path) -> None:
+def test_a_directory_of_3_gb_is_refused_before_it_is_read(notebook: ServerKernel, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "train.py").write_text("print(1)")
     with (tmp_path / "data" / "big.bin").open("wb") as file:
         file.truncate(3 * 2**30)
-    output = kernel.execute(f"%gpurun submit train.py --dir {tmp_path}", timeout_s=5)
+    output = notebook.execute(f"%gpurun submit train.py --dir {tmp_path}", timeout_s=5)
     for words in ("3.0 GB", "data", ".gitignore"):
         assert words in output.failed
 
 
 def test_local_modules_go_along_without_being_asked_for(
-    server: JupyterServer, kernel: ServerKernel, tmp_path: Path
+    server: JupyterServer, notebook: ServerKernel, tmp_path: Path
 ) -> None:
     (tmp_path / "layers").mkdir()
     (tmp_path / "net_of_ours.py").write_text("from layers import conv\nwidth = conv.width")
     (tmp_path / "layers" / "__init__.py").write_text("")
     (tmp_path / "layers" / "conv.py").write_text("width = 7")
-    kernel.execute(f"import sys; sys.path.insert(0, {str(tmp_path)!r})")
-    output = kernel.execute(
+    notebook.execute(f"import sys; sys.path.insert(0, {str(tmp_path)!r})")
+    output = notebook.execute(
         "%%gpurun --name with-modules\nimport net_of_ours, os\nnet_of_ours.width, sorted(os.listdir())"
     )
     assert output.failed == ""
     assert output.bundles[-1]["text/plain"] == "(7, ['layers', 'net_of_ours.py'])"
     assert output.text == "with net_of_ours.py, layers/: 3 files (51 B)\n"
     (tmp_path / "layers" / "conv.py").write_text("width = 8")
-    changed = kernel.execute("%%gpurun\nimport net_of_ours\nnet_of_ours.width")
+    changed = notebook.execute("%%gpurun\nimport net_of_ours\nnet_of_ours.width")
     assert changed.bundles[-1]["text/plain"] == "8"
-    plain = kernel.execute("%%gpurun --name without-modules\nimport os\nos.listdir()")
+    plain = notebook.execute("%%gpurun --name without-modules\nimport os\nos.listdir()")
     assert (plain.text, plain.bundles[-1]["text/plain"]) == ("", "[]")
     assert "dir" not in server.run("without-modules")["spec"]
 
 
-def test_a_dry_run_submits_nothing(server: JupyterServer, kernel: ServerKernel, tmp_path: Path) -> None:
+def test_a_dry_run_submits_nothing(server: JupyterServer, notebook: ServerKernel, tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text("print(7)")
     newest = server.run("last")["id"]
     for cell in (
         f"%%gpurun --dry-run --gpu 0 --dir {tmp_path}\nx = 1\nx",
         f"%gpurun submit train.py --dir {tmp_path} --dry-run --gpu 0",
     ):
-        output = kernel.execute(cell)
+        output = notebook.execute(cell)
         assert output.failed == ""
         for words in ("nothing is submitted", "1 file (8 B)", "1 of them (8 B) new", "a CPU slot", "at once on"):
             assert words in output.text
@@ -133,56 +124,56 @@ def test_a_dry_run_submits_nothing(server: JupyterServer, kernel: ServerKernel, 
 
 
 def test_a_secret_is_refused_and_a_data_set_is_used(
-    server: JupyterServer, kernel: ServerKernel, tmp_path: Path
+    server: JupyterServer, notebook: ServerKernel, tmp_path: Path
 ) -> None:
     (tmp_path / "a.csv").write_text("1,2")
     (tmp_path / ".env").write_text("KEY=1")
     for cell in (f"%%gpurun --dir {tmp_path}\n1", f"%gpurun data upload {tmp_path} --name numbers"):
-        refused = kernel.execute(cell)
+        refused = notebook.execute(cell)
         for words in (".env", ".gpurunignore", "`!.env`"):
             assert words in refused.failed
     (tmp_path / ".env").unlink()
-    assert "use it with --data numbers" in kernel.execute(f"%gpurun data upload {tmp_path} --name numbers").text
-    assert "numbers" in str(kernel.execute("%gpurun data list").bundles)
-    output = kernel.execute("%%gpurun --data numbers:in\nopen('in/a.csv').read()")
+    assert "use it with --data numbers" in notebook.execute(f"%gpurun data upload {tmp_path} --name numbers").text
+    assert "numbers" in str(notebook.execute("%gpurun data list").bundles)
+    output = notebook.execute("%%gpurun --data numbers:in\nopen('in/a.csv').read()")
     assert output.bundles[-1]["text/plain"] == "'1,2'"
 
 
-def test_a_directory_ships_runs_and_streams(server: JupyterServer, kernel: ServerKernel, tmp_path: Path) -> None:
+def test_a_directory_ships_runs_and_streams(server: JupyterServer, notebook: ServerKernel, tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text("import sys, os\nprint(sys.argv[1:], sorted(os.listdir()))")
     (tmp_path / "secret.log").write_text("not to be shipped")
     (tmp_path / ".gitignore").write_text("*.log\n")
-    output = kernel.execute(f"%gpurun submit train.py --dir {tmp_path} --name shipped --wait -- --epochs 3")
+    output = notebook.execute(f"%gpurun submit train.py --dir {tmp_path} --name shipped --wait -- --epochs 3")
     assert output.failed == "", output
     assert server.log("shipped") == "['--epochs', '3'] ['.gitignore', 'train.py']\n"
-    waiting = kernel.execute(f"%gpurun submit train.py --dir {tmp_path} --name waits --kernel no-such-kernel")
+    waiting = notebook.execute(f"%gpurun submit train.py --dir {tmp_path} --name waits --kernel no-such-kernel")
     assert "waits for a machine with the kernel 'no-such-kernel'" in waiting.text
-    assert "cancelled" in kernel.execute("%gpurun cancel waits").text
+    assert "cancelled" in notebook.execute("%gpurun cancel waits").text
     (tmp_path / "train.py").write_text("raise SystemExit('no such luck')")
-    failing = kernel.execute(f"%gpurun submit train.py --dir {tmp_path} --wait --name broken")
+    failing = notebook.execute(f"%gpurun submit train.py --dir {tmp_path} --wait --name broken")
     assert "no such luck" in failing.failed + str(failing.updates)
     assert failing.failed == "UsageError: Not every run succeeded."
 
 
-def test_detached_runs_are_waited_for_and_attached_to(server: JupyterServer, kernel: ServerKernel) -> None:
-    output = kernel.execute("%%gpurun --detach --name later\nimport time\nprint('begun', flush=True)\ntime.sleep(3)")
+def test_detached_runs_are_waited_for_and_attached_to(server: JupyterServer, notebook: ServerKernel) -> None:
+    output = notebook.execute("%%gpurun --detach --name later\nimport time\nprint('begun', flush=True)\ntime.sleep(3)")
     assert output.failed == ""
     assert server.run("later")["state"] != "finished"
-    attached = kernel.execute("%gpurun attach later")
+    attached = notebook.execute("%gpurun attach later")
     assert attached.failed == ""
     assert "begun" in attached.updates[-1]["text/plain"]
-    assert "succeeded" in kernel.execute("%gpurun wait later").text
-    assert "begun" in kernel.execute("%gpurun logs later").text
-    assert "later" in str(kernel.execute("%gpurun runs").bundles)
-    assert "later" in str(kernel.execute("%gpurun status later").bundles)
-    assert "cpu" in str(kernel.execute("%gpurun devices").bundles)
+    assert "succeeded" in notebook.execute("%gpurun wait later").text
+    assert "begun" in notebook.execute("%gpurun logs later").text
+    assert "later" in str(notebook.execute("%gpurun runs").bundles)
+    assert "later" in str(notebook.execute("%gpurun status later").bundles)
+    assert "cpu" in str(notebook.execute("%gpurun devices").bundles)
 
 
-def test_an_interrupted_cell_interrupts_its_run(server: JupyterServer, kernel: ServerKernel) -> None:
-    request = kernel.start("%%gpurun --name long-one\nimport time\nprint('up', flush=True)\ntime.sleep(60)")
+def test_an_interrupted_cell_interrupts_its_run(server: JupyterServer, notebook: ServerKernel) -> None:
+    request = notebook.start("%%gpurun --name long-one\nimport time\nprint('up', flush=True)\ntime.sleep(60)")
     wait_until(lambda: server.http.get("runs/long-one").status_code == 200 and "up" in server.log("long-one"))
-    kernel.interrupt()
-    output = kernel.read_until_idle(request)
+    notebook.interrupt()
+    output = notebook.read_until_idle(request)
     assert server.wait("long-one")["outcome"] == "cancelled"
     assert "KeyboardInterrupt" in output.failed
     assert "interrupt again to kill it" in output.text

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -177,15 +176,7 @@ display({"text/plain": "y" * 9_000_000}, raw=True)
     assert re.fullmatch(r"y{65536}\n\[cut off here, 8.6 MB long: .*\]", text["text/plain"])
 
 
-@pytest.fixture(scope="module")
-def kernel(server: JupyterServer) -> Iterator[ServerKernel]:
-    made = ServerKernel(server)
-    assert made.execute("%load_ext gpurun_jupyter").failed == ""
-    yield made
-    made.close()
-
-
-def test_a_cell_that_redraws_its_figure_leaves_one(kernel: ServerKernel) -> None:
+def test_a_cell_that_redraws_its_figure_leaves_one(notebook: ServerKernel) -> None:
     code = """%%gpurun
 from IPython.display import HTML, clear_output, display
 for step in range(3):
@@ -193,7 +184,7 @@ for step in range(3):
     print("at step", step)
     display(HTML(f"figure {step}"))
 """
-    output = kernel.execute(code)
+    output = notebook.execute(code)
     assert output.failed == ""
     assert [bundle["text/html"] for bundle in output.bundles[1:]] == ["figure 0"]
     redrawn = [update["text/html"] for update in output.updates if "figure" in update.get("text/html", "")]

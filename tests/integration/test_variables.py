@@ -22,27 +22,19 @@ from gpurun_jupyter.views.tail import plain
 
 
 @pytest.fixture(scope="module")
-def kernel(server: JupyterServer) -> Iterator[ServerKernel]:
-    made = ServerKernel(server)
-    assert made.execute("%load_ext gpurun_jupyter").failed == ""
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
 def client(server: JupyterServer) -> Iterator[Client]:
     with Client(server.url, TOKEN) as connected:
         yield connected
 
 
-def test_variables_go_in_and_come_back(server: JupyterServer, kernel: ServerKernel) -> None:
-    kernel.execute("import numpy as np\nx = np.arange(6.0).reshape(2, 3)\nhow = {'by': 2, 'why': ('a', None)}")
-    output = kernel.execute(
+def test_variables_go_in_and_come_back(server: JupyterServer, notebook: ServerKernel) -> None:
+    notebook.execute("import numpy as np\nx = np.arange(6.0).reshape(2, 3)\nhow = {'by': 2, 'why': ('a', None)}")
+    output = notebook.execute(
         "%%gpurun --name carried --in x,how --out y --out tags\ny = x * how['by']; tags = {how['why']}"
     )
     assert output.failed == "", output
     assert output.bundles == output.bundles[:1]
-    assert kernel.execute("print(y.tolist(), y.dtype, tags)").text == (
+    assert notebook.execute("print(y.tolist(), y.dtype, tags)").text == (
         "[[0.0, 2.0, 4.0], [6.0, 8.0, 10.0]] float64 {('a', None)}\n"
     )
     run = server.run("carried")
@@ -135,30 +127,32 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("cell", REFUSALS)
-def test_a_refusal_comes_before_anything_is_submitted(server: JupyterServer, kernel: ServerKernel, cell: str) -> None:
-    kernel.execute("printed = print\nlisted = list(range(100))")
+def test_a_refusal_comes_before_anything_is_submitted(server: JupyterServer, notebook: ServerKernel, cell: str) -> None:
+    notebook.execute("printed = print\nlisted = list(range(100))")
     newest = server.http.get("runs?limit=1").json()["runs"]
-    output = kernel.execute(cell)
+    output = notebook.execute(cell)
     assert output.failed.startswith("UsageError: ")
     assert "\n" not in output.failed
     assert all(words in output.failed for words in REFUSALS[cell]), output.failed
     assert server.http.get("runs?limit=1").json()["runs"] == newest
 
 
-def test_pickle_takes_what_the_notebook_defines(kernel: ServerKernel) -> None:
-    kernel.execute("class Scale:\n    by = 3\n    def __call__(self, n):\n        return n * self.by\nscale = Scale()")
-    output = kernel.execute("%%gpurun --pickle --in scale --out other\nother = scale\nscale(14)")
+def test_pickle_takes_what_the_notebook_defines(notebook: ServerKernel) -> None:
+    notebook.execute(
+        "class Scale:\n    by = 3\n    def __call__(self, n):\n        return n * self.by\nscale = Scale()"
+    )
+    output = notebook.execute("%%gpurun --pickle --in scale --out other\nother = scale\nscale(14)")
     assert output.failed == "", output
     assert output.bundles[-1]["text/plain"] == "42"
-    assert kernel.execute("print(other(2))").text == "6\n"
+    assert notebook.execute("print(other(2))").text == "6\n"
 
 
-def test_a_detached_run_gives_its_result_when_asked(kernel: ServerKernel) -> None:
-    kernel.execute("%%gpurun --name left-alone --detach --out squares\nsquares = [n * n for n in range(4)]")
-    output = kernel.execute("%gpurun result left-alone")
+def test_a_detached_run_gives_its_result_when_asked(notebook: ServerKernel) -> None:
+    notebook.execute("%%gpurun --name left-alone --detach --out squares\nsquares = [n * n for n in range(4)]")
+    output = notebook.execute("%gpurun result left-alone")
     assert output.failed == "", output
     assert "[0, 1, 4, 9]" in output.bundles[-1]["text/plain"]
-    assert kernel.execute("print(squares)").text == "[0, 1, 4, 9]\n"
+    assert notebook.execute("print(squares)").text == "[0, 1, 4, 9]\n"
 
 
 def test_another_environment_without_the_library_says_so(server: JupyterServer, client: Client) -> None:
@@ -237,11 +231,11 @@ def test_a_cancelled_run_has_no_result(server: JupyterServer, client: Client) ->
         run.result()
 
 
-def test_the_example_runs(kernel: ServerKernel) -> None:
+def test_the_example_runs(notebook: ServerKernel) -> None:
     example = nbformat.read(Path(__file__).parents[2] / "examples" / "02-variables.ipynb", as_version=4)
     printed = ""
     for cell in (cell for cell in example.cells if cell.cell_type == "code"):
-        output = kernel.execute(cell.source)
+        output = notebook.execute(cell.source)
         assert output.failed == "", output
         printed += output.text
     assert printed.count("alpha") == 3

@@ -7,7 +7,6 @@ subreaper), and ends them all before it ends.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 from collections.abc import Callable
@@ -34,6 +33,7 @@ from gpurun_jupyter.core.events import FORMAT_VERSION, End, Output, Start
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder, write_json
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
+from gpurun_jupyter.core.system.locks import locked
 from gpurun_jupyter.core.system.records import read_record
 
 if TYPE_CHECKING:  # at run time it would bring ZMQ, which a process needs not
@@ -74,20 +74,12 @@ def take(folder: AttemptFolder, *, devices_held: bool = False) -> Taken | None:
     taken = None
     try:
         # the lock before the look: who had it until now has left a log
-        if _locked(lock) and not folder.events.exists():
+        if locked(lock) and not folder.events.exists():
             taken = _taken(folder, lock, devices_held)
     finally:
         if taken is None:
             os.close(lock)
     return taken
-
-
-def _locked(lock: int) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _taken(folder: AttemptFolder, lock: int, devices_held: bool) -> Taken | None:

@@ -15,7 +15,7 @@ from gpurun_jupyter.views import words
 from gpurun_jupyter.views.tables import Table
 
 if TYPE_CHECKING:
-    from gpurun_jupyter.client.run_files import RunFile
+    from gpurun_jupyter.core.run_files import RunFile
 
 
 @click.command()

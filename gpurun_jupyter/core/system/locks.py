@@ -13,6 +13,15 @@ from gpurun_jupyter.core.system.processes import Identity, read_identity
 from gpurun_jupyter.core.system.records import open_plain
 
 
+def locked(fd: int) -> bool:
+    """Take the lock on an open file, for as long as it is open, if nobody else has it; whether it was taken."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def is_held(path: Path) -> bool:
     """Whether some process, this one included, holds the lock on a file."""
     try:

@@ -12,28 +12,16 @@ from typing import Any, cast
 
 import msgspec
 import pytest
+from grants import GRANT
 
 from gpurun_jupyter.agent.remote import final_upload, upload
 from gpurun_jupyter.agent.remote.connection import ServerConnection
 from gpurun_jupyter.agent.remote.final_upload import FinalUpload
 from gpurun_jupyter.agent.remote.upload import Upload, left_file
 from gpurun_jupyter.core.errors import Undelivered
-from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder, Home
 from gpurun_jupyter.core.remote import Have, LeftFiles
-from gpurun_jupyter.core.runs import RunSpec
 from gpurun_server.store.folders.uploads import Arrivals
-
-GRANT = Grant(
-    run_id="r",
-    name="cell-1",
-    project="default",
-    attempt=1,
-    token="t",
-    devices=[],
-    spec=RunSpec(code="1"),
-    owner="anna",
-)
 
 
 class Trip:

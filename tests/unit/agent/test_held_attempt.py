@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from grants import GRANT
 
 from gpurun_jupyter.agent import runner_control
 from gpurun_jupyter.agent.attempts.held_attempt import Held, delivered, fetched, given_up, undelivered, until_done
@@ -19,18 +20,6 @@ from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.grants import Grant, Stop
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
-from gpurun_jupyter.core.runs import RunSpec
-
-GRANT = Grant(
-    run_id="a1",
-    name="cell-1",
-    project="default",
-    attempt=1,
-    token="t",
-    devices=[],
-    spec=RunSpec(code="1"),
-    owner="anna",
-)
 
 
 class PlayedLink:
@@ -45,11 +34,11 @@ class PlayedLink:
 
 def end_of(folder: Path, fetch: Callable[[Grant], Awaitable[None]], *, stopped: bool) -> End:
     async def go() -> End:
-        held = Held(GRANT, Home(folder).attempt("a1", 1))
+        held = Held(GRANT, Home(folder).attempt("r", 1))
         fetching = asyncio.create_task(fetched(held, cast(Link, PlayedLink(fetch))))
         await asyncio.sleep(0)
         if stopped:
-            held.stop = Stop("a1", 1, by="anna")
+            held.stop = Stop("r", 1, by="anna")
             held.stopping.set()
         await asyncio.wait_for(fetching, 5)
         end = runner_control.exit_record(held.folder)
@@ -95,7 +84,7 @@ def tries(error: Exception) -> int:
         raise error
 
     async def go() -> None:
-        held = Held(GRANT, Home(Path("/nowhere")).attempt("a1", 1))
+        held = Held(GRANT, Home(Path("/nowhere")).attempt("r", 1))
         with contextlib.suppress(type(error), asyncio.TimeoutError):
             await asyncio.wait_for(until_done(held, always, Pauses(0.001, Hurry())), 5)
 
@@ -112,7 +101,7 @@ def test_what_fails_by_itself_is_tried_some_times_and_a_server_that_is_away_for_
 
 
 def test_who_is_to_blame_is_told() -> None:
-    held = Held(GRANT, Home(Path("/state")).attempt("a1", 1))
+    held = Held(GRANT, Home(Path("/state")).attempt("r", 1))
     assert given_up(held, OSError("bad")).reason is Reason.DAMAGED
     fault = given_up(held, RuntimeError("ours"))
     assert (fault.reason, "/state/agent.log" in fault.message) == (Reason.INTERNAL_ERROR, True)
@@ -132,7 +121,7 @@ def delivery_of(folder: Path, deliver: Callable[[Grant], Awaitable[None]], stops
     """One that is stopped so while it is under way, each time after it has gone on for a while."""
 
     async def go() -> Held:
-        held = Held(GRANT, Home(folder).attempt("a1", 1), stop=Stop("a1", 1, by="anna"))  # its runner was stopped
+        held = Held(GRANT, Home(folder).attempt("r", 1), stop=Stop("r", 1, by="anna"))  # its runner was stopped
         handing_over = asyncio.create_task(delivered(held, cast(Link, PlayedLink(deliver)), Pauses(0.001, Hurry())))
         for stop in stops:
             await asyncio.sleep(0.05)
@@ -153,9 +142,9 @@ def test_a_stop_gives_a_delivery_as_long_as_a_runner(
     monkeypatch.setattr("gpurun_jupyter.agent.attempts.held_attempt.KILL_WITHIN_S", 0.2 if kill else 60.0)
     monkeypatch.setattr("gpurun_jupyter.agent.attempts.held_attempt.STOP_WITHIN_S", 60.0 if kill else 0.2)
     with pytest.raises(Undelivered, match="it was stopped by bert while that was under way"):
-        delivery_of(tmp_path, deliver, [None, Stop("a1", 1, by="bert", kill=kill)])
+        delivery_of(tmp_path, deliver, [None, Stop("r", 1, by="bert", kill=kill)])
 
 
 def test_what_arrives_in_time_is_there(tmp_path: Path) -> None:
-    held = delivery_of(tmp_path, lambda _: asyncio.sleep(0.3), [Stop("a1", 1, by="bert", kill=True)])
+    held = delivery_of(tmp_path, lambda _: asyncio.sleep(0.3), [Stop("r", 1, by="bert", kill=True)])
     assert held.deadlines == []

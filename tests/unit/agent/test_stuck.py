@@ -8,25 +8,15 @@ from typing import Any, cast
 
 import httpx
 import pytest
+from grants import GRANT
 
 from gpurun_jupyter.agent.link import ServerFault
 from gpurun_jupyter.agent.remote.connection import ServerConnection, refusal
 from gpurun_jupyter.agent.remote.link import HttpLink
 from gpurun_jupyter.core.errors import TooLarge
-from gpurun_jupyter.core.grants import Grant, Orders, Report
+from gpurun_jupyter.core.grants import Orders, Report
 from gpurun_jupyter.core.home import Home
-from gpurun_jupyter.core.runs import RunSpec
 
-GRANT = Grant(
-    run_id="r",
-    name="cell-1",
-    project="default",
-    attempt=1,
-    token="t",
-    devices=[],
-    spec=RunSpec(code="1"),
-    owner="anna",
-)
 REPORT = Report(agent_id="a", host="h", version="1", boot="b", devices=[], holding=["r/1"])
 
 

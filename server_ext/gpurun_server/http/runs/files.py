@@ -13,11 +13,12 @@ from tornado import web
 from gpurun_jupyter.core.errors import BadArchive, WrongState
 from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.manifests import Manifest, decode
+from gpurun_jupyter.core.run_files import RunFile
 from gpurun_jupyter.core.runs import RunSpec
 from gpurun_jupyter.report.file_names import as_text
 from gpurun_server.http.base import AttemptNumber, GpurunHandler, Parts, operation
 from gpurun_server.http.ranges import send_file
-from gpurun_server.store.folders.files import MOST, RunFile, files_of, place_of
+from gpurun_server.store.folders.files import MOST, files_of, place_of
 from gpurun_server.store.queries import decode_spec, find
 
 

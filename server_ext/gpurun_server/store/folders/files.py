@@ -8,11 +8,10 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
-
 from gpurun_jupyter.core.errors import FileMissing
 from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.manifests import Manifest
+from gpurun_jupyter.core.run_files import RunFile
 from gpurun_jupyter.report.file_names import as_text, from_text
 from gpurun_server.store.folders.shipped import Shipped
 
@@ -20,18 +19,6 @@ from gpurun_server.store.folders.shipped import Shipped
 MOST = 10_000
 
 _CHECKPOINTS = "checkpoints"
-
-
-class RunFile(msgspec.Struct, omit_defaults=True):
-    """A file of a run: its path as a text, its size in bytes, when it was last changed (seconds since the epoch).
-
-    `shipped`: it came with the run and is as it was; else the run made or changed it.
-    """
-
-    path: str
-    size: int
-    modified_at: float
-    shipped: bool = False
 
 
 def files_of(folder: AttemptFolder, manifest: Manifest | None = None, most: int = MOST) -> list[RunFile]:
