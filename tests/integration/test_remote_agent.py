@@ -17,7 +17,7 @@ from machines import Machine
 from servers import JupyterServer, wait_until
 from tls import Authority, Relays
 
-from gpurun_jupyter.agent.remote.service import service_of
+from gpurun_jupyter.agent.remote.service import not_let_in, service_of
 
 
 @pytest.fixture
@@ -126,6 +126,8 @@ def test_the_service_is_one_that_systemd_and_launchd_take(machine: Machine, monk
     found = plistlib.loads(path.read_bytes())
     assert found["ProgramArguments"] == [sys.executable, "-m", "gpurun_jupyter.agent.remote", str(machine.home)]
     assert str(path) in then
+    assert found["KeepAlive"] == {"SuccessfulExit": False}
+    assert (not_let_in("darwin"), not_let_in("linux")) == (0, 77), "launchd would start again what ends otherwise"
 
 
 def test_stop_with_kill_ends_its_runs_too(far_server: JupyterServer, machine: Machine) -> None:

@@ -18,7 +18,7 @@ from gpurun_jupyter.agent.processes.descendants import become_subreaper
 from gpurun_jupyter.agent.remote.connection import ServerConnection
 from gpurun_jupyter.agent.remote.link import HttpLink
 from gpurun_jupyter.agent.remote.membership import Membership, labels_in, private, read
-from gpurun_jupyter.agent.remote.service import NOT_LET_IN
+from gpurun_jupyter.agent.remote.service import not_let_in
 from gpurun_jupyter.agent.upgrade import Upgrade
 from gpurun_jupyter.core.errors import NotJoined, Revoked
 from gpurun_jupyter.core.home import Home, write_json
@@ -47,10 +47,10 @@ def main(path: str) -> int:
         told_to_leave = asyncio.run(_work(home, membership, upgrade))
     except Revoked as error:
         logging.error("%s says: %s What was at work here for it has been ended.", membership.url, error)
-        return NOT_LET_IN
+        return not_let_in()
     except NotJoined as error:
         logging.error("%s says: %s Runs that have begun go on here; %s ends them.", membership.url, error, _END_THEM)
-        return NOT_LET_IN
+        return not_let_in()
     if not is_held(home.agent_lock):  # first: where it has no directory, nothing can begin anew
         logging.info("the state directory was moved or removed: leaving")
         return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from gpurun_jupyter.agent.remote.membership import read
@@ -9,8 +10,13 @@ from gpurun_jupyter.agent.remote.process import command
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.system.user_services import Service
 
-#: The exit code of an agent whose key is revoked: to start it again is no use (EX_NOPERM of sysexits.h).
-NOT_LET_IN = 77
+
+def not_let_in(system: str = sys.platform) -> int:
+    """The exit code of an agent whose key is revoked: to start it again is no use.
+
+    EX_NOPERM of sysexits.h, but for launchd, which starts again whatever does not end with 0.
+    """
+    return 0 if system == "darwin" else 77
 
 
 def service_of(folder: Path) -> Service:
@@ -20,5 +26,5 @@ def service_of(folder: Path) -> Service:
         description=f"gpurun agent for {read(folder).url}",
         command=command(folder),
         log=Home(folder).agent_log,
-        final_code=NOT_LET_IN,
+        final_code=not_let_in(),
     )

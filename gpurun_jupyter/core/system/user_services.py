@@ -18,7 +18,8 @@ from gpurun_jupyter.core.home import write_whole
 class Service:
     """A program that is started with the machine and again when it fails, unless it ends with `final_code`.
 
-    To stop it leaves the processes alone that it has started: runs go on.
+    launchd knows no such code: there only a program that ends with 0 is not started again. To stop it leaves the
+    processes alone that it has started: runs go on.
     """
 
     name: str
