@@ -9,7 +9,7 @@ import type { Agent, Frame, Run } from './types';
 /** `connecting` only before the first success or failure. */
 export type Link = 'connecting' | 'up' | 'down';
 
-/** `first` says that nothing told before holds: these are the newest, on a new connection. */
+/** `first` says that nothing told before holds: these are the newest, on a new connection or to a new listener. */
 export type RunsListener = (runs: Run[], first: boolean) => void;
 export type DevicesListener = (agents: Agent[]) => void;
 /** Told that some model has changed, and when a connection was made. */
@@ -39,7 +39,7 @@ export class Live {
   private devices = new Set<DevicesListener>();
   private models = new Set<ModelsListener>();
   private feeds = new Map<string, RunFeed>();
-  private runsAreFirst = true;
+  private untold = new Set<RunsListener>(); // those to whom the next runs are the first
 
   constructor(private options: LiveOptions) {}
 
@@ -53,6 +53,7 @@ export class Live {
 
   /** Watch all runs. */
   watchRuns(listener: RunsListener): Stop {
+    this.untold.add(listener);
     return this.watchAll('runs', this.runs, listener);
   }
 
@@ -96,10 +97,8 @@ export class Live {
   }
 
   private watchAll<T>(what: 'runs' | 'devices' | 'models', listeners: Set<T>, listener: T): Stop {
-    if (!listeners.size) {
-      this.ask({ watch: what });
-    }
     listeners.add(listener);
+    this.ask({ watch: what }); // each time: the server tells all there is to who asks, else only what changes
     return () => {
       if (listeners.delete(listener) && !listeners.size) { // stopped twice is stopped once
         this.ask({ unwatch: what });
@@ -143,7 +142,7 @@ export class Live {
   }
 
   private opened(): void {
-    this.runsAreFirst = true; // what was deleted for good meanwhile is in no frame
+    this.untold = new Set(this.runs); // what was deleted for good meanwhile is in no frame
     if (this.runs.size) {
       this.ask({ watch: 'runs' });
     }
@@ -180,11 +179,8 @@ export class Live {
 
   private take(frame: Frame): void {
     switch (frame.type) {
-      case 'runs': {
-        const first = this.runsAreFirst;
-        this.runsAreFirst = false;
-        return this.runs.forEach(listener => listener(frame.runs, first));
-      }
+      case 'runs':
+        return this.runs.forEach(listener => listener(frame.runs, this.untold.delete(listener)));
       case 'devices':
         return this.devices.forEach(listener => listener(frame.agents));
       case 'models':
