@@ -64,6 +64,16 @@ test('256 and 24-bit colours', () => {
   assert.equal(c.bg, 'rgb(1, 2, 3)');
 });
 
+test('colours with colons, with and without a colour space, and what is no colour', () => {
+  const tail = new LineTail();
+  tail.feed('\x1b[38:2::9:8:7;48:2:1:2:3ma\x1b[0;38:5:196mb\x1b[0;4:3mc\x1b[4:0md');
+  const styles = tail.line(0).map(span => span.style);
+  assert.deepEqual(styles[0], { fg: 'rgb(9, 8, 7)', bg: 'rgb(1, 2, 3)' });
+  assert.deepEqual(styles[1], { fg: 'rgb(255, 0, 0)' });
+  assert.deepEqual(styles[2], { underline: true });
+  assert.deepEqual(styles[3], { underline: undefined });
+});
+
 test('only the last lines are kept, all are counted', () => {
   const tail = new LineTail(3);
   tail.feed(Array.from({ length: 10 }, (_, i) => `line ${i}\n`).join(''));

@@ -31,15 +31,16 @@ const SWITCHES: Record<number, Partial<Style>> = {
 
 /** The style after the codes of one SGR sequence, `codes` being what stood between `[` and `m`. */
 export function applySgr(style: Style, codes: string): Style {
-  const numbers = codes.split(/[;:]/).map(Number); // both are in use
-  for (let i = 0; i < numbers.length; i++) {
-    const n = numbers[i];
+  const parts = codes.split(';');
+  for (let i = 0; i < parts.length; i++) {
+    const [code, ...details] = parts[i].split(':').map(Number);
+    const n = code === 4 && details[0] === 0 ? 24 : code; // no underline of the several that there are
     if (n === 0) {
       style = PLAIN;
     } else if (n in SWITCHES) {
       style = { ...style, ...SWITCHES[n] };
     } else if (n === 38 || n === 48) {
-      const [colour, used] = extendedColour(numbers.slice(i + 1));
+      const [colour, used] = details.length ? [detailedColour(details), 0] : extendedColour(parts.slice(i + 1).map(Number));
       style = { ...style, [n === 38 ? 'fg' : 'bg']: colour };
       i += used;
     } else {
@@ -58,6 +59,12 @@ function themeColour(n: number): Partial<Style> {
   const bright = tens === 9 || tens === 10 ? 8 : 0;
   const colour = String(index + bright);
   return tens === 3 || tens === 9 ? { fg: colour } : tens === 4 || tens === 10 ? { bg: colour } : {};
+}
+
+/** The colour of `5:n`, `2:r:g:b`, or as the standard has it `2:space:r:g:b`, where the space is mostly empty. */
+function detailedColour(details: number[]): string | undefined {
+  const [kind, ...values] = details;
+  return extendedColour([kind, ...(kind === 2 && values.length > 3 ? values.slice(1) : values)])[0];
 }
 
 /** The colour of `5;n` or `2;r;g;b`, and how many numbers it took. */
