@@ -35,6 +35,7 @@ export class RunsModel {
   mayMove: () => boolean = () => true;
   private typing = 0;
   private waiting = 0;
+  private told = new Set<string>(); // the metrics of the runs that came while it waited
   private stop: Stop | null = null;
 
   constructor(
@@ -145,12 +146,13 @@ export class RunsModel {
     let isNew = first;
     for (const run of runs) {
       this.selection.update(run);
+      Object.keys(run.metrics).forEach(name => this.told.add(name));
       isNew = !this.rows.update(run) || !!run.deleted || isNew;
     }
     this.rows.changed.emit();
     this.selection.changed.emit();
     if (isNew || this.isFiltered || this.filters.sort || runs.some(run => this.lacks(run))) {
-      this.waiting ||= window.setTimeout(() => this.takeNews(runs), NEWS_MS);
+      this.waiting ||= window.setTimeout(() => this.takeNews(), NEWS_MS);
     }
   };
 
@@ -160,11 +162,12 @@ export class RunsModel {
   }
 
   /** A list that stands at its top shows what is new; another stays as it is and says that there is something. */
-  private takeNews(runs: readonly Run[]): void {
+  private takeNews(): void {
     this.waiting = 0;
-    if (runs.some(run => Object.keys(run.metrics).some(name => !this.known.metrics.includes(name)))) {
+    if ([...this.told].some(name => !this.known.metrics.includes(name))) {
       void this.learn();
     }
+    this.told.clear();
     if (this.mayMove()) {
       this.reload();
     } else {
