@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from accessibility import check
 from lab_pages import LabPage, new_page
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, Locator, Route, expect
 from servers import TOKEN, JupyterServer, wait_until
 
 from gpurun_jupyter import Client
@@ -83,6 +83,67 @@ def test_a_line_that_is_no_longer_kept_is_found_by_the_server(lab_page: LabPage,
     expect(page.locator(".gpurun-output-window")).to_have_text("Lines 12,100 to 12,600 of the output")
     page.get_by_role("button", name="Follow the end").click()
     expect(page.locator(".gpurun-log")).to_contain_text("row 39999")
+
+
+def test_a_line_is_found_among_those_that_were_loaded_by_scrolling_up(
+    lab_page: LabPage, lab_below: JupyterServer
+) -> None:
+    run_id = lab_below.submit("print('\\n'.join(f'row {n}' for n in range(8_000)))")
+    lab_below.wait(run_id)
+    page = open_page(lab_page, run_id)
+    earlier = page.get_by_role("button", name="Earlier output")
+    earlier.click()
+    expect(earlier).to_be_hidden()
+    page.get_by_role("searchbox").fill("row 1234")
+    expect(page.locator(".gpurun-search-count")).to_have_text("1 of 1")
+    expect(page.locator(".gpurun-log")).to_contain_text("row 1234")
+    expect(page.locator(".gpurun-log-mark")).to_be_visible()
+
+
+def test_what_an_overtaken_search_met_is_not_told(lab_page: LabPage, lab_below: JupyterServer) -> None:
+    run_id = lab_below.submit("print('\\n'.join(f'row {n}' for n in range(40_000)))")
+    lab_below.wait(run_id)
+    page, held = open_page(lab_page, run_id), list[Route]()
+    lab_page.page.route("**/search?q=slow", lambda route: held.append(route))  # noqa: PLW0108 - it takes no builtin
+    count = page.locator(".gpurun-search-count")
+    page.get_by_role("searchbox").fill("slow")
+    wait_until(lambda: lab_page.page.wait_for_timeout(50) or held, what="for the first search")
+    page.get_by_role("searchbox").fill("row 1234")
+    expect(count).to_have_text("11 of 11")
+    with lab_page.page.expect_response("**/search?q=slow"):
+        held[0].fulfill(status=500, json={"error": {"message": "It failed.", "hint": ""}})
+    lab_page.page.wait_for_timeout(200)
+    expect(count).to_have_text("11 of 11")
+
+
+def test_a_tab_that_could_not_be_loaded_is_loaded_when_somebody_looks_again(
+    lab_page: LabPage, pair: tuple[str, str]
+) -> None:
+    page = open_page(lab_page, pair[0])
+    lab_page.page.route("**/history", lambda route: route.fulfill(status=500, body=""))
+    page.get_by_role("tab", name="History").click()
+    expect(page.locator(".gpurun-tab-history").get_by_role("alert")).to_be_visible()
+    lab_page.page.unroute("**/history")
+    lab_page.page.wait_for_timeout(1100)
+    page.get_by_role("tab", name="Output").click()
+    page.get_by_role("tab", name="History").click()
+    expect(page.locator(".gpurun-tab-history")).to_contain_text("finished, succeeded")
+    expect(page.locator(".gpurun-tab-history").get_by_role("alert")).to_be_hidden()
+
+
+def test_what_is_gone_for_good_is_not_offered_to_be_brought_back(lab_page: LabPage, pair: tuple[str, str]) -> None:
+    def on_a_full_disk(route: Route) -> None:
+        if route.request.method == "DELETE":
+            route.fulfill(json={"deleted": pair[0], "restorable_s": 0})
+        else:
+            route.fallback()
+
+    lab_page.page.route(f"**/runs/{pair[0]}*", on_a_full_disk)
+    lab_page.command("gpurun:delete-run", {"runs": [pair[0]]})
+    lab_page.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    lab_page.page.get_by_text("Deleted run digits-cnn, for good: the disk is full").wait_for()
+    expect(lab_page.page.get_by_role("button", name="Undo")).to_have_count(0)
+    lab_page.page.unroute(f"**/runs/{pair[0]}*")
 
 
 def test_the_run_before_stands_behind(lab_page: LabPage, pair: tuple[str, str]) -> None:

@@ -4,6 +4,7 @@ import { INotebookTracker, NotebookActions } from '@jupyterlab/notebook';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { Commands, Parts, RUN_ROW, runOf } from '../commands';
 import * as format from '../look/format';
+import type { Translate } from '../look/words';
 import { rerunRun, RunRequests } from '../server/requests';
 import type { Run } from '../server/types';
 
@@ -21,7 +22,7 @@ export function addRunActions(parts: Parts, notebooks: INotebookTracker | null):
   });
   app.commands.addCommand(Commands.deleteRun, {
     label: trans.__('Delete Run…'),
-    caption: trans.__('Delete runs that are over, with their files; it can be undone for ten minutes'),
+    caption: trans.__('Delete runs that are over, with their files; it can be undone for ten minutes unless the disk is full'),
     isEnabled: args => runsOf(parts, args).length > 0,
     execute: args => askAndDelete(parts, runsOf(parts, args))
   });
@@ -85,7 +86,7 @@ async function askAndDelete(parts: Parts, ids: readonly string[]): Promise<void>
 }
 
 async function whatGoes({ server, trans }: Parts, runs: readonly Run[]): Promise<string> {
-  const undone = trans.__('This can be undone for ten minutes.');
+  const undone = trans.__('This can be undone for ten minutes, unless the disk is full.');
   if (runs.length > 1) {
     const names = runs.slice(0, 5).map(run => run.name).join(', ');
     const more = runs.length > 5 ? trans.__(' and %1 more', runs.length - 5) : '';
@@ -101,13 +102,24 @@ async function whatGoes({ server, trans }: Parts, runs: readonly Run[]): Promise
 }
 
 async function deleteAll(parts: Parts, runs: readonly Run[]): Promise<void> {
-  const { server, trans } = parts;
+  const kept: Run[] = []; // those that can be brought back
   for (const run of runs) {
-    await new RunRequests(server.api, run.id).delete();
+    const { restorable_s: restorable } = await new RunRequests(parts.server.api, run.id).delete();
+    kept.push(...(restorable ? [run] : []));
   }
-  const message = trans._n('Deleted run %2', 'Deleted %1 runs', runs.length, runs[0].name);
-  const undo = { label: trans.__('Undo'), callback: () => void restoreAll(parts, runs) };
-  Notification.info(message, { autoClose: UNDO_SHOWN_MS, actions: [undo] });
+  const undo = { label: parts.trans.__('Undo'), callback: () => void restoreAll(parts, kept) };
+  const message = deletedWords(runs, runs.length - kept.length, parts.trans);
+  Notification.info(message, { autoClose: UNDO_SHOWN_MS, actions: kept.length ? [undo] : [] });
+}
+
+/** What was deleted, and how many of it cannot be brought back. */
+function deletedWords(runs: readonly Run[], gone: number, trans: Translate): string {
+  const deleted = trans._n('Deleted run %2', 'Deleted %1 runs', runs.length, runs[0].name);
+  if (!gone) {
+    return deleted;
+  }
+  const which = gone === runs.length ? trans.__('for good') : trans.__('%1 of them for good', gone);
+  return `${deleted}, ${which}: ${trans.__('the disk is full')}`;
 }
 
 async function restoreAll({ server, trans }: Parts, runs: readonly Run[]): Promise<void> {

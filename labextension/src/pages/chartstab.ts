@@ -36,8 +36,8 @@ export class ChartsTab extends Tab {
     const { requests } = this.parts;
     const [metrics, samples] = await Promise.all([requests.metrics(POINTS), requests.samples(POINTS)]);
     if (!this.lookedForGhost) {
-      this.lookedForGhost = true;
       this.ghost = await this.findGhost();
+      this.lookedForGhost = true;
     }
     if (!this.isDisposed) {
       this.draw(metrics, samples);

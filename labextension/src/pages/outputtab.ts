@@ -169,8 +169,9 @@ export class OutputTab extends Tab {
     if (line === null) {
       this.log.markLine(null);
     } else if (first !== null && line >= first) {
-      this.showLast();
-      this.live.setReading(true);
+      this.elsewhere = null;
+      this.live.setReading(true); // at once: what would be trimmed in between has been counted
+      this.changed();
       this.log.markLine(line - first);
     } else {
       await this.fetch(line);

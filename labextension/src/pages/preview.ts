@@ -22,7 +22,7 @@ const IMAGES: Record<string, string> = {
 export class Preview {
   readonly node = element('section', 'gpurun-preview');
   private drawn: Drawn | null = null;
-  private showing = '';
+  private asked = 0;
 
   constructor(
     private parts: PageParts,
@@ -33,31 +33,34 @@ export class Preview {
   }
 
   clear(): void {
-    this.begin('');
+    this.begin();
     note(this.node, this.parts.trans.__('Choose a file to look at it.'));
   }
 
   async show(file: RunFile): Promise<void> {
-    this.begin(file.path);
+    const asked = this.begin();
     try {
-      await this.draw(file);
+      await this.draw(file, asked);
     } catch (error) {
-      note(this.node, (error as Error).message);
+      if (asked === this.asked) {
+        note(this.node, (error as Error).message);
+      }
     }
   }
 
   dispose(): void {
-    this.drawn?.dispose();
+    this.begin();
   }
 
-  private begin(path: string): void {
+  /** Show nothing; what was asked for before is drawn only while the number that is returned is the last. */
+  private begin(): number {
     this.drawn?.dispose();
     this.drawn = null;
-    this.showing = path;
     this.node.replaceChildren();
+    return ++this.asked;
   }
 
-  private async draw(file: RunFile): Promise<void> {
+  private async draw(file: RunFile, asked: number): Promise<void> {
     const { trans } = this.parts;
     const ending = file.path.split('.').pop()?.toLowerCase() ?? '';
     const isImage = ending in IMAGES;
@@ -66,13 +69,14 @@ export class Preview {
       return;
     }
     const blob = await this.parts.requests.file(file.path);
-    if (this.showing !== file.path) {
+    const text = isImage ? '' : await blob.text();
+    if (asked !== this.asked) {
       return; // another was chosen meanwhile
     }
     if (isImage) {
       this.image(file, new Blob([blob], { type: IMAGES[ending] })); // the server names no type: it sends bytes to be saved
     } else {
-      await this.text(file, ending, await blob.text());
+      await this.text(file, ending, text, asked);
     }
   }
 
@@ -84,7 +88,7 @@ export class Preview {
     this.drawn = { dispose: () => URL.revokeObjectURL(url) };
   }
 
-  private async text(file: RunFile, ending: string, text: string): Promise<void> {
+  private async text(file: RunFile, ending: string, text: string, asked: number): Promise<void> {
     const { trans } = this.parts;
     if (text.includes('\0')) {
       note(this.node, trans.__('This is no text: download it.'));
@@ -96,7 +100,12 @@ export class Preview {
         note(this.node, trans.__('The first %1 rows; download the file for the rest.', MOST_ROWS));
       }
     } else {
-      this.drawn = await this.readOnly.show(this.node, text, file.path, file.path);
+      const drawn = await this.readOnly.show(this.node, text, file.path, file.path);
+      if (asked === this.asked) {
+        this.drawn = drawn;
+      } else {
+        drawn.dispose();
+      }
     }
   }
 }

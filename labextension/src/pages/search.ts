@@ -62,7 +62,9 @@ export class Search {
         this.show(found.lines, found.total);
       }
     } catch (error) {
-      setText(this.count, (error as Error).message);
+      if (this.asked === text) {
+        setText(this.count, (error as Error).message);
+      }
     }
   }
 

@@ -6,6 +6,8 @@ import type { RunRequests } from '../server/requests';
 import type { IRunServer } from '../server/server';
 import type { Run } from '../server/types';
 
+const AGAIN_MS = 1000; // what failed is not tried again sooner: a run that goes on is told of ten times a second
+
 export type TabName = 'output' | 'charts' | 'files' | 'config' | 'compare' | 'history';
 
 /** What the tabs of one page share. */
@@ -19,6 +21,7 @@ export interface PageParts {
 
 export abstract class Tab extends Panel {
   private seen: string | null = null;
+  private retryAt = Infinity; // from when on what failed is tried again
   private loading = Promise.resolve();
   private trouble = element('p', 'gpurun-tab-trouble');
   protected run: Run | null = null;
@@ -38,12 +41,13 @@ export abstract class Tab extends Panel {
     this.node.append(this.trouble);
   }
 
-  /** Somebody looks at the tab: load it, once, or again where it would show something else. */
+  /** Somebody looks at the tab: load it, once, or again where it failed or would show something else. */
   wake(run: Run | null): void {
     this.run = run;
     const version = run && `${run.state} ${run.attempt}`;
-    if (version && version !== this.seen) {
+    if (version && (version !== this.seen || Date.now() >= this.retryAt)) {
       this.seen = version;
+      this.retryAt = Infinity;
       this.loading = this.loading.then(() => this.tryToLoad()); // one after another: they draw in the same place
     }
   }
@@ -52,8 +56,10 @@ export abstract class Tab extends Panel {
     try {
       await this.load();
       this.tell('');
+      this.retryAt = Infinity; // one before it may have failed
     } catch (error) {
       this.tell((error as Error).message);
+      this.retryAt = Date.now() + AGAIN_MS;
     }
   }
 

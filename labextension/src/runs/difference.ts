@@ -71,14 +71,16 @@ export class DifferenceSection extends Widget {
     try {
       const found = await differenceOf(this.model.server.api, before, after);
       if (asked === this.asked) { // else another pair was chosen meanwhile
-        await this.tell(found);
+        await this.tell(found, asked);
       }
     } catch (error) {
-      this.say(error instanceof Error ? error.message : String(error));
+      if (asked === this.asked) {
+        this.say(error instanceof Error ? error.message : String(error));
+      }
     }
   }
 
-  private async tell({ packages, code, left_out: leftOut }: Difference): Promise<void> {
+  private async tell({ packages, code, left_out: leftOut }: Difference, asked: number): Promise<void> {
     const { trans } = this;
     this.drawn.splice(0).forEach(one => one.dispose());
     this.body.replaceChildren();
@@ -87,7 +89,10 @@ export class DifferenceSection extends Widget {
       this.body.append(table(trans.__('Packages'), [trans.__('Package'), trans.__('From'), trans.__('To')], rows));
     }
     for (const [i, { path, before, after }] of code.entries()) {
-      await this.file(path, before ?? '', after ?? '', i < OPEN_AT_ONCE);
+      await this.file({ path, before: before ?? '', after: after ?? '' }, i < OPEN_AT_ONCE, asked);
+      if (asked !== this.asked) {
+        return; // another pair was chosen while it was drawn
+      }
     }
     leftOut.forEach(({ path, why }) => this.say(trans.__('%1 differs and is not shown: %2.', path, why)));
     if (!packages.length && !code.length && !leftOut.length) {
@@ -95,13 +100,18 @@ export class DifferenceSection extends Widget {
     }
   }
 
-  private async file(path: string, before: string, after: string, open: boolean): Promise<void> {
+  private async file({ path, before, after }: Record<'path' | 'before' | 'after', string>, open: boolean, asked: number): Promise<void> {
     const box = element('details', 'gpurun-compare-file', this.body);
     const label = path === 'cell' ? this.trans.__('The cell') : path;
     element('summary', '', box).textContent = label;
     const host = element('div', 'gpurun-compare-code', box);
     const draw = async () => {
-      this.drawn.push(await this.readOnly.compare(host, before, after, path === 'cell' ? 'cell.py' : path, label));
+      const drawn = await this.readOnly.compare(host, before, after, path === 'cell' ? 'cell.py' : path, label);
+      if (asked === this.asked) {
+        this.drawn.push(drawn);
+      } else {
+        drawn.dispose();
+      }
     };
     box.open = open;
     if (open) {
