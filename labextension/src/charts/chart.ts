@@ -251,7 +251,7 @@ export class Chart extends Widget {
   }
 
   private point(index: number | null): void {
-    this.plot?.setSeries(index === null ? (null as unknown as number) : index + 1, { focus: true });
+    this.plot?.setSeries(index === null ? null : index + 1, { focus: true });
   }
 
   private recolour(): void {

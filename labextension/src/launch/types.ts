@@ -1,4 +1,4 @@
-/** What the server says of launch files; the definitions are in gpurun_jupyter/core/launch and http/launch.py. */
+/** What the server says of launch files; the definitions are in gpurun_jupyter/core/launch and http/launch/launch.py. */
 import type { Run } from '../server/types';
 
 /** One option of a launch file as its JSON Schema has it. */

@@ -1,6 +1,6 @@
 /**
  * What is said of a run: the sentence behind its name, and which glyph stands before it. Pure, so that the view under a
- * cell, the log page and the sidebar say the same.
+ * cell, the page of a run and the sidebar say the same.
  */
 import * as format from './format';
 import type { Facts, Run, Sample } from '../server/types';

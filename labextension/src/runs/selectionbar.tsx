@@ -5,7 +5,7 @@ import type { Translate } from '../look/words';
 import { isLive, Run } from '../server/types';
 import type { Selection } from './selection';
 
-/** What can be done; `canDelete` false where no command for it is there. */
+/** What can be done; `remove` is null where no command for it is there. */
 export interface Actions {
   compare: (runs: Run[]) => void;
   stop: (runs: Run[]) => void;
