@@ -19,10 +19,10 @@ class Screen(Protocol):
     """What a terminal and a notebook both can do."""
 
     def say(self, text: str) -> None:
-        """One line for a person about what is going on."""
+        """One line for a person about what is going on; a terminal has it on stderr."""
 
     def text(self, text: str) -> None:
-        """What a run printed, as it is."""
+        """An answer as text, such as what a run printed: as it is, without a newline of its own."""
 
     def tables(self, tables: list[Table]) -> None:
         """Tables below one another."""

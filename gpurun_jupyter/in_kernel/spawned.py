@@ -48,7 +48,7 @@ def _with_looks(setup: Callable[[Any], None]) -> Callable[[Any], None]:
         def put(task: Any) -> None:
             __tracebackhide__ = True
             if task is not None:
-                _look_at(_called(task[2], task[3]))  # of job, number, function, arguments, options
+                _look_at(_called(task[2], task[3]))  # behind two numbers: function, arguments, options
             send(task)
 
         pool._quick_put = put  # noqa: SLF001

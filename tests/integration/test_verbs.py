@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import re
 import shlex
 import subprocess
 from collections.abc import Callable, Iterator
@@ -14,65 +13,17 @@ import nbformat
 import pytest
 from notebooks import ServerKernel
 from servers import TOKEN, JupyterServer
+from verbs import examples
 
-from gpurun_jupyter.cli.app import gpurun
 from gpurun_jupyter.cli.faults import carried_out
-from gpurun_jupyter.client import Client, Run
+from gpurun_jupyter.client import Client
 
 ROOT = Path(__file__).parents[2]
 RECORDING = ROOT / "tests" / "foreign" / "recordings" / "tqdm_epochs.cast.gz"
-_ROW = re.compile(r"^\| `(\w+)` \| (.*?) \|", re.MULTILINE)
-_EXAMPLE = re.compile(r"`([^`]*gpurun [^`]*)`")
-#: What a person does in Python for each verb; the rest is only for terminals.
-IN_PYTHON = {
-    "submit": "submit_dir",
-    "notebook": "submit_notebook",
-    "status": "status",
-    "runs": "runs",
-    "devices": "devices",
-    "data": "upload_data",
-    "sessions": "sessions",
-    "agents": "agents",
-    "agent": "invite",
-    "projects": "projects",
-    "stats": "stats",
-    "logs": "Run.logs",
-    "attach": "Run.live",
-    "wait": "Run.wait",
-    "result": "Run.result",
-    "cancel": "Run.cancel",
-    "start": "Run.start",
-    "priority": "Run.change",
-    "tag": "Run.change",
-    "rerun": "Run.rerun",
-    "delete": "Run.delete",
-    "files": "Run.download",
-    "sweep": "sweep",
-    "compare": "compare",
-    "models": "models",
-    "import": "import_folder",
-    "prune": "prune",
-}
-ONLY_TYPED = {"export", "decode", "doctor", "server", "completion", "reindex"}
 #: What is typed in a shell: a verb that waits, that follows, and those that start programs or are read by the shell.
 #: For the others the process would only cost time.
 IN_A_SHELL = {"submit", "logs", "decode", "doctor", "server", "reindex", "completion"}
-
-
-def examples() -> list[tuple[str, str]]:
-    """Each verb of the table with each of its examples."""
-    table = (ROOT / "docs" / "using.md").read_text().partition("## Verbs")[2].partition("\n## ")[0]
-    return [(verb, example) for verb, cell in _ROW.findall(table) for example in _EXAMPLE.findall(cell)]
-
-
 EXAMPLES = examples()
-
-
-def test_each_verb_has_an_example_and_a_method() -> None:
-    assert {verb for verb, _ in EXAMPLES} == set(gpurun.commands) == set(IN_PYTHON) | ONLY_TYPED
-    for path in IN_PYTHON.values():
-        owner, name = (Run, path.partition(".")[2]) if path.startswith("Run.") else (Client, path)
-        assert (getattr(owner, name).__doc__ or "").strip(), path
 
 
 class World(NamedTuple):

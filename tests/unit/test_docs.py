@@ -8,8 +8,10 @@ from pathlib import Path
 
 import click
 import pytest
+from verbs import IN_PYTHON, ONLY_TYPED, examples
 
 from gpurun_jupyter.cli.app import gpurun
+from gpurun_jupyter.client import Client, Run
 from gpurun_jupyter.core.events import Event
 from gpurun_jupyter.core.lifecycle import Outcome, State
 from gpurun_jupyter.notebook.cells import options_of_cell
@@ -36,6 +38,13 @@ def test_every_verb_and_option_is_documented() -> None:
         assert f"gpurun {name}" in DOCS["using"]
         for option in options(verb) | options(options_of_cell):
             assert f"{option}" in DOCS["using"], (name, option)
+
+
+def test_every_verb_has_an_example_and_a_method() -> None:
+    assert {verb for verb, _ in examples()} == set(gpurun.commands) == set(IN_PYTHON) | ONLY_TYPED
+    for path in IN_PYTHON.values():
+        owner, name = (Run, path.partition(".")[2]) if path.startswith("Run.") else (Client, path)
+        assert (getattr(owner, name).__doc__ or "").strip(), path
 
 
 def test_every_verb_has_help() -> None:
