@@ -199,7 +199,7 @@ class Stage:
         """Have it raise while a run of this kind is carried out; the run, once it is over."""
         if kind == "session":
             assert self.server.wait(self.server.submit("kept = 41", session="kept"))["outcome"] == "succeeded"
-        if "holder:" in place.name:
+        if "forked_runners:" in place.name:
             wait_until(self._spare, 30, "for a spare")
         self.faults.arm(place.process, full(place.name), error, call=call, always=always)
         run_id = self.submit(kind, place.code, **place.fields)

@@ -171,7 +171,7 @@ def test_no_pager_waits(server: JupyterServer) -> None:
 def test_a_notebook_counts_its_cells_and_may_end_early(server: JupyterServer, tmp_path: Path, env: Any) -> None:
     sources = ("1 + 1;", "2 + 2", "print(_, In[2])", "import sys; sys.exit(0)", "print('never')")
     run, executed, log = notebook_run(server, tmp_path, *sources, env=env)
-    assert (run.outcome, log) == ("succeeded", "4\n4 2 + 2\n")
+    assert (run.outcome, run.message, log) == ("succeeded", "", "4\n4 2 + 2\n")
     assert [cell.execution_count for cell in executed.cells] == [1, 2, 3, 4, None]
     assert [len(cell.outputs) for cell in executed.cells] == [0, 1, 1, 0, 0]
 

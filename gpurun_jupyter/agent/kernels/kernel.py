@@ -19,7 +19,7 @@ from jupyter_client.manager import AsyncKernelManager
 from gpurun_jupyter.agent.background_tasks import in_background
 from gpurun_jupyter.agent.kernels.kernelspecs import kernelspec
 from gpurun_jupyter.agent.kernels.merging import Output
-from gpurun_jupyter.agent.kernels.moving import Told, moving
+from gpurun_jupyter.agent.kernels.next_attempt import Told, telling
 from gpurun_jupyter.agent.kernels.output_pipe import PipeReader, Text, make_pipe
 from gpurun_jupyter.agent.kernels.start_failures import TAIL_CHARS, not_started
 from gpurun_jupyter.in_kernel.cells import PLACE
@@ -284,7 +284,7 @@ class SpecKernel:
         """Only Python can be told its variables once it runs."""
         assert self._client is not None
         if self._is_python:
-            self._client.execute(moving(before, self._told), silent=True, store_history=False)
+            self._client.execute(telling(before, self._told), silent=True, store_history=False)
 
     async def _read(self) -> None:
         assert self._client is not None

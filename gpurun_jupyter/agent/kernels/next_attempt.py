@@ -36,7 +36,7 @@ class Told(NamedTuple):
     cwd: str
 
 
-def moving(before: Told, now: Told) -> str:
+def telling(before: Told, now: Told) -> str:
     """Variables that the attempt before had and this one has not are taken away; what the user set stays.
 
     A user who went elsewhere stays there. No name of it is left in the user's namespace.
