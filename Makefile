@@ -31,7 +31,7 @@ demo: $(VENV)/.demo ## set everything up and run examples/01-first-run.ipynb aga
 lab: $(VENV)/.demo ## open the same notebook in JupyterLab
 	GPURUN_HOME=$(STATE)/home $(BIN)/jupyter lab $(AS_ROOT) examples/01-first-run.ipynb
 
-test-quick: $(VENV)/.test ## test the pure parts: a minute
+test-quick: $(VENV)/.test ## test what needs no server: a minute and a half
 	$(BIN)/python -m pytest -m "not long" --numprocesses 2 tests/unit
 
 test: lint ## check and test everything that takes less than minutes, in a browser too

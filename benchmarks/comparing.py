@@ -30,6 +30,7 @@ _DRAWN = """async runs => {
   await new Promise(requestAnimationFrame);
   await new Promise(requestAnimationFrame);
   const taken = performance.now() - begun;
+  while (!jupyterapp.shell.currentWidget) await new Promise(requestAnimationFrame);  // it follows the focus
   jupyterapp.shell.currentWidget.close();
   return taken;
 }"""
