@@ -89,7 +89,10 @@ class Error(Event, tag="error"):
 
 
 class Progress(Event, tag="progress"):
-    """The present state of one bar. `rate` is items a second, `left_s` seconds; without `total` no end is known."""
+    """The present state of one bar. `rate` is items a second, `left_s` seconds; without `total` no end is known.
+
+    `by` is the reader that found it, where the run did not say so itself.
+    """
 
     id: str
     parent: str | None = None
@@ -98,13 +101,18 @@ class Progress(Event, tag="progress"):
     total: float | None = None
     rate: float | None = None
     left_s: float | None = None
+    by: Text = ""
 
 
 class Metric(Event, tag="metric"):
-    """Values that were logged together, such that are not finite as words; `step` is None where the run named none."""
+    """Values that were logged together, such that are not finite as words; `step` is None where the run named none.
+
+    `by` is the reader that found them, where the run did not log them itself.
+    """
 
     values: dict[str, Number]
     step: float | None = None
+    by: Text = ""
 
 
 class DeviceSample(msgspec.Struct, omit_defaults=True):

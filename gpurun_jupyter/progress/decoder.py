@@ -8,6 +8,7 @@ from gpurun_jupyter.core.events import Display, Output, Result
 from gpurun_jupyter.progress.bars.drawn import Drawn
 from gpurun_jupyter.progress.bars.roster import Roster
 from gpurun_jupyter.progress.displayed import Displayed, Told
+from gpurun_jupyter.progress.readers.budget import Budget
 from gpurun_jupyter.progress.terminal.plain import Emitted
 from gpurun_jupyter.progress.terminal.screen import Screen
 
@@ -19,14 +20,21 @@ class Decoder:
     """Terminal text and displays in, events out. The events carry no time: whoever feeds the decoder stamps them.
 
     How the text is cut into pieces changes neither the text that comes out nor where the bars end up. A bar stands
-    where it ended: before what was said after it, wherever that was. `drawn` takes bars that are no text or display.
+    where it ended: before what was said after it, wherever that was. `drawn` takes bars that are no text or display. With
+    a `budget` lines of a burst may not be read.
     """
 
-    def __init__(self) -> None:
-        bars = Roster()
+    def __init__(self, budget: Budget | None = None) -> None:
+        bars = Roster(budget)
+        self._epochs = bars.epochs
         self.drawn = Drawn(bars)
         self._displayed = Displayed(bars)
         self._screens = {"stdout": Screen("stdout", bars), "stderr": Screen("stderr", bars)}
+
+    @property
+    def epoch(self) -> int | None:
+        """The number of the present epoch, as the run counts them; None where it has not spoken of epochs."""
+        return self._epochs.number
 
     def feed(self, text: str, stream: Literal["stdout", "stderr"]) -> list[Emitted | Display]:
         """What came of this text: ordinary text at once and unchanged, but `\\r\\n` becomes a newline."""

@@ -32,9 +32,11 @@ from gpurun_jupyter.core.errors import GpurunError
 from gpurun_jupyter.core.events import FORMAT_VERSION, End, Output, Start
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder, write_json
+from gpurun_jupyter.core.launch.grid import environment
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
 from gpurun_jupyter.core.system.locks import locked
 from gpurun_jupyter.core.system.records import read_record
+from gpurun_jupyter.progress.sources import VARIABLE, Sources
 
 if TYPE_CHECKING:  # at run time it would bring ZMQ, which a process needs not
     from gpurun_jupyter.agent.kernels.kernel import Kernel
@@ -130,7 +132,8 @@ async def carry_out(taken: Taken, kernel: Kernel | None = None, after_death: Cal
     folder, grant = taken.folder, taken.grant
     faults = Faults(folder.runner_log)
     with word_left(folder), faults.heard():
-        log, stopping = EventLog(folder, grant.run_id, taken.masking), Stopping(folder, grant)
+        sources = Sources(environment(grant.spec).get(VARIABLE, ""))
+        log, stopping = EventLog(folder, grant.run_id, taken.masking, sources), Stopping(folder, grant)
         log.on_failure = faults.on_first = stopping.give_up
         end = End(outcome=Outcome.FAILED, reason=Reason.INTERNAL_ERROR)  # should nothing else be found out
         with faults.caught(), stopping, reports_into(log, folder.report):

@@ -21,6 +21,7 @@ from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.system.bells import ring
 from gpurun_jupyter.core.system.reserve import Reserve
 from gpurun_jupyter.core.units import format_size
+from gpurun_jupyter.progress.sources import Sources
 
 #: A stream of output becomes an event at most this often, or when this much has gathered.
 GATHER_S = 0.05
@@ -48,10 +49,13 @@ class EventLog:
     is called, and events are dropped, but for those of `close`.
     """
 
-    def __init__(self, folder: AttemptFolder, run_id: str, masking: Masking | None = None) -> None:
+    def __init__(
+        self, folder: AttemptFolder, run_id: str, masking: Masking | None = None, sources: Sources | None = None
+    ) -> None:
         # O_EXCL: an attempt that has a log has begun, and does not begin again
         self._fd = os.open(folder.events, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self._masking = masking or Masking()
+        self._sources = sources or Sources()
         self._reserve = Reserve(folder.reserve, RESERVE_BYTES).keep()
         self.failure: OSError | None = None
         self.on_failure: Callable[[], None] = lambda: None
@@ -72,7 +76,10 @@ class EventLog:
 
     def write(self, event: Event) -> None:
         """Append an event at once, after what has gathered before it; output and progress may gather first."""
-        event = self._masking.event(event)
+        believed = self._sources.admit(event)
+        if believed is None:
+            return
+        event = self._masking.event(believed)
         if isinstance(event, Output):
             self._gather_output(event)
         elif isinstance(event, Progress):

@@ -26,9 +26,15 @@ def decode(to: Invocation, file: Path) -> None:
     progress = record.progress
     to.screen.json(
         {
-            "overall": {"fraction": progress.fraction, "left_s": progress.left_s},
+            "overall": {
+                "fraction": progress.fraction,
+                "left_s": progress.left_s,
+                "epoch": record.epoch,
+                "step": record.step,
+            },
             "bars": [{name: getattr(bar, name) for name in bar.__struct_fields__} for bar in record.bars.values()],
             "metrics": record.metrics,
+            "by": record.by,
             "meta": record.meta,
             "lines": plain("".join(record.text)).splitlines(),
         }

@@ -47,7 +47,7 @@ class Bar:
         if told and told[:5] == seen[:5]:  # label, done, total, rate, time left
             return []
         label, done, total, rate, left_s = seen[:5]
-        return [Progress(id=self.id, parent=self.parent, label=label, done=done, total=total, rate=rate, left_s=left_s)]
+        return [Progress(id=self.id, parent=self.parent, label=label, done=done, total=total, rate=rate, left_s=left_s, by=seen.by)]
 
     def _news_of_values(self, seen: Reading) -> list[Progress | Metric]:
         """Steps go on over restarts of the bar, so that a second epoch is not drawn over the first."""
@@ -55,7 +55,7 @@ class Bar:
         if not values or values == self._told_values:
             return []
         self._told_values = values
-        return [Metric(values=values, step=self._step_base + seen.done)]
+        return [Metric(values=values, step=self._step_base + seen.done, by=seen.by)]
 
 
 def _begins_anew(before: Reading, now: Reading) -> bool:

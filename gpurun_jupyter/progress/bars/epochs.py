@@ -14,14 +14,10 @@ from gpurun_jupyter.progress.bars.bar import Bar
 from gpurun_jupyter.progress.readers.readings import Epoch, Reading
 
 ID = "epochs"
-_LINE_CHARS = 400
-
 # Not of HF's Trainer, which counts in parts of epochs: Epoch 1.50/3.
 _IN_LABEL = re.compile(r"\bepoch\s*[:#]?\s*\[?(\d{1,9})(?:\s*(?:/|of)\s*(\d{1,9}))?(?![\d.])", re.IGNORECASE)
-_LINE = re.compile(r"\s*epoch\s*[:#]?\s*\[?(\d{1,9})\s*/\s*(\d{1,9})\]?[\s:.=-]*(.*)", re.IGNORECASE | re.DOTALL)
-_STEP = re.compile(r"\b(?:step|batch|iter\w*)\W{0,4}(\d+)\s*(?:/|of)\s*(\d+)", re.IGNORECASE)
 _COUNT = re.compile(
-    r"(?<![\w-])(?:(?:max|num|n|total|train|nb)[ _]){0,2}epochs['\"]?\s*[=:]\s*(\d{1,7})(?![\w.])"
+    r"(?<![\w-])(?:(?:max|num|n|total|train|nb)[ _]){0,2}epochs['\"]?\s*[=:]\s*(\d{1,7})(?!\w|\.\d)"
     r"|\bfor (\d{1,7}) epochs\b",
     re.IGNORECASE,
 )
@@ -40,13 +36,15 @@ class Epochs:
     """What is known of the epochs so far."""
 
     def __init__(self) -> None:
+        self.number: int | None = None  # of the present one, as people call it
         self._now = Epoch(-1, None)
         self._expected: int | None = None
         self._from_zero = False
         self._waits_for_bar = False
         self._over = False
         self._holder: str | None = None  # the bar that shows the present epoch's steps
-        self._told: tuple[int, int | None] | None = None
+        self._left_s: float | None = None  # as it was printed
+        self._told: tuple[int, int | None, float | None] | None = None
 
     def expect(self, line: str) -> None:
         """Take in a line that may be printed arguments."""
@@ -54,16 +52,21 @@ class Epochs:
         if found:
             self._expected = int(found[1] or found[2]) or None
 
-    def announce(self, line: str) -> list[Progress]:
-        """Take in a line that begins with `Epoch 2/5`; behind it may stand a step, or what the epoch came to."""
-        found = _LINE.match(line) if len(line) <= _LINE_CHARS else None
-        if not found:
-            return []
-        self._begin(self._counted(int(found[1]), int(found[2])))
-        step = _STEP.search(found[3])
-        self._waits_for_bar = not found[3].strip()
-        self._over = step[1] == step[2] if step else not self._waits_for_bar
+    def say(self, epoch: Epoch, *, heading: bool, over: bool, left_s: float | None = None) -> list[Progress]:
+        """A line speaks of an epoch: as a heading of what comes, or of what it came to when it was over."""
+        self._begin(epoch)
+        self._waits_for_bar, self._over, self._left_s = heading, over, left_s
         return self._tell()
+
+    def left(self, seconds: float) -> list[Progress]:
+        """A line says how long all of it still takes."""
+        self._left_s = seconds
+        return self._tell()
+
+    def counted(self, number: int, count: int | None) -> Epoch:
+        """The epoch that people call `number`, of `count`."""
+        index = number if self._counts_from_zero(number) else number - 1
+        return Epoch(index, count and max(count, index + 1))  # who counts from 0 may name the last one
 
     def enter(self, bar: Bar, seen: Reading) -> list[Progress]:
         """A bar was drawn: if it shows an epoch's steps it belongs to the epochs; returns what is new of these."""
@@ -88,13 +91,7 @@ class Epochs:
         found = _IN_LABEL.search(label) if label else None
         if not found:
             return None
-        if found[2]:
-            return self._counted(int(found[1]), int(found[2]))
-        return Epoch(int(found[1]) - (not self._counts_from_zero(int(found[1]))), None)
-
-    def _counted(self, number: int, count: int) -> Epoch:
-        index = number if self._counts_from_zero(number) else number - 1
-        return Epoch(index, max(count, index + 1))  # who counts from 0 may name the last one
+        return self.counted(int(found[1]), int(found[2]) if found[2] else None)
 
     def _counts_from_zero(self, number: int) -> bool:
         self._from_zero = self._from_zero or number == 0  # from then on: who counts from 0 goes on so
@@ -107,9 +104,11 @@ class Epochs:
         if count is None and self._expected and epoch.number < self._expected:
             count = self._expected
         self._now = Epoch(epoch.number, count)
+        self.number = epoch.number + (not self._from_zero)
 
     def _tell(self) -> list[Progress]:
-        told, self._told = self._told, (self._now.number + self._over, self._now.of)
+        told, self._told = self._told, (self._now.number + self._over, self._now.of, self._left_s)
         if told == self._told:
             return []
-        return [Progress(id=ID, label="epochs", done=self._told[0], total=self._told[1])]
+        done, total, left_s = self._told
+        return [Progress(id=ID, label="epochs", done=done, total=total, left_s=left_s)]

@@ -35,7 +35,8 @@ def with_bar(before: RunProgress, event: Progress) -> RunProgress:
     leader = _leader(by_id, bar, before.pace)
     bars = _newest(bars, leader, bar)
     if leader is None or not leader.total:
-        return RunProgress(None, None, bars)
+        said = [one.left_s for one in (by_id.get(epochs.ID), bar) if one and one.left_s is not None]
+        return RunProgress(None, said[0] if said else None, bars)
     moved = old is None or old.done != bar.done
     pace = before.pace if before.pace and before.pace.bar == leader.id else None
     if pace and leader is bar and old and bar.done < old.done:
@@ -104,6 +105,8 @@ def _left_s(pace: Pace, m: float, fraction: float, by_id: dict[str, Bar], leader
     by_clock = (m - pace.m) * (1 - fraction) / passed if m > pace.m and passed > 0 else None
     if by_clock is not None and passed >= _SEEN_ENOUGH:
         return round(by_clock, 3)
+    if leader.id == epochs.ID and leader.left_s is not None:  # it was printed
+        return leader.left_s
     said = _left_by_bars(fraction, by_id, by_id.get(pace.active, leader), leader)
     return by_clock if said is None else round(said, 3)
 

@@ -6,11 +6,15 @@ from gpurun_jupyter.core.events import Metric, Progress
 from gpurun_jupyter.progress.bars.bar import Bar, normal
 from gpurun_jupyter.progress.bars.epochs import Epochs
 from gpurun_jupyter.progress.readers import ultralytics
+from gpurun_jupyter.progress.readers.budget import Budget
 from gpurun_jupyter.progress.readers.readings import Reading
 
 #: Ended bars that are remembered, so that `train 2` gets the id that `train 1` had.
 MAX_BARS = 200
 
+
+#: The group of what printed lines count.
+LINES = "lines"
 
 _Key = tuple[str, str, int]
 
@@ -18,8 +22,11 @@ _Key = tuple[str, str, int]
 class Roster:
     """Ids that stay the same over redraws, epochs and moves. `columns` are names from a table's header."""
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget | None = None) -> None:
+        self.budget = budget or Budget()
         self.epochs = Epochs()
+        self.step: float | None = None  # at which values were last told
+        self.draws = False  # bars are drawn, not only printed about
         self.columns: tuple[str, ...] = ()
         self.has_table = False
         self._count = 0
@@ -31,7 +38,9 @@ class Roster:
         if seen.cells:
             seen = seen._replace(values=ultralytics.name_cells(self.columns, seen.cells))
         before = self.epochs.enter(bar, seen)
-        return [*before, *bar.show(seen, text), *self.epochs.leave(bar, seen)]
+        news = bar.show(seen, text)
+        self.step = next((event.step for event in reversed(news) if isinstance(event, Metric)), self.step)
+        return [*before, *news, *self.epochs.leave(bar, seen)]
 
     def complete(self, bar: Bar) -> list[Progress | Metric]:
         """The bar was at its end when it was last seen, although that was not drawn."""
@@ -41,6 +50,7 @@ class Roster:
 
     def find(self, group: str, seen: Reading, position: int) -> Bar:
         """The bar of this label and place, if need be a new one; `epoch 1` and `epoch 2` are one."""
+        self.draws = self.draws or group != LINES
         key = _key(group, seen, position)
         bar = self._known.pop(key, None) or self._new(position)
         self._known[key] = bar  # put last anew: what has not been drawn for longest goes first
@@ -59,6 +69,7 @@ class Roster:
 
     def source(self, name: str) -> Bar:
         """The one bar of a source that has no more: markers, a manager's lines, the terminal's own progress."""
+        self.draws = True
         return self._known.get((name, "", 0)) or self._known.setdefault((name, "", 0), self._new(0))
 
     def _new(self, position: int) -> Bar:

@@ -29,7 +29,7 @@ class Reading(NamedTuple):
     """One bar as drawn. `rate` is items a second, `left_s` seconds; the text from `end` on is not of it.
 
     `closed` says that more text cannot change what was read. `cells` are values whose names stand in a table's header;
-    `in_table` says that the program draws such tables.
+    `in_table` says that the program draws such tables. `by` is the format that was read.
     """
 
     label: str
@@ -43,6 +43,7 @@ class Reading(NamedTuple):
     epoch: Epoch | None = None
     cells: tuple[float, ...] = ()
     in_table: bool = False
+    by: str = ""
 
     @property
     def complete(self) -> bool:

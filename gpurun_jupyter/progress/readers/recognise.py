@@ -7,7 +7,13 @@ from gpurun_jupyter.progress.readers.readings import Reading
 
 #: Asked in this order what a piece of text after a carriage return, or a row of a live display, is.
 # Whatever has a `━` may pass for one of rich: that comes last.
-RECOGNISERS = (keras.read, ultralytics.read, other_bars.read, tqdm.read, rich.read)
+RECOGNISERS = {
+    "bars/keras": keras.read,
+    "bars/ultralytics": ultralytics.read,
+    "bars/other-bars": other_bars.read,
+    "bars/tqdm": tqdm.read,
+    "bars/rich": rich.read,
+}
 
 
 #: No bar is longer: a row of a wide terminal, with a colour for each character.
@@ -18,6 +24,8 @@ def recognise(frame: str) -> Reading | None:
     """The bar that the text is; None where it is none."""
     if len(frame) > MAX_CHARS:
         return None
-    readings = (read(frame) for read in RECOGNISERS)
-    found = next((reading for reading in readings if reading), None)
-    return ultralytics.with_columns(found) if found and not found.cells else found
+    for by, read in RECOGNISERS.items():
+        if found := read(frame):
+            found = found._replace(by=by)
+            return found if found.cells else ultralytics.with_columns(found)
+    return None

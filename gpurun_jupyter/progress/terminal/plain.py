@@ -75,7 +75,7 @@ class Plain:
             return None
         self.at_line_start = text[-1] == "\n"
         output: Emitted = Output(stream=self._stream, text=text)
-        return [output, *self._lines.read(text)] if self._lines.may_say(text) else [output]
+        return [output, *self._lines.read(text)]
 
     def read(self, text: str) -> None:
         """Text without carriage returns, which may hold markers."""
@@ -108,6 +108,10 @@ class Plain:
         if self._parts:
             self._events.append(Output(stream=self._stream, text="".join(self._parts)))
             self._parts = []
+
+    def catch_up(self) -> None:
+        """The run is quiet: what was passed over in a burst is read."""
+        self.tell(self._lines.catch_up())
 
     def end_line(self) -> None:
         """What comes next overwrites the line, or stands below it."""

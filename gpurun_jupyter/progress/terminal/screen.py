@@ -87,6 +87,7 @@ class Screen:
             else:
                 held, self._held = self._held, ""
                 self._ordinary(held)
+        self._plain.catch_up()
         self._calm = self._is_calm()
         return self._plain.take()
 
@@ -102,6 +103,7 @@ class Screen:
         self._draw_text(escape)
         self._end_display()
         self._settle()
+        self._plain.catch_up()
         self._calm = self._is_calm()
         return self._plain.take()
 

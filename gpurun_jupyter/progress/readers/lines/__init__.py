@@ -1,0 +1,1 @@
+"""Printed lines that say how far a training is and what it measures, each format as the plan of a line's shape."""
