@@ -47,7 +47,18 @@ class Bar:
         if told and told[:5] == seen[:5]:  # label, done, total, rate, time left
             return []
         label, done, total, rate, left_s = seen[:5]
-        return [Progress(id=self.id, parent=self.parent, label=label, done=done, total=total, rate=rate, left_s=left_s, by=seen.by)]
+        return [
+            Progress(
+                id=self.id,
+                parent=self.parent,
+                label=label,
+                done=done,
+                total=total,
+                rate=rate,
+                left_s=left_s,
+                by=seen.by,
+            )
+        ]
 
     def _news_of_values(self, seen: Reading) -> list[Progress | Metric]:
         """Steps go on over restarts of the bar, so that a second epoch is not drawn over the first."""

@@ -26,9 +26,11 @@ class Printed:
             return self._in_bar(said, said.step, epoch, values)
         news: list[Progress | Metric] = []
         if epoch:
-            news += self._bars.epochs.say(epoch, heading=said.heading, over=bool(values), left_s=said.left_s)
+            news += self._bars.epochs.say(epoch, heading=said.heading, over=not said.heading, left_s=said.left_s)
         if values:
-            at = self._bars.step if self._bars.step is not None else said.epoch.number if said.epoch else None
+            at = next(
+                (at for at in (said.at, self._bars.step, said.epoch and said.epoch.number) if at is not None), None
+            )
             news.append(Metric(values=all_in_json(values), step=at, by=f"lines/{said.by}"))
         return news
 
@@ -47,7 +49,9 @@ class Printed:
             return None
         return self._bars.epochs.counted(int(counted.number), int(counted.of) if counted.of else None)
 
-    def _in_bar(self, said: Said, step: Counted, epoch: Epoch | None, values: dict[str, float]) -> list[Progress | Metric]:
+    def _in_bar(
+        self, said: Said, step: Counted, epoch: Epoch | None, values: dict[str, float]
+    ) -> list[Progress | Metric]:
         """A line is drawn once: where a bar of one line is at its end each time, each time is another epoch."""
         label = said.validation or step.word.lower()
         left_s = None if epoch else said.left_s

@@ -11,7 +11,9 @@ import re
 from gpurun_jupyter.progress.readers.lines.plans import Count, Plan, Value
 from gpurun_jupyter.progress.readers.lines.shapes import NUMBER as N
 
-_TRIAL = re.compile(rf"Trial {N} finished with values?: \[?({N}(?:, {N})*)\]? and parameters: .*?(Best is trial {N} with value: {N})?\.?\s*\Z")
+_TRIAL = re.compile(
+    rf"Trial {N} finished with values?: \[?({N}(?:, {N})*)\]? and parameters: .*?(Best is trial {N} with value: {N})?\.?\s*\Z"
+)
 
 
 _PRUNED = re.compile(rf"Trial {N} pruned\.")

@@ -53,7 +53,7 @@ class Counted(NamedTuple):
 
 
 class Said(NamedTuple):
-    """What one line said; `left_s` is seconds."""
+    """What one line said; `left_s` is seconds. `at` is a step to which the values belong, though nothing is there now."""
 
     by: str
     values: dict[str, float]
@@ -62,6 +62,7 @@ class Said(NamedTuple):
     left_s: float | None
     heading: bool
     validation: str
+    at: float | None = None
 
 
 def fill(plan: Plan, numbers: list[str]) -> Said | None:
@@ -80,8 +81,8 @@ def _filled(plan: Plan, numbers: list[str]) -> Said:
         values[value.name] = number / whole * (100 if value.percent else 1) if whole else number
     left_s = sum(value_of(numbers[at]) * seconds for at, seconds in plan.left) if plan.left else None
     epoch, step = _counted(plan.epoch, numbers), _counted(plan.step, numbers)
-    if plan.epoch and epoch and "." in numbers[plan.epoch.at]:  # HF's Trainer counts in parts of epochs
-        epoch, values[plan.epoch.word] = None, epoch.number
+    if plan.epoch and epoch and "." in numbers[plan.epoch.at].rstrip("."):  # HF's Trainer counts in parts of epochs
+        values[plan.epoch.word], epoch = epoch.number, None
     return Said(plan.by, values, epoch, step, left_s, plan.heading, plan.validation)
 
 

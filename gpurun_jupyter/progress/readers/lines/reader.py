@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gpurun_jupyter.progress.readers.lines import boosting, keras_epoch, optuna, prose, scikit_learn, words
+from gpurun_jupyter.progress.readers.lines.flower import Flower
 from gpurun_jupyter.progress.readers.lines.plans import Plan, Said, fill
 from gpurun_jupyter.progress.readers.lines.shapes import NUMBER, line_of
 from gpurun_jupyter.progress.readers.lines.tables import Tables, may_begin
@@ -35,6 +36,7 @@ class LineReader:
     def __init__(self) -> None:
         self._plans: dict[str, Plan | None] = {}
         self._tables = Tables()
+        self._flower = Flower()
         self._waiting: dict[_Kind, Said] = {}  # seen once
         self._confirmed: set[_Kind] = set()
         self._is_training = False  # a line was sure, so that a last one, said once, is of the same training
@@ -48,12 +50,18 @@ class LineReader:
         plan = self._plan(shape) if numbers else None
         said = fill(plan, numbers) if plan else None
         if plan is None or said is None:
-            row = self._tables.read(text) if self._tables.open or may_begin(text) else None
-            return [row] if row else []
+            said = self._of_many_lines(text)
+            return [said] if said else []
         if plan.sure or (self._is_training and plan.measured and not _is_setting(said)):
             self._is_training = self._is_training or bool(said.values)
             return [said]
         return self._once_it_comes_back(said)
+
+    def _of_many_lines(self, text: str) -> Said | None:
+        """What a line says that means something only by the lines before it."""
+        if Flower.may_say(text):
+            return self._flower.read(text)
+        return self._tables.read(text) if self._tables.open or may_begin(text) else None
 
     def _plan(self, shape: str) -> Plan | None:
         if shape in self._plans:

@@ -4,7 +4,7 @@
 Iteration 7, loss = 0.6931                                                MLP
 Iteration 0, inertia 120.5.                                               KMeans
 -- Epoch 3
-Norm: 1.39, NNZs: 4, Bias: -0.21, T: 300, Avg. loss: 0.45                 SGD
+Norm: 1.39, NNZs: 4, Bias: -0.21, T: 300, Avg. loss: 0.45, Objective: 0.5      SGD
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ BY = "scikit-learn"
 _HISTOGRAM = re.compile(rf"\[{N}/{N}\] {N} trees?, .*")
 _LOSS = re.compile(rf"\b((?:train|val) (?:loss|score)): {N}")
 _ITERATION = re.compile(rf"Iteration {N}, ([a-z][a-z ]*?) ?=? {N}\.?\s*")
-_DESCENT = re.compile(rf"Norm: {N}, NNZs: {N}, Bias: {N}, T: {N}, (Avg\. loss): {N}(?:, Objective: {N})?\s*")
+_DESCENT = re.compile(rf"Norm: {N}, NNZs: {N}, Bias: {N}, T: {N}, Avg\. loss: {N}(, Objective: {N})?\s*")
 
 
 def plan(shape: str) -> Plan | None:
@@ -30,5 +30,6 @@ def plan(shape: str) -> Plan | None:
     if iteration := _ITERATION.fullmatch(shape):
         return Plan(BY, (Value(iteration[1], 1),), step=Count("Iteration", 0))
     if descent := _DESCENT.fullmatch(shape):
-        return Plan(BY, (Value(descent[1], 4),))
+        values = (Value("Norm", 0), Value("Bias", 2), Value("Avg. loss", 4))
+        return Plan(BY, (*values, Value("Objective", 5)) if descent[1] else values)
     return None
