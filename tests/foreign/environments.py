@@ -19,6 +19,11 @@ LABS = {"4.2": ("jupyterlab==4.2.0", "notebook==7.2.0"), "4.4": ("jupyterlab~=4.
 
 #: What else runs in an environment of its own; in none of these is gpurun.
 PROGRAMS = {
+    "fastai": ("torch==2.13.0", "fastai==2.8.12"),
+    "flower": ("torch==2.13.0", "flwr==1.42.0", "scikit-learn==1.9.1"),
+    "printing": ("-r", str(HERE / "recordings" / "printing" / "requirements.txt")),
+    "spacy": ("spacy==3.8.18",),
+    "tracking": ("-r", str(HERE / "recordings" / "loggers" / "requirements.txt")),
     "trainings": ("-r", str(HERE / "trainings" / "requirements.txt")),
     "ultralytics": ("torch==2.14.1", "torchvision==0.29.1", "ultralytics==8.4.*"),
 }
