@@ -20,16 +20,16 @@ class Decoder:
     """Terminal text and displays in, events out. The events carry no time: whoever feeds the decoder stamps them.
 
     How the text is cut into pieces changes neither the text that comes out nor where the bars end up. A bar stands
-    where it ended: before what was said after it, wherever that was. `drawn` takes bars that are no text or display. With
-    a `budget` lines of a burst may not be read.
+    where it ended: before what was said after it, wherever that was. `drawn` takes bars that are no text or display.
+    With a `budget`, not all lines of a burst are read.
     """
 
     def __init__(self, budget: Budget | None = None) -> None:
-        bars = Roster(budget)
+        bars = Roster()
         self._epochs = bars.epochs
         self.drawn = Drawn(bars)
-        self._displayed = Displayed(bars)
-        self._screens = {"stdout": Screen("stdout", bars), "stderr": Screen("stderr", bars)}
+        self._displayed = Displayed(bars, budget)
+        self._screens = {"stdout": Screen("stdout", bars, budget), "stderr": Screen("stderr", bars, budget)}
 
     @property
     def epoch(self) -> int | None:

@@ -18,6 +18,7 @@ from gpurun_jupyter.progress.bars.bar import Bar
 from gpurun_jupyter.progress.bars.frames import Frames, read_rows
 from gpurun_jupyter.progress.bars.roster import Roster
 from gpurun_jupyter.progress.readers import html
+from gpurun_jupyter.progress.readers.budget import Budget
 from gpurun_jupyter.progress.readers.html_bars import metrics_of, reading_of
 from gpurun_jupyter.progress.readers.readings import Reading, without_colours
 from gpurun_jupyter.progress.terminal.lines import Lines
@@ -69,9 +70,9 @@ class _Shown:
 class Displayed:
     """The displays of a run."""
 
-    def __init__(self, bars: Roster) -> None:
+    def __init__(self, bars: Roster, budget: Budget | None = None) -> None:
         self._bars = bars
-        self._lines = Lines(bars)
+        self._lines = Lines(bars, budget)
         self._shown: dict[str, _Shown] = {}
         self._waiting: list[_Shown] = []  # bars whose text is still to be told
 

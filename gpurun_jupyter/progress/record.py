@@ -60,9 +60,9 @@ def decode(pieces: Iterable[Piece]) -> Record:
     return record
 
 
-def events(pieces: Iterable[Piece], decoder: Decoder) -> Iterator[Event]:
+def events(pieces: Iterable[Piece], decoder: Decoder | None = None) -> Iterator[Event]:
     """What the decoder says of a recording, piece by piece; `m` is the recording's clock, where it has one."""
-    before = 0.0
+    decoder, before = decoder or Decoder(), 0.0
     for at, text in pieces:
         now = before if at is None else at
         if now - before > QUIET_S:

@@ -27,7 +27,7 @@ from gpurun_jupyter.core.events import (
 )
 from gpurun_jupyter.progress.bars.drawn import Drawn
 from gpurun_jupyter.progress.decoder import QUIET_S, Decoder
-from gpurun_jupyter.progress.readers.budget import SHARE, Budget
+from gpurun_jupyter.progress.readers.budget import Budget
 
 _READ_BYTES = 65536
 _REPORTED = (Progress, Metric, Checkpoint, Model)
@@ -53,7 +53,7 @@ class OutputSink:
         self.has_begun = False  # something came
         self._caught = caught
         self._log = log
-        self._decoder = Decoder(Budget(SHARE))
+        self._decoder = Decoder(Budget())
         self._stream: Literal["stdout", "stderr"] = "stdout"  # what was printed to last
         self._masking = masking or Masking()
         self._masked: dict[Literal["stdout", "stderr"], MaskedStream] = {}

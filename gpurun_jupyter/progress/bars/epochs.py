@@ -55,7 +55,8 @@ class Epochs:
     def say(self, epoch: Epoch, *, heading: bool, over: bool, left_s: float | None = None) -> list[Progress]:
         """A line speaks of an epoch: as a heading of what comes, or of what it came to when it was over."""
         self._begin(epoch)
-        self._waits_for_bar, self._over, self._left_s = heading, over, left_s
+        self._waits_for_bar, self._over = heading, over
+        self._left_s = self._left_s if left_s is None else left_s
         return self._tell()
 
     def left(self, seconds: float) -> list[Progress]:

@@ -6,7 +6,6 @@ from gpurun_jupyter.core.events import Metric, Progress
 from gpurun_jupyter.progress.bars.bar import Bar, normal
 from gpurun_jupyter.progress.bars.epochs import Epochs
 from gpurun_jupyter.progress.readers import ultralytics
-from gpurun_jupyter.progress.readers.budget import Budget
 from gpurun_jupyter.progress.readers.readings import Reading
 
 #: Ended bars that are remembered, so that `train 2` gets the id that `train 1` had.
@@ -22,8 +21,7 @@ _Key = tuple[str, str, int]
 class Roster:
     """Ids that stay the same over redraws, epochs and moves. `columns` are names from a table's header."""
 
-    def __init__(self, budget: Budget | None = None) -> None:
-        self.budget = budget or Budget()
+    def __init__(self) -> None:
         self.epochs = Epochs()
         self.step: float | None = None  # at which values were last told
         self.draws = False  # bars are drawn, not only printed about

@@ -8,6 +8,7 @@ from typing import Literal
 from gpurun_jupyter.core.events import Meta, Metric, Output, Progress
 from gpurun_jupyter.progress.bars.roster import Roster
 from gpurun_jupyter.progress.readers import markers, vtm
+from gpurun_jupyter.progress.readers.budget import Budget
 from gpurun_jupyter.progress.readers.readings import Reading
 from gpurun_jupyter.progress.terminal.lines import Lines
 
@@ -19,10 +20,10 @@ Emitted = Output | Progress | Metric | Meta
 class Plain:
     """One stream's ordinary text. `held` is the beginning of what may become a marker."""
 
-    def __init__(self, stream: Literal["stdout", "stderr"], bars: Roster) -> None:
+    def __init__(self, stream: Literal["stdout", "stderr"], bars: Roster, budget: Budget | None = None) -> None:
         self._stream = stream
         self._bars = bars
-        self._lines = Lines(bars)
+        self._lines = Lines(bars, budget)
         self._events: list[Emitted] = []
         self._parts: list[str] = []  # of an Output that is not among them yet
         self._swallow_newline = False

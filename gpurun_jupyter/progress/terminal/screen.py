@@ -13,6 +13,7 @@ from typing import Literal
 
 from gpurun_jupyter.progress.bars.roster import Roster
 from gpurun_jupyter.progress.readers import markers, osc
+from gpurun_jupyter.progress.readers.budget import Budget
 from gpurun_jupyter.progress.readers.readings import MAX_HELD_CHARS, Reading, without_colours, without_moves
 from gpurun_jupyter.progress.readers.recognise import recognise
 from gpurun_jupyter.progress.terminal.live_display import Display
@@ -37,10 +38,10 @@ class _Mode(Enum):
 class Screen:
     """The decoder of one stream."""
 
-    def __init__(self, stream: Literal["stdout", "stderr"], bars: Roster) -> None:
+    def __init__(self, stream: Literal["stdout", "stderr"], bars: Roster, budget: Budget | None = None) -> None:
         self._stream = stream
         self._bars = bars
-        self._plain = Plain(stream, bars)
+        self._plain = Plain(stream, bars, budget)
         self._region = Region(stream, bars)
         self._display: Display | None = None
         self._mode = _Mode.TEXT

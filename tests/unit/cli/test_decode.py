@@ -15,9 +15,9 @@ def test_a_recording_with_times() -> None:
     terminal = Terminal(FakeServer())
     assert terminal("decode", str(KERAS)) == 0
     shown = json.loads(terminal.out.getvalue())
-    assert shown["overall"] == {"fraction": 1.0, "left_s": 0.0}
+    assert shown["overall"] == {"fraction": 1.0, "left_s": 0.0, "epoch": 5, "step": 150}
     assert [(bar["label"], bar["done"], bar["total"]) for bar in shown["bars"]] == [("epochs", 5, 5), ("", 30, 30)]
-    assert shown["metrics"]["val_loss"] == 1.0472
+    assert (shown["metrics"]["val_loss"], shown["by"]["val_loss"]) == (1.0472, "bars/keras")
     assert shown["lines"][0] == "Epoch 1/5"
     assert len(shown["lines"]) == 10
     assert shown["meta"] == {}

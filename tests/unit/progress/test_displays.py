@@ -57,7 +57,7 @@ def test_a_program_that_only_hides_the_cursor_is_heard_at_once() -> None:
     decoder = Decoder()
     assert text_of(decoder.feed(f"{HIDE}one\n{{'loss': 0.5}}\n> ", "stdout")) == "one\n{'loss': 0.5}\n"
     assert text_of(decoder.flush()) == ">\n"
-    assert Metric(values={"loss": 0.5}) in feed(f"{HIDE}{{'loss': 0.5}}\n")
+    assert Metric(values={"loss": 0.5}, by="lines/prose") in feed(f"{HIDE}{{'loss': 0.5}}\n")
 
 
 def test_lines_above_a_display_come_when_it_is_quiet() -> None:
@@ -184,7 +184,7 @@ def test_backspaces_after_a_bar_are_folded_and_others_stay() -> None:
 def test_epochs_that_are_only_printed(text: str, done: float, total: float) -> None:
     events = feed(text)
     assert text_of(events) == text
-    assert last(events) == {"epochs": (None, "epochs", done, total)}
+    assert last(events)["epochs"] == (None, "epochs", done, total)
 
 
 def test_printed_arguments_say_how_many_epochs_there_are() -> None:

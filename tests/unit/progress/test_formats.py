@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 
+from gpurun_jupyter.core.events import Metric
 from gpurun_jupyter.core.events import Progress as ProgressEvent
 from gpurun_jupyter.progress import Decoder
-from gpurun_jupyter.progress.readers import keras, logged, rich, tqdm, ultralytics
+from gpurun_jupyter.progress.readers import keras, rich, tqdm, ultralytics
+from gpurun_jupyter.progress.readers.lines.reader import LineReader
 from gpurun_jupyter.progress.readers.readings import Epoch
 from gpurun_jupyter.progress.readers.recognise import recognise
 
@@ -92,7 +94,7 @@ def test_validation_results_of_ultralytics() -> None:
         ("{'loss': '0.6933', 'learning_rate': '5e-05'}", {"loss": 0.6933, "learning_rate": 5e-05}, None),
         ("{'loss': 0.5, 'grad_norm': nan, 'epoch': 1.0}", {"loss": 0.5, "grad_norm": "NaN", "epoch": 1}, None),
         ('{"step": 120, "loss": -2}', {"loss": -2}, 120),
-        ("{'eval/acc': 1,}", None, None),
+        ("{'eval/acc': 1,}", {"eval/acc": 1}, None),
         ("{'name': 'bert', 'layers': 12}", None, None),
         ("{'loss': {'a': 1}}", None, None),
         ("{'ok': True}", None, None),
@@ -102,9 +104,8 @@ def test_validation_results_of_ultralytics() -> None:
     ],
 )
 def test_logged_dicts(line: str, values: dict[str, float] | None, step: float | None) -> None:
-    metric = logged.read(line)
-    assert (metric.values if metric else None) == values
-    assert (metric.step if metric else None) == step
+    said = [event for event in Decoder().feed(f"{line}\n", "stdout") if isinstance(event, Metric)]
+    assert [(event.values, event.step) for event in said] == ([(values, step)] if values else [])
 
 
 @pytest.mark.parametrize(
@@ -152,5 +153,7 @@ pieces = st.sampled_from(FRAMES).flatmap(
 @given(st.lists(pieces | st.text("0123456789.:/%<> [],=-━─╸╺|skMGeB", max_size=8), max_size=4).map("".join))
 def test_no_recogniser_falls_over_a_broken_frame(frame: str) -> None:
     recognise(frame)
-    logged.read("{" + frame)
+    lines = LineReader()
+    for line in ("{" + frame, f"epoch 3/5 {frame}"):
+        lines.read(lines.look(line))
     ultralytics.read_result(f"  all 1 1 {frame}")

@@ -97,8 +97,8 @@ def test_tqdm_write_and_print_do_not_break_bars() -> None:
 def test_a_bar_is_told_of_before_its_frame_ends() -> None:
     decoder = Decoder()
     assert decoder.feed("\rx:  30%|##    | 3/10 [00:03<00:07,  1.50s/it, loss=0.5]", "stderr") == [
-        Progress(id="b1", label="x", done=3, total=10, rate=1 / 1.5, left_s=7),
-        Metric(step=3, values={"loss": 0.5}),
+        Progress(id="b1", label="x", done=3, total=10, rate=1 / 1.5, left_s=7, by="bars/tqdm"),
+        Metric(step=3, values={"loss": 0.5}, by="bars/tqdm"),
     ]
     assert decoder.feed("\n", "stderr") == []
     assert lines(decoder.flush()) == ["x:  30% 3/10 [00:03<00:07,  1.50s/it, loss=0.5]"]

@@ -106,7 +106,7 @@ def _with_step(before: Counters, shape: str, found: re.Match[str]) -> Counters:
 
 
 def _counts(shape: str, found: re.Match[str]) -> bool:
-    """Whether it says where the training is, rather than how many there will be, a version, a time, a part of an address."""
+    """Whether it says where the training is: no setting, no version, no time, no part of an address."""
     before = found.groupdict().get("before") or ""
     if before.lower() in vocabulary.NOT_NOW and not found["of"]:
         return False

@@ -1,6 +1,6 @@
 """What Optuna 5 logs of each trial: its value is a metric, its parameters are none.
 
-[I 2026-11-28 16:00:01,123] Trial 3 finished with value: 0.23 and parameters: {'lr': 0.1}. Best is trial 2 with value: 0.2.
+[I 2026-11-28 16:00:01,123] Trial 3 finished with value: 0.23 and parameters: {'lr': 0.1}. Best is trial 2 with ...
 [I 2026-11-28 16:00:01,123] Trial 4 pruned.
 """
 
@@ -12,7 +12,8 @@ from gpurun_jupyter.progress.readers.lines.plans import Count, Plan, Value
 from gpurun_jupyter.progress.readers.lines.shapes import NUMBER as N
 
 _TRIAL = re.compile(
-    rf"Trial {N} finished with values?: \[?({N}(?:, {N})*)\]? and parameters: .*?(Best is trial {N} with value: {N})?\.?\s*\Z"
+    rf"Trial {N} finished with values?: \[?({N}(?:, {N})*)\]? and parameters: .*?"
+    rf"(Best is trial {N} with value: {N})?\.?\s*\Z"
 )
 
 

@@ -1,4 +1,7 @@
-"""Keys with numbers behind them: `loss: 0.31`, `val_acc=0.9`, `손실: 0.5`, `Acc@1 70.1 (69.3)`, `Accuracy: 9834/10000 (98%)`."""
+"""Keys with numbers behind them: `loss: 0.31`, `val_acc=0.9`, `손실: 0.5`, `Acc@1 70.1 (69.3)`.
+
+A ratio with its percentage, as in `Accuracy: 9834/10000 (98%)`, is taken for what it is exactly: 98.34.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,8 @@ _RATIO = re.compile(rf"(\s*)/\s*{N}(\s*\(\s*{N}\s*%\s*\))?")
 #: Units of time, memory and rate.
 _UNIT = re.compile(
     r"\s?(?:[mµun]?s|secs?|seconds?|mins?|minutes?|hours?|hrs?|h|days?|[kKMGT]?i?B(?:ytes)?|bytes?|[MG]|[kMG]?Hz|°?C|W|"
-    r"초|분|시간|秒|分|[^\W\d]{0,12}/ ?(?:s|sec|second|step|it|iter|epoch|sample|batch|초|秒)\w*|fps|it|tok)(?![\w%]|\s*[:=])"
+    r"초|분|시간|秒|分|[^\W\d]{0,12}/ ?(?:s|sec|second|step|it|iter|epoch|sample|batch|초|秒)\w*|fps|it|tok)"
+    r"(?![\w%]|\s*[:=])"
 )
 
 

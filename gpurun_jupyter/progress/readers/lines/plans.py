@@ -28,9 +28,9 @@ class Value(NamedTuple):
 class Plan(NamedTuple):
     """`by` is the format. `left` are numbers that add up to the time left, each with its seconds.
 
-    What is not `sure` counts once it comes back, further on and with other values; if it is `measured`, as its words say,
-    also once the run is known to be a training. A `heading` is a line of its own, as
-    `Epoch 2/5` before a bar; a line about `validation` is named after what it says, `Test` or `val`.
+    What is not `sure` counts once it comes back, further on and with other values; if it is `measured`, as its words
+    say, also once the run is known to be a training. A `heading` is a line of its own, as `Epoch 2/5` before a bar; a
+    line about `validation` is named after what it says, `Test` or `val`.
     """
 
     by: str
@@ -53,7 +53,7 @@ class Counted(NamedTuple):
 
 
 class Said(NamedTuple):
-    """What one line said; `left_s` is seconds. `at` is a step to which the values belong, though nothing is there now."""
+    """What one line said; `left_s` is seconds. `at` is a step to which the values belong, though it has passed."""
 
     by: str
     values: dict[str, float]

@@ -6,8 +6,8 @@
     {"epoch": 1, "train_loss": 0.5}
     에폭 1/5 손실: 2.5000
 
-Beside a counter a key is a metric if it is a word of trainings, or if it comes back further on; without one, only a word
-that no other program uses is, once it comes back with another number. Times, sizes, rates and counts are none.
+Beside a counter a key is a metric if it is a word of trainings, or if it comes back further on; without one, only a
+word that no other program uses is, once it comes back with another number. Times, sizes, rates and counts are none.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ BY = "prose"
 _MAX_NUMBERS = 80
 #: `Namespace(lr=0.1, step=5)` are settings.
 _REPR = re.compile(r"\s*[A-Z]\w*\(\w+=")
+#: `{'loss': '0.69', 'learning_rate': '5e-05', 'epoch': '1.25'}`: nothing but numbers.
+_DICT = re.compile(rf"\{{(?:\s*['\"][^'\"{{}}]+['\"]\s*:\s*['\"]?{N}['\"]?\s*,?)+\s*\}}\s*")
 #: What logging writes before a message: times, levels, names.
 _LOG_PREFIX = re.compile(
     rf".*{N}:{N}.*[\]:|>)-]\s+|\[?(?:INFO|DEBUG|WARNING)\]?\s*[:|-]?\s*(?:[\w.]+\s*[:|-]\s*)*", re.IGNORECASE
@@ -46,12 +48,15 @@ def plan(shape: str) -> Plan | None:
     )
     if not values:
         return _heading(shape, counted, found)
-    strong = counted.epoch is not None or any(words.is_of_training(value.name) for value in values)
+    telling = [value.name for value in values if words.is_of_training(value.name)]
+    if _DICT.fullmatch(shape):  # printed as a whole, by HF's Trainer and by many others
+        return found._replace(sure=not all(map(words.is_setting, telling)))
+    strong = counted.epoch is not None or bool(telling)
     return found._replace(sure=counted.any and measured and strong and not counted.many)
 
 
 def _heading(shape: str, counted: Counters, found: Plan) -> Plan | None:
-    """A line that only says where the training is: `Epoch 2/5` whatever follows, `Epoch 2` and `step 3/9` if nothing does."""
+    """A line that only says where the training is: `Epoch 2/5` and more, or `Epoch 2` and `step 3/9` alone."""
     count = counted.epoch or counted.step
     if count is None or (count.of is None and (counted.epoch is None or "=" in shape[slice(*counted.spans[0])])):
         return None  # `epoch = 2` is a setting, or a line of a program

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from gpurun_jupyter.progress.readers.lines import boosting, keras_epoch, optuna, prose, scikit_learn, words
 from gpurun_jupyter.progress.readers.lines.flower import Flower
@@ -30,6 +31,18 @@ _MAX_KINDS = 200
 _Kind = tuple[str, tuple[str, ...]]
 
 
+class Look(NamedTuple):
+    """A line without colours, its shape, its numbers, and what these mean; no plan where they mean nothing."""
+
+    text: str
+    shape: str
+    numbers: list[str]
+    plan: Plan | None
+
+
+_NOTHING = Look("", "", [], None)
+
+
 class LineReader:
     """What the lines of one stream say."""
 
@@ -41,27 +54,24 @@ class LineReader:
         self._confirmed: set[_Kind] = set()
         self._is_training = False  # a line was sure, so that a last one, said once, is of the same training
 
-    def read(self, text: str) -> list[Said]:
-        """What this line says, and lines before it that were not sure till now."""
+    def look(self, text: str) -> Look:
+        """The line as far as it can be told without its numbers: a quick look."""
         if len(text) > MAX_CHARS or NUMBER in text:
-            return []
+            return _NOTHING
         text = without_colours(text).lstrip(_TRIAL)
         shape, numbers = line_of(text)
-        plan = self._plan(shape) if numbers else None
-        said = fill(plan, numbers) if plan else None
-        if plan is None or said is None:
-            said = self._of_many_lines(text)
+        return Look(text, shape, numbers, self._plan(shape) if numbers else None)
+
+    def read(self, line: Look) -> list[Said]:
+        """What this line says, and lines before it that were not sure till now."""
+        said = fill(line.plan, line.numbers) if line.plan else None
+        if line.plan is None or said is None:
+            said = self._of_many_lines(line.text) if line.text else None
             return [said] if said else []
-        if plan.sure or (self._is_training and plan.measured and not _is_setting(said)):
+        if line.plan.sure or (self._is_training and line.plan.measured and not _is_setting(said)):
             self._is_training = self._is_training or bool(said.values)
             return [said]
         return self._once_it_comes_back(said)
-
-    def _of_many_lines(self, text: str) -> Said | None:
-        """What a line says that means something only by the lines before it."""
-        if Flower.may_say(text):
-            return self._flower.read(text)
-        return self._tables.read(text) if self._tables.open or may_begin(text) else None
 
     def _plan(self, shape: str) -> Plan | None:
         if shape in self._plans:
@@ -71,6 +81,12 @@ class LineReader:
             del self._plans[next(iter(self._plans))]
         self._plans[shape] = plan
         return plan
+
+    def _of_many_lines(self, text: str) -> Said | None:
+        """What a line says that means something only by the lines before it."""
+        if Flower.may_say(text):
+            return self._flower.read(text)
+        return self._tables.read(text) if self._tables.open or may_begin(text) else None
 
     def _once_it_comes_back(self, said: Said) -> list[Said]:
         kind = (said.epoch.word if said.epoch else said.step.word if said.step else "", tuple(said.values))

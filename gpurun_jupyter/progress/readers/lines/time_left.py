@@ -8,13 +8,23 @@ from typing import NamedTuple
 from gpurun_jupyter.progress.readers.lines.shapes import NUMBER as N
 
 _UNIT_S = {
-    **{"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0},
-    **{"시간": 3600.0, "분": 60.0, "초": 1.0, "時間": 3600.0, "小时": 3600.0, "分": 60.0, "秒": 1.0},
+    "d": 86400.0,
+    "h": 3600.0,
+    "m": 60.0,
+    "s": 1.0,
+    "시간": 3600.0,
+    "분": 60.0,
+    "초": 1.0,
+    "時間": 3600.0,
+    "小时": 3600.0,
+    "分": 60.0,
+    "秒": 1.0,
 }
 _UNIT = r"days?|hours?|minutes?|mins?|seconds?|secs?|[dhms]|시간|분|초|時間|小时|分|秒"
 _SPAN = re.compile(rf"{N}\s?({_UNIT})", re.IGNORECASE)
 _LEFT = re.compile(
-    r"(?:\beta|\bremaining(?: time)?|\btime (?:left|remaining)|남은 ?시간|残り(?:時間)?|剩余(?:时间)?|\brestzeit|temps restant)"
+    r"(?:\beta|\bremaining(?: time)?|\btime (?:left|remaining)|\brestzeit|temps restant|남은 ?시간|残り(?:時間)?|"
+    r"剩余(?:时间)?)"
     rf"[\"']?\s*[:=\uff1a]?\s*[\"']?(?:(?P<clock>(?:(?P<days>{N}) days?, ?)?{N}:{N}(?::{N})?)|"
     rf"(?P<spans>{N}\s?(?:{_UNIT})(?:\s?{N}\s?(?:{_UNIT}))*)(?!\w))",
     re.IGNORECASE,

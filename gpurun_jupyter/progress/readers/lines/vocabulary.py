@@ -37,8 +37,8 @@ OF_TRAINING = _words(
 #: Measured by trainings, and words of others, too.
 MEASURED = OF_TRAINING | _words(
     "top fscore auprc ap map mape rmsle error err rouge rougel wer cer psnr ssim fid kl xent bpc bpd rew return score",
-    "cost fitness precision recall specificity sensitivity entropy r2 r² mcc kappa ndcg mrr inertia residual objective energy",
-    "likelihood deviance gnorm mfu val value advantage regret",
+    "cost fitness precision recall specificity sensitivity entropy r2 r² mcc kappa ndcg mrr inertia residual objective",
+    "energy likelihood deviance gnorm mfu val value advantage regret",
     "précision exactitude perdida precisión exactitud perdita accuratezza perda acurácia precisão",
     "потеря ошибка награда",
     "오차 정밀도 재현율",
@@ -54,14 +54,15 @@ VALIDATION = _words("val valid validation test testing eval evaluation")
 
 #: What a key ends with that is a time, a size, a rate, a count or a place, not what a training measures.
 NOT_MEASURED = _words(
-    "time times data datatime elapsed duration dur took eta remaining left sec secs second seconds ms us s min mins minute",
-    "minutes hour hours date timestamp ts runtime wait waited",
+    "time times data datatime elapsed duration dur took eta remaining left sec secs second seconds ms us s min mins",
+    "minute minutes hour hours date timestamp ts runtime wait waited",
     "memory mem ram vram gpu cpu rss swap size sizes byte bytes width height depth channels dim",
     "fps speed throughput rate hz qps rps tps wps ups",
-    "frame frames sample samples token tokens image images imgs img example examples instances sent sents words n nb num number count",
-    "counts total wpb bsz updates retry retries attempt attempts patience params parameters layers layer classes class",
+    "frame frames sample samples token tokens image images imgs img example examples instances sent sents words",
+    "n nb num number count counts total wpb bsz updates retry retries attempt attempts patience params parameters",
+    "layers layer classes class",
     "epoch epochs step steps iter iters iteration iterations batch batches line lines group level code status exit",
-    "seed pid rank port version id ids worker workers gpus device devices node nodes file files",
+    "seed pid rank port version id ids gpus device devices node nodes file files",
     "from to of by at with until after before every than",
     "zeit speicher größe temps mémoire taille tiempo memoria tamaño время память",
     "시간 메모리 크기 속도",

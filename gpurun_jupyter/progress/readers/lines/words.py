@@ -14,7 +14,7 @@ def one_of(words: Iterable[str]) -> str:
 
 
 #: acc1, Acc@5, mAP50; but F10 is a key.
-_NUMBERED = r"(?<!f1)(?:@[\d.:]+|\d{1,4})?"
+_NUMBERED = r"(?:(?<!f1)(?:@[\d.:]+|\d{1,4}))?"
 _WORD = re.compile(r"[^\W_]+(?:@[\d.]+)?")
 _MEASURED = re.compile(rf"(?:{one_of(vocabulary.MEASURED)}){_NUMBERED}", re.IGNORECASE)
 _OF_TRAINING = re.compile(rf"(?:{one_of(vocabulary.OF_TRAINING)}){_NUMBERED}", re.IGNORECASE)
@@ -22,7 +22,7 @@ _PAIR = re.compile(rf"(?<![^\W_])(?:{one_of(vocabulary.MEASURED_PAIRS)})(?![^\W_
 _PHASE = re.compile(rf"(?<![^\W_])(?:{one_of(vocabulary.PHASES)})(?![^\W_])", re.IGNORECASE)
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _SOURCE_FILE = re.compile(
-    r"\.(?:py|ipynb|cc?|cpp|cu|h|go|rs|js|ts|java|log|txt|json|ya?ml|sh|pth?|csv|jl|r|feature)", re.I
+    r"\.(?:py|ipynb|cc?|cpp|cu|h|go|rs|js|ts|java|log|txt|json|ya?ml|sh|pth?|csv|jl|r|feature)", re.IGNORECASE
 )
 #: What a value is of, or when it was measured.
 _PLACE = re.compile(r" (?:for|per|at|of|after|in|on|over) ")

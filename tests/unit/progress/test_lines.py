@@ -1,4 +1,4 @@
-"""Lines of libraries that print one for each round."""
+"""Printed lines: what each format says, and that they stay as they are."""
 
 from __future__ import annotations
 
@@ -131,3 +131,107 @@ def test_bars_of_alive_progress_and_progressbar2(size: int | None) -> None:
     bars, _, lines = recorded("alive_progressbar2", size)
     assert bars == {"b1": (None, "alive", 20, 20), "b2": (None, "pb2", 20, 20)}
     assert [line.split()[0] for line in lines] == ["alive", "pb2"]
+
+
+@pytest.mark.parametrize(
+    ("line", "metrics"),
+    [
+        (
+            "Epoch 3/10 | train_loss=0.5 | val_loss=0.6 | lr=1e-3 | 12.3s",
+            {"train_loss": 0.5, "val_loss": 0.6, "lr": 0.001},
+        ),
+        ("[100/1000] loss=0.5 acc=90.1% (12.3 it/s, ETA 0:01:02)", {"loss": 0.5, "acc": 90.1}),
+        ("it 100 | loss 0.3 | lr 1e-3", {"loss": 0.3, "lr": 0.001}),
+        ("[1,  2000] loss: 2.173", {"loss": 2.173}),
+        (
+            "[0/5][50/1583]\tLoss_D: 0.5\tLoss_G: 3.2\tD(G(z)): 0.1 / 0.05",
+            {"Loss_D": 0.5, "Loss_G": 3.2, "D(G(z))": 0.1},
+        ),
+        (
+            "11/28/2026 16:00:01 - INFO - __main__ - epoch 0: {'accuracy': 0.71, 'f1': 0.82}",
+            {"accuracy": 0.71, "f1": 0.82},
+        ),
+        ("16:00:01 | yolox.core.trainer:260 - epoch: 1/300, iter: 10/7329, mem: 2345Mb, lr: 1.0e-05", {"lr": 1e-05}),
+        ("Training loss (for one batch) at step 100: 0.5", {"Training loss (for one batch)": 0.5}),
+        ("Loss after epoch 3: 0.5", {"Loss": 0.5}),
+        ("epoch 3 loss tensor(0.5)", {"loss": 0.5}),
+        ("Epoch=3 Loss=tensor(0.5, grad_fn=<NllLossBackward>)", {"Loss": 0.5}),
+        ("[default0]: iteration 10/ 1000 | lm loss: 7.1E+00 | grad norm: 1.2 | loss scale: 1.0 |", {"lm loss": 7.1}),
+        ("Epoch 5/10: loss nan, acc inf", {"loss": "NaN", "acc": "Infinity"}),
+        ("\x1b[32mEpoch 5/10\x1b[0m loss: \x1b[1m0.5\x1b[0m", {"loss": 0.5}),
+        ("第3轮 损失: 0.5 准确率\uff1a90%", {"损失": 0.5, "准确率": 90}),
+        ("エポック: 3/4, 損失: 0.5", {"損失": 0.5}),
+        ("스텝 120/1000 손실: 0.5", {"손실": 0.5}),
+        ("Epoche 3 von 10: Verlust = 0,5", {"Verlust": 0.5}),
+        ("época 3 de 10, pérdida: 0.5", {"pérdida": 0.5}),
+        ("Эпоха 3/10, потери: 0.5, точность: 0.9", {"потери": 0.5, "точность": 0.9}),
+    ],
+)
+def test_a_line_with_a_counter(line: str, metrics: dict) -> None:
+    found = decode([(None, f"{line}\n")]).metrics
+    assert {name: found.get(name) for name in metrics} == metrics
+    assert not {"mem", "time", "eta"} & found.keys()
+
+
+def test_what_is_said_without_a_counter_counts_once_it_comes_back() -> None:
+    assert decode([(None, "loss: 2.5\n")]).metrics == {}
+    assert decode([(None, "loss: 2.5\nloss: 2.5\n")]).metrics == {}
+    events = [event for event in feed("loss: 2.5\nloss: 1.5\n", 10**6) if isinstance(event, Metric)]
+    assert [event.values for event in events] == [{"loss": 2.5}, {"loss": 1.5}]
+
+
+def test_a_name_of_ones_own_counts_beside_a_counter_that_goes_on() -> None:
+    assert decode([(None, "step 10 wobble=0.5\n")]).metrics == {}
+    assert decode([(None, "step 10 wobble=0.5\nstep 20 wobble=0.25\n")]).metrics == {"wobble": 0.25}
+    assert decode([(None, "step 20 wobble=0.5\nstep 10 wobble=0.25\n")]).metrics == {}
+
+
+def test_what_a_known_training_says_once_at_its_end_counts() -> None:
+    text = "Epoch 1/1 loss: 0.5\nAccuracy of the network on the 10000 test images: 53 %\nTest F1: 0.7\n"
+    assert decode([(None, text)]).metrics == {"loss": 0.5, "Accuracy": 53, "Test F1": 0.7}
+    assert decode([(None, "Epoch 1/1 loss: 0.5\nlr: 0.1\n")]).metrics == {"loss": 0.5}
+
+
+def test_what_a_validation_measures_is_told_apart() -> None:
+    text = (
+        "Epoch: [0][10/20] Loss 0.5 (0.6)\nTest: [5/5] Loss 0.7 (0.7)\n * Loss 0.75\nEpoch: [1][10/20] Loss 0.4 (0.5)\n"
+    )
+    assert decode([(None, text)]).metrics == {"Loss": 0.4, "Test/Loss": 0.75}
+
+
+def test_epochs_and_steps_make_the_whole() -> None:
+    record = decode([(None, "Epoch [2/4], Step [50/100], Loss: 0.5\n")])
+    assert record.progress.fraction == 0.375
+    assert (record.epoch, record.step) == (2, 50)
+    again = decode([(None, "Epoch [1/4], Step [100/100], Loss: 0.5\nEpoch [2/4], Step [50/100], Loss: 0.25\n")])
+    assert again.step == 150  # steps go on over epochs
+
+
+@pytest.mark.parametrize(
+    ("said", "left_s"),
+    [
+        ("eta: 0:01:19", 79),
+        ("ETA: 1 day, 2:03:04", 93784),
+        ("remaining: 2m 3s", 123),
+        ("남은 시간: 3분", 180),
+        ("eta 45s", 45),
+    ],
+)
+def test_the_time_left_that_is_printed(said: str, left_s: float) -> None:
+    assert decode([(None, f"iter: 19 loss: 0.5 {said}\n")]).progress.left_s == left_s
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "epoch,loss,acc\n1,0.5,0.9\n2,0.4,0.91\n",
+        "| epoch | loss | acc |\n|---|---|---|\n| 1 | 0.5 | 0.9 |\n| 2 | 0.4 | 0.91 |\n",
+        "epoch\tloss\tacc\n1\t0.5\t0.9\n2\t0.4\t0.91\n",
+        "Epoch    Loss     Acc  Time\n    1     0.5     0.9  00:03\n    2     0.4    0.91  00:03\n",
+    ],
+    ids=["commas", "markdown", "tabs", "blanks"],
+)
+def test_tables(text: str) -> None:
+    record = decode([(None, text)])
+    assert {name.lower(): value for name, value in record.metrics.items()} == {"loss": 0.4, "acc": 0.91}
+    assert record.epoch == 2
