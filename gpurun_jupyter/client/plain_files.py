@@ -11,7 +11,7 @@ from gpurun_jupyter.client.runs import Run
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.events import Checkpoint, Metric, Start
 from gpurun_jupyter.core.formats.plain_files import Row, as_csv, as_yaml
-from gpurun_jupyter.core.parameters import parameters_of
+from gpurun_jupyter.core.parameters import logged_in, parameters_of
 
 
 def write(run: Run, into: Path, *, force: bool = False) -> list[Path]:
@@ -49,7 +49,7 @@ def _written(run: Run, stem: Path, rows: list[Row]) -> Iterator[Path]:
     assert record.spec is not None
     names = ("id", "owner", "kind", "outcome", "created_at", "started_at", "finished_at", "spec")
     own = {name: value for name, value in msgspec.to_builtins(record).items() if name in names}
-    parameters.write_text(as_yaml(parameters_of(record.spec), own), encoding="utf-8")
+    parameters.write_text(as_yaml(logged_in(record.meta) | parameters_of(record.spec), own), encoding="utf-8")
     yield from (metrics, parameters)
 
 

@@ -115,6 +115,13 @@ class Metric(Event, tag="metric"):
     by: Text = ""
 
 
+class Parameters(Event, tag="parameters"):
+    """Hyperparameters that the run's own code logged, which adds to those that the run was told; `by` as of a metric."""
+
+    values: dict[Text, str | bool | int | float]  # noqa: PYI041 - 64 stays 64, not 64.0
+    by: Text = ""
+
+
 class DeviceSample(msgspec.Struct, omit_defaults=True):
     """A device at one moment: `util` percent, `mem` of `total` bytes in use; `label` is gpu0, `name` the card's."""
 
@@ -194,6 +201,7 @@ AnyEvent = (
     | Error
     | Progress
     | Metric
+    | Parameters
     | Sample
     | Checkpoint
     | Artifact

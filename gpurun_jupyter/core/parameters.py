@@ -10,6 +10,7 @@ import math
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from gpurun_jupyter.core.errors import InvalidRequest
@@ -18,6 +19,8 @@ from gpurun_jupyter.core.runs import RunSpec
 #: The tag of the cell with default values, and that of the cell that is put after it.
 PARAMETERS, INJECTED = "parameters", "injected-parameters"
 
+#: Among the facts about a run, the parameters that its code logged.
+LOGGED = "parameters"
 #: What the arguments that have no name are called where runs are compared.
 ARGUMENTS = "arguments"
 
@@ -39,9 +42,18 @@ def parameters_of(spec: RunSpec) -> dict[str, str]:
     return found | {name: _as_text(value) for name, value in spec.values.items()}
 
 
-def told(spec: RunSpec) -> dict[str, str]:
-    """What a run was told, to be compared: its parameters, and in one line the arguments that have no name."""
-    named = parameters_of(spec)
+def logged_in(meta: Mapping[str, Any]) -> dict[str, str]:
+    """The parameters that a run's own code logged, as the facts about the run have them."""
+    found = meta.get(LOGGED)
+    return {name: _as_text(value) for name, value in found.items()} if isinstance(found, dict) else {}
+
+
+def told(spec: RunSpec, meta: Mapping[str, Any] = MappingProxyType({})) -> dict[str, str]:
+    """What a run was told, to be compared: its parameters, and in one line the arguments that have no name.
+
+    Those that its own code logged are among them; where both have a name, what it was told counts.
+    """
+    named = logged_in(meta) | parameters_of(spec)
     rest = [] if spec.dir is None else _unnamed(spec.dir.args)
     return named | ({ARGUMENTS: shlex.join(rest)} if rest and ARGUMENTS not in named else {})
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from gpurun_jupyter.core.events import Event, Metric, Progress
+from gpurun_jupyter.core.events import Event, Metric, Parameters, Progress
 from gpurun_jupyter.core.numbers import Number
 
 VARIABLE = "GPURUN_READERS"
@@ -42,7 +42,7 @@ class Sources:
 
     def admit(self, event: Event) -> Event | None:
         """The event, or as much of it as is to be believed; None where nothing is left."""
-        if not isinstance(event, Metric | Progress):
+        if not isinstance(event, Metric | Parameters | Progress):
             return event
         if event.by and not self._is_on(event.by):
             return None

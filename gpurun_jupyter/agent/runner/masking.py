@@ -11,13 +11,13 @@ from urllib.parse import quote
 
 import msgspec
 
-from gpurun_jupyter.core.events import Cell, Display, Error, Event, Progress, Result
+from gpurun_jupyter.core.events import Cell, Display, Error, Event, Parameters, Progress, Result
 from gpurun_jupyter.core.secrets import MASK
 
 #: Shorter texts are everywhere.
 SHORTEST = 4
 
-_WITH_TEXT = (Cell, Display, Error, Progress, Result)
+_WITH_TEXT = (Cell, Display, Error, Parameters, Progress, Result)
 _TEXTUAL = re.compile(r"text/|.*(json|xml|javascript)$")
 
 

@@ -13,6 +13,7 @@ from gpurun_jupyter.cli.streams import whatever_is_shown
 from gpurun_jupyter.core.devices import Agent
 from gpurun_jupyter.core.lifecycle import Outcome, State
 from gpurun_jupyter.core.numbers import written
+from gpurun_jupyter.core.parameters import LOGGED, logged_in
 from gpurun_jupyter.core.runs import MetricSummary
 from gpurun_jupyter.core.runs import Run as RunRecord
 from gpurun_jupyter.core.sessions import Session
@@ -146,8 +147,10 @@ def _one_run(to: Invocation, record: RunRecord, as_json: bool) -> None:
     }
     rows = [(key, value) for key, value in facts.items() if value]
     metrics = [_metric_row(name, summary) for name, summary in record.metrics.items()]
-    told = [(name, value if isinstance(value, str) else json.dumps(value)) for name, value in record.meta.items()]
-    parts = (("RUN", rows), ("METRICS", metrics), ("META", told))
+    meta = {name: value for name, value in record.meta.items() if name != LOGGED}
+    told = [(name, value if isinstance(value, str) else json.dumps(value)) for name, value in meta.items()]
+    logged = [*logged_in(record.meta).items()]
+    parts = (("RUN", rows), ("METRICS", metrics), ("LOGGED PARAMETERS", logged), ("META", told))
     to.screen.tables([Table(title, ("",) * len(part[0]), part, "") for title, part in parts if part])
 
 

@@ -45,15 +45,16 @@ export class ConfigTab extends Tab {
     this.drawn = await this.readOnly.show(host, stringify(spec), 'run.yaml', trans.__('Configuration of the run'));
     element('h3', 'gpurun-tab-title', this.place).textContent = trans.__('Environment');
     this.environment(told.environment, told.origin);
-    this.facts(meta ?? {});
+    const { parameters, ...facts } = meta ?? {};
+    this.told(trans.__('Parameters that its code logged'), parameters ?? {});
+    this.told(trans.__('Told by the run'), facts);
   }
 
   /** What the run said of itself. */
-  private facts(meta: Record<string, unknown>): void {
+  private told(title: string, facts: Record<string, unknown>): void {
     const { trans } = this.parts;
-    const rows = Object.entries(meta).map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]);
+    const rows = Object.entries(facts).map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]);
     if (rows.length) {
-      const title = trans.__('Told by the run');
       element('h3', 'gpurun-tab-title', this.place).textContent = title;
       this.place.append(table(title, [trans.__('What'), trans.__('Value')], rows));
     }

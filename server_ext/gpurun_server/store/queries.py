@@ -183,6 +183,11 @@ def decode_labels(text: str) -> list[str]:
     return _texts.decode(text)
 
 
+def decode_meta(meta_json: str | None) -> dict[str, Any]:
+    """The facts about a run, as its row has them."""
+    return _meta.decode(meta_json) if meta_json else {}
+
+
 def decode_spec(text: str | bytes) -> RunSpec:
     """The spec in a `spec_json` column."""
     try:
@@ -246,5 +251,5 @@ def to_run(
         rerun_of=row.rerun_of,
         deleted=row.deleted_at is not None,
         spec=as_shown(decode_spec(row.spec_json)) if "spec_json" in row._fields else None,
-        meta=_meta.decode(row.meta_json) if "meta_json" in row._fields and row.meta_json else {},
+        meta=decode_meta(row.meta_json) if "meta_json" in row._fields else {},
     )

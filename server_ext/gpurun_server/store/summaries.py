@@ -36,6 +36,14 @@ _KEEP_METRICS = sa.text(
     "step = excluded.step, word = excluded.word"
 )
 _KEEP_PARAMETERS = sa.insert(run_params)
+_KEEP_LOGGED = sa.text(
+    "INSERT INTO run_params (run, name, text, number, logged) VALUES (:run, :name, :text, :number, true) "
+    "ON CONFLICT (run, name) DO UPDATE SET text = excluded.text, number = excluded.number WHERE run_params.logged"
+)
+_FORGET_LOGGED = sa.delete(run_params).where(
+    run_params.c.run == sa.select(runs.c.seq).where(runs.c.id == sa.bindparam("id")).scalar_subquery(),
+    run_params.c.logged,
+)
 _FORGET_METRICS = sa.delete(run_metrics).where(
     run_metrics.c.run == sa.select(runs.c.seq).where(runs.c.id == sa.bindparam("id")).scalar_subquery()
 )
@@ -60,21 +68,31 @@ def keep_metrics(conn: sa.Connection, seq: int, metrics: Mapping[str, MetricSumm
         conn.execute(_KEEP_METRICS, rows)
 
 
-def forget_metrics(conn: sa.Connection, run_id: str) -> None:
-    """Those of a run that begins anew."""
+def forget_logged(conn: sa.Connection, run_id: str) -> None:
+    """The metrics and the logged parameters of a run that begins anew."""
     conn.execute(_FORGET_METRICS, {"id": run_id})
+    conn.execute(_FORGET_LOGGED, {"id": run_id})
 
 
 def keep_parameters(conn: sa.Connection, seq: int, spec: RunSpec | str) -> None:
     """The parameters of a run that has none yet, from its spec or its `spec_json`."""
     found = parameters_of(as_shown(_spec.decode(spec) if isinstance(spec, str) else spec))
-    rows = [
+    if rows := _rows(seq, found):
+        conn.execute(_KEEP_PARAMETERS, rows)
+
+
+def keep_logged_parameters(conn: sa.Connection, seq: int, found: Mapping[str, str]) -> None:
+    """Parameters that the run's own code logged; those that it was told stay."""
+    if rows := _rows(seq, found):
+        conn.execute(_KEEP_LOGGED, rows)
+
+
+def _rows(seq: int, found: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [
         {"run": seq, "name": name, "text": text[:LONGEST].replace("\0", ""), "number": number_of(text)}
         for name, text in found.items()
-        if len(name) <= LONGEST
+        if len(name) <= LONGEST and "\0" not in name
     ]
-    if rows:
-        conn.execute(_KEEP_PARAMETERS, rows)
 
 
 def change_parameters(conn: sa.Connection, run_id: str, spec: RunSpec) -> None:

@@ -88,6 +88,7 @@ _of_value = ("name", "last", "run", "min", "max")  # all that is asked for: the 
 sa.Index("run_metrics_by_value", *(run_metrics.c[name] for name in _of_value))
 
 #: The same for parameters, as core/parameters.py finds them in the spec; `number` where the text is one.
+#: Such as the run's own code `logged` are here only where it was told none of that name.
 run_params = sa.Table(
     "run_params",
     metadata,
@@ -95,6 +96,7 @@ run_params = sa.Table(
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("number", sa.Float),
+    sa.Column("logged", sa.Boolean, nullable=False, server_default=sa.false()),
     sqlite_with_rowid=False,
 )
 sa.Index("run_params_by_value", run_params.c.name, run_params.c.number, run_params.c.text, run_params.c.run)

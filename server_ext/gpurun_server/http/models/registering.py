@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from gpurun_jupyter.core.errors import InvalidRequest, WrongState
 from gpurun_jupyter.core.manifests import Manifest
 from gpurun_jupyter.core.models import MODEL_LIMITS, NewVersion
-from gpurun_jupyter.core.parameters import parameters_of
+from gpurun_jupyter.core.parameters import logged_in, parameters_of
 from gpurun_server.http.base import GpurunHandler, Parts
 from gpurun_server.store.models import changes as model_changes
 from gpurun_server.store.models.best_run import best_run
@@ -75,7 +75,7 @@ def _of_run(new: NewVersion, run: sa.Row[Any] | None) -> dict[str, Any]:
     lasts = {name: summary.last for name, summary in shown.metrics.items() if name not in new.metrics}
     return {
         "metrics": new.metrics | lasts,
-        "parameters": parameters_of(shown.spec) | new.parameters,
+        "parameters": logged_in(shown.meta) | parameters_of(shown.spec) | new.parameters,
         "run_id": run.id,
         "run_name": run.name,
         "spec_json": encode(shown.spec),

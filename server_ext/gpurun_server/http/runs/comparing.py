@@ -18,7 +18,7 @@ from gpurun_server.queue.listing import shown
 from gpurun_server.store.comparing.difference import Difference, Side, difference
 from gpurun_server.store.comparing.environments import Environment, environment_of
 from gpurun_server.store.comparing.previous import previous
-from gpurun_server.store.queries import decode_spec, find
+from gpurun_server.store.queries import decode_meta, decode_spec, find
 
 
 class Previous(msgspec.Struct):
@@ -83,9 +83,11 @@ class DiffHandler(GpurunHandler):
 
     def _side(self, row: sa.Row[Any]) -> Side:
         home = self.parts.home
-        return Side(
-            row.id, as_shown(decode_spec(row.spec_json)), environment_of(home, home.attempt(row.id, row.attempt))
+        spec, environment = (
+            as_shown(decode_spec(row.spec_json)),
+            environment_of(home, home.attempt(row.id, row.attempt)),
         )
+        return Side(row.id, spec, environment, decode_meta(row.meta_json))
 
 
 class EnvironmentHandler(GpurunHandler):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from gpurun_jupyter.core.errors import StorageUnusable
 from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.lifecycle import State
 from gpurun_jupyter.core.numbers import Number, finite
+from gpurun_jupyter.core.parameters import LOGGED, logged_in
 from gpurun_jupyter.core.runs import MetricSummary, RunProgress
 from gpurun_jupyter.core.system.records import size_of
 from gpurun_jupyter.progress.bars.overall import with_bar
@@ -30,7 +32,7 @@ from gpurun_server.store.database import OUTAGE, Database, Writing
 from gpurun_server.store.folders.logs import read_lines
 from gpurun_server.store.folders.plain_files import CSV_PLACE
 from gpurun_server.store.queries import encode
-from gpurun_server.store.summaries import in_columns, keep_metrics
+from gpurun_server.store.summaries import in_columns, keep_logged_parameters, keep_metrics
 from gpurun_server.store.tables import attempts, history, runs
 
 log = logging.getLogger("gpurun.queue")
@@ -40,6 +42,8 @@ _CHUNK_BYTES = 4 * 2**20  # in one transaction, for which all other writers wait
 _MOST_METRICS, _LONGEST_NAME = 10_000, 1000
 #: And so many facts, each of so many characters as JSON.
 _MOST_FACTS, _LONGEST_FACT = 100, 4000
+#: And so many parameters that its code logged, each of so many characters.
+_MOST_PARAMETERS, _LONGEST_PARAMETER = 1000, 1000
 _DAMAGE = "There are lines in its log that cannot be read; they are passed over."
 _QUIET = (events.opening("output"), events.opening("sample"))  # most lines are these, and say nothing to the database
 
@@ -72,6 +76,7 @@ class _Digest:
     has_progressed: bool = False
     has_told: bool = False  # facts
     changed: dict[str, MetricSummary] = field(default_factory=dict)  # of the metrics
+    logged: set[str] = field(default_factory=set)  # parameters that are new or changed
 
     def take(self, event: events.AnyEvent | None) -> None:
         if isinstance(event, events.Start):
@@ -87,6 +92,8 @@ class _Digest:
             self.models.append((event, {name: summary.last for name, summary in self.metrics.items()}))
         elif isinstance(event, events.Meta):
             self._take_facts(event.values)
+        elif isinstance(event, events.Parameters):
+            self._take_parameters(event.values)
         elif isinstance(event, events.End):
             self.end = event
 
@@ -94,8 +101,16 @@ class _Digest:
         """Of few and short ones the latest; they are shown as they are."""
         for name, value in values.items():
             fits = len(name) <= _LONGEST_NAME and len(encode(value)) <= _LONGEST_FACT
-            if fits and name != CSV_PLACE and (name in self.meta or len(self.meta) < _MOST_FACTS):
+            if fits and name not in (CSV_PLACE, LOGGED) and (name in self.meta or len(self.meta) < _MOST_FACTS):
                 self.meta[name], self.has_told = value, True
+
+    def _take_parameters(self, values: Mapping[str, str | float]) -> None:
+        known = self.meta.setdefault(LOGGED, {})
+        for name, value in values.items():
+            fits = len(name) <= _LONGEST_NAME and len(str(value)) <= _LONGEST_PARAMETER
+            if fits and (name in known or len(known) < _MOST_PARAMETERS):
+                known[name], self.has_told = value, True
+                self.logged.add(name)
 
 
 def ingest(
@@ -132,6 +147,8 @@ def ingest(
     if digest.started_at is not None and not replayed:
         digest.started_at = _by_our_clock(digest.started_at, row.granted_at)
     keep_metrics(writing.conn, row.seq, digest.changed)
+    logged = logged_in(digest.meta)
+    keep_logged_parameters(writing.conn, row.seq, {name: logged[name] for name in digest.logged})
     home = AttemptFolder(path.parent).home
     digest.models = [one for one in digest.models if home.blob(one[0].manifest).exists()]
     _apply(writing, run_id, attempt, State(row.state), digest, by, replayed)

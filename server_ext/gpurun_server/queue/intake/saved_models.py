@@ -11,13 +11,13 @@ from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.events import LONGEST_LINE_BYTES, Metric, Model, event_on, opening
 from gpurun_jupyter.core.models import MODEL_LIMITS
 from gpurun_jupyter.core.numbers import Number
-from gpurun_jupyter.core.parameters import parameters_of
+from gpurun_jupyter.core.parameters import logged_in, parameters_of
 from gpurun_jupyter.core.secrets import as_shown
 from gpurun_jupyter.core.system.records import open_plain
 from gpurun_server.store.content.blobs import Blobs
 from gpurun_server.store.database import Writing
 from gpurun_server.store.models.changes import Registration, register
-from gpurun_server.store.queries import decode_spec, encode
+from gpurun_server.store.queries import decode_meta, decode_spec, encode
 from gpurun_server.store.statements import KEY, one_run
 
 _METRIC = opening("metric")
@@ -63,7 +63,7 @@ def register_saved(writing: Writing, run_id: str, attempt: int, model: Model, la
         framework=model.framework,
         description=model.description,
         metrics=model.values | {name: last for name, last in lasts.items() if name not in model.values},
-        parameters=parameters_of(as_shown(decode_spec(run.spec_json))),
+        parameters=logged_in(decode_meta(run.meta_json)) | parameters_of(as_shown(decode_spec(run.spec_json))),
         run_id=run.id,
         run_name=run.name,
         spec_json=encode(as_shown(decode_spec(run.spec_json))),  # masked: it outlives the run, and people look at it

@@ -11,7 +11,7 @@ from gpurun_jupyter.core.lifecycle import Outcome, Reason, State, allowed
 from gpurun_server.queue.ledger.recent_use import book_attempt
 from gpurun_server.store import statements
 from gpurun_server.store.database import Writing
-from gpurun_server.store.summaries import forget_metrics, in_columns
+from gpurun_server.store.summaries import forget_logged, in_columns
 
 
 def next_revision(writing: Writing) -> int:
@@ -47,7 +47,7 @@ def move(
         book_attempt(conn, run_id, now)
         conn.execute(statements.end_attempts, {statements.KEY: run_id, "ended_at": now})
     if after is State.QUEUED:
-        forget_metrics(conn, run_id)
+        forget_logged(conn, run_id)
     _change(writing, run_id, values)
     record(writing, run_id, before, after, by=by, outcome=outcome, reason=reason, message=message, at=now)
     _ring(writing, run_id, after)

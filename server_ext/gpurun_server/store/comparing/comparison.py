@@ -46,7 +46,7 @@ def compare(runs: Sequence[Run], environments: Sequence[Environment], *, everyth
     metrics = [MetricLine(name, values) for name, values in _side_by_side([run.metrics for run in runs])]
     return Comparison(
         runs=[msgspec.structs.replace(run, spec=None) for run in runs],
-        parameters=_lines([told(spec) for spec in specs], everything),
+        parameters=_lines([told(spec, run.meta) for run, spec in zip(runs, specs, strict=True)], everything),
         metrics=[line for line in metrics if everything or _differ(line.values, lambda one: one and one.last)],
         environment=_lines([_place(run, found) for run, found in zip(runs, environments, strict=True)], everything),
         spec=_lines([_asked(run, spec) for run, spec in zip(runs, specs, strict=True)], everything),

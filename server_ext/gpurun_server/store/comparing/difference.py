@@ -61,6 +61,7 @@ class Side(msgspec.Struct):
     id: str
     spec: RunSpec
     environment: Environment | None
+    meta: dict[str, Any] = {}
 
 
 #: Reads a file's bytes; None where they are not kept any more.
@@ -81,7 +82,7 @@ def difference(home: Home, before: Side, after: Side) -> Difference:
         after.id,
         code,
         left_out,
-        _changes(told(before.spec), told(after.spec)),
+        _changes(told(before.spec, before.meta), told(after.spec, after.meta)),
         _changes(_packages(before.environment), _packages(after.environment)),
     )
 
