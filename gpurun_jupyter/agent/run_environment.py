@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import gpurun_jupyter
+from gpurun_jupyter.agent.loggers_environment import loggers_environment
 from gpurun_jupyter.agent.processes.marked import ATTEMPT_VARIABLE, REPORT_VARIABLE, SESSION_VARIABLE
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder, Home
@@ -59,6 +60,7 @@ def run_environment(folder: AttemptFolder, grant: Grant, secrets: Mapping[str, s
     """The variables of every process of an attempt; what the run's own spec names comes last and wins."""
     env = {key: value for key, value in os.environ.items() if not key.startswith(_NOT_PASSED_ON)}
     gpus = [device.id for device in grant.devices if device.kind != "cpu"]
+    own = {**environment(grant.spec), **secrets}
     python_path = [str(report_path(folder.home)), env.get("PYTHONPATH", "")]
     return (
         env
@@ -74,8 +76,8 @@ def run_environment(folder: AttemptFolder, grant: Grant, secrets: Mapping[str, s
             "GPURUN_BLOBS": str(folder.home.blobs),
             "PYTHONPATH": os.pathsep.join(filter(None, python_path)),
             **_session_mark(folder, grant),
-            **environment(grant.spec),
-            **secrets,
+            **loggers_environment(env | own, folder.work),
+            **own,
             ATTEMPT_VARIABLE: grant.key,  # after the run's own: its processes are found by these two
             REPORT_VARIABLE: str(folder.report),
         }

@@ -40,6 +40,11 @@ class Sources:
         self._on = {name for name in names if not name.startswith("-")} - {"all"}
         self._known: dict[str, _Known] = {}
 
+    def reads(self, family: str) -> bool:
+        """Whether any reader of the family is on."""
+        others = {*FAMILIES, "none"} - {family}
+        return family not in self._off and not (self._on and self._on <= others)
+
     def admit(self, event: Event) -> Event | None:
         """The event, or as much of it as is to be believed; None where nothing is left."""
         if not isinstance(event, Metric | Parameters | Progress):

@@ -22,6 +22,7 @@ from gpurun_jupyter.agent.runner import workspace
 from gpurun_jupyter.agent.runner.event_log import EventLog
 from gpurun_jupyter.agent.runner.execution import Execution
 from gpurun_jupyter.agent.runner.faults import Faults, word_left
+from gpurun_jupyter.agent.runner.logged_files import LoggedFiles
 from gpurun_jupyter.agent.runner.masking import Masking
 from gpurun_jupyter.agent.runner.output import OutputSink, reports_into
 from gpurun_jupyter.agent.runner.reaping import reaping
@@ -138,7 +139,7 @@ async def carry_out(taken: Taken, kernel: Kernel | None = None, after_death: Cal
         end = End(outcome=Outcome.FAILED, reason=Reason.INTERNAL_ERROR)  # should nothing else be found out
         with faults.caught(), stopping, reports_into(log, folder.report):
             log.write(_start(grant))
-            end = await _carried_out(taken, log, stopping, faults, kernel)
+            end = await _carried_out(taken, log, stopping, faults, sources, kernel)
         kept = grant.session is not None and kernel is not None and kernel.alive
         with faults.caught():
             if not kept:
@@ -180,7 +181,9 @@ def _leave_word(folder: AttemptFolder, end: End) -> None:
     write_json(folder.exit, end)
 
 
-async def _carried_out(taken: Taken, log: EventLog, stopping: Stopping, faults: Faults, kernel: Kernel | None) -> End:
+async def _carried_out(
+    taken: Taken, log: EventLog, stopping: Stopping, faults: Faults, sources: Sources, kernel: Kernel | None
+) -> End:
     """How the execution ended, or why it could not begin. What else is raised is a fault of ours."""
     folder, grant = taken.folder, taken.grant
     sink, samples = OutputSink(log, taken.masking, faults.caught), Samples(grant.devices, log.write)
@@ -191,7 +194,7 @@ async def _carried_out(taken: Taken, log: EventLog, stopping: Stopping, faults: 
         for note in workspace.lay_out(folder, grant):
             log.write(Output(stream="stderr", text=f"[{note}]\n"))
         execution = _execution_for(grant, kernel)(folder, grant, sink, secrets=taken.secrets)
-        async with samples.going_on(), reaping(execution):
+        async with samples.going_on(), _files(folder, log, sources), reaping(execution):
             end = await stopping.ended(execution)
     except (GpurunError, OSError) as error:
         if sink.has_begun and isinstance(error, OSError):  # the run is under way: that is no failure to start
@@ -201,6 +204,11 @@ async def _carried_out(taken: Taken, log: EventLog, stopping: Stopping, faults: 
         sink.close()
     await log.settle()  # before the judgement: a log that is not whole is a failure
     return judged(end, Evidence(sink.tail, oom_kills() - oom_kills_before, log.failure, samples.peak))
+
+
+def _files(folder: AttemptFolder, log: EventLog, sources: Sources) -> contextlib.AbstractAsyncContextManager[None]:
+    """Follows what loggers write into the workspace, from what is there now on."""
+    return LoggedFiles(folder.work, log.write).followed() if sources.reads("files") else contextlib.nullcontext()
 
 
 def _execution_for(grant: Grant, kernel: Kernel | None) -> Callable[..., Execution]:

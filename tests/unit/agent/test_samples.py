@@ -6,7 +6,7 @@ import threading
 import psutil
 import pytest
 
-from gpurun_jupyter.agent.runner import samples
+from gpurun_jupyter.agent.runner import in_thread, samples
 from gpurun_jupyter.agent.runner.samples import Samples, resident_bytes
 from gpurun_jupyter.core.devices import Device
 from gpurun_jupyter.core.events import DeviceSample, Sample
@@ -16,7 +16,7 @@ GIB = 2**30
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch) -> None:
-    monkeypatch.setattr(samples, "FIRST_S", 0.01)
+    monkeypatch.setattr(in_thread, "FIRST_S", 0.01)
     monkeypatch.setattr(samples, "EVERY_S", 0.01)
 
 
@@ -83,7 +83,7 @@ def test_a_driver_that_does_not_answer_keeps_nothing_waiting(monkeypatch) -> Non
 
 
 def test_a_short_run_has_none(monkeypatch) -> None:
-    monkeypatch.setattr(samples, "FIRST_S", 10.0)
+    monkeypatch.setattr(in_thread, "FIRST_S", 10.0)
     written: list[Sample] = []
 
     async def run() -> None:
