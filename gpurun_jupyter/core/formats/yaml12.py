@@ -12,6 +12,8 @@ from typing import Any
 import yaml
 
 TAG = "tag:yaml.org,2002:"
+#: Raised for a text that is no YAML.
+Unreadable = yaml.YAMLError
 _MOST_BITS = 1024  # of a whole number; beyond some thousands, Python writes none as text
 
 _SCALARS = (

@@ -41,9 +41,11 @@ for name, step in (("hf_trainer_state_checkpoint", 60), ("hf_trainer_state", 120
     metrics = {}
     for entry in trainer.state.log_history:
         for key, value in entry.items():
-            if entry["step"] <= step and key in ("loss", "grad_norm", "learning_rate", "eval_loss"):
+            known = entry["step"] < step + (key != "eval_loss")  # saved before it is evaluated
+            if known and key in ("loss", "grad_norm", "learning_rate", "eval_loss"):
                 metrics.setdefault(key, []).append([entry["step"], value])
-    want(f"{name}.json", metrics, note="train_loss of the whole is in no checkpoint: it is known after the last")
+    note = "eval_loss of a checkpoint's step, and train_loss of the whole, are logged after it was saved"
+    want(f"{name}.json", metrics, note=note)
 shutil.rmtree("out")
 
 # As ultralytics 8.4 writes it: %.6g, epochs from 1, nothing quoted.
