@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
-from gpurun_jupyter.progress.readers.files.folders import names_before
 from gpurun_jupyter.progress.readers.files.formats import BEGINNING_BYTES, reader_for
 from gpurun_jupyter.progress.readers.files.found import FileReader, Found, Points
 from gpurun_jupyter.progress.readers.files.records import masked_crc
@@ -60,6 +59,15 @@ def read(name: str, size: int | None = None) -> Record:
     for of_kind in told.values():
         _merge(of_kind, {p: as_named(p) for p in files(name)}, record)
     return record
+
+
+def names_before(paths: Collection[PurePath]) -> dict[PurePath, str]:
+    """For each file its folder below the one that all have in common, `train/` and `validation/`; nothing for one."""
+    folders = [path.parent.parts for path in paths]
+    shared = 0
+    while folders and all(len(parts) > shared and parts[shared] == folders[0][shared] for parts in folders):
+        shared += 1
+    return {path: "".join(f"{part}/" for part in path.parent.parts[shared:]) for path in paths}
 
 
 def _merge(told: list[tuple[PurePath, Found]], names: dict[Path, PurePath], record: Record) -> None:

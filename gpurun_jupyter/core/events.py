@@ -116,9 +116,9 @@ class Metric(Event, tag="metric"):
 
 
 class Parameters(Event, tag="parameters"):
-    """Hyperparameters that the run's own code logged, which adds to those that the run was told; `by` as of a metric."""
+    """Hyperparameters that the run's own code logged, beside those that the run was told; `by` as of a metric."""
 
-    values: dict[Text, str | bool | int | float]  # noqa: PYI041 - 64 stays 64, not 64.0
+    values: dict[Text, str | bool | int | float]
     by: Text = ""
 
 

@@ -12,7 +12,7 @@ from gpurun_jupyter.agent.runner.in_thread import InThread
 from gpurun_jupyter.agent.runner.workspace_files import Growth, WorkspaceFiles
 from gpurun_jupyter.core import events
 from gpurun_jupyter.core.numbers import all_in_json
-from gpurun_jupyter.progress.readers.files.formats import BEGINNING_BYTES, reader_for
+from gpurun_jupyter.progress.readers.files.formats import BEGINNING_BYTES, States, reader_for
 from gpurun_jupyter.progress.readers.files.found import FileReader, Found, Points
 from gpurun_jupyter.progress.readers.files.names import Names
 from gpurun_jupyter.progress.thinning import Thinning
@@ -37,6 +37,7 @@ class LoggedFiles:
         self._files = WorkspaceFiles(work, lambda path: reader_for(path, b"") is not None)
         self._thread = InThread("logged files", self._until, write, _LAST_S)
         self._readers: dict[PurePosixPath, FileReader | None] = {}
+        self._states: States = {}
         self._names = Names()
         self._thinning = Thinning()
         self._begun = time.monotonic()
@@ -122,7 +123,7 @@ class LoggedFiles:
             beginning = b""
             with contextlib.suppress(OSError), (self._work / path).open("rb") as file:
                 beginning = file.read(BEGINNING_BYTES)
-            self._readers[path] = reader_for(path, beginning)
+            self._readers[path] = reader_for(path, beginning, self._states)
         reader = self._readers[path]
         return None if reader is None or reader.broken else reader
 

@@ -1,4 +1,4 @@
-"""Which files of a workspace a run makes or adds to: those that were there when it began count from where they ended."""
+"""Which files of a workspace a run makes or adds to: those that were there before count from where they ended."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ MAX_FOLDERS = 2000
 MAX_FILES = 500
 #: A folder that changed so shortly ago, in seconds, may change again under the same time of change.
 _RACY_S = 2.0
+#: So much of a file tells whether it was written anew.
+_BEGINNING_BYTES = 4096
 #: Folders in which no logger writes.
 _NOT_LOOKED_INTO = frozenset(
     ("__pycache__", "node_modules", "site-packages", ".git", ".venv", ".cache", ".ipynb_checkpoints")
@@ -39,6 +41,15 @@ class _Known:
         self.identity: tuple[int, int] = (0, 0)
         self.changed_ns = 0
         self.read_to = 0
+        self.beginning = b""
+
+    def has_changed(self, now: os.stat_result) -> bool:
+        """Whether there may be more to read, or something else."""
+        return (self.changed_ns, self.identity, self.read_to) != (
+            now.st_mtime_ns,
+            (now.st_dev, now.st_ino),
+            now.st_size,
+        )
 
 
 class WorkspaceFiles:
@@ -60,9 +71,7 @@ class WorkspaceFiles:
         for path, known in [*self._files.items()]:
             with contextlib.suppress(OSError):
                 now = (self._root / path).stat(follow_symlinks=False)
-                if known.changed_ns != now.st_mtime_ns or known.identity != (now.st_dev, now.st_ino):
-                    yield path, now
-                elif now.st_size != known.read_to:
+                if known.has_changed(now):
                     yield path, now
 
     def at_start(self, path: PurePosixPath) -> int:
@@ -77,10 +86,12 @@ class WorkspaceFiles:
             known.read_to = 0
             if known.identity != (0, 0) and identity != known.identity:
                 known.at_start = 0  # another file took its place: all of it is the run's
-        start = known.read_to
         with contextlib.suppress(OSError), open_plain(self._root / path) as file:
-            file.seek(start)
+            if known.read_to and file.read(len(known.beginning)) != known.beginning:
+                known.read_to = 0  # written anew, as some loggers do for a new column
+            start = file.seek(known.read_to)
             data = file.read(most_bytes)
+            known.beginning = known.beginning if start else data[:_BEGINNING_BYTES]
             known.identity, known.read_to = identity, start + len(data)
             # one that was not read to its end comes again
             known.changed_ns = now.st_mtime_ns if known.read_to >= now.st_size else 0
@@ -107,6 +118,8 @@ class WorkspaceFiles:
                     if path not in self._folders and entry.name not in _NOT_LOOKED_INTO and len(waiting) < MAX_FOLDERS:
                         self._folders[path] = -1.0
                         waiting.append(path)
-                elif path not in self._files and len(self._files) < MAX_FILES and self._wanted(path):
-                    if entry.is_file(follow_symlinks=False):
-                        yield path
+                elif self._is_new(path) and entry.is_file(follow_symlinks=False):
+                    yield path
+
+    def _is_new(self, path: PurePosixPath) -> bool:
+        return path not in self._files and len(self._files) < MAX_FILES and self._wanted(path)

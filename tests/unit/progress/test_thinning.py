@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,7 +26,7 @@ def test_what_comes_quickly_is_kept_evenly_and_the_last(count: int, m: float) ->
     kept = [metric.step or 0 for metric in Thinning().thin(points(count), m)]
     assert len(kept) <= max(1, round(m * A_SECOND))
     assert kept[-1] == count - 1
-    gaps = [after - before for before, after in zip(kept, kept[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(kept)]
     assert not gaps or max(gaps) - min(gaps) <= 1
 
 

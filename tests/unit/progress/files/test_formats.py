@@ -6,9 +6,8 @@ import json
 from pathlib import PurePath
 
 import pytest
-from logged_files import fed
+from logged_files import fed, names_before
 
-from gpurun_jupyter.progress.readers.files.folders import names_before
 from gpurun_jupyter.progress.readers.files.formats import States, reader_for
 from gpurun_jupyter.progress.readers.files.found import Found, Parameters, Points
 from gpurun_jupyter.progress.readers.files.parameters import ParameterFile
