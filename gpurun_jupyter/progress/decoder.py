@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from gpurun_jupyter.core.events import Display, Output, Result
@@ -35,6 +36,11 @@ class Decoder:
     def epoch(self) -> int | None:
         """The number of the present epoch, as the run counts them; None where it has not spoken of epochs."""
         return self._epochs.number
+
+    def expect(self, parameters: Mapping[str, str]) -> None:
+        """What the run was told: of how many epochs that speaks, unless it says so itself."""
+        for name, value in parameters.items():
+            self._epochs.expect(f"{name}={value}")
 
     def feed(self, text: str, stream: Literal["stdout", "stderr"]) -> list[Emitted | Display]:
         """What came of this text: ordinary text at once and unchanged, but `\\r\\n` becomes a newline."""

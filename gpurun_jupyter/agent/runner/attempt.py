@@ -35,6 +35,7 @@ from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder, write_json
 from gpurun_jupyter.core.launch.grid import environment
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
+from gpurun_jupyter.core.parameters import parameters_of
 from gpurun_jupyter.core.system.locks import locked
 from gpurun_jupyter.core.system.records import read_record
 from gpurun_jupyter.progress.sources import VARIABLE, Sources
@@ -193,6 +194,7 @@ async def _carried_out(
             raise log.failure  # not even the first line could be written
         for note in workspace.lay_out(folder, grant):
             log.write(Output(stream="stderr", text=f"[{note}]\n"))
+        sink.expect(parameters_of(grant.spec))
         execution = _execution_for(grant, kernel)(folder, grant, sink, secrets=taken.secrets)
         async with samples.going_on(), _files(folder, log, sources), reaping(execution):
             end = await stopping.ended(execution)

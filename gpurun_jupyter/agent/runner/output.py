@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -63,6 +63,10 @@ class OutputSink:
     def drawn(self) -> Drawn:
         """Takes bars that are neither text nor displays."""
         return self._decoder.drawn
+
+    def expect(self, parameters: Mapping[str, str]) -> None:
+        """The run was told these, which may say how many epochs there are."""
+        self._decoder.expect(parameters)
 
     def text(self, stream: Literal["stdout", "stderr"], text: str) -> None:
         """Text as it was printed, in pieces of any size."""

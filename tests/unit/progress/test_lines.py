@@ -207,6 +207,13 @@ def test_epochs_and_steps_make_the_whole() -> None:
     assert again.step == 150  # steps go on over epochs
 
 
+def test_what_a_run_was_told_says_how_many_epochs_there_are() -> None:
+    decoder = Decoder()
+    decoder.expect({"lr": "0.1", "epochs": "4", "warmup-epochs": "1"})
+    bars = [e for e in decoder.feed("Train Epoch: 2 [50/100 (50%)]\tLoss: 0.5\n", "stdout") if isinstance(e, Progress)]
+    assert [(bar.id, bar.done, bar.total) for bar in bars] == [("epochs", 1, 4), ("b1", 50, 100)]
+
+
 @pytest.mark.parametrize(
     ("said", "left_s"),
     [
