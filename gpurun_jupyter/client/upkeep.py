@@ -18,12 +18,13 @@ class Upkeep:
 
     _connection: Connection
 
-    def import_folder(self, path: Path | str) -> tuple[list[Run], list[str]]:
+    def import_folder(self, path: Path | str, kind: str = "files") -> tuple[list[Run], list[str]]:
         """Show what another tool left in a folder of the server's machine as runs: PROJECT/RUN.csv, .yaml and .pt.
 
-        Returns the new runs, and sentences about files that could not be read. Raises InvalidRequest.
+        With the kind `tensorboard` or `wandb`, what these loggers left below it. Returns the new runs, and sentences
+        about files that could not be read. Raises InvalidRequest.
         """
-        asked = {"path": str(Path(path).expanduser().absolute())}
+        asked = {"path": str(Path(path).expanduser().absolute()), "kind": kind}
         answer = self._connection.post("import", dict[str, list[str]], asked)
         records = [self._connection.get(f"runs/{quote(run_id)}", RunRecord) for run_id in answer["runs"]]
         return [Run(self._connection, record) for record in records], answer["left_out"]

@@ -1,4 +1,4 @@
-"""Scripts that nobody changed: what they print and what their loggers write is on the run, on this machine and another."""
+"""Scripts that nobody changed: what they print and what their loggers write is on the run, here and far."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ PRINTS = """
 import time
 for epoch in (1, 2):
     for batch in range(0, 10):
-        print("Train Epoch: {} [{}/{} ({:.0f}%)]\\tLoss: {:.6f}".format(epoch, batch * 64, 640, 10 * batch, 1 / (epoch + batch)))
+        told = (epoch, batch * 64, 640, 10 * batch, 1 / (epoch + batch))
+        print("Train Epoch: {} [{}/{} ({:.0f}%)]\\tLoss: {:.6f}".format(*told))
         time.sleep(0.02)
     print("\\nTest set: Average loss: {:.4f}, Accuracy: {}/{} ({:.0f}%)\\n".format(0.5 / epoch, 300 + epoch, 360, 83))
 """

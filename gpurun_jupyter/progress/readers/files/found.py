@@ -10,11 +10,15 @@ Value = str | int | float | bool
 
 
 class Points(NamedTuple):
-    """Values logged together, NaN and infinities among them. Of a file of several runs, `run` is the name of one."""
+    """Values logged together, NaN and infinities among them. Of a file of several runs, `run` is the name of one.
+
+    `time` is seconds since the epoch, where the file says it.
+    """
 
     values: dict[str, float]
     step: float | None
     run: str = ""
+    time: float | None = None
 
 
 class Parameters(NamedTuple):

@@ -25,6 +25,9 @@ _TIME, _STEP, _TIME_BYTES, _TO_TAG = 0x09, 0x10, 9, 6
 _SHORTEST_BYTES, _MOST_STEP_BITS = 22, 28
 
 
+_unpack_time = struct.Struct("<d").unpack_from
+
+
 class _Frame(NamedTuple):
     """What stands around a number in an event: `size` bytes behind the step, the number `at` the so-manyth of them."""
 
@@ -43,12 +46,18 @@ class _Row:
         self._found = found
         self.step = 0
         self.values: dict[str, float] = {}
+        self._time: float | None = None
 
-    def close(self, step: int = 0) -> dict[str, float]:
-        """Tell what there is, and begin another row."""
+    def close(self) -> None:
+        """Tell what there is."""
         if self.values:
-            self._found.append(Points(self.values, float(self.step)))
+            self._found.append(Points(self.values, float(self.step), time=self._time))
+
+    def begin(self, step: int, data: bytes, event: int) -> dict[str, float]:
+        """Another one, with the time of its first event, if that begins with it."""
+        self.close()
         self.step, self.values = step, {}
+        self._time = _unpack_time(data, event + 1)[0] if data[event] == _TIME else None
         return self.values
 
 
@@ -116,8 +125,8 @@ class TensorBoard(Reader):
                     and data.startswith(frame.after, end - len(frame.after))
                 ):
                     tag = frame.tag
-                    if step != row.step or tag in values:
-                        values = row.close(step)
+                    if step != row.step or tag in values or not values:
+                        values = row.begin(step, data, begin)
                     values[tag] = frame.unpack(data, place + frame.at)[0]
                     begin = end + FOOTER_BYTES + HEADER_BYTES
                     continue
@@ -143,8 +152,8 @@ class TensorBoard(Reader):
         if event.parameters:
             found.append(Parameters(event.parameters))
         for tag, number in event.scalars:
-            if event.step != row.step or tag in row.values:
-                row.close(event.step)
+            if event.step != row.step or tag in row.values or not row.values:
+                row.begin(event.step, data, begin)
             row.values[tag] = number.value
         if len(event.scalars) == 1 and len(self._frames) < _MOST_FRAMES:
             self._remember(data, begin, end, event)

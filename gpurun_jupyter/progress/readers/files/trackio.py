@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any, ClassVar
 
 from gpurun_jupyter.progress.readers.files import flat
@@ -53,4 +54,12 @@ def _read(told: dict[str, Any], found: list[Found]) -> None:
     if isinstance(config, dict) and (settings := flat.parameters(config, _SEPARATOR)):
         found.append(Parameters(settings, name))
     if isinstance(metrics, dict) and (values := flat.metrics(metrics, _SEPARATOR)):
-        found.append(Points(values, flat.number_of(told.get("step")), name))
+        found.append(Points(values, flat.number_of(told.get("step")), name, _seconds(told.get("timestamp"))))
+
+
+def _seconds(timestamp: Any) -> float | None:
+    """ISO 8601, of UTC."""
+    try:
+        return datetime.fromisoformat(timestamp).timestamp()
+    except UNREADABLE:
+        return None

@@ -14,6 +14,7 @@ _HISTORY, _CONFIG, _RUN, _RUN_CONFIG = 0x12, 0x2A, 0x8A, 0x22
 _UPDATE, _ITEM, _STEP, _STEP_NUMBER = 0x0A, 0x0A, 0x12, 0x08
 _KEY, _NESTED_KEY, _JSON = 0x0A, 0x12, 0x82
 _INTEGER, _NUMBER = 0x28, 0x31
+_TIMESTAMP = b"_timestamp"
 #: W&B joins the names of what is nested with it.
 _SEPARATOR = "."
 #: An item of a short name has, around it, its key and length, and the key of its value.
@@ -55,14 +56,17 @@ class Wandb(Reader):
 def _row(record: bytes, begin: int, end: int, names: _Names) -> list[Found]:
     """What was logged at one step."""
     step: float | None = None
+    time: float | None = None
     values: dict[str, float] = {}
     for key, first, last in wire.fields(record, begin, end):
         if key == _ITEM:
             names.take(record, first, last, values)
+            if _TIMESTAMP in record[first:last]:
+                time = _number(_item(record, first, last)[1])
         elif key == _STEP:
             numbers = [number for field, number, _ in wire.fields(record, first, last) if field == _STEP_NUMBER]
             step = float(wire.signed(numbers[-1])) if numbers else 0.0
-    return [Points(values, step)] if values else []
+    return [Points(values, step, time=time)] if values else []
 
 
 class _Names(dict[bytes, str]):
@@ -128,6 +132,13 @@ def _settings(record: bytes, begin: int, end: int) -> list[Found]:
             tree[_SEPARATOR.join(names)] = _from_json(values[-1]) if values else None
     values_of = flat.parameters(tree, _SEPARATOR)
     return [Parameters(values_of)] if values_of else []
+
+
+def _number(value: bytes) -> float | None:
+    try:
+        return float(value)
+    except ValueError:
+        return None
 
 
 def _from_json(value: bytes) -> Any:

@@ -88,7 +88,8 @@ def test_a_long_description_is_passed_over(size: int) -> None:
 def test_values_of_a_step_belong_together() -> None:
     records = b"".join(event(step, simple(tag, step)) for step in (1, 2) for tag in ("a", "b"))
     both = [Points({"a": 1.0, "b": 1.0}, 1.0), Points({"a": 2.0, "b": 2.0}, 2.0)]
-    assert fed(TensorBoard(), VERSION + records) == both
+    found = fed(TensorBoard(), VERSION + records)
+    assert [one._replace(time=None) for one in found if isinstance(one, Points)] == both
 
 
 @pytest.mark.parametrize("size", [None, 65536, 1000])
