@@ -34,6 +34,12 @@ def test_keras() -> None:
     seen = keras.read(KERAS_END)
     assert seen
     assert (seen.done, seen.left_s, seen.values) == (44, 0, {"loss": 1.6229, "val_loss": 1.3423e-04})
+    seen = keras.read("12/44 [=======>......................] - ETA: 3s - loss: 2.3294 - accuracy: 0.0911")
+    assert seen
+    assert (seen.done, seen.total, seen.left_s, seen.values) == (12, 44, 3, {"loss": 2.3294, "accuracy": 0.0911})
+    seen = keras.read("44/44 [==============================] - 5s 3ms/step - loss: 0.3 - accuracy: 0.91")
+    assert seen
+    assert (seen.done, seen.total, seen.left_s, seen.values) == (44, 44, 0, {"loss": 0.3, "accuracy": 0.91})
     seen = keras.read("      7/Unknown \x1b[1m1s\x1b[0m 190ms/step - loss: 0.5")
     assert seen
     assert (seen.done, seen.total, seen.left_s, seen.values) == (7, None, None, {"loss": 0.5})

@@ -2,6 +2,7 @@
 
 32/32 - 0s - 9ms/step - accuracy: 0.8418 - loss: 0.4588
 32/32 - 1s - loss: 0.45 - accuracy: 0.84 - 1s/epoch - 9ms/step
+32/32 [==============================] - 1s 9ms/step - loss: 0.45       with verbose=1, where there is no terminal
 
 The line `Epoch 2/5` goes before it.
 """
@@ -14,7 +15,7 @@ from gpurun_jupyter.progress.readers.lines.plans import Count, Plan, Value
 from gpurun_jupyter.progress.readers.lines.shapes import NUMBER as N
 
 _TIMES = rf"(?: - {N}[mu]?s/(?:step|epoch|sample))*"
-_EPOCH = re.compile(rf"{N}/{N} - {N}m?s{_TIMES}((?: - [^:\n{N}]+: {N})*){_TIMES}\s*")
+_EPOCH = re.compile(rf"{N}/{N} (?:\[=+\] )?- {N}m?s(?: {N}[mu]?s/step)?{_TIMES}((?: - [^:\n{N}]+: {N})*){_TIMES}\s*")
 _VALUE = re.compile(rf" - ([^:\n{N}]+?): {N}")
 
 

@@ -14,7 +14,7 @@ from gpurun_jupyter.progress.readers.lines.shapes import NUMBER as N
 
 _MAX_KEY_CHARS = 80
 _BEFORE_VALUE = r"(?:[\"'\[(]|tensor\(|np\.float\d+\()?\Z"
-_SEP = re.compile(rf"[\"']?\s*(?:[:=\uff1a\uff1d]|->|→|\bis\b|は)\s*{_BEFORE_VALUE}|\s+{_BEFORE_VALUE}")
+_SEP = re.compile(rf"[\"']?\s*(?:[:=\uff1a\uff1d]|->|→|\bis\b|は)\s*{_BEFORE_VALUE}|\s+{_BEFORE_VALUE}|\(\Z")
 #: `Training loss at step 100: 0.5`, `Cost after iteration 100: 0.5`: what leads from the key to the counter.
 _TO_COUNTER = re.compile(
     r"\s+(?:at|after|of|in|for|on|over|during|per)(?: (?:the|training|global|end of))*\s*\Z", re.IGNORECASE
@@ -112,4 +112,4 @@ def _key(gap: str) -> tuple[str, bool]:
     good = 0 < len(key) <= _MAX_KEY_CHARS and key[0] != "/" and any(map(str.isalpha, key)) and key.count(" ") < 6
     if sep[0] == ":" and "." in key:  # a line of a module, as logging names it
         return "", True
-    return (key if good else ""), bool(sep[0].strip())
+    return (key if good else ""), sep[0].strip() not in ("", "(")

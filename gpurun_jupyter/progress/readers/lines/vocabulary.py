@@ -23,8 +23,10 @@ STEP = _words(
     "ステップ イテレーション 反復 バッチ ラウンド エピソード 步骤 步数 步 迭代 批次 回合",
 )
 #: The same behind the number: 第 3/10 轮.
-EPOCH_BEHIND = _words("epoch epochs 轮 輪 个epoch エポック 회차")
-STEP_BEHIND = _words("step steps iteration iterations iter iters batch batches round rounds 步 次迭代 批 回合 回目")
+EPOCH_BEHIND = _words("epoch epochs 轮 輪 个epoch エポック エポック目 회차")
+STEP_BEHIND = _words(
+    "step steps iteration iterations iter iters batch batches round rounds 步 次迭代 批 回合 回目 ステップ目"
+)
 
 #: Measured by trainings and by nothing else, so that no counter has to stand beside them.
 OF_TRAINING = _words(
@@ -57,7 +59,7 @@ NOT_MEASURED = _words(
     "time times data datatime elapsed duration dur took eta remaining left sec secs second seconds ms us s min mins",
     "minute minutes hour hours date timestamp ts runtime wait waited",
     "memory mem ram vram gpu cpu rss swap size sizes byte bytes width height depth channels dim",
-    "fps speed throughput rate hz qps rps tps wps ups",
+    "progress percent fps speed throughput rate hz qps rps tps wps ups",
     "frame frames sample samples token tokens image images imgs img example examples instances sent sents words",
     "n nb num number count counts total wpb bsz updates retry retries attempt attempts patience params parameters",
     "layers layer classes class",

@@ -73,9 +73,11 @@ def is_no_measurement(key: str) -> bool:
     unit = _UNIT_BEHIND.search(key)
     words = _PLACE.split(_UNIT_BEHIND.sub("", key).lower())[0]
     parts = re.split(r"[\s_./-]+", words)
-    if parts[0] in ("num", "number", "nb", "n") and len(parts) > 1:
+    if parts[0] in ("num", "number", "nb", "n", "time") and len(parts) > 1:
         return True
     if _PAIR.search(_spaced(words)):  # a learning rate is no rate
+        return False
+    if parts[-1] == "total" and is_of_training(words):  # the total of a loss is one
         return False
     not_measured = vocabulary.NOT_MEASURED
     return parts[-1] in not_measured or bool(unit and unit[1].lower() in not_measured)
