@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from gpurun_jupyter.core.events import Metric, Output, Progress
+from gpurun_jupyter.core.events import Metric, Output, Progress, encode_line
 from gpurun_jupyter.progress import Decoder
 from gpurun_jupyter.progress.record import decode
 from gpurun_jupyter.progress.recordings import pieces
@@ -212,6 +215,80 @@ def test_epochs_and_steps_make_the_whole() -> None:
     assert (record.epoch, record.step) == (2, 50)
     again = decode([(None, "Epoch [1/4], Step [100/100], Loss: 0.5\nEpoch [2/4], Step [50/100], Loss: 0.25\n")])
     assert again.step == 150  # steps go on over epochs
+
+
+NUMBERS = st.sampled_from(
+    [
+        "1",
+        "0.5",
+        "1,5",
+        "1,234",
+        "1,2,3",
+        "1.2.3",
+        "-1",
+        "+0",
+        "1e5",
+        "1e999",
+        "9" * 400,
+        "nan",
+        "inf",
+        ".5",
+        "5.",
+        "3/10",
+    ]
+)
+WORDS = st.sampled_from(
+    [
+        "epoch ",
+        "Epoch [",
+        "step: ",
+        "loss: ",
+        "loss=",
+        "acc ",
+        "eta: ",
+        "[",
+        "(",
+        "/",
+        "]",
+        ")",
+        ", ",
+        " | ",
+        "|",
+        "\t",
+        "  ",
+    ]
+    + [
+        "{'loss': ",
+        "}",
+        "INFO :      ",
+        "round ",
+        "[ROUND ",
+        "History (loss, distributed):",
+        "fit progress: (",
+        "%",
+        "\n",
+    ]
+    + [
+        "epoch  loss  acc",
+        "Epoch,loss",
+        "-----",
+        "│",
+        "32/32 - ",
+        "s - ",
+        "Trial ",
+        " finished with value: ",
+        "第",
+        "轮",
+        "Test: ",
+    ]
+    + ["[0]\ttrain-rmse:", "0:\tlearn: ", "remaining: ", "ms", "Norm: ", "Iteration ", "loss = ", "\x1b[32m", "\0", "█"]
+)
+
+
+@given(st.lists(st.one_of(NUMBERS, WORDS), max_size=25).map("".join), st.integers(1, 50))
+def test_whatever_is_printed_nothing_falls_over(text: str, size: int) -> None:
+    events = feed(f"{text}\nepoch 1/2 loss: 0.5\n{text}\n", size)
+    assert all(json.loads(encode_line(event)) for event in events)
 
 
 def test_what_a_run_was_told_says_how_many_epochs_there_are() -> None:

@@ -13,7 +13,7 @@ from gpurun_jupyter.progress.readers.lines.words import one_of
 _VALIDATION = one_of(vocabulary.VALIDATION)
 _OF = rf"\s*(?:/|\b(?:of|out of|von|de|sur|di|из)\b)\s*{N}"
 _COUNTER = re.compile(
-    rf"(?:(?P<before>[^\W\d_]+)[ _-]+)?(?<![A-Za-z0-9])"
+    rf"(?:(?P<before>[^\W\d_]{{1,20}})[ _-]{{1,3}})?(?<![A-Za-z0-9])"
     rf"(?:(?P<epoch>{one_of(vocabulary.EPOCH)})|(?P<step>{one_of(vocabulary.STEP)}))(?P<many>e?s)?"
     rf"(?:\((?P<phase>\w+)\))?[\"']?\s*[:=#\uff1a-]?\s*[\"'\[(]?\s*{N}(?P<of>{_OF})?\s*[\])]?",
     re.IGNORECASE,

@@ -18,13 +18,14 @@ import re
 from gpurun_jupyter.progress.readers.lines.plans import Counted, Said
 
 _PREFIX = re.compile(r"INFO :\s*|INFO flwr [\d :,-]+\| [\w.]+:\d+ \| ")
-_ROUNDS = re.compile(r"num_rounds=(\d+)")
-_ROUND = re.compile(r"\[ROUND (\d+)(?:/(\d+))?\]\s*")
+_ROUNDS = re.compile(r"num_rounds=(\d{1,9})")
+_ROUND = re.compile(r"\[ROUND (\d{1,9})(?:/(\d{1,9}))?\]\s*")
 _HISTORY = re.compile(r"History \((\w+), \w+(?:, \w+)?\):\s*")
-_VALUE = re.compile(r"round (\d+): ([\d.e+-]+|nan|inf)\s*")
-_POINT = re.compile(r"(?:\{?'([^']+)': \[)?\((\d+), ([\d.e+-]+|nan|inf)\)[,\]}]*\s*")
-_EVALUATED = re.compile(r"fit progress: \((\d+), ([\d.e+-]+), (\{.*?\}), [\d.]+\)")
-_ITEM = re.compile(r"'([^']+)': ([\d.e+-]+|nan|inf)(?=[,}])")
+_NUMBER = r"-?\d+(?:\.\d+)?(?:e[+-]?\d{1,3})?|nan|inf"
+_VALUE = re.compile(rf"round (\d{{1,9}}): ({_NUMBER})\s*")
+_POINT = re.compile(rf"(?:\{{?'([^']+)': \[)?\((\d{{1,9}}), ({_NUMBER})\)[,\]}}]*\s*")
+_EVALUATED = re.compile(rf"fit progress: \((\d{{1,9}}), ({_NUMBER}), (\{{.*?\}}), [\d.]+\)")
+_ITEM = re.compile(rf"'([^']+)': ({_NUMBER})(?=[,}}])")
 _WORD = "round"
 
 

@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from gpurun_jupyter.progress.readers.lines.shapes import value_of
 
+#: Nothing that a training counts is more.
+_MOST = 1e15
+
 
 class Count(NamedTuple):
     """Which of the line's numbers counts, and which says how many there will be; `word` is what is counted."""
@@ -90,7 +93,7 @@ def _counted(count: Count | None, numbers: list[str]) -> Counted | None:
     if count is None:
         return None
     number = value_of(numbers[count.at])
-    if not math.isfinite(number) or number < 0:
+    if not 0 <= number < _MOST:
         return None
     of = value_of(numbers[count.of]) if count.of is not None else math.nan
-    return Counted(count.word, number, of if math.isfinite(of) and of > 0 else None)
+    return Counted(count.word, number, of if 0 < of < _MOST else None)

@@ -20,7 +20,7 @@ from gpurun_jupyter.progress.readers.lines.plans import Plan
 from gpurun_jupyter.progress.readers.lines.shapes import NUMBER as N
 
 BY = "prose"
-_MAX_NUMBERS = 80
+_MAX_CHARS, _MAX_NUMBERS = 2000, 80
 #: `Namespace(lr=0.1, step=5)` are settings.
 _REPR = re.compile(r"\s*[A-Z]\w*\(\w+=")
 #: `{'loss': '0.69', 'learning_rate': '5e-05', 'epoch': '1.25'}`: nothing but numbers.
@@ -35,7 +35,9 @@ _DECORATION = re.compile(r"[\s\-=*#_.:|>~\[\]()]*")
 
 def plan(shape: str) -> Plan | None:
     """What the numbers of this shape mean; None where it says nothing of a training."""
-    if not words.may_speak_of_training(shape) or shape.count(N) > _MAX_NUMBERS or _REPR.match(shape):
+    if len(shape) > _MAX_CHARS or not words.may_speak_of_training(shape):
+        return None
+    if shape.count(N) > _MAX_NUMBERS or _REPR.match(shape):
         return None
     counted, left = counters.find(shape), time_left.find(shape)
     beside_counter = counted.any or pairs.is_nothing_else(shape)

@@ -21,6 +21,10 @@ _OR_WORD = re.compile(rf"{_NUMBER.pattern[:-1]}|[-+]?(?<![A-Za-z0-9_.@])(?:nan|i
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
 
 
+_MANY_BLANKS = " " * 8
+_BLANKS = re.compile(r"\s{9,}")
+
+
 class Line(NamedTuple):
     """A line, as its shape and its numbers in their order."""
 
@@ -29,7 +33,9 @@ class Line(NamedTuple):
 
 
 def line_of(text: str) -> Line:
-    """The shape and the numbers of a line."""
+    """The shape and the numbers of a line; many blanks in a row are some."""
+    if _MANY_BLANKS in text:
+        text = _BLANKS.sub(_MANY_BLANKS, text)  # what looks for blanks would try each of thousands
     words = "nan" in text or "NaN" in text or "inf" in text or "Inf" in text  # few lines have them, and all are asked
     parts = (_OR_WORD if words else _NUMBER).split(text)
     return Line(NUMBER.join(parts[::2]), parts[1::2])

@@ -20,7 +20,9 @@ from gpurun_jupyter.progress.readers.lines.plans import Counted, Said
 from gpurun_jupyter.progress.readers.lines.shapes import value_of
 
 _CELL = re.compile(r"\S+(?: \S+)*")
-_NUMBER = re.compile(r"[+-]?(?:\d[\d,]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?%?|[+-]?(?:nan|inf)", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+(?:,\d+)?)?\.?\d*(?<=\d)(?:\.|[eE][+-]?\d{1,3})?%?|[+-]?(?:nan|inf)", re.IGNORECASE
+)
 _COUNTS = re.compile(
     rf"(?P<epoch>{words.one_of(vocabulary.EPOCH)}|e)|(?P<step>{words.one_of(vocabulary.STEP)}|iters|steps|#|global_step)",
     re.IGNORECASE,
@@ -29,11 +31,11 @@ _RULE = re.compile(r"[\s|+:=\u2500-\u257f-]*[-─━═=]{3,}[\s|+:=\u2500-\u257
 _COMMA = re.compile(",")
 _BAR = re.compile(r"[|│┃]")
 _LEFT = re.compile(r"remaining(?: time)?|eta|time left", re.IGNORECASE)
-_SPAN = re.compile(r"([\d.]+)([smh])")
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)([smh])")
 _SPAN_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
 #: Names of groups in a box: `rollout/`.
 _GROUP = re.compile(r"\w+/")
-_COUNT = re.compile(r"(\d+)(?:/(\d+))?")
+_COUNT = re.compile(r"(\d{1,15})(?:/(\d{1,15}))?")
 #: Heads the results of a validation of detectors, of which the row of all classes counts.
 _CLASS, _ALL_CLASSES = "Class", "all"
 #: What a box counts by, and what else in it are counts.
