@@ -218,7 +218,7 @@ def test_epochs_and_steps_make_the_whole() -> None:
 
 
 NUMBERS = "1~0.5~1,5~1,234~1,2,3~1.2.3~-1~+0~1e5~1e999~nan~inf~.5~5.~3/10~" + "9" * 400
-WORDS = """epoch ~Epoch [~step: ~loss: ~loss=~acc ~eta: ~[~(~/~]~)~, ~ | ~|~\t~  ~{'loss': ~}~%~\n~-----~│~第~轮~Test: 
+WORDS = """epoch ~Epoch [~step: ~loss: ~loss=~acc ~eta: ~[~(~/~]~)~, ~ | ~|~\t~  ~{'loss': ~}~%~\n~-----~│~第~轮~Test:
 ~\x1b[32m~\0~█~INFO :      ~round ~[ROUND ~History (loss, distributed):~fit progress: (~epoch  loss  acc~Epoch,loss
 ~32/32 - ~s - ~ms~Trial ~ finished with value: ~[0]\ttrain-rmse:~0:\tlearn: ~remaining: ~Norm: ~Iteration ~loss = """
 fragments = st.sampled_from([*NUMBERS.split("~"), *WORDS.split("~")])
