@@ -56,7 +56,7 @@ class WorkspaceFiles:
     """The wanted files below a folder. Links are not followed, neither to files nor to folders."""
 
     def __init__(self, root: Path, wanted: Callable[[PurePosixPath], bool]) -> None:
-        self._root = root
+        self._root = Path(os.path.realpath(root))
         self._wanted = wanted
         self._folders: dict[PurePosixPath, float] = {PurePosixPath(): -1.0}  # when each was last looked into
         self._files: dict[PurePosixPath, _Known] = {}
@@ -86,6 +86,8 @@ class WorkspaceFiles:
             known.read_to = 0
             if known.identity != (0, 0) and identity != known.identity:
                 known.at_start = 0  # another file took its place: all of it is the run's
+        if not self._is_below(path.parent):
+            return None
         with contextlib.suppress(OSError), open_plain(self._root / path) as file:
             if known.read_to and file.read(len(known.beginning)) != known.beginning:
                 known.read_to = 0  # written anew, as some loggers do for a new column
@@ -104,11 +106,12 @@ class WorkspaceFiles:
         for folder in waiting:
             looked_at, now = self._folders[folder], time.time()
             try:
-                changed = (self._root / folder).stat(follow_symlinks=False).st_mtime
-                if changed < looked_at - _RACY_S:
+                if (self._root / folder).stat().st_mtime < looked_at - _RACY_S:
                     continue
+                if not self._is_below(folder):
+                    raise NotADirectoryError(folder)
                 entries = [*os.scandir(self._root / folder)]
-            except OSError:  # it is gone
+            except OSError:  # it is gone, or a link by now
                 del self._folders[folder]
                 continue
             self._folders[folder] = now
@@ -120,6 +123,10 @@ class WorkspaceFiles:
                         waiting.append(path)
                 elif self._is_new(path) and entry.is_file(follow_symlinks=False):
                     yield path
+
+    def _is_below(self, folder: PurePosixPath) -> bool:
+        """Whether the folder lies below the workspace, and no link leads to it: a run may have put one in its place."""
+        return os.path.realpath(self._root / folder) == str(self._root / folder)
 
     def _is_new(self, path: PurePosixPath) -> bool:
         return path not in self._files and len(self._files) < MAX_FILES and self._wanted(path)

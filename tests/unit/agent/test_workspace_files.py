@@ -82,6 +82,21 @@ def test_links_and_what_is_no_file_are_not_followed(tmp_path: Path) -> None:
     assert read(files) == {}
 
 
+def test_a_link_in_the_place_of_a_folder_is_not_followed(tmp_path: Path) -> None:
+    outside, work = tmp_path / "outside", tmp_path / "work"
+    for folder in (outside, work / "logs"):
+        folder.mkdir(parents=True)
+        (folder / "log.csv").write_text("1")
+    files = followed(work)
+    read(files)
+    (work / "logs" / "log.csv").unlink()
+    (work / "logs").rmdir()
+    (work / "logs").symlink_to(outside)
+    (outside / "log.csv").write_text("secret")
+    (outside / "new.csv").write_text("secret")
+    assert read(files) == {}
+
+
 def test_no_more_than_so_many_folders_and_files(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(workspace_files, "MAX_FOLDERS", 5)
     monkeypatch.setattr(workspace_files, "MAX_FILES", 3)
