@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import shlex
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import NamedTuple
 
 import nbformat
 import pytest
+from logged_files import LOGGED
 from notebooks import ServerKernel
 from servers import TOKEN, JupyterServer
 from verbs import examples
@@ -77,6 +79,8 @@ def world(server: JupyterServer, tmp_path_factory: pytest.TempPathFactory) -> It
     (folder / "digits").mkdir()
     (folder / "experiments" / "digits").mkdir(parents=True)
     (folder / "experiments" / "digits" / "elsewhere.csv").write_text("step,loss\n1,0.5\n")
+    shutil.copytree(LOGGED / "tensorboard_torch", folder / "runs")
+    shutil.copytree(LOGGED / "wandb_offline", folder / "wandb")
     (folder / "backup" / "runs").mkdir(parents=True)
     (folder / "digits" / "one.csv").write_text("1,2\n")
     (folder / "train.cast").write_bytes(gzip.decompress(RECORDING.read_bytes()))

@@ -34,17 +34,21 @@ def reindex(to: Invocation, home: str | None) -> None:
 
 
 @click.command("import")
-@click.argument("kind", type=click.Choice(["files", "tensorboard", "wandb"]), required=False, default="files")
-@click.argument("path")
+@click.argument("what", nargs=-1, required=True, metavar="[tensorboard|wandb] PATH")
 @as_json
 @click.pass_obj
-def import_(to: Invocation, kind: str, path: str, as_json: bool) -> None:
+def import_(to: Invocation, what: tuple[str, ...], as_json: bool) -> None:
     """Show as runs what another tool wrote: PATH, a folder of the server's machine, holds PROJECT/RUN.csv, .yaml, .pt.
 
     PATH may also be the folder of one project. `import tensorboard PATH` and `import wandb PATH` take the event files
     and the offline runs below it. What was imported before is not imported again.
     """
-    found, left_out = to.client.import_folder(path, kind)
+    *kinds, path = what
+    if kinds not in ([], ["tensorboard"], ["wandb"]):
+        raise click.UsageError(
+            f"{kinds[0]!r} is nothing that is imported: say tensorboard PATH, wandb PATH or PATH alone."
+        )
+    found, left_out = to.client.import_folder(path, *kinds)
     if as_json:
         to.screen.json({"runs": [run.record for run in found], "left_out": left_out})
         return

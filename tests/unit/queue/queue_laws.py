@@ -96,7 +96,7 @@ class Laws:
                 assert {(one.run_id, one.number, one.agent_id) for one in ledger.running.values()} == at_work
                 assert {(one.key, one.granted_at) for one in ledger.running.values()} == since
                 read, kept = (lately(conn, one, [], "anna", "ben") for one in (Ledger().look(conn), ledger))
-                assert all(kept(cpu) == pytest.approx(read(cpu), abs=1e-9) for cpu in (False, True))
+                assert all(kept(cpu) == pytest.approx(read(cpu), rel=1e-9, abs=1e-6) for cpu in (False, True))
                 assert {run.run_id for line in ledger.lines.values() for run in line} == ledger.queue.keys()
 
     def _devices(self) -> None:
