@@ -56,3 +56,14 @@ def test_epochs_the_loss_and_the_time_left(lab_page: LabPage, script: str, lab: 
     told = re.compile("mnist: from 0.100 to 0.0256")
     expect(loss.get_by_role("img")).to_have_attribute("aria-label", told, timeout=20_000)
     lab_page.screenshot("after-its-end")
+
+
+def test_parameters_that_the_code_logged(lab_page: LabPage, lab: JupyterServer) -> None:
+    run_id = lab.submit("open('hparams.yaml', 'w').write('lr: 0.01\\noptimizer: adam\\n')", name="logs-parameters")
+    lab.wait(run_id)
+    lab_page.open_lab()
+    lab_page.command("gpurun:open-run", {"run": run_id, "tab": "config"})
+    table = lab_page.page.get_by_role("table", name="Parameters that its code logged")
+    expect(table).to_contain_text("optimizer", timeout=30_000)
+    expect(table).to_contain_text("0.01")
+    lab_page.screenshot("logged-parameters")

@@ -46,7 +46,7 @@ export class ConfigTab extends Tab {
     element('h3', 'gpurun-tab-title', this.place).textContent = trans.__('Environment');
     this.environment(told.environment, told.origin);
     const { parameters, ...facts } = meta ?? {};
-    this.told(trans.__('Parameters that its code logged'), parameters ?? {});
+    this.told(trans.__('Parameters that its code logged'), (parameters ?? {}) as Record<string, unknown>);
     this.told(trans.__('Told by the run'), facts);
   }
 
