@@ -106,7 +106,8 @@ def _PLACES(folder: Path) -> list[tuple[str, str]]:
 
 _PATTERNS = [
     (r"[\w.+-]+@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}\b", "anna@example.org"),
-    (r"\b(?:deb|security)\.debian\.org\b|\bpypi\.org\b|\bfiles\.pythonhosted\.org\b", "index.example"),
+    (r"(?<=Looking in links: )\S+", "/home/anna/wheels"),
+    (r"\b(?:deb|security)\.debian\.org\b|\bpypi\.(?:python\.)?org\b|\bfiles\.pythonhosted\.org\b", "index.example"),
     (r"\bregistry\.(?:npmjs\.org|yarnpkg\.com)\b", "index.example"),
     (r"\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b", "02:00:00:00:00:01"),
     (r"/tmp/(?!work|build)(?:tmp|pip-|pytest-of-|npm-)[\w.-]+", "/tmp/work"),
