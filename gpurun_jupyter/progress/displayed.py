@@ -27,6 +27,8 @@ from gpurun_jupyter.progress.terminal.lines import Lines
 MAX_DISPLAYS = 200
 MAX_TABLE_ROWS = 20_000
 
+#: Whom what is read of HTML is told by.
+_BY = "bars/html"
 _PLAIN, _HTML = "text/plain", "text/html"
 #: Sources that tell what the object is where its own text does not.
 _SOURCES = ("text/markdown", "text/latex")
@@ -185,7 +187,7 @@ def _new_rows(shown: _Shown, tables: list[html.Table]) -> Iterator[Metric]:
             key = (number, *row) if metric and metric.step is not None else (number, place, *row)
             if metric and key not in shown.rows and len(shown.rows) < MAX_TABLE_ROWS:
                 shown.rows.add(key)
-                yield metric
+                yield msgspec.structs.replace(metric, by=_BY)
 
 
 def _look(data: dict[str, Any], *, tables: bool) -> _Look:
@@ -196,7 +198,7 @@ def _look(data: dict[str, Any], *, tables: bool) -> _Look:
     page = None
     if isinstance(source, str) and (nameless or tables or _BAR.search(source)):
         page = html.read(source)
-    readings = [reading_of(bar) for bar in page.bars] if page else []
+    readings = [reading_of(bar)._replace(by=_BY) for bar in page.bars] if page else []
     if not readings and _RICH_BAR in plain:
         readings = read_rows(plain.split("\n"))
     if not nameless:

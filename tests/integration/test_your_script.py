@@ -41,7 +41,8 @@ with open("lightning_logs/version_0/metrics.csv", "w") as file:
 COPIES = "import shutil, sys\nshutil.copytree(sys.argv[1], 'logs')\n"
 TELLS = """
 import os
-print(os.environ.get("WANDB_MODE"), os.environ.get("WANDB_DIR") == os.getcwd(), os.environ["TENSORBOARD_LOGDIR"])
+print(os.environ.get("WANDB_MODE"), os.environ.get("WANDB_DIR") == os.getcwd())
+print(os.environ["TENSORBOARD_LOGDIR"] == os.path.join(os.getcwd(), "runs"))
 """
 
 
@@ -126,6 +127,4 @@ def test_on_another_machine(far_server: JupyterServer, far_machine: Machine, cod
 def test_loggers_find_where_to_write(server: JupyterServer) -> None:
     run_id = server.submit(TELLS)
     server.wait(run_id)
-    mode, in_workspace, logdir = server.log(run_id).split()[-3:]
-    assert (mode, in_workspace) == ("offline", "True")
-    assert logdir.endswith("/work/runs")
+    assert server.log(run_id).split()[-3:] == ["offline", "True", "True"]

@@ -8,6 +8,8 @@ from typing import NamedTuple
 #: Held back at most, in characters, while it is undecided whether text is a bar or a marker.
 MAX_HELD_CHARS = 8192
 MAX_LABEL_CHARS = 200
+#: With this, overwritten at once, fastprogress tries out whether it can be printed.
+TRIAL = "█"
 
 _CSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _MOVE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-ln-~]")  # all but colours, which end with m

@@ -14,7 +14,7 @@ from typing import Literal
 from gpurun_jupyter.progress.bars.roster import Roster
 from gpurun_jupyter.progress.readers import markers, osc
 from gpurun_jupyter.progress.readers.budget import Budget
-from gpurun_jupyter.progress.readers.readings import MAX_HELD_CHARS, Reading, without_colours, without_moves
+from gpurun_jupyter.progress.readers.readings import MAX_HELD_CHARS, TRIAL, Reading, without_colours, without_moves
 from gpurun_jupyter.progress.readers.recognise import recognise
 from gpurun_jupyter.progress.terminal.live_display import Display
 from gpurun_jupyter.progress.terminal.plain import Emitted, Plain
@@ -24,8 +24,6 @@ _CONTROL = re.compile(r"\r|\n|\x08+|\x1b\[(\d*)A")
 _PART_OF_CONTROL = re.compile(r"\x1b(?:\[\d{0,4})?")
 #: Text with redraws is dealt with in pieces of this size, because each redraw leaves a copy of the rest.
 _PIECE_CHARS = 1024
-#: With this, overwritten at once, fastprogress tries out whether it can be printed.
-_TRIAL = "█"
 _LINE_END = re.compile(r"\r+\n")  # a terminal makes \r\r\n of a program's own \r\n
 
 
@@ -177,8 +175,8 @@ class Screen:
 
     def _read_text(self, text: str) -> str:
         plain, carriage_return, rest = text.partition("\r")
-        if carriage_return and (plain.endswith(f"\n{_TRIAL}") or (plain == _TRIAL and self._plain.fresh)):
-            plain = plain.removesuffix(_TRIAL)
+        if carriage_return and (plain.endswith(f"\n{TRIAL}") or (plain == TRIAL and self._plain.fresh)):
+            plain = plain.removesuffix(TRIAL)
         moves = self._possible_moves(plain)
         self._plain.read(plain[: len(plain) - moves])
         if not carriage_return:
@@ -233,7 +231,7 @@ class Screen:
     def _wiped_by(self, frame: str) -> bool:
         """Whether the frame is blank, or a bar's label alone, over a bar or over nothing; over text it is text too."""
         text, here = without_colours(frame).strip(" "), self._region.here
-        text = "" if text == _TRIAL else text
+        text = "" if text == TRIAL else text
         if text and not (here and frame.endswith(" ") and here.text.startswith(text)):
             return False
         if self._line_open and self._region.untouched:

@@ -78,7 +78,7 @@ def run(command: str, folder: Path, limit_s: float) -> bytes:
 def cleaned(said: bytes, folder: Path) -> bytes:
     """The text without what is of this machine alone, and its head where it is long."""
     text = said.decode(errors="replace")
-    for found, instead in _PLACES(folder):
+    for found, instead in _places(folder):
         text = text.replace(found, instead)
     for pattern, instead in _PATTERNS:
         text = re.sub(pattern, instead, text)
@@ -86,12 +86,12 @@ def cleaned(said: bytes, folder: Path) -> bytes:
     return head if len(head) < MOST_BYTES else head[: head.rfind(b"\n") + 1] or head.decode(errors="ignore").encode()
 
 
-def _PLACES(folder: Path) -> list[tuple[str, str]]:
+def _places(folder: Path) -> list[tuple[str, str]]:
     """What stands for folders, names and addresses of this machine, the longest first."""
     here = {
         str(folder): "/home/anna/project",
         folder.name: "project",
-        "/root/": "/home/anna/",
+        f"{Path.home()}/": "/home/anna/",
         platform.release(): "6.1.0-18-amd64",
     }
     addresses = subprocess.run(["hostname", "-I"], capture_output=True, text=True).stdout.split()
@@ -111,9 +111,8 @@ _PATTERNS = [
     (r"\bregistry\.(?:npmjs\.org|yarnpkg\.com)\b", "index.example"),
     (r"\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b", "02:00:00:00:00:01"),
     (r"/tmp/(?!work|build)(?:tmp|pip-|pytest-of-|npm-)[\w.-]+", "/tmp/work"),
-    (r"(?<!/tmp)/work\b[\w./-]*", "/home/anna/work"),
     (r"Password: [0-9a-f]{16}", "Password: 0123456789abcdef"),
-    (r"(?<![\w/.-])/root(?=\W)", "/home/anna"),
+    (rf"(?<![\w/.-]){re.escape(str(Path.home()))}(?=\W)", "/home/anna"),
 ]
 
 

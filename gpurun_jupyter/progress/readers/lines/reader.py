@@ -10,7 +10,7 @@ from gpurun_jupyter.progress.readers.lines.flower import Flower
 from gpurun_jupyter.progress.readers.lines.plans import Plan, Said, fill
 from gpurun_jupyter.progress.readers.lines.shapes import NUMBER, line_of
 from gpurun_jupyter.progress.readers.lines.tables import Tables, may_begin
-from gpurun_jupyter.progress.readers.readings import without_colours
+from gpurun_jupyter.progress.readers.readings import TRIAL, without_colours
 
 #: Formats, asked in this order what a shape means; the general one comes last.
 FORMATS: tuple[Callable[[str], Plan | None], ...] = (
@@ -22,8 +22,6 @@ FORMATS: tuple[Callable[[str], Plan | None], ...] = (
 )
 #: Longer lines say nothing of the kind.
 MAX_CHARS = 4000
-#: With this, overwritten at once, fastprogress tries out whether it can be printed.
-_TRIAL = "█"
 #: So many shapes are remembered with their plans, and so many kinds of lines that are not sure.
 _MAX_SHAPES = 2000
 _MAX_KINDS = 200
@@ -58,7 +56,7 @@ class LineReader:
         """The line as far as it can be told without its numbers: a quick look."""
         if len(text) > MAX_CHARS or NUMBER in text:
             return _NOTHING
-        text = without_colours(text).lstrip(_TRIAL)
+        text = without_colours(text).lstrip(TRIAL)
         shape, numbers = line_of(text)
         return Look(text, shape, numbers, self._plan(shape) if numbers else None)
 
