@@ -13,7 +13,7 @@ import msgspec
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
 from gpurun_jupyter.core.manifests import Digest
-from gpurun_jupyter.core.names import Text
+from gpurun_jupyter.core.names import RunId, RunName, Text
 from gpurun_jupyter.core.numbers import Number
 from gpurun_jupyter.core.system.records import UNREADABLE
 
@@ -177,7 +177,7 @@ class Model(Event, tag="model"):
 
 
 class Meta(Event, tag="meta"):
-    """Facts about the run that another tool announced, such as an MLflow run id."""
+    """Facts about the run that another tool announced, such as an MLflow tag; one that is null is taken back."""
 
     values: dict[str, Any]
 
@@ -189,6 +189,18 @@ class End(Event, tag="end"):
     reason: Reason
     exit_code: Int | None = None
     message: str = ""
+
+
+class Child(Event, tag="child"):
+    """Something was logged to a child of the run, such as a nested run of MLflow: what would stand in its own log.
+
+    `run` is the child's id; `parent` that of the child in which it is nested, None for the run itself.
+    """
+
+    run: RunId
+    event: Start | Metric | Parameters | Meta | End
+    name: RunName | None = None
+    parent: RunId | None = None
 
 
 AnyEvent = (
@@ -207,6 +219,7 @@ AnyEvent = (
     | Artifact
     | Model
     | Meta
+    | Child
     | End
 )
 

@@ -6,16 +6,20 @@ Names are parts of paths and addresses, where `.` and `..` mean something else.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection, Iterable, Iterator
 from typing import Annotated
 
 import msgspec
 
+_ID_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # without those that look alike
 _NAME = r"^(?!\.\.?$)[^\x00-\x1f/\\]+$(?!\n)"
 _RUN_NAME = r"^(?!\.\.?(/[0-9]+)?$)[^\x00-\x1f/\\]+(/[0-9]+)?$(?!\n)"
 _ATTEMPT_KEY = r"^(?!\.\.?/)[^\x00-\x1f/\\]+/[0-9]{1,9}$(?!\n)"
+_RUN_ID = r"^[a-z][a-z0-9]{7}$(?!\n)"
 _RULES = {
     _ATTEMPT_KEY: "the id of a run, a slash, and the number of an attempt",
+    _RUN_ID: "the id of a run, eight letters and digits",
     _NAME: "a name on one line, without slashes, that is neither '.' nor '..'",
     _RUN_NAME: "a name on one line, without slashes but for the number of a sweep, that is neither '.' nor '..'",
 }
@@ -23,10 +27,18 @@ _RULES = {
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=_NAME)]
 #: A text that every database takes.
 Text = Annotated[str, msgspec.Meta(max_length=10_000, pattern=r"^[^\x00]*$")]
+#: As `new_run_id` makes them.
+RunId = Annotated[str, msgspec.Meta(pattern=_RUN_ID)]
 #: The name of a run; those of a sweep are NAME/1, NAME/2.
 RunName = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=_RUN_NAME)]
 #: An attempt, as its agent and its server call it: RUN/NUMBER.
 AttemptKey = Annotated[str, msgspec.Meta(max_length=120, pattern=_ATTEMPT_KEY)]
+
+
+def new_run_id() -> str:
+    """Eight letters and digits, a letter first, so that it is never taken for a number or an option."""
+    first = secrets.choice(_ID_LETTERS[:24])
+    return first + "".join(secrets.choice(_ID_LETTERS) for _ in range(7))
 
 
 def told(problem: msgspec.ValidationError) -> str:

@@ -15,7 +15,7 @@ from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.labels import On
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
 from gpurun_jupyter.core.manifests import Digest
-from gpurun_jupyter.core.names import Name, RunName, Text
+from gpurun_jupyter.core.names import Name, RunId, RunName, Text
 from gpurun_jupyter.core.numbers import Number
 from gpurun_jupyter.core.origins import Origin
 from gpurun_jupyter.core.shipped import ShippedDir
@@ -26,6 +26,10 @@ _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 VALUES_LIMIT_BYTES = 512 * 2**20
 #: The notebook, the client and the command line refuse a directory whose files sum up to more, unless told otherwise.
 SIZE_GUARD_BYTES = 2**30
+
+
+#: `files` is what another tool left, `logged` what a client of the tracking interface says.
+Kind = Literal["cell", "dir", "notebook", "files", "logged"]
 
 
 def is_variable(name: str) -> bool:
@@ -111,11 +115,15 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
     wait_for_device: bool = False
     origin: Origin | None = None  # which cell or script of the person's it is
     files: Text | None = None  # another tool's run: the path of its FILES.csv, .yaml and .pt without the ending
+    logged: Text | None = None  # a run that nobody carries out for gpurun: the client that logs it, such as mlflow
+    parent: RunId | None = None  # the run whose code logs it
     hold: bool = False  # create it, but queue it only when it is started
 
     @property
-    def kind(self) -> Literal["cell", "dir", "notebook", "files"]:
-        """`cell` and `notebook` run in a kernel, `dir` is an entry point, `files` only what another tool left."""
+    def kind(self) -> Kind:
+        """`cell` and `notebook` run in a kernel, `dir` is an entry point; of the others gpurun only hears."""
+        if self.logged is not None:
+            return "logged"
         return "cell" if self.code is not None else "notebook" if self.notebook else "dir" if self.dir else "files"
 
     @property
@@ -216,7 +224,7 @@ class Run(msgspec.Struct, kw_only=True):
     name: str
     project: str
     owner: str
-    kind: Literal["cell", "dir", "notebook", "files"]
+    kind: Kind
     state: State
     outcome: Outcome | None
     reason: Reason | None

@@ -20,12 +20,12 @@ from gpurun_jupyter.core.errors import GpurunError, InvalidRequest
 from gpurun_jupyter.core.formats.plain_files import Row
 from gpurun_jupyter.core.home import AttemptFolder, Home
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
+from gpurun_jupyter.core.names import new_run_id
 from gpurun_jupyter.core.numbers import all_in_json
 from gpurun_jupyter.core.runs import RunSpec
 from gpurun_jupyter.core.system.bells import ring
 from gpurun_server.queue.intake.ingest import ingest
 from gpurun_server.queue.intake.rebuilding import FILES_AGENT, take_up
-from gpurun_server.queue.lifecycle.accept import new_run_id
 from gpurun_server.queue.lifecycle.transitions import touch
 from gpurun_server.store.database import OUTAGE, Database
 from gpurun_server.store.folders.plain_files import CSV_PLACE, EPOCH_S, PlainRun, Reader, began_at, runs_below, runs_in

@@ -19,7 +19,7 @@ from gpurun_jupyter.core import events
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
-from gpurun_jupyter.core.names import told
+from gpurun_jupyter.core.names import new_run_id, told
 from gpurun_jupyter.core.numbers import all_in_json
 from gpurun_jupyter.core.runs import RunSpec
 from gpurun_jupyter.core.system.records import open_plain
@@ -27,7 +27,6 @@ from gpurun_jupyter.progress.readers.files.formats import reader_for
 from gpurun_jupyter.progress.readers.files.found import Found, Points
 from gpurun_jupyter.progress.readers.files.names import Names
 from gpurun_server.queue.intake.rebuilding import FILES_AGENT, take_up
-from gpurun_server.queue.lifecycle.accept import new_run_id
 from gpurun_server.store.database import OUTAGE, Database
 from gpurun_server.store.folders.records import RunRecord, write
 from gpurun_server.store.queries import decode_meta

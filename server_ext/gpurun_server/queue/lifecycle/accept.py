@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
 import time
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ import sqlalchemy as sa
 from gpurun_jupyter.core.errors import WrongState
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.lifecycle import Outcome, State
+from gpurun_jupyter.core.names import new_run_id
 from gpurun_jupyter.core.run_checks import check_run
 from gpurun_jupyter.core.runs import RunSpec
 from gpurun_jupyter.core.secrets import parted
@@ -27,8 +27,6 @@ from gpurun_server.store.queries import encode, find_all
 from gpurun_server.store.statements import insert_into
 from gpurun_server.store.summaries import keep_parameters
 from gpurun_server.store.tables import predecessors, runs
-
-_ID_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # without those that look alike
 
 _BEFORE = sa.select(runs.c.id).where(
     runs.c.owner == sa.bindparam("owner"), runs.c.idempotency_key == sa.bindparam("key")
@@ -99,12 +97,6 @@ def accept(
     write(home.run(run_id), RunRecord(spec=spec, **{name: row[name] for name in kept}))
     writing.rings |= {f"run {run_id}", "queue", "work"}
     return run_id
-
-
-def new_run_id() -> str:
-    """Eight letters and digits, a letter first, so that it is never taken for a number or an option."""
-    first = secrets.choice(_ID_LETTERS[:24])
-    return first + "".join(secrets.choice(_ID_LETTERS) for _ in range(7))
 
 
 def _accepted_before(conn: sa.Connection, owner: str, key: str) -> str | None:
