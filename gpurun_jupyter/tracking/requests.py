@@ -1,0 +1,353 @@
+"""What clients of MLflow ask: the fields that count of the messages in mlflow/protos/service.proto and its neighbours.
+
+Fields that are not here are passed over. Times are milliseconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from gpurun_jupyter.core.names import Text
+from gpurun_jupyter.core.numbers import Number
+
+#: As the database and our events know them.
+Int = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
+Key = Annotated[str, msgspec.Meta(min_length=1, max_length=1000, pattern=r"^[^\x00]*$")]
+Value = Annotated[str, msgspec.Meta(max_length=8000, pattern=r"^[^\x00]*$")]
+Status = Literal["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED", "UNFINISHED"]
+Most = Annotated[int, msgspec.Meta(ge=1, le=50_000)]
+
+
+class Request(msgspec.Struct, kw_only=True):
+    """A request; what it leaves out has its default."""
+
+
+class Tag(Request, kw_only=True):
+    """A tag, or a parameter."""
+
+    key: Key
+    value: Value = ""
+
+
+class Param(Request, kw_only=True):
+    """A parameter."""
+
+    key: Key
+    value: Value = ""
+
+
+class Point(Request, kw_only=True):
+    """A value of a metric."""
+
+    key: Key
+    value: Number
+    timestamp: Int = 0
+    step: Int = 0
+
+
+class Nothing(Request, kw_only=True):
+    """A request without fields that count."""
+
+
+# experiments
+
+
+class ByName(Request, kw_only=True):
+    """`experiments/get-by-name`."""
+
+    experiment_name: Text
+
+
+class CreateExperiment(Request, kw_only=True):
+    """`experiments/create`."""
+
+    name: Text
+    tags: list[Tag] = []
+
+
+class ById(Request, kw_only=True):
+    """`experiments/get`, `delete` and `restore`."""
+
+    experiment_id: Text
+
+
+class UpdateExperiment(ById, kw_only=True):
+    """`experiments/update`."""
+
+    new_name: Text = ""
+
+
+class SearchExperiments(Request, kw_only=True):
+    """`experiments/search`."""
+
+    max_results: Most = 1000
+    page_token: str = ""
+    filter: Text = ""
+    order_by: list[Text] = []
+    view_type: Literal["ACTIVE_ONLY", "DELETED_ONLY", "ALL"] = "ACTIVE_ONLY"
+
+
+class ExperimentTag(ById, kw_only=True):
+    """`experiments/set-experiment-tag` and `delete-experiment-tag`."""
+
+    key: Key
+    value: Value = ""
+
+
+# runs
+
+
+class CreateRun(Request, kw_only=True):
+    """`runs/create`."""
+
+    experiment_id: Text = "0"
+    user_id: Text = ""
+    run_name: Text = ""
+    start_time: Int | None = None
+    tags: list[Tag] = []
+
+
+class OfRun(Request, kw_only=True):
+    """A request about one run, which older clients call `run_uuid`."""
+
+    run_id: Text = ""
+    run_uuid: Text = ""
+
+    @property
+    def run(self) -> str:
+        """The id."""
+        return self.run_id or self.run_uuid
+
+
+class UpdateRun(OfRun, kw_only=True):
+    """`runs/update`."""
+
+    status: Status | None = None
+    end_time: Int | None = None
+    run_name: Text = ""
+
+
+class LogMetric(OfRun, kw_only=True):
+    """`runs/log-metric`."""
+
+    key: Key
+    value: Number
+    timestamp: Int = 0
+    step: Int = 0
+
+
+class LogParam(OfRun, kw_only=True):
+    """`runs/log-parameter`."""
+
+    key: Key
+    value: Value = ""
+
+
+class SetTag(OfRun, kw_only=True):
+    """`runs/set-tag`."""
+
+    key: Key
+    value: Value = ""
+
+
+class DeleteTag(OfRun, kw_only=True):
+    """`runs/delete-tag`."""
+
+    key: Key
+
+
+class LogBatch(OfRun, kw_only=True):
+    """`runs/log-batch`."""
+
+    metrics: list[Point] = []
+    params: list[Param] = []
+    tags: list[Tag] = []
+
+
+class LogModelJson(OfRun, kw_only=True):
+    """`runs/log-model`, as clients before MLflow 3 do."""
+
+    model_json: str = "{}"
+
+
+class LogInputs(OfRun, kw_only=True):
+    """`runs/log-inputs`: data sets that were used, as MLflow has them."""
+
+    datasets: list[dict[str, Any]] = []
+
+
+class SearchRuns(Request, kw_only=True):
+    """`runs/search`."""
+
+    experiment_ids: list[Text] = []
+    filter: Text = ""
+    run_view_type: Literal["ACTIVE_ONLY", "DELETED_ONLY", "ALL"] = "ACTIVE_ONLY"
+    max_results: Most = 1000
+    order_by: list[Text] = []
+    page_token: str = ""
+
+
+class MetricHistory(OfRun, kw_only=True):
+    """`metrics/get-history`."""
+
+    metric_key: Key
+    max_results: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    page_token: str = ""
+
+
+class ListArtifacts(OfRun, kw_only=True):
+    """`artifacts/list`."""
+
+    path: Text = ""
+    page_token: str = ""
+
+
+# models that were logged, and the registry
+
+
+class CreateLoggedModel(Request, kw_only=True):
+    """`logged-models`."""
+
+    experiment_id: Text = "0"
+    name: Text = ""
+    model_type: Text = ""
+    source_run_id: Text = ""
+    params: list[Param] = []
+    tags: list[Tag] = []
+
+
+class OfLoggedModel(Request, kw_only=True):
+    """A request about one of them."""
+
+    model_id: Text
+
+
+class FinalizeLoggedModel(OfLoggedModel, kw_only=True):
+    """Its end: `LOGGED_MODEL_READY`, or that its upload failed."""
+
+    status: Text = "LOGGED_MODEL_READY"
+
+
+class LoggedModelTags(OfLoggedModel, kw_only=True):
+    """New tags."""
+
+    tags: list[Tag] = []
+
+
+class LoggedModelTag(OfLoggedModel, kw_only=True):
+    """One tag of it."""
+
+    tag_key: Key
+
+
+class LoggedModelParams(OfLoggedModel, kw_only=True):
+    """Its parameters."""
+
+    params: list[Param] = []
+
+
+class SearchLoggedModels(Request, kw_only=True):
+    """`logged-models/search`."""
+
+    experiment_ids: list[Text] = []
+    filter: Text = ""
+    max_results: Most = 100
+    page_token: str = ""
+
+
+class LoggedModelArtifacts(OfLoggedModel, kw_only=True):
+    """`logged-models/ID/artifacts/directories`."""
+
+    artifact_directory_path: Text = ""
+
+
+class OfModel(Request, kw_only=True):
+    """A request about one registered model."""
+
+    name: Text
+
+
+class CreateModel(OfModel, kw_only=True):
+    """`registered-models/create`."""
+
+    description: Value = ""
+    tags: list[Tag] = []
+
+
+class RenameModel(OfModel, kw_only=True):
+    """`registered-models/rename`."""
+
+    new_name: Text = ""
+
+
+class UpdateModel(OfModel, kw_only=True):
+    """`registered-models/update`."""
+
+    description: Value = ""
+
+
+class ModelTag(OfModel, kw_only=True):
+    """A tag of a registered model."""
+
+    key: Key
+    value: Value = ""
+
+
+class SearchModels(Request, kw_only=True):
+    """`registered-models/search` and `model-versions/search`."""
+
+    filter: Text = ""
+    max_results: Most = 100
+    order_by: list[Text] = []
+    page_token: str = ""
+
+
+class LatestVersions(OfModel, kw_only=True):
+    """`registered-models/get-latest-versions`."""
+
+    stages: list[Text] = []
+
+
+class ModelAlias(OfModel, kw_only=True):
+    """`registered-models/alias`."""
+
+    alias: Text
+    version: Text = ""
+
+
+class CreateVersion(OfModel, kw_only=True):
+    """`model-versions/create`: `source` is where its files are, `model_id` the logged model that it is."""
+
+    source: Text = ""
+    run_id: Text = ""
+    tags: list[Tag] = []
+    description: Value = ""
+    model_id: Text = ""
+
+
+class OfVersion(OfModel, kw_only=True):
+    """A request about one version."""
+
+    version: Text
+
+
+class UpdateVersion(OfVersion, kw_only=True):
+    """`model-versions/update`."""
+
+    description: Value = ""
+
+
+class VersionTag(OfVersion, kw_only=True):
+    """A tag of a version."""
+
+    key: Key
+    value: Value = ""
+
+
+class Stage(OfVersion, kw_only=True):
+    """`model-versions/transition-stage`: stages are aliases here."""
+
+    stage: Text = ""
+    archive_existing_versions: bool = False
