@@ -249,6 +249,7 @@ def to_run(
         sync=sync,
         revision=row.revision,
         rerun_of=row.rerun_of,
+        parent=row.parent,
         deleted=row.deleted_at is not None,
         spec=as_shown(decode_spec(row.spec_json)) if "spec_json" in row._fields else None,
         meta=decode_meta(row.meta_json) if "meta_json" in row._fields else {},
