@@ -230,11 +230,11 @@ class Agent:
             elif kind == "sync":
                 self._link.asked(run_id)
                 self._wake.set()
-            elif kind == "log":
+            elif kind in ("log", "question"):
                 for held in self._held.values():
                     if held.grant.run_id == run_id:
-                        held.grown.set()
-                        held.moved.set()
+                        for event in (held.grown, held.moved) if kind == "log" else (held.asked,):
+                            event.set()
 
     @contextlib.contextmanager
     def _listening(self) -> Iterator[None]:

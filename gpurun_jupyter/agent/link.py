@@ -6,6 +6,7 @@ from typing import Protocol
 
 from gpurun_jupyter.agent.backoff import Hurry
 from gpurun_jupyter.core.grants import Grant, Orders, Report
+from gpurun_jupyter.core.questions import Answer, Question
 
 
 class ServerFault(ConnectionError):
@@ -40,3 +41,6 @@ class Link(Protocol):
 
     async def deliver(self, grant: Grant) -> None:
         """Hand over what the attempt left, once its runner is gone."""
+
+    async def answer(self, grant: Grant, question: Question) -> Answer:
+        """What the attempt's code asks the server, which has taken in the log up to now. Raises GpurunError, too."""

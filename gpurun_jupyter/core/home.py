@@ -142,6 +142,8 @@ class AttemptFolder:
         self.environment = self.path / "environment.json"  # where it runs; written by the agent
         self.lock = self.path / "lock"  # held by the runner for its whole life
         self.report = self.path / "report"  # FIFO that gpurun_jupyter.report writes to
+        self.questions = self.path / "questions"  # to the server: core/questions.py
+        self.answers = self.path / "answers"  # to these, under the same names
         self.inputs_answer = self.path / "inputs.json"  # the kernel's word that the variables are in
         self.outputs = self.path / "outputs"  # the values of variables: 0, 1, ...
         self.outputs_answer = self.path / "outputs.json"  # which is which, and the sha256 of each

@@ -17,6 +17,8 @@ from gpurun_jupyter.core.numbers import Number
 VARIABLE = "GPURUN_READERS"
 #: The families, from that which is believed least to that which is believed most, but for the run itself.
 FAMILIES = ("lines", "bars", "files", "mlflow")
+#: From here on names are the code's own, which may ask for them again.
+_NAMED = FAMILIES.index("mlflow")
 #: Names of metrics that are remembered.
 _MAX_NAMES = 20_000
 
@@ -66,8 +68,8 @@ class Sources:
             same = _BETWEEN_WORDS.sub(" ", name).casefold()
             known = self._known.get(same)
             if known is None or known.rank < rank:
-                # one metric goes on under the name that it began with, unless the run itself says another
-                known = _Known(rank, name, known.told_as if known and event.by else name)
+                # one metric goes on under the name that it began with, unless the run's code says another
+                known = _Known(rank, name, known.told_as if known and rank < _NAMED else name)
                 if len(self._known) < _MAX_NAMES:
                     self._known[same] = known
             if known.rank == rank:

@@ -62,12 +62,12 @@ def save_model(
         return
     said = {"type": type, "framework": framework, "description": description}
     said = {key: _cut(text, _MAX_BYTES[key]) for key, text in said.items()}
-    kept = _kept(Path(folder), source)
+    kept = kept_files(Path(folder), source)
     pipe.send({"kind": "model", "name": name, "alias": alias, **said, **kept, "values": _fitting(numbers)})
 
 
-def _kept(blobs: Path, source: Path) -> dict[str, Any]:
-    """Keep the files and their manifest; what the event says of them."""
+def kept_files(blobs: Path, source: Path) -> dict[str, Any]:
+    """Keep a file or a folder, and its manifest; what the event says of them. Raises OSError."""
     entries = sorted(_entry(blobs, place, name) for name, place in _files(source))
     if not entries:
         raise FileNotFoundError(f"report.save_model: the folder {str(source)!r} holds no files")

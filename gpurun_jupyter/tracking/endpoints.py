@@ -91,11 +91,18 @@ _BY_PATH = [
     for method, path, name, kind in _ENDPOINTS
 ]
 _FIXED = {(method, path): (name, kind) for method, path, name, kind in _ENDPOINTS if "{" not in path}
+_ARTIFACT = re.compile(PREFIX + "mlflow-artifacts/artifacts/(.+)")
 _START = re.compile(PREFIX + "mlflow/")
 _LISTS = {
     kind: frozenset(field.encode_name for field in msgspec.structs.fields(kind) if field.default_factory is list)
     for _, _, _, kind in _ENDPOINTS
 }
+
+
+def artifact_in(path: str) -> str:
+    """The artifact whose bytes a path asks for, such as `RUN/RUN/model.pkl`; empty where it asks for something else."""
+    found = _ARTIFACT.fullmatch(path)
+    return unquote(found[1]) if found else ""
 
 
 def endpoint_at(method: str, path: str, query: Mapping[str, Sequence[str]], body: bytes) -> Endpoint:

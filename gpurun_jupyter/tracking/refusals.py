@@ -55,7 +55,5 @@ class Refused(Exception):
 
 def refusal_of(error: GpurunError) -> Refused:
     """An error of ours in their words."""
-    code = _CODES.get(
-        HTTPStatus(error.status), INVALID if error.status < HTTPStatus.INTERNAL_SERVER_ERROR else INTERNAL
-    )
-    return Refused(code, str(error))
+    usual = INVALID if error.status < HTTPStatus.INTERNAL_SERVER_ERROR else INTERNAL
+    return Refused(str(error), _CODES.get(HTTPStatus(error.status), usual))

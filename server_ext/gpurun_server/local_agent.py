@@ -19,10 +19,11 @@ from gpurun_jupyter.agent.backoff import Hurry
 from gpurun_jupyter.agent.processes.descendants import become_subreaper
 from gpurun_jupyter.agent.runner_control import give_secrets
 from gpurun_jupyter.agent.upgrade import Upgrade
-from gpurun_jupyter.core.errors import StorageUnusable
+from gpurun_jupyter.core.errors import InvalidRequest, StorageUnusable
 from gpurun_jupyter.core.grants import Grant, Orders, Report
 from gpurun_jupyter.core.home import Home, write_json
 from gpurun_jupyter.core.labels import PRIVATE
+from gpurun_jupyter.core.questions import Answer, Question
 from gpurun_jupyter.core.system.locks import is_held
 from gpurun_server import __version__
 from gpurun_server.agent_process import AgentRecord
@@ -76,6 +77,11 @@ class DatabaseLink:
         log = self._home.attempt(grant.run_id, grant.attempt).events
         with _as_os_error(), self._database.write() as writing:
             ingest(writing, grant.run_id, grant.attempt, log, self._by)
+
+    async def answer(self, grant: Grant, question: Question) -> Answer:
+        """Ask the database, once it has what was logged so far."""
+        await self.advance(grant)
+        raise InvalidRequest("This asks for more than a run's code can ask for yet.")
 
     async def deliver(self, grant: Grant) -> None:
         """Take in the log before its end is reported; all else lies in the server's folders already."""

@@ -21,6 +21,7 @@ from gpurun_jupyter.agent.attempts.held_attempt import (
     over_in_session,
     undelivered,
 )
+from gpurun_jupyter.agent.attempts.questions import answer_questions
 from gpurun_jupyter.agent.background_tasks import in_background
 from gpurun_jupyter.agent.backoff import Pauses
 from gpurun_jupyter.agent.devices.inventory import Devices
@@ -97,11 +98,12 @@ class CarryingOut:
     async def _carried_out(self, held: Held) -> End:
         # what is alive outside this container never goes, and is not waited for
         ended = self._devices.ended_on(held.grant.devices)
-        watching = in_background(self._pass_on(held))
+        beside = [in_background(self._pass_on(held)), in_background(answer_questions(held, self._link))]
         try:
             await on_any_disk(held, self._until_over, self._pauses())
         finally:
-            watching.cancel()
+            for task in beside:
+                task.cancel()
             with contextlib.suppress(OSError):
                 held.folder.secrets.unlink()  # should no runner have taken them
         # a runner that leaves its record has ended all it started

@@ -47,6 +47,7 @@ class Held:
     folder: AttemptFolder
     grown: asyncio.Event = field(default_factory=asyncio.Event)
     moved: asyncio.Event = field(default_factory=asyncio.Event)  # the same, for another who waits
+    asked: asyncio.Event = field(default_factory=asyncio.Event)  # its code has a question
     stop: Stop | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # it has been asked to
     recording: asyncio.Task[None] | None = None  # in which environment it runs

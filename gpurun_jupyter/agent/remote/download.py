@@ -24,6 +24,7 @@ from gpurun_jupyter.core.errors import WrongDigest
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.manifests import decode
+from gpurun_jupyter.core.questions import Answer
 from gpurun_jupyter.core.remote import PIECE_BYTES, SMALL_BYTES, EarlierCheckpoints, Wanted
 from gpurun_jupyter.core.runs import RunSpec
 from gpurun_jupyter.report.file_names import from_text
@@ -54,6 +55,14 @@ class Download:
                 await self._fetch_blob(grant, digest)
         if grant.attempt > 1:
             await self._fetch_checkpoints(grant)
+
+    async def artifact(self, grant: Grant, path: str) -> Answer:
+        """An artifact that its code asks for, as a file that is kept as long as the attempt's folder."""
+        answers = self._home.attempt(grant.run_id, grant.attempt).answers
+        part = answers / f"{hashlib.sha256(path.encode()).hexdigest()}.bytes"
+        part.unlink(missing_ok=True)  # it may have become another since
+        await self._fetch_file(grant, f"artifacts/{quote(path)}", part)
+        return Answer(200, file=str(part))
 
     async def _fetch_small(self, grant: Grant, sizes: dict[str, int]) -> None:
         for digests in batches(sizes, sizes.__getitem__, PIECE_BYTES, _MOST_AT_ONCE):

@@ -21,8 +21,10 @@ from gpurun_jupyter.agent.runner_control import give_secrets
 from gpurun_jupyter.core.errors import GpurunError, NotHeld, NotJoined
 from gpurun_jupyter.core.grants import Grant, Orders, Report
 from gpurun_jupyter.core.home import Home, write_json
+from gpurun_jupyter.core.questions import Answer, Question
 from gpurun_jupyter.core.remote import Rung
 from gpurun_jupyter.core.system.bells import ring
+from gpurun_jupyter.tracking.endpoints import artifact_in
 
 log = logging.getLogger("gpurun.agent")
 
@@ -149,6 +151,15 @@ class HttpLink:
                 raise ServerFault(f"reports arrive, but this does not: {error}") from error
             raise
         self._delivering.pop(grant.key, None)
+
+    async def answer(self, grant: Grant, question: Question) -> Answer:
+        """Ask the server, once it has what was logged and saved so far. Bytes of a file come in pieces."""
+        log = self._log_of(grant)
+        await log.send(samples_too=False)
+        await log.models.send()
+        if question.method == "GET" and (artifact := artifact_in(question.path)):
+            return await self._fetching.artifact(grant, artifact)
+        return await self._connection.ask("POST", of_attempt(grant, "questions"), Answer, question, grant=grant)
 
     async def listening(self) -> None:
         """Pass the server's doorbell on to this machine's. Ends when it is cancelled."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -29,6 +29,7 @@ from gpurun_jupyter.agent.runner.reaping import reaping
 from gpurun_jupyter.agent.runner.reasons import Evidence, encodable, judged, of_start_failure, oom_kills
 from gpurun_jupyter.agent.runner.samples import Samples
 from gpurun_jupyter.agent.runner.stopping import Stopping, hold_terminations_back
+from gpurun_jupyter.agent.runner.tracking.door import Door, Tracking
 from gpurun_jupyter.core.errors import GpurunError
 from gpurun_jupyter.core.events import FORMAT_VERSION, End, Output, Start
 from gpurun_jupyter.core.grants import Grant
@@ -62,6 +63,11 @@ class Taken:
     devices: device_locks.DeviceLocks
     secrets: dict[str, str] = field(default_factory=dict)
     masking: Masking = field(default_factory=Masking)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The variables that the user and this machine give it."""
+        return {**os.environ, **environment(self.grant.spec), **self.secrets}
 
     def release(self) -> None:
         """Let the locks go before the process ends."""
@@ -126,21 +132,28 @@ def _take_devices(folder: AttemptFolder, grant: Grant) -> device_locks.DeviceLoc
     return device_locks.take(grant.devices, holder, shared=grant.spec.gpu_mem is not None)
 
 
-async def carry_out(taken: Taken, kernel: Kernel | None = None, after_death: Callable[[], str] = str) -> None:
+async def carry_out(
+    taken: Taken, kernel: Kernel | None = None, after_death: Callable[[], str] = str, door: Door | None = None
+) -> None:
     """Carry out an attempt and write its log and its exit record. A session's kernel is left, and all it started.
 
-    `after_death` says, where that kernel died, what it means for the session. A fault of ours ends the attempt, too.
+    `after_death` says, where that kernel died, what it means for the session; `door` is that of its MLflow clients. A
+    fault of ours ends the attempt, too.
     """
     folder, grant = taken.folder, taken.grant
     faults = Faults(folder.runner_log)
     with word_left(folder), faults.heard():
-        sources = Sources(environment(grant.spec).get(VARIABLE, ""))
+        sources, tracking = Sources(environment(grant.spec).get(VARIABLE, "")), Tracking(taken.env, grant, door)
+        if sources.reads("mlflow"):
+            tracking.open()
+            taken.masking = Masking({*taken.masking.values, *tracking.secrets})
         log, stopping = EventLog(folder, grant.run_id, taken.masking, sources), Stopping(folder, grant)
         log.on_failure = faults.on_first = stopping.give_up
         end = End(outcome=Outcome.FAILED, reason=Reason.INTERNAL_ERROR)  # should nothing else be found out
         with faults.caught(), stopping, reports_into(log, folder.report):
             log.write(_start(grant))
-            end = await _carried_out(taken, log, stopping, faults, sources, kernel)
+            async with tracking.answered(folder, log.write_all):
+                end = await _carried_out(taken, log, stopping, faults, sources, kernel, tracking.variables)
         kept = grant.session is not None and kernel is not None and kernel.alive
         with faults.caught():
             if not kept:
@@ -183,7 +196,13 @@ def _leave_word(folder: AttemptFolder, end: End) -> None:
 
 
 async def _carried_out(
-    taken: Taken, log: EventLog, stopping: Stopping, faults: Faults, sources: Sources, kernel: Kernel | None
+    taken: Taken,
+    log: EventLog,
+    stopping: Stopping,
+    faults: Faults,
+    sources: Sources,
+    kernel: Kernel | None,
+    variables: Mapping[str, str],
 ) -> End:
     """How the execution ended, or why it could not begin. What else is raised is a fault of ours."""
     folder, grant = taken.folder, taken.grant
@@ -195,7 +214,7 @@ async def _carried_out(
         for note in workspace.lay_out(folder, grant):
             log.write(Output(stream="stderr", text=f"[{note}]\n"))
         sink.expect(parameters_of(grant.spec))
-        execution = _execution_for(grant, kernel)(folder, grant, sink, secrets=taken.secrets)
+        execution = _execution_for(grant, kernel)(folder, grant, sink, secrets={**taken.secrets, **variables})
         async with samples.going_on(), _files(folder, log, sources), reaping(execution):
             end = await stopping.ended(execution)
     except (GpurunError, OSError) as error:

@@ -92,6 +92,12 @@ class EventLog:
             displays = [] if isinstance(event, _NOT_SHOWN) else self._take_displays()
             self._append([*self._take_gathered(), *displays, event])
 
+    def write_all(self, events: Sequence[Event]) -> None:
+        """Append what is no part of what is shown, at one stroke; each at its own time, where it has one."""
+        believed = (self._sources.admit(event) for event in events)
+        written = [self._masking.event(event) for event in believed if event is not None]
+        self._append([*self._take_gathered(), *written], keep_times=True)
+
     def update(self, event: Display) -> None:
         """Append a new state of a display, unless another one follows soon: a loop may make thousands of them."""
         masked = self._masking.event(event)
@@ -187,12 +193,16 @@ class EventLog:
             self._timer = None
         return events
 
-    def _append(self, events: Sequence[Event]) -> int:
+    def _append(self, events: Sequence[Event], *, keep_times: bool = False) -> int:
         """Write events; returns how many bytes they are."""
         if not events or self.failure is not None:
             return 0
         now, m = round(time.time(), 3), round(time.monotonic() - self._begun, 4)
-        data = b"".join(_lines(msgspec.structs.replace(event, t=now, m=m)) for event in events)
+        times = ((event.t if keep_times else 0.0) or now for event in events)
+        data = b"".join(
+            _lines(msgspec.structs.replace(event, t=t, m=max(0.0, round(m - now + t, 4))))
+            for event, t in zip(events, times, strict=True)
+        )
         if self._held:
             self._held += data  # behind what waits already
             if len(self._held) > HELD_BYTES:

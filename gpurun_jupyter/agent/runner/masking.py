@@ -11,13 +11,13 @@ from urllib.parse import quote
 
 import msgspec
 
-from gpurun_jupyter.core.events import Cell, Display, Error, Event, Parameters, Progress, Result
+from gpurun_jupyter.core.events import Cell, Child, Display, Error, Event, Meta, Parameters, Progress, Result
 from gpurun_jupyter.core.secrets import MASK
 
 #: Shorter texts are everywhere.
 SHORTEST = 4
 
-_WITH_TEXT = (Cell, Display, Error, Parameters, Progress, Result)
+_WITH_TEXT = (Cell, Display, Error, Meta, Parameters, Progress, Result)
 _TEXTUAL = re.compile(r"text/|.*(json|xml|javascript)$")
 
 
@@ -50,6 +50,10 @@ class Masking:
 
     def event(self, event: Event) -> Event:
         """An event without them; what is told by bytes or by numbers is left."""
+        if self.forms and isinstance(event, Child):
+            return msgspec.structs.replace(
+                event, event=self.event(event.event), name=self.text(event.name or "") or None
+            )
         if not self.forms or not isinstance(event, _WITH_TEXT):
             return event
         # its kind is put back: some secret may be that word

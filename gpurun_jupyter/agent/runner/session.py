@@ -24,6 +24,7 @@ from gpurun_jupyter.agent.runner.kernel_run import DEFAULT_KERNEL
 from gpurun_jupyter.agent.runner.masking import Masking
 from gpurun_jupyter.agent.runner.session_folder import Order, Record
 from gpurun_jupyter.agent.runner.stopping import forget_terminations
+from gpurun_jupyter.agent.runner.tracking.door import Door
 from gpurun_jupyter.core.home import AttemptFolder, write_json
 from gpurun_jupyter.core.system.bells import listeners, ring
 from gpurun_jupyter.core.system.processes import Identity
@@ -63,6 +64,7 @@ class Session:
         self._faults = Faults(self._folder.log)  # between attempts
         self._kernel = kernel
         self._kernel.listener = self._listen  # but for the time of an attempt
+        self._door = Door()
         self._orders: asyncio.Queue[Order] = asyncio.Queue()
         self._watching: asyncio.Task[None] | None = None
         self._record = Record(
@@ -103,8 +105,8 @@ class Session:
         """Carry out one attempt; afterwards the session is idle, or over if its kernel is."""
         try:
             forget_terminations()
-            self._masking = taken.masking = Masking({*self._masking.values, *taken.secrets.values()})
-            await attempt.carry_out(taken, self._kernel, self._after_death)
+            self._masking = taken.masking = Masking({*self._masking.values, *taken.secrets.values(), self._door.token})
+            await attempt.carry_out(taken, self._kernel, self._after_death, self._door)
         finally:
             os.close(taken.lock)
         self.alive = self._kernel.alive or self._restarting
@@ -129,6 +131,7 @@ class Session:
         if self._watching is not None:
             self._watching.cancel()
         await self._end_kernel()
+        await self._door.close()
         self._folder.record.unlink(missing_ok=True)
         self._folder.orders.unlink(missing_ok=True)
         ring(self._bells, "work")

@@ -5,8 +5,8 @@ waits; a lost ring costs no more than the listener's own slow look round. POSIX 
 docs/decisions/0001-doorbells-are-fifos.md says why not sockets.
 
 Rings: `work` (there may be something for agents to do), `queue` (a run changed hands), `run ID` (something of that run
-changed), `log ID` (its log grew), `agents` (an agent reported), `models` (a model changed), `sync WORD` (a
-person wants the agent to reach its server now).
+changed), `log ID` (its log grew), `question ID` and `answer ID` (its code asks its server: core/questions.py), `agents`
+(an agent reported), `models` (a model changed), `sync WORD` (a person wants the agent to reach its server now).
 """
 
 from __future__ import annotations
