@@ -31,6 +31,8 @@ from gpurun_server.queue.agents.leases import LOOK_S, Judge, Terms, enforce, las
 from gpurun_server.queue.agents.remote_agents import RemoteAgents
 from gpurun_server.queue.intake.importing import QUIET_S, Importer
 from gpurun_server.queue.ledger.ledger import Ledger
+from gpurun_server.queue.tracking.log_writing import LogWriting
+from gpurun_server.queue.tracking.taking_in import TakingIn
 from gpurun_server.queue.upkeep.deletion import purge, remove_folders
 from gpurun_server.store.content.blobs import Blobs
 from gpurun_server.store.database import Database
@@ -155,6 +157,7 @@ class GpurunApp(ExtensionApp):
             blobs=Blobs(home),
             hub=Hub(home, database, ledger),
             remote=RemoteAgents(home, database),
+            logs=LogWriting(home, database),
             notices=Notices(database, self.notices, getpass.getuser(), self.log),
             threads=self._threads,
             owner=_owner_of(self.serverapp.identity_provider),
@@ -195,6 +198,9 @@ class GpurunApp(ExtensionApp):
         undo.callback(parts.hub.close)  # before it starts: a start that fails half way is undone, too
         parts.hub.start()
         parts.remote.start()
+        taking_in = TakingIn(parts.logs, parts.threads)
+        undo.callback(taking_in.close)
+        taking_in.start()
         metrics = QueueMetrics(parts.database)
         undo.callback(metrics.unregister)
         if not metrics.register():

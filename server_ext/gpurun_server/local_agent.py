@@ -78,7 +78,7 @@ class DatabaseLink:
         with _as_os_error(), self._database.write() as writing:
             ingest(writing, grant.run_id, grant.attempt, log, self._by)
 
-    async def answer(self, grant: Grant, question: Question) -> Answer:
+    async def answer(self, grant: Grant, question: Question) -> Answer:  # noqa: ARG002 - not yet
         """Ask the database, once it has what was logged so far."""
         await self.advance(grant)
         raise InvalidRequest("This asks for more than a run's code can ask for yet.")
