@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -83,8 +84,8 @@ class DatabaseLink:
     async def answer(self, grant: Grant, question: Question) -> Answer:
         """Ask the database, once it has what was logged so far."""
         await self.advance(grant)
-        asked = (question.method, question.path, question.query, question.body)
-        found = await asyncio.to_thread(answer, self._home, self._database, Blobs(self._home), grant.owner, *asked)
+        ask = partial(answer, self._home, self._database, Blobs(self._home), grant.owner)
+        found = await asyncio.to_thread(ask, question.method, question.path, question.query, question.body)
         return Answer(found.status, found.body, None if found.file is None else str(found.file))
 
     async def deliver(self, grant: Grant) -> None:
