@@ -6,13 +6,14 @@ https://mlflow.org/docs/latest/api_reference/cli.html has the variables. MLFLOW_
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from urllib.parse import urlsplit
 
 #: How the address of each of our doors ends.
 PATH = "/gpurun/mlflow"
 
 _URI = "MLFLOW_TRACKING_URI"
+_CREDENTIALS = ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
 _EXPERIMENT = ("MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID")
 #: The address that a client prints after each run leads to pages that are not there.
 _QUIET = "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"
@@ -21,10 +22,15 @@ _BYPASS = ("no_proxy", "NO_PROXY")
 _LOOPBACK = "127.0.0.1"
 
 
-def tracks_elsewhere(env: Mapping[str, str]) -> str:
-    """The tracking server that this environment names; empty where there is none, or one of our own doors."""
+def tracks_elsewhere(env: Mapping[str, str], own: Collection[str]) -> str | None:
+    """The tracking server that this environment names; None where there is none, or one of our own doors.
+
+    A run that brings credentials, by its `own` variables, needs them for a server that its code names.
+    """
     uri = env.get(_URI, "")
-    return "" if urlsplit(uri).path.rstrip("/").endswith(PATH) else uri
+    if uri and not urlsplit(uri).path.rstrip("/").endswith(PATH):
+        return uri
+    return "" if any(name in own for name in _CREDENTIALS) else None
 
 
 def linked(uri: str) -> str:
@@ -37,7 +43,7 @@ def linked(uri: str) -> str:
 
 def tracking_environment(env: Mapping[str, str], url: str, token: str, project: str) -> dict[str, str]:
     """Variables that lead a run with this environment to `url`. The credentials of another server are no use there."""
-    found = {_URI: url, "MLFLOW_TRACKING_TOKEN": token, "MLFLOW_TRACKING_USERNAME": "", "MLFLOW_TRACKING_PASSWORD": ""}
+    found = {_URI: url, **dict(zip(_CREDENTIALS, (token, "", ""), strict=True))}
     if not any(env.get(name) for name in _EXPERIMENT):
         found[_EXPERIMENT[0]] = project
     if _QUIET not in env:

@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -19,7 +20,7 @@ from gpurun_jupyter.agent.backoff import Hurry
 from gpurun_jupyter.agent.processes.descendants import become_subreaper
 from gpurun_jupyter.agent.runner_control import give_secrets
 from gpurun_jupyter.agent.upgrade import Upgrade
-from gpurun_jupyter.core.errors import InvalidRequest, StorageUnusable
+from gpurun_jupyter.core.errors import StorageUnusable
 from gpurun_jupyter.core.grants import Grant, Orders, Report
 from gpurun_jupyter.core.home import Home, write_json
 from gpurun_jupyter.core.labels import PRIVATE
@@ -30,7 +31,9 @@ from gpurun_server.agent_process import AgentRecord
 from gpurun_server.queue.agents.syncing import sync
 from gpurun_server.queue.intake.ingest import ingest, ingest_long
 from gpurun_server.queue.ledger.ledger import Ledger
+from gpurun_server.queue.tracking.tracking import answer
 from gpurun_server.settings import DATABASE_VARIABLE, DEFAULT_CPU_SLOTS
+from gpurun_server.store.content.blobs import Blobs
 from gpurun_server.store.database import Database
 from gpurun_server.store.folders import secret_files
 from gpurun_server.store.folders.columns import put_in_columns
@@ -78,10 +81,12 @@ class DatabaseLink:
         with _as_os_error(), self._database.write() as writing:
             ingest(writing, grant.run_id, grant.attempt, log, self._by)
 
-    async def answer(self, grant: Grant, question: Question) -> Answer:  # noqa: ARG002 - not yet
+    async def answer(self, grant: Grant, question: Question) -> Answer:
         """Ask the database, once it has what was logged so far."""
         await self.advance(grant)
-        raise InvalidRequest("This asks for more than a run's code can ask for yet.")
+        ask = partial(answer, self._home, self._database, Blobs(self._home), grant.owner)
+        found = await asyncio.to_thread(ask, question.method, question.path, question.query, question.body)
+        return Answer(found.status, found.body, None if found.file is None else str(found.file))
 
     async def deliver(self, grant: Grant) -> None:
         """Take in the log before its end is reported; all else lies in the server's folders already."""

@@ -65,9 +65,9 @@ class Taken:
     masking: Masking = field(default_factory=Masking)
 
     @property
-    def env(self) -> dict[str, str]:
-        """The variables that the user and this machine give it."""
-        return {**os.environ, **environment(self.grant.spec), **self.secrets}
+    def own_env(self) -> dict[str, str]:
+        """The variables that the run itself names."""
+        return {**environment(self.grant.spec), **self.secrets}
 
     def release(self) -> None:
         """Let the locks go before the process ends."""
@@ -143,7 +143,8 @@ async def carry_out(
     folder, grant = taken.folder, taken.grant
     faults = Faults(folder.runner_log)
     with word_left(folder), faults.heard():
-        sources, tracking = Sources(environment(grant.spec).get(VARIABLE, "")), Tracking(taken.env, grant, door)
+        own = taken.own_env
+        sources, tracking = Sources(own.get(VARIABLE, "")), Tracking({**os.environ, **own}, own, grant, door)
         if sources.reads("mlflow"):
             tracking.open()
             taken.masking = Masking({*taken.masking.values, *tracking.secrets})

@@ -20,7 +20,7 @@ _RACY_S = 2.0
 _BEGINNING_BYTES = 4096
 #: Folders in which no logger writes.
 _NOT_LOOKED_INTO = frozenset(
-    ("__pycache__", "node_modules", "site-packages", ".git", ".venv", ".cache", ".ipynb_checkpoints")
+    ("__pycache__", "node_modules", "site-packages", ".git", ".venv", ".cache", ".ipynb_checkpoints", "mlartifacts")
 )
 
 

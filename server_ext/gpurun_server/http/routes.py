@@ -8,7 +8,7 @@ from tornado import web
 
 from gpurun_jupyter.core.errors import RouteMissing
 from gpurun_server.http import live, notices, openapi, overview, retention, server, sessions
-from gpurun_server.http.agents import agents, attempts
+from gpurun_server.http.agents import agents, attempts, questions
 from gpurun_server.http.base import GpurunHandler
 from gpurun_server.http.launch import launch
 from gpurun_server.http.mlflow import door
@@ -61,6 +61,7 @@ ROUTES = [
     *launch.default_handlers,
     *agents.default_handlers,
     *attempts.default_handlers,
+    *questions.default_handlers,
     *sessions.default_handlers,
     *models.default_handlers,
     *model_files.default_handlers,

@@ -94,6 +94,12 @@ class AttemptModels:
         files = self._artifacts.listed(folder, f"{path.rstrip('/')}/" if path else "")
         return {"root_uri": model.message["info"]["artifact_uri"], "files": files}
 
+    def create_model(self, request: models_asked.CreateModel) -> Answered:
+        """Its first version makes it: nothing has to be asked, so that a cut does not keep a model from being saved."""
+        now = round(time.time() * 1000)
+        said = {"name": request.name, "description": request.description, "tags": [], "latest_versions": []}
+        return {"registered_model": {**said, "creation_timestamp": now, "last_updated_timestamp": now}}
+
     async def create_version(self, request: models_asked.CreateVersion) -> Answered:
         """Register files of this run; told as an event, so that it comes to be however long the server is away.
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import secrets
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from gpurun_jupyter.agent.runner.tracking.answering import Answering
@@ -72,28 +72,29 @@ class Door:
 class Tracking:
     """An attempt's MLflow clients: they come through the door, unless the user leads them elsewhere.
 
-    `env` is the attempt's environment, `door` that of its session; without one it has its own.
+    `env` is the attempt's environment, of which its spec and secrets name `own`; `door` is that of its session, without
+    which it has its own.
     """
 
-    def __init__(self, env: Mapping[str, str], grant: Grant, door: Door | None) -> None:
+    def __init__(self, env: Mapping[str, str], own: Collection[str], grant: Grant, door: Door | None) -> None:
         self._env = env
         self._grant = grant
         self._is_own = door is None
         self._door = door or Door()
-        self._elsewhere = tracks_elsewhere(env)
+        self._elsewhere = tracks_elsewhere(env, own)
         self.variables: dict[str, str] = {}
         self.secrets: tuple[str, ...] = ()
 
     def open(self) -> None:
         """Have an address, and `variables` that lead there. Raises OSError."""
-        if not self._elsewhere:
+        if self._elsewhere is None:
             self.variables = tracking_environment(self._env, self._door.url, self._door.token, self._grant.project)
             self.secrets = (self._door.token,)
 
     @contextlib.asynccontextmanager
     async def answered(self, folder: AttemptFolder, tell: Tell) -> AsyncIterator[None]:
         """Answer them while this lasts; where they log elsewhere, the run says where."""
-        if link := linked(self._elsewhere):
+        if link := linked(self._elsewhere or ""):
             tell([Meta(values={"mlflow": link})])
         try:
             with self._door.answers(Answering(folder, self._grant, tell, self._door.earlier), self._grant.run_id):

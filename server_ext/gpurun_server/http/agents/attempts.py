@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import re
-from pathlib import Path
-
 import msgspec
 
-from gpurun_jupyter.core.errors import FileMissing, InvalidRequest
+from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.manifests import Digest
 from gpurun_jupyter.core.remote import (
     PIECE_BYTES,
@@ -22,8 +18,7 @@ from gpurun_jupyter.core.remote import (
     Wanted,
     is_loopback,
 )
-from gpurun_jupyter.core.system.records import open_plain
-from gpurun_server.http.agents.handler import AttemptHandler, allow_unauthenticated
+from gpurun_server.http.agents.handler import ATTEMPT, BYTES, AttemptHandler, allow_unauthenticated
 from gpurun_server.http.base import Count, checked, operation
 from gpurun_server.queue.agents.readable_blobs import Needs
 from gpurun_server.queue.intake.saved_models import model_at, register_saved
@@ -32,7 +27,6 @@ from gpurun_server.store.folders import secret_files
 from gpurun_server.store.folders.checkpoints import checkpoint_of, earlier_checkpoints
 from gpurun_server.store.folders.uploads import Arrivals
 
-_BYTES = "application/octet-stream"
 _UNIX_SOCKET = (None, "", "0.0.0.0")  # noqa: S104 - what Tornado calls who comes through one
 
 
@@ -58,17 +52,6 @@ class _AttemptHandler(AttemptHandler):
         with self.parts.database.read() as conn:
             return Needs.of(conn, self.parts.home, self.run_id)
 
-    async def send_piece(self, path: Path) -> None:
-        """The part of a file that Range begins, at most a piece of it."""
-        first = re.fullmatch(r"bytes=(\d{1,18})-", self.request.headers.get("Range", "bytes=0-"))
-        if first is None:
-            raise InvalidRequest("Range says bytes=N- here.")
-        data, size = await self.in_thread(lambda: _piece(path, int(first[1])))
-        self.set_status(206)
-        self.set_header("Content-Type", _BYTES)
-        self.set_header("Content-Range", f"bytes {first[1]}-{int(first[1]) + len(data) - 1}/{size}")
-        self.finish(data)
-
 
 class LogHandler(_AttemptHandler):
     """`agents/attempts/{id}/{number}/log`."""
@@ -78,7 +61,7 @@ class LogHandler(_AttemptHandler):
         "For agents: append to the log; `offset` is how long it is already",
         query=OffsetQuery,
         body=bytes,
-        body_type=_BYTES,
+        body_type=BYTES,
         answer=Length,
     )
     async def post(self, **_: str) -> None:
@@ -107,13 +90,13 @@ class BlobsHandler(_AttemptHandler):
     """`agents/attempts/{id}/{number}/blobs`."""
 
     @allow_unauthenticated
-    @operation("For agents: small files in one answer, after a line with their sizes", body=Wanted, answer_type=_BYTES)
+    @operation("For agents: small files in one answer, after a line with their sizes", body=Wanted, answer_type=BYTES)
     async def post(self, **_: str) -> None:
         """Fetch several."""
         digests, needs = self.body(Wanted).digests, self.needs
         paths = [needs.path(digest) for digest in digests]
         contents = await self.in_thread(lambda: [path.read_bytes() for path in paths])
-        self.set_header("Content-Type", _BYTES)
+        self.set_header("Content-Type", BYTES)
         self.finish(b"\n".join([msgspec.json.encode([len(content) for content in contents]), b"".join(contents)]))
 
 
@@ -121,7 +104,7 @@ class BlobHandler(_AttemptHandler):
     """`agents/attempts/{id}/{number}/blobs/{digest}`."""
 
     @allow_unauthenticated
-    @operation("For agents: a piece of one file, from where Range says", answer_type=_BYTES, status=206)
+    @operation("For agents: a piece of one file, from where Range says", answer_type=BYTES, status=206)
     async def get(self, digest: str, **_: str) -> None:
         """Fetch one."""
         await self.send_piece(self.needs.path(digest))
@@ -141,7 +124,7 @@ class CheckpointHandler(_AttemptHandler):
     """`agents/attempts/{id}/{number}/checkpoints/{earlier}/{path}`."""
 
     @allow_unauthenticated
-    @operation("For agents: a piece of one of these, from where Range says", answer_type=_BYTES, status=206)
+    @operation("For agents: a piece of one of these, from where Range says", answer_type=BYTES, status=206)
     async def get(self, earlier: str, path: str, **_: str) -> None:
         """Fetch one."""
         await self.send_piece(checkpoint_of(self.folder, int(earlier), path))
@@ -180,7 +163,7 @@ class SmallFilesHandler(_AttemptHandler):
     @operation(
         "For agents: send small files whole, after a line with the sha256 and the size of each",
         body=bytes,
-        body_type=_BYTES,
+        body_type=BYTES,
         answer=Have,
     )
     async def post(self, **_: str) -> None:
@@ -203,23 +186,13 @@ class FileHandler(_AttemptHandler):
         "For agents: send a piece of a file, from where the server has it",
         query=OffsetQuery,
         body=bytes,
-        body_type=_BYTES,
+        body_type=BYTES,
         answer=Length,
     )
     async def put(self, digest: str, **_: str) -> None:
         """Send a piece."""
         data, offset, arrivals = self.bytes_received(), self.query(OffsetQuery).offset, self.arrivals
         self.answer(Length(await self.in_thread(lambda: arrivals.append(digest, offset, data))))
-
-
-def _piece(path: Path, offset: int) -> tuple[bytes, int]:
-    """A piece of a file and the size of all of it. Raises FileMissing."""
-    try:
-        with open_plain(path) as file:
-            file.seek(offset)
-            return file.read(PIECE_BYTES), os.fstat(file.fileno()).st_size
-    except FileNotFoundError as error:
-        raise FileMissing("The file is gone from the server.", "Submit the run again.") from error
 
 
 def _take(arrivals: Arrivals, sizes: dict[str, int], data: bytes) -> None:
@@ -257,18 +230,17 @@ class ModelHandler(_AttemptHandler):
         self.answer(Length(saved.model.size))
 
 
-_ATTEMPT = r"agents/attempts/(?P<id>[^/]+)/(?P<number>[1-9]\d{0,8})"
 default_handlers = [
-    (rf"{_ATTEMPT}/log", LogHandler),
-    (rf"{_ATTEMPT}/secrets", SecretsHandler),
-    (rf"{_ATTEMPT}/blobs", BlobsHandler),
-    (rf"{_ATTEMPT}/blobs/(?P<digest>[0-9a-f]{{64}})", BlobHandler),
-    (rf"{_ATTEMPT}/checkpoints", CheckpointsHandler),
-    (rf"{_ATTEMPT}/checkpoints/(?P<earlier>[1-9]\d{{0,8}})/(?P<path>.+)", CheckpointHandler),
-    (rf"{_ATTEMPT}/files/missing", MissingHandler),
-    (rf"{_ATTEMPT}/files/place", PlaceHandler),
-    (rf"{_ATTEMPT}/files/small", SmallFilesHandler),
-    (rf"{_ATTEMPT}/files/(?P<digest>[0-9a-f]{{64}})", FileHandler),
-    (rf"{_ATTEMPT}/models", ModelHandler),
-    (rf"{_ATTEMPT}/environment", EnvironmentHandler),
+    (rf"{ATTEMPT}/log", LogHandler),
+    (rf"{ATTEMPT}/secrets", SecretsHandler),
+    (rf"{ATTEMPT}/blobs", BlobsHandler),
+    (rf"{ATTEMPT}/blobs/(?P<digest>[0-9a-f]{{64}})", BlobHandler),
+    (rf"{ATTEMPT}/checkpoints", CheckpointsHandler),
+    (rf"{ATTEMPT}/checkpoints/(?P<earlier>[1-9]\d{{0,8}})/(?P<path>.+)", CheckpointHandler),
+    (rf"{ATTEMPT}/files/missing", MissingHandler),
+    (rf"{ATTEMPT}/files/place", PlaceHandler),
+    (rf"{ATTEMPT}/files/small", SmallFilesHandler),
+    (rf"{ATTEMPT}/files/(?P<digest>[0-9a-f]{{64}})", FileHandler),
+    (rf"{ATTEMPT}/models", ModelHandler),
+    (rf"{ATTEMPT}/environment", EnvironmentHandler),
 ]

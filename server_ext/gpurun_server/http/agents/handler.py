@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import re
 import zlib
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from jupyter_server.auth.decorator import allow_unauthenticated
 from tornado.web import HTTPError
 
-from gpurun_jupyter.core.errors import GpurunError, InvalidRequest, NotJoined, WrongOffset
+from gpurun_jupyter.core.errors import FileMissing, GpurunError, InvalidRequest, NotJoined, WrongOffset
 from gpurun_jupyter.core.remote import OFFSET_HEADER, PIECE_BYTES, TOKEN_HEADER
+from gpurun_jupyter.core.system.records import open_plain
 from gpurun_server.http.base import GpurunHandler
 from gpurun_server.queue.agents.syncing import check_held
 from gpurun_server.store.agent_keys import agent_of
 
-__all__ = ["AgentHandler", "AttemptHandler", "KeyHandler", "allow_unauthenticated"]
+#: The route of an attempt, for the agent that holds it.
+ATTEMPT = r"agents/attempts/(?P<id>[^/]+)/(?P<number>[1-9]\d{0,8})"
+BYTES = "application/octet-stream"
+
+__all__ = ["ATTEMPT", "BYTES", "AgentHandler", "AttemptHandler", "KeyHandler", "allow_unauthenticated"]
 
 
 class KeyHandler(GpurunHandler):
@@ -107,3 +115,24 @@ class AttemptHandler(AgentHandler):
         if not unpacker.eof:
             raise InvalidRequest("The body is cut short or unpacks to too much.", "Send smaller pieces.")
         return data
+
+    async def send_piece(self, path: Path) -> None:
+        """The part of a file that Range begins, at most a piece of it. Raises InvalidRequest and FileMissing."""
+        first = re.fullmatch(r"bytes=(\d{1,18})-", self.request.headers.get("Range", "bytes=0-"))
+        if first is None:
+            raise InvalidRequest("Range says bytes=N- here.")
+        data, size = await self.in_thread(lambda: _piece(path, int(first[1])))
+        self.set_status(206)
+        self.set_header("Content-Type", BYTES)
+        self.set_header("Content-Range", f"bytes {first[1]}-{int(first[1]) + len(data) - 1}/{size}")
+        self.finish(data)
+
+
+def _piece(path: Path, offset: int) -> tuple[bytes, int]:
+    """A piece of a file and the size of all of it."""
+    try:
+        with open_plain(path) as file:
+            file.seek(offset)
+            return file.read(PIECE_BYTES), os.fstat(file.fileno()).st_size
+    except FileNotFoundError as error:
+        raise FileMissing("The file is gone from the server.", "Submit the run again.") from error

@@ -96,6 +96,10 @@ class RemoteAgents:
             self._grown((run_id, number), lines)
         return length
 
+    async def take_in(self, run_id: str, number: int) -> None:
+        """Take in what there is of a log, at once: its run has a question that may be about it."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._ingest, (run_id, number))
+
     def append_pieces(self, agent_id: str, pieces: Sequence[LogPiece]) -> dict[str, int]:
         """The same for each piece that an agent may send; by `run/attempt` how long these logs are then."""
         lengths: dict[str, int] = {}
