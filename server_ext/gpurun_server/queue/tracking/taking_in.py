@@ -27,8 +27,9 @@ class TakingIn:
         self._due: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        """Hear of logs that grow."""
+        """Hear of logs that grow, and take in what nobody has."""
         loop = asyncio.get_running_loop()
+        self._threads.submit(self._logs.catch_up).add_done_callback(_say_what_failed)
         self._logs.when_grown = partial(self._wake, loop)
 
     def close(self) -> None:
