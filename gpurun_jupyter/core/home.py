@@ -6,6 +6,7 @@ GPURUN_HOME/
   runs/<run id>/run.json  deleted.json
   runs/<run id>/attempts/<n>/grant.json events.jsonl runner.json runner.log stop.json exit.json lock report
                              reserve work/ data/ checkpoints/ inputs.json outputs.json outputs/ columns environment.json
+                             appending children
 """
 
 from __future__ import annotations
@@ -133,6 +134,7 @@ class AttemptFolder:
         self.secrets = self.path / "secrets.json"  # put there by the agent, taken away by the runner
         self.stop = self.path / "stop.json"  # written by the agent before it signals the runner
         self.events = self.path / "events.jsonl"
+        self.appending = self.path / "appending"  # held by who appends to a log that no runner writes
         self.columns = self.path / "columns"  # metrics and samples; the server makes it from the log
         self.runner = self.path / "runner.json"  # the runner's identity
         self.runner_log = self.path / "runner.log"  # what the runner itself has to say
@@ -147,6 +149,7 @@ class AttemptFolder:
         self.outputs_answer = self.path / "outputs.json"  # which is which, and the sha256 of each
         self.reserve = self.path / "reserve"  # room on the disk for the runner's last words
         self.work = self.path / "work"  # the workspace: current directory of the run
+        self.children = self.path / "children"  # up to which place of the log children were taken out of it
         self.data = self.path / "data"  # copies of data sets for this attempt alone, while it goes on
         self.checkpoints = self.path / "checkpoints"
 

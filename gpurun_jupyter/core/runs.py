@@ -30,6 +30,8 @@ SIZE_GUARD_BYTES = 2**30
 
 #: `files` is what another tool left, `logged` what a client of the tracking interface says.
 Kind = Literal["cell", "dir", "notebook", "files", "logged"]
+#: Kinds of runs that gpurun does not carry out, but only hears of. Each also stands for the agent of its runs.
+FILES_KIND, LOGGED_KIND = HEARD_OF = ("files", "logged")
 
 
 def is_variable(name: str) -> bool:
@@ -246,6 +248,7 @@ class Run(msgspec.Struct, kw_only=True):
     behind_s: float | None = None  # how far the log here is behind the one on another machine; 0: in step
     sync: Sync | None = None  # of a run at work on another machine: is the log here whole, on its way, or behind
     rerun_of: str | None = None  # the id of the run that was run again
+    parent: str | None = None  # the id of the run whose code logs it
     more_metrics: int = 0  # how many a list leaves out beside the first; none where one run is asked for
     deleted: bool = False  # told once to those who watch; lists leave it out
     spec: RunSpec | None = None  # this and the rest only where one run is asked for

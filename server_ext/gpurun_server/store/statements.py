@@ -27,6 +27,7 @@ end_attempts = (
     .where(attempts.c.run_id == sa.bindparam(KEY), attempts.c.ended_at.is_(None))
     .values(ended_at=sa.bindparam("ended_at"))
 )
+reopen_attempts = sa.update(attempts).where(attempts.c.run_id == sa.bindparam(KEY)).values(ended_at=None)
 
 
 @cache

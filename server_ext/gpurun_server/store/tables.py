@@ -45,6 +45,7 @@ runs = sa.Table(
     sa.Column("rerun_of", sa.Text),
     sa.Column("deleted_at", sa.Float),
     sa.Column("origin", sa.Text),
+    sa.Column("parent", sa.Text),
 )
 # runs without a key do not collide: null equals nothing
 sa.Index("runs_by_key", runs.c.owner, runs.c.idempotency_key, unique=True)
@@ -63,6 +64,9 @@ sa.Index(
     sqlite_where=runs.c.state == "queued",
     postgresql_where=runs.c.state == "queued",
 )
+
+_CHILDREN = runs.c.parent.is_not(None)
+sa.Index("runs_by_parent", runs.c.parent, runs.c.seq, sqlite_where=_CHILDREN, postgresql_where=_CHILDREN)
 
 _DELETED = runs.c.deleted_at.is_not(None)
 sa.Index("runs_deleted", runs.c.deleted_at, sqlite_where=_DELETED, postgresql_where=_DELETED)
@@ -152,6 +156,19 @@ uses = sa.Table(
     sa.Column("cpu", sa.Boolean, primary_key=True),
     sa.Column("devices", sa.Float, nullable=False),
     sa.Column("at", sa.Float, nullable=False),
+)
+
+#: What clients of the tracking interface know of projects; each is known to them by its `id`.
+experiments = sa.Table(
+    "experiments",
+    metadata,
+    sa.Column("owner", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("deleted_at", sa.Float),
+    sa.Column("tags_json", sa.Text, nullable=False, server_default="{}"),
+    sa.UniqueConstraint("owner", "id", name="experiments_by_id"),
 )
 
 #: What the names of data sets mean now.

@@ -20,6 +20,7 @@ from gpurun_jupyter.core.lifecycle import Reason
 from gpurun_server.queue.agents.syncing import sync
 from gpurun_server.queue.intake import ingest as ingesting
 from gpurun_server.queue.intake.saved_models import model_at
+from gpurun_server.queue.intake.stretches import DAMAGE
 from gpurun_server.queue.ledger.ledger import Ledger
 from gpurun_server.queue.listing import newest, run_of
 from gpurun_server.store.content.blobs import Blobs
@@ -124,7 +125,7 @@ def test_damage_is_said_once(world: World) -> None:
         log.write(b'{"kind":"novel"}\n')
     while world.ingest(box, runner):
         pass
-    assert [message for message in world.messages(run_id) if "passed over" in message] == [ingesting._DAMAGE]
+    assert [message for message in world.messages(run_id) if "passed over" in message] == [DAMAGE]
     assert "0.5" in world.run(run_id).metrics_json
 
 
@@ -143,7 +144,7 @@ def test_a_log_that_cannot_be_taken_in_ends_its_run_and_no_other(world: World, m
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("of ours")
 
-    monkeypatch.setattr(ingesting, "_apply", fail)
+    monkeypatch.setattr(ingesting, "keep", fail)
     over(world, first)
     monkeypatch.undo()
     assert (world.state(first), world.run(first).reason) == ("finished", Reason.DAMAGED.value)

@@ -18,7 +18,7 @@ from gpurun_jupyter.core.lifecycle import Outcome, Reason
 from gpurun_jupyter.core.runs import RunSpec
 from gpurun_server.queue.agents import leases
 from gpurun_server.queue.agents.syncing import sync
-from gpurun_server.queue.intake import ingest
+from gpurun_server.queue.intake import ingest, stretches
 from gpurun_server.queue.intake.rebuilding import take_up
 from gpurun_server.queue.ledger.ledger import Ledger
 from gpurun_server.queue.lifecycle import ending, transitions
@@ -37,7 +37,7 @@ class World:
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self.home = Home(folder)
         self.database, self.ledger, self.now = empty_database(self.home), Ledger(), NOW
-        for module in (ending, ingest, leases, transitions):
+        for module in (ending, stretches, leases, transitions):
             patch.setattr(module, "time", SimpleNamespace(time=lambda: self.now, monotonic=time.monotonic))
 
     def sync(self, *ended: Ended) -> list[Grant]:

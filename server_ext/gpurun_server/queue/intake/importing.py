@@ -28,6 +28,7 @@ from gpurun_server.queue.intake.ingest import ingest
 from gpurun_server.queue.intake.rebuilding import FILES_AGENT, take_up
 from gpurun_server.queue.lifecycle.transitions import touch
 from gpurun_server.store.database import OUTAGE, Database
+from gpurun_server.store.folders.own_logs import append, last_fact
 from gpurun_server.store.folders.plain_files import CSV_PLACE, EPOCH_S, PlainRun, Reader, began_at, runs_below, runs_in
 from gpurun_server.store.folders.records import RunRecord, read, write
 from gpurun_server.store.queries import encode
@@ -37,8 +38,6 @@ from gpurun_server.store.tables import runs
 #: A run whose files were left alone for so long, seconds, is over; one that is written to seldom: so many pauses.
 QUIET_S = 600.0
 _PAUSES = 5
-
-_TAIL_BYTES = 4096
 
 
 @dataclass
@@ -113,7 +112,7 @@ class Importer:
     def _is_another(self, run: PlainRun, before: str) -> bool:
         """Whether the CSV is not that of the run before, which is over."""
         log = self._home.attempt(before, 1).events
-        return run.csv.is_file() and log.exists() and run.csv_bytes() != _last_place(log)[0]
+        return run.csv.is_file() and log.exists() and run.csv_bytes() != _read_bytes(log)
 
     def _begin(self, run: PlainRun, changes: Sequence[float], whole: bool) -> str:
         spec, reader, rows = run.spec(self._parameters(run)), Reader(run.csv), []
@@ -129,7 +128,7 @@ class Importer:
         write(self._home.run(run_id), record)
         known.folder.path.mkdir(mode=0o700, parents=True)
         start = events.Start(v=events.FORMAT_VERSION, attempt=1, pid=0, devices=[], t=known.began_at)
-        _append(known.folder.events, [start])
+        append(known.folder, [start])
         self._write_rows(run, known, rows)
         if is_over:
             self._write_end(run, known, Outcome.SUCCEEDED)
@@ -168,7 +167,7 @@ class Importer:
         measured = [_metric(row, known.began_at, now) for row in rows]
         place = events.Meta(values={CSV_PLACE: known.reader.read_bytes}, t=now, m=max(0.0, now - known.began_at))
         # in one write: rows behind the last place are cut off and read again
-        _append(known.folder.events, [*measured, place])
+        append(known.folder, [*measured, place])
 
     def _end(self, run: PlainRun, known: Open, outcome: Outcome) -> str:
         if outcome is Outcome.SUCCEEDED:  # a last line without its end is complete by now
@@ -184,9 +183,9 @@ class Importer:
         m = max(0.0, last - known.began_at)
         if self._keep_checkpoint(run, known.folder):
             kept = events.Checkpoint(path=run.checkpoint.name, step=known.step, t=last, m=m)
-            _append(known.folder.events, [kept])
+            append(known.folder, [kept])
         reason = Reason.COMPLETED if is_done else Reason.CANCELLED_BY
-        _append(known.folder.events, [events.End(outcome=outcome, reason=reason, t=last, m=m)])
+        append(known.folder, [events.End(outcome=outcome, reason=reason, t=last, m=m)])
 
     def _take_in(self, known: Open) -> None:
         with self._database.write() as writing:
@@ -259,32 +258,16 @@ def _metric(row: Row, began: float, now: float) -> events.Metric:
     return events.Metric(values=all_in_json(row.values), step=row.step, t=began + elapsed, m=elapsed)
 
 
-def _append(path: Path, lines: Sequence[events.Event]) -> None:
-    path.touch(mode=0o600)  # else the umask decides who may read it
-    with path.open("ab", buffering=0) as file:
-        file.write(b"".join(map(events.encode_line, lines)))
-
-
-def _last_place(log: Path) -> tuple[int, int]:
-    """Up to which byte the CSV was read, and behind which byte of the log that is said."""
-    with log.open("rb") as file:
-        size = file.seek(0, 2)
-        for begin in (max(0, size - _TAIL_BYTES), 0):  # mostly it stands near the end
-            file.seek(begin)
-            data = file.read()
-            place = data.rfind(events.opening("meta"), 0, data.rfind(b"\n") + 1)
-            if place >= 0:
-                break
-    end = data.find(b"\n", place) + 1
-    event = events.event_on(data[place:end]) if place >= 0 else None
-    return (int(event.values.get(CSV_PLACE, 0)), begin + end) if isinstance(event, events.Meta) else (0, size)
+def _read_bytes(log: Path) -> int:
+    """Up to which byte the CSV was read, as its log says."""
+    return int(last_fact(log, CSV_PLACE)[0] or 0)
 
 
 def _cut_after_last_place(log: Path) -> int:
-    """Up to which byte the CSV was read; what an interrupted write left in the log after that is read again."""
+    """The same; what an interrupted write left in the log after that is read again."""
     with contextlib.suppress(FileNotFoundError):
-        read_bytes, end = _last_place(log)
+        read_bytes, end = last_fact(log, CSV_PLACE)
         with log.open("r+b") as file:
             file.truncate(end)
-        return read_bytes
+        return int(read_bytes or 0)
     return 0

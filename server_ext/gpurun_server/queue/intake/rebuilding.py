@@ -16,24 +16,26 @@ from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.grants import Grant, Stop
 from gpurun_jupyter.core.home import AttemptFolder, Home, RunFolder, is_number
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
+from gpurun_jupyter.core.runs import FILES_KIND, HEARD_OF, LOGGED_KIND
 from gpurun_jupyter.core.system.locks import holder
 from gpurun_jupyter.core.system.records import read_record
+from gpurun_server.queue.intake import logged_runs
 from gpurun_server.queue.intake.ingest import ingest
+from gpurun_server.queue.intake.run_rows import insert
 from gpurun_server.queue.lifecycle.ending import end_attempt
-from gpurun_server.queue.lifecycle.transitions import move, next_revision, record, touch
+from gpurun_server.queue.lifecycle.transitions import move, touch
 from gpurun_server.queue.upkeep.deletion import deleted_at
 from gpurun_server.store.database import Writing
 from gpurun_server.store.folders.logs import with_duration
 from gpurun_server.store.folders.records import RunRecord
 from gpurun_server.store.queries import by_id, encode, find
 from gpurun_server.store.statements import insert_into
-from gpurun_server.store.summaries import keep_parameters
-from gpurun_server.store.tables import attempts, predecessors, runs
+from gpurun_server.store.tables import attempts, predecessors
 
 BY = "reindex"
 
 #: What stands for the agent of runs that another tool carries out and describes in plain files.
-FILES_AGENT = "files"
+FILES_AGENT = FILES_KIND
 
 _HELD = "It waited, or was cancelled before it began; `gpurun start` queues it."
 
@@ -45,19 +47,28 @@ def take_up(writing: Writing, home: Home, one: RunRecord, *, by: str = BY) -> St
     running, for the agent of this machine to adopt. One that was deleted is so again, and can be
     restored until it would have been gone.
     """
+    if one.spec.kind == LOGGED_KIND:
+        logged_runs.take_up(writing, home, one, by=by)
+        logged_runs.take_in(writing, home, one.id)
+    else:
+        _take_up_attempts(writing, home, one, by)
+    found = by_id(writing.conn, one.id)
+    assert found is not None
+    return State(found.state)
+
+
+def _take_up_attempts(writing: Writing, home: Home, one: RunRecord, by: str) -> None:
     tried = attempts_of(home.run(one.id))
     # before its own row is there, which `last` or its name would mean; who has begun waits for nobody
     before = [] if tried else _predecessors(writing, one)
-    _insert(writing, one, State.QUEUED if tried else State.CREATED, by)
+    held = {} if tried or one.spec.hold else {"message": _HELD}
+    insert(writing, one, State.QUEUED if tried else State.CREATED, by, **held)
     for after_id in before:
         writing.conn.execute(insert_into(predecessors), {"run_id": one.id, "after_id": after_id})
     if tried:
         _replay(writing, home, one, tried, by)
     if (at := deleted_at(home.run(one.id))) is not None:
         touch(writing, one.id, deleted_at=at)
-    found = by_id(writing.conn, one.id)
-    assert found is not None
-    return State(found.state)
 
 
 def attempts_of(folder: RunFolder) -> list[int]:
@@ -80,28 +91,6 @@ def _predecessors(writing: Writing, one: RunRecord) -> set[str]:
             before = find(writing.conn, reference, one.owner)
             found |= {str(before.id)} if before.state != State.FINISHED.value else set()
     return found
-
-
-def _insert(writing: Writing, one: RunRecord, state: State, by: str) -> None:
-    spec = one.spec
-    row = {
-        **{name: getattr(one, name) for name in ("id", "name", "project", "owner", "gpu", "created_at", "rerun_of")},
-        "kind": spec.kind,
-        "state": state.value,
-        "message": _HELD if state is State.CREATED and not spec.hold else "",
-        "spec_json": encode(spec),
-        "tags_json": encode(spec.tags),
-        "priority": spec.priority,
-        "session": spec.session,
-        "idempotency_key": one.idempotency_key,
-        "queued_at": None if state is State.CREATED else one.created_at,
-        "origin": spec.origin_key,
-        "revision": next_revision(writing),
-    }
-    (seq,) = writing.conn.execute(insert_into(runs), row).inserted_primary_key or (0,)
-    keep_parameters(writing.conn, seq, spec)
-    record(writing, one.id, None, state, by=by, at=one.created_at)
-    writing.rings |= {f"run {one.id}", "queue"}
 
 
 def _replay(writing: Writing, home: Home, one: RunRecord, tried: Sequence[int], by: str) -> None:
@@ -146,7 +135,7 @@ def _settle(writing: Writing, one: RunRecord, number: int, folder: AttemptFolder
     """What is to be said of a run whose log has no end."""
     row = by_id(writing.conn, one.id)
     assert row is not None
-    if row.state == State.FINISHED.value or row.agent_id == FILES_AGENT:
+    if row.state == State.FINISHED.value or one.spec.kind in HEARD_OF:
         return
     here = row.agent_id == socket.gethostname()
     if (end := _exit_of(folder)) is not None:
@@ -165,8 +154,8 @@ def _settle(writing: Writing, one: RunRecord, number: int, folder: AttemptFolder
 
 def agent_of(one: RunRecord, folder: AttemptFolder) -> str:
     """Whose attempt it was: the machine that is written down, else this one."""
-    if one.spec.kind == "files":
-        return FILES_AGENT
+    if one.spec.kind in HEARD_OF:
+        return one.spec.kind
     recorded = read_record(folder.environment, Recorded)
     return (recorded and recorded.host) or socket.gethostname()
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
+from gpurun_server.queue.lifecycle.children import ends_of_children
 from gpurun_server.queue.lifecycle.transitions import move
 from gpurun_server.store.database import Writing
 from gpurun_server.store.tables import attempts, predecessors, runs
@@ -41,8 +42,7 @@ def end_attempt(writing: Writing, run_id: str, attempt: int, end: End, by: str, 
     run = writing.conn.execute(_AT_WORK, {"run": run_id, "attempt": attempt}).first()
     if run is None:
         return
-    # PostgreSQL takes no NUL
-    end = msgspec.structs.replace(end, message=end.message[:_LONGEST_MESSAGE].replace("\0", ""))
+    end = _tellable(end)
     if end.reason is Reason.DEVICES_TAKEN and run.started_at is not None:  # a run wrote that itself
         message = "Its record says that it never began, and it did."
         end = End(outcome=Outcome.FAILED, reason=Reason.DAMAGED, message=message)
@@ -57,8 +57,20 @@ def end_attempt(writing: Writing, run_id: str, attempt: int, end: End, by: str, 
         finish(writing, run_id, end, by, at=at, ended_at=_ended_at(end, run.started_at, at or time.time()))
 
 
+def finish_logged(writing: Writing, run_id: str, end: End, by: str, *, with_children: bool = False) -> None:
+    """Finish a run that gpurun only hears of, as of `end.t`."""
+    finish(writing, run_id, _tellable(end), by, at=end.t, ended_at=end.t, with_children=with_children)
+
+
+def _tellable(end: End) -> End:
+    # PostgreSQL takes no NUL
+    return msgspec.structs.replace(end, message=end.message[:_LONGEST_MESSAGE].replace("\0", ""))
+
+
 def retry(writing: Writing, run_id: str, retries_left: int, *, by: str, message: str) -> None:
     """Queue a run for another attempt, at the cost of one of its retries."""
+    failed = End(outcome=Outcome.FAILED, reason=Reason.EXCEPTION, message=message)
+    _end_children(writing, run_id, failed, by, time.time())
     move(writing, run_id, State.QUEUED, by=by, message=message, retries_left=retries_left - 1)
 
 
@@ -73,9 +85,18 @@ def _ended_at(end: End, started_at: float | None, heard_at: float) -> float:
 
 
 def finish(
-    writing: Writing, run_id: str, end: End, by: str, *, at: float | None = None, ended_at: float | None = None
+    writing: Writing,
+    run_id: str,
+    end: End,
+    by: str,
+    *,
+    at: float | None = None,
+    ended_at: float | None = None,
+    with_children: bool = True,
 ) -> None:
-    """Finish a run, and with it those that were to come after its success if it had none."""
+    """Finish a run, and with it its children, and those that were to come after its success if it had none."""
+    if with_children:
+        _end_children(writing, run_id, end, by, ended_at or at or time.time())
     known = {} if ended_at is None else {"finished_at": ended_at}
     left = {run_id: end}  # no recursion: a chain of runs may be longer than Python's stack
     while left:
@@ -89,6 +110,11 @@ def finish(
             left |= dict.fromkeys(waiting, _in_vain(run_id))
         elif waiting:
             writing.rings.add("work")
+
+
+def _end_children(writing: Writing, run_id: str, end: End, by: str, at: float) -> None:
+    for child, its_end in ends_of_children(writing, run_id, end, at).items():
+        finish_logged(writing, child, its_end, by)
 
 
 def _in_vain(predecessor: str) -> End:

@@ -53,6 +53,16 @@ def move(
     _ring(writing, run_id, after)
 
 
+def go_on(writing: Writing, run_id: str, *, by: str) -> None:
+    """Have a run that has finished at work again: one that gpurun only hears of, of which no attempt is carried out."""
+    values = {"state": State.RUNNING.value, "message": "", "revision": next_revision(writing)}
+    values |= dict.fromkeys(("outcome", "reason", "finished_at"))
+    writing.conn.execute(statements.reopen_attempts, {statements.KEY: run_id})
+    _change(writing, run_id, values)
+    record(writing, run_id, State.FINISHED, State.RUNNING, by=by, at=time.time())
+    _ring(writing, run_id, State.RUNNING)
+
+
 def start_all(writing: Writing, changes: Mapping[str, dict[str, Any]], *, by: str) -> None:
     """Bring queued runs into the state `starting`, each with its own changes of the same columns, in few statements.
 

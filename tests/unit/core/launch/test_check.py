@@ -57,7 +57,7 @@ def test_all_problems_are_named_in_one_refusal() -> None:
 
 
 #: Fields of a run that a launch file says in other words, or that only programs set.
-OTHERWISE = {"dir", "notebook", "inputs", "origin", "files"}
+OTHERWISE = {"dir", "notebook", "inputs", "origin", "files", "logged", "parent"}
 
 
 def test_every_option_of_a_run_can_be_said_and_reaches_the_run() -> None:
