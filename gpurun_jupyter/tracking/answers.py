@@ -39,6 +39,7 @@ class TrackedRun(msgspec.Struct, kw_only=True):
     params: Mapping[str, str] = {}
     tags: Mapping[str, str] = {}
     inputs: list[dict[str, Any]] = []
+    outputs: list[dict[str, Any]] = []
 
 
 def status_of(state: State, outcome: Outcome | None) -> str:
@@ -78,7 +79,12 @@ def run_message(run: TrackedRun) -> dict[str, Any]:
         "params": pairs(run.params),
         "tags": pairs({**own, **run.tags, **own}),
     }
-    return {"info": run_info(run), "data": data, "inputs": {"dataset_inputs": run.inputs}, "outputs": {}}
+    return {
+        "info": run_info(run),
+        "data": data,
+        "inputs": {"dataset_inputs": run.inputs},
+        "outputs": {"model_outputs": run.outputs},
+    }
 
 
 def point_message(point: Point) -> dict[str, Any]:

@@ -23,6 +23,11 @@ _KINDS: dict[str, Kind] = {
 }
 _OF_NUMBERS = ("=", "!=", "<", "<=", ">", ">=")
 _OF_TEXTS = ("=", "!=", "LIKE", "ILIKE", "IN", "NOT IN", "IS NULL", "IS NOT NULL")
+#: Attributes of runs, experiments and versions of models that are numbers; times are milliseconds.
+_NUMBERS = (
+    *("start_time", "end_time", "creation_time", "last_update_time", "creation_timestamp", "last_updated_timestamp"),
+    "version_number",
+)
 _TOKEN = re.compile(
     r"""\s*(?:
         (?P<text>'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*")
@@ -104,7 +109,7 @@ def _comparison(tokens: list[_Token], text: str) -> Comparison:
         values = tuple(_list(tokens, text))
     else:
         values = (_value(tokens, text),)
-    is_number = kind == "metric" or (kind == "attribute" and key in ("start_time", "end_time"))
+    is_number = kind == "metric" or (kind == "attribute" and key in _NUMBERS)
     allowed = _OF_NUMBERS if is_number else _OF_TEXTS
     if operator not in allowed:
         raise Refused(f"{key!r} is compared with one of {', '.join(allowed)}, not with {operator}. {_EXAMPLE}")

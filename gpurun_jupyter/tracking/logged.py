@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 
+import msgspec
+
 from gpurun_jupyter.core.events import Meta, Metric, Parameters
 from gpurun_jupyter.core.numbers import Number, in_json
 from gpurun_jupyter.tracking.refusals import Refused
 from gpurun_jupyter.tracking.requests import Param, Point, Tag
 
 BY = "mlflow/client"
+#: What is kept of a run: parameters, and facts as JSON, of at most so many characters each.
+_LONGEST_PARAMETER, _LONGEST_FACT = 6000, 8000
 _MS = 1000
 
 
@@ -37,6 +41,8 @@ def parameter_events(known: Mapping[str, str], params: Iterable[Param]) -> Itera
                 f"The parameter {param.key!r} is {before!r} already and cannot become {param.value!r}; "
                 "log it under another name, or in another run."
             )
+        if len(param.value) > _LONGEST_PARAMETER:
+            raise _too_long("parameter", param.key, _LONGEST_PARAMETER)
         if before is None:
             new[param.key] = param.value
     if new:
@@ -44,6 +50,13 @@ def parameter_events(known: Mapping[str, str], params: Iterable[Param]) -> Itera
 
 
 def tag_events(tags: Iterable[Tag]) -> Iterator[Meta]:
-    """Tags are facts."""
+    """Tags are facts. Raises Refused for one that is too long to be kept."""
     if values := {tag.key: tag.value for tag in tags}:
+        for key, value in values.items():
+            if len(msgspec.json.encode(value).decode()) > _LONGEST_FACT:
+                raise _too_long("tag", key, _LONGEST_FACT)
         yield Meta(values=values)
+
+
+def _too_long(what: str, key: str, most: int) -> Refused:
+    return Refused(f"The {what} {key!r} is longer than {most:,} characters; log it as an artifact.")

@@ -28,6 +28,7 @@ class LoggedModel(msgspec.Struct, kw_only=True, omit_defaults=True):
     updated_ms: int = 0
     params: dict[str, str] = {}
     tags: dict[str, str] = {}
+    is_alone: bool = False  # its run was made for it
 
     @property
     def fact(self) -> dict[str, str]:

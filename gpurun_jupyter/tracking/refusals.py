@@ -29,7 +29,6 @@ _STATUS = {
 _CODES = {
     HTTPStatus.NOT_FOUND: NOT_FOUND,
     HTTPStatus.FORBIDDEN: DENIED,
-    HTTPStatus.CONFLICT: EXISTS,
     HTTPStatus.SERVICE_UNAVAILABLE: UNAVAILABLE,
 }
 
@@ -37,15 +36,12 @@ _CODES = {
 class Refused(Exception):
     """Raised for a request that is not carried out; `code` is one of the words above."""
 
-    def __init__(self, message: str, code: str = INVALID) -> None:
+    def __init__(self, message: str, code: str = INVALID, status: int | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
-
-    @property
-    def status(self) -> int:
-        """The HTTP status of the answer."""
-        return int(_STATUS[self.code])
+        #: The HTTP status of the answer.
+        self.status = int(_STATUS[code] if status is None else status)
 
     @property
     def body(self) -> dict[str, str]:
@@ -54,6 +50,6 @@ class Refused(Exception):
 
 
 def refusal_of(error: GpurunError) -> Refused:
-    """An error of ours in their words."""
+    """An error of ours in their words, with its own status: clients try again what has some of those above 500."""
     usual = INVALID if error.status < HTTPStatus.INTERNAL_SERVER_ERROR else INTERNAL
-    return Refused(str(error), _CODES.get(HTTPStatus(error.status), usual))
+    return Refused(str(error), _CODES.get(HTTPStatus(error.status), usual), error.status)

@@ -178,6 +178,12 @@ class LogInputs(OfRun, kw_only=True):
     datasets: list[dict[str, Any]] = []
 
 
+class LogOutputs(OfRun, kw_only=True):
+    """`runs/outputs`: logged models that the run made, each with its `model_id` and `step`."""
+
+    models: list[dict[str, Any]] = []
+
+
 class SearchRuns(Request, kw_only=True):
     """`runs/search`."""
 
@@ -202,152 +208,3 @@ class ListArtifacts(OfRun, kw_only=True):
 
     path: Text = ""
     page_token: str = ""
-
-
-# models that were logged, and the registry
-
-
-class CreateLoggedModel(Request, kw_only=True):
-    """`logged-models`."""
-
-    experiment_id: Text = "0"
-    name: Text = ""
-    model_type: Text = ""
-    source_run_id: Text = ""
-    params: list[Param] = []
-    tags: list[Tag] = []
-
-
-class OfLoggedModel(Request, kw_only=True):
-    """A request about one of them."""
-
-    model_id: Text
-
-
-class FinalizeLoggedModel(OfLoggedModel, kw_only=True):
-    """Its end: `LOGGED_MODEL_READY`, or that its upload failed."""
-
-    status: Text = "LOGGED_MODEL_READY"
-
-
-class LoggedModelTags(OfLoggedModel, kw_only=True):
-    """New tags."""
-
-    tags: list[Tag] = []
-
-
-class LoggedModelTag(OfLoggedModel, kw_only=True):
-    """One tag of it."""
-
-    tag_key: Key
-
-
-class LoggedModelParams(OfLoggedModel, kw_only=True):
-    """Its parameters."""
-
-    params: list[Param] = []
-
-
-class SearchLoggedModels(Request, kw_only=True):
-    """`logged-models/search`."""
-
-    experiment_ids: list[Text] = []
-    filter: Text = ""
-    max_results: Most = 100
-    page_token: str = ""
-
-
-class LoggedModelArtifacts(OfLoggedModel, kw_only=True):
-    """`logged-models/ID/artifacts/directories`."""
-
-    artifact_directory_path: Text = ""
-
-
-class OfModel(Request, kw_only=True):
-    """A request about one registered model."""
-
-    name: Text
-
-
-class CreateModel(OfModel, kw_only=True):
-    """`registered-models/create`."""
-
-    description: Value = ""
-    tags: list[Tag] = []
-
-
-class RenameModel(OfModel, kw_only=True):
-    """`registered-models/rename`."""
-
-    new_name: Text = ""
-
-
-class UpdateModel(OfModel, kw_only=True):
-    """`registered-models/update`."""
-
-    description: Value = ""
-
-
-class ModelTag(OfModel, kw_only=True):
-    """A tag of a registered model."""
-
-    key: Key
-    value: Value = ""
-
-
-class SearchModels(Request, kw_only=True):
-    """`registered-models/search` and `model-versions/search`."""
-
-    filter: Text = ""
-    max_results: Most = 100
-    order_by: list[Text] = []
-    page_token: str = ""
-
-
-class LatestVersions(OfModel, kw_only=True):
-    """`registered-models/get-latest-versions`."""
-
-    stages: list[Text] = []
-
-
-class ModelAlias(OfModel, kw_only=True):
-    """`registered-models/alias`."""
-
-    alias: Text
-    version: Text = ""
-
-
-class CreateVersion(OfModel, kw_only=True):
-    """`model-versions/create`: `source` is where its files are, `model_id` the logged model that it is."""
-
-    source: Text = ""
-    run_id: Text = ""
-    tags: list[Tag] = []
-    description: Value = ""
-    model_id: Text = ""
-
-
-class OfVersion(OfModel, kw_only=True):
-    """A request about one version."""
-
-    version: Text
-
-
-class UpdateVersion(OfVersion, kw_only=True):
-    """`model-versions/update`."""
-
-    description: Value = ""
-
-
-class VersionTag(OfVersion, kw_only=True):
-    """A tag of a version."""
-
-    key: Key
-    value: Value = ""
-
-
-class Stage(OfVersion, kw_only=True):
-    """`model-versions/transition-stage`: stages are aliases here."""
-
-    stage: Text = ""
-    archive_existing_versions: bool = False

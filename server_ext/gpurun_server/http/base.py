@@ -23,6 +23,7 @@ from gpurun_jupyter.core.units import format_size
 from gpurun_server.notices.notices import Notices
 from gpurun_server.queue.agents.remote_agents import RemoteAgents
 from gpurun_server.queue.ledger.ledger import Ledger
+from gpurun_server.queue.tracking.log_writing import LogWriting
 from gpurun_server.store.content.blobs import Blobs
 from gpurun_server.store.database import OUTAGE, Database, Writing
 from gpurun_server.store.disk import refusal_in, refusal_of
@@ -55,6 +56,7 @@ class Parts:
     hub: Hub
     remote: RemoteAgents
     notices: Notices
+    logs: LogWriting
     threads: Executor
     owner: Callable[[Any], str]
     ensure_agent: Callable[[], None]
@@ -73,7 +75,7 @@ def parts_in(settings: Mapping[str, Any]) -> Parts:
 
 def unusable(error: BaseException) -> GpurunError:
     """What keeps the server from having its parts, as a sentence; for the errors in UNUSABLE."""
-    told = _ours(error)
+    told = told_as(error)
     if isinstance(told, GpurunError):
         return told
     return StorageUnusable(f"The state directory or its database cannot be used: {told}.", "The server's log has more.")
@@ -202,19 +204,19 @@ class GpurunHandler(APIHandler):
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
         """As tornado's, but an error of ours brings its own status."""
-        error = _ours(kwargs.get("exc_info", (None, None, None))[1])
+        error = told_as(kwargs.get("exc_info", (None, None, None))[1])
         super().send_error(error.status if isinstance(error, GpurunError) else status_code, **kwargs)
 
     def log_exception(self, kind: Any, error: Any, traceback: Any) -> None:
         """As tornado's, but a refusal of ours is no news for the server's log, and an outage is one line."""
-        if isinstance(error, (*OUTAGE, OSError)) and isinstance(_ours(error), GpurunError):
-            self.log.warning("%s: %s", self.request.path, _ours(error))
+        if isinstance(error, (*OUTAGE, OSError)) and isinstance(told_as(error), GpurunError):
+            self.log.warning("%s: %s", self.request.path, told_as(error))
         elif not isinstance(error, GpurunError):
             super().log_exception(kind, error, traceback)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """The error as JSON."""
-        error = _ours(kwargs.get("exc_info", (None, None, None))[1])
+        error = told_as(kwargs.get("exc_info", (None, None, None))[1])
         self.set_header("Content-Type", "application/json")
         if status_code == HTTPStatus.METHOD_NOT_ALLOWED:  # with which RFC 9110 demands the header
             self.set_header("Allow", ", ".join(self._allowed()))
@@ -244,7 +246,7 @@ def checked(convert: Callable[[], T]) -> T:
         raise InvalidRequest("It is nested too deep.", f"Values may have {limits.DEPTH} levels.") from error
 
 
-def _ours(error: BaseException | None) -> BaseException | None:
+def told_as(error: BaseException | None) -> BaseException | None:
     """The error as it is told: a full disk, and a database that cannot be reached, are no faults of this server."""
     if isinstance(error, OSError):
         return refusal_of(error) or error

@@ -1,4 +1,4 @@
-"""Every route there is, below gpurun/api/v1/."""
+"""Every route there is: below gpurun/api/v1/, and for clients of MLflow below gpurun/mlflow/."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from gpurun_server.http import live, notices, openapi, overview, retention, serv
 from gpurun_server.http.agents import agents, attempts, questions
 from gpurun_server.http.base import GpurunHandler
 from gpurun_server.http.launch import launch
+from gpurun_server.http.mlflow import door
 from gpurun_server.http.models import files as model_files
 from gpurun_server.http.models import models
 from gpurun_server.http.runs import (
@@ -75,4 +76,7 @@ def handlers() -> list[tuple[str, type, dict[str, Any]]]:
         (rf"/gpurun/api/v1/{pattern}", handler, {"routes": ROUTES} if handler is openapi.OpenApiHandler else {})
         for pattern, handler in ROUTES
     ]
-    return [*known, (r"/gpurun/api/.*", RouteMissingHandler, {})]
+    tracking = [
+        (rf"/gpurun/mlflow/{pattern}", handler, made_with) for pattern, handler, made_with in door.default_handlers
+    ]
+    return [*known, *tracking, (r"/gpurun/api/.*", RouteMissingHandler, {})]

@@ -183,7 +183,8 @@ data_sets = sa.Table(
     sa.Column("uploaded_at", sa.Float, nullable=False),
 )
 
-#: The registry. `latest` counts versions, so that the number of a deleted one is not given again.
+#: The registry. `latest` counts versions, so that the number of a deleted one is not given again; it is 0 where a
+#: client has named a model and no version yet. Description and tags are what clients say of all versions.
 models = sa.Table(
     "models",
     metadata,
@@ -191,6 +192,8 @@ models = sa.Table(
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("latest", sa.Integer, nullable=False),
     sa.Column("updated_at", sa.Float, nullable=False),
+    sa.Column("description", sa.Text, nullable=False, server_default=""),
+    sa.Column("tags_json", sa.Text, nullable=False, server_default="{}"),
 )
 
 #: `origin` names the event of a run's log that a version was registered by: the log may be taken in twice.

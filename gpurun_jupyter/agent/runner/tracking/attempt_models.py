@@ -16,6 +16,7 @@ from gpurun_jupyter.agent.runner.tracking.logged_run import Tell
 from gpurun_jupyter.core.events import Model
 from gpurun_jupyter.core.questions import Answer, Question
 from gpurun_jupyter.report.models import kept_files
+from gpurun_jupyter.tracking import model_requests as models_asked
 from gpurun_jupyter.tracking import requests as asked
 from gpurun_jupyter.tracking.logged_models import LoggedModel, new_model_id
 from gpurun_jupyter.tracking.refusals import Refused
@@ -39,7 +40,7 @@ class AttemptModels:
         self._blobs = blobs
         self._models: dict[str, LoggedModel] = {}
 
-    def create_logged_model(self, request: asked.CreateLoggedModel) -> Answered:
+    def create_logged_model(self, request: models_asked.CreateLoggedModel) -> Answered:
         """A new one, of the run that is named or else of the run itself."""
         run = self._runs.run(request.source_run_id) if request.source_run_id else self._runs.itself
         now = round(time.time() * 1000)
@@ -58,48 +59,48 @@ class AttemptModels:
         self._models[model.id] = model
         return self._told(model)
 
-    def get_logged_model(self, request: asked.OfLoggedModel) -> Answered:
+    def get_logged_model(self, request: models_asked.OfLoggedModel) -> Answered:
         """Raises Elsewhere, as all that follow."""
         return {"model": self._model(request.model_id).message}
 
-    def finalize_logged_model(self, request: asked.FinalizeLoggedModel) -> Answered:
+    def finalize_logged_model(self, request: models_asked.FinalizeLoggedModel) -> Answered:
         """All of it is there, or never will be."""
         model = self._model(request.model_id)
         model.status = request.status
         return self._told(model)
 
-    def set_logged_model_tags(self, request: asked.LoggedModelTags) -> Answered:
+    def set_logged_model_tags(self, request: models_asked.LoggedModelTags) -> Answered:
         """Tags."""
         model = self._model(request.model_id)
         model.tags.update({tag.key: tag.value for tag in request.tags})
         return self._told(model)
 
-    def delete_logged_model_tag(self, request: asked.LoggedModelTag) -> Answered:
+    def delete_logged_model_tag(self, request: models_asked.LoggedModelTag) -> Answered:
         """Take one away."""
         model = self._model(request.model_id)
         model.tags.pop(request.tag_key, None)
         return self._told(model)
 
-    def log_logged_model_params(self, request: asked.LoggedModelParams) -> Answered:
+    def log_logged_model_params(self, request: models_asked.LoggedModelParams) -> Answered:
         """Parameters."""
         model = self._model(request.model_id)
         model.params.update({param.key: param.value for param in request.params})
         return self._told(model)
 
-    def list_logged_model(self, request: asked.LoggedModelArtifacts) -> Answered:
+    def list_logged_model(self, request: models_asked.LoggedModelArtifacts) -> Answered:
         """Its files."""
         model, path = self._model(request.model_id), request.artifact_directory_path
         folder = self._artifacts.of(model.id, path)
         files = self._artifacts.listed(folder, f"{path.rstrip('/')}/" if path else "")
         return {"root_uri": model.message["info"]["artifact_uri"], "files": files}
 
-    def create_model(self, request: asked.CreateModel) -> Answered:
+    def create_model(self, request: models_asked.CreateModel) -> Answered:
         """Its first version makes it: nothing has to be asked, so that a cut does not keep a model from being saved."""
         now = round(time.time() * 1000)
         said = {"name": request.name, "description": request.description, "tags": [], "latest_versions": []}
         return {"registered_model": {**said, "creation_timestamp": now, "last_updated_timestamp": now}}
 
-    async def create_version(self, request: asked.CreateVersion) -> Answered:
+    async def create_version(self, request: models_asked.CreateVersion) -> Answered:
         """Register files of this run; told as an event, so that it comes to be however long the server is away.
 
         Which number it has the server says. Raises Elsewhere for other files, and Refused.
@@ -113,7 +114,7 @@ class AttemptModels:
         self._tell([said])
         return {"model_version": await self._registered(request, said.manifest)}
 
-    def _source(self, request: asked.CreateVersion) -> Path:
+    def _source(self, request: models_asked.CreateVersion) -> Path:
         model_id = request.model_id or request.source.removeprefix(_OF_MODEL)
         if model_id in self._models:
             return self._artifacts.of(model_id)
@@ -121,7 +122,7 @@ class AttemptModels:
             raise Elsewhere
         return self._artifacts.place(request.source.removeprefix(_SCHEME))
 
-    async def _registered(self, request: asked.CreateVersion, manifest: str) -> Answered:
+    async def _registered(self, request: models_asked.CreateVersion, manifest: str) -> Answered:
         """The version that became of it. Raises Refused where that is not to be learned now."""
         quoted = request.name.replace("'", "''")
         query = {"filter": [f"name='{quoted}'"], "order_by": ["version_number DESC"]}

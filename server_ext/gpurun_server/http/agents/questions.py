@@ -32,6 +32,7 @@ class _Handler(AttemptHandler):
                 question.path,
                 question.query,
                 question.body,
+                logs=parts.logs,
             )
         )
 

@@ -10,13 +10,13 @@ import sqlalchemy as sa
 from gpurun_jupyter.core.errors import InvalidRequest, WrongState
 from gpurun_jupyter.core.manifests import Manifest
 from gpurun_jupyter.core.models import MODEL_LIMITS, NewVersion
-from gpurun_jupyter.core.parameters import logged_in, parameters_of
 from gpurun_server.http.base import GpurunHandler, Parts
 from gpurun_server.store.models import changes as model_changes
 from gpurun_server.store.models.best_run import best_run
 from gpurun_server.store.models.changes import Registration
 from gpurun_server.store.models.files import take_in
-from gpurun_server.store.queries import encode, find, to_run
+from gpurun_server.store.models.of_run import of_run
+from gpurun_server.store.queries import find
 
 
 async def register(handler: GpurunHandler, new: NewVersion) -> tuple[int, bool]:
@@ -70,13 +70,8 @@ def _of_run(new: NewVersion, run: sa.Row[Any] | None) -> dict[str, Any]:
     """What is known of the run, added to what was said of the version."""
     if run is None:
         return {"metrics": new.metrics, "parameters": new.parameters}
-    shown = to_run(run)
-    assert shown.spec is not None
-    lasts = {name: summary.last for name, summary in shown.metrics.items() if name not in new.metrics}
-    return {
-        "metrics": new.metrics | lasts,
-        "parameters": logged_in(shown.meta) | parameters_of(shown.spec) | new.parameters,
-        "run_id": run.id,
-        "run_name": run.name,
-        "spec_json": encode(shown.spec),
+    known = of_run(run)
+    return known | {
+        "metrics": new.metrics | {name: last for name, last in known["metrics"].items() if name not in new.metrics},
+        "parameters": known["parameters"] | new.parameters,
     }

@@ -25,7 +25,7 @@ from gpurun_jupyter.core.numbers import Number, finite
 from gpurun_jupyter.core.system.records import UNREADABLE, open_plain, size_of
 from gpurun_server.store.folders.logs import read_lines
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 _CHUNK_BYTES = 2**20
 _LONG_LOG_BYTES = 2**18
@@ -39,11 +39,13 @@ class _Metric(msgspec.Struct):
     """Of an event of that kind, what is kept here; the decoder skips the rest."""
 
     values: dict[str, Number]
+    t: float = 0.0
     m: float = 0.0
     step: float | None = None
 
 
 class _Sample(msgspec.Struct):
+    t: float = 0.0
     m: float = 0.0
     devices: list[DeviceSample] = []
     rss: Int = 0
@@ -61,16 +63,18 @@ def _column() -> array[float]:
 class Columns:
     """Values in the order in which they came, each with its step, its epoch (NaN where none was said) and its time.
 
-    The time is in seconds since the attempt began.
+    The time is in seconds since the attempt began, `at` is when that was: clients that log may name any moment.
     """
 
     step: array[float] = field(default_factory=_column)
     time: array[float] = field(default_factory=_column)
     epoch: array[float] = field(default_factory=_column)
     value: array[float] = field(default_factory=_column)
+    at: array[float] = field(default_factory=_column)
 
-    def add(self, time: float, value: float, step: float | None = None, epoch: float | None = None) -> None:
+    def add(self, at: float, time: float, value: float, step: float | None = None, epoch: float | None = None) -> None:
         """One more value."""
+        self.at.append(at)
         self.step.append(math.nan if step is None else step)
         self.time.append(time)
         self.epoch.append(math.nan if epoch is None else epoch)
@@ -78,12 +82,16 @@ class Columns:
 
     def take(self, packed: Sequence[bytes]) -> None:
         """Add the values of a block."""
-        for column, data in zip((self.step, self.time, self.epoch, self.value), packed, strict=True):
+        for column, data in zip(self._columns, packed, strict=True):
             column.frombytes(data)
 
     def packed(self) -> list[bytes]:
         """The columns as a block has them."""
-        return [column.tobytes() for column in (self.step, self.time, self.epoch, self.value)]
+        return [column.tobytes() for column in self._columns]
+
+    @property
+    def _columns(self) -> tuple[array[float], ...]:
+        return self.step, self.time, self.epoch, self.value, self.at
 
 
 class _Block(msgspec.Struct, array_like=True):
@@ -116,11 +124,11 @@ class Measured:
             metric = _metric.decode(line)
             epoch = finite(metric.values.get("epoch"))
             for name, value in metric.values.items():
-                _of(self.metrics, name).add(metric.m, float(value), metric.step, epoch)
+                _of(self.metrics, name).add(metric.t, metric.m, float(value), metric.step, epoch)
         elif line.startswith(_SAMPLE):
             sample = _sample.decode(line)
             for name, value in _used(sample):
-                _of(self.samples, name).add(sample.m, value)
+                _of(self.samples, name).add(sample.t, sample.m, value)
 
     def take_block(self, block: _Block) -> None:
         """Take what was measured after it."""

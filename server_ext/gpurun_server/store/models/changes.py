@@ -78,7 +78,7 @@ def change(writing: Writing, owner: str, name: str, reference: str, changes: Ver
     if values:
         mine = sa.and_(of_owner(model_versions, owner, name), model_versions.c.number == row.number)
         writing.conn.execute(sa.update(model_versions).where(mine).values(values))
-        _tell(writing, owner, name)
+        tell(writing, owner, name)
     return int(row.number)
 
 
@@ -111,7 +111,7 @@ def drop_alias(writing: Writing, owner: str, name: str, alias: str) -> None:
         model_of(writing.conn, owner, name)  # says so where there is no such model
         raise ModelNotFound(f"The model {name} has no alias {alias!r}.", f"`gpurun models show {name}` lists them.")
     writing.conn.execute(sa.delete(model_aliases).where(_alias(owner, name, alias)))
-    _tell(writing, owner, name)
+    tell(writing, owner, name)
 
 
 def delete_version(writing: Writing, owner: str, name: str, reference: str) -> int:
@@ -125,7 +125,7 @@ def delete_version(writing: Writing, owner: str, name: str, reference: str) -> i
     writing.conn.execute(sa.delete(model_versions).where(mine, model_versions.c.number == number))
     if _newest(writing.conn, owner, name) is None:
         writing.conn.execute(sa.delete(models).where(of_owner(models, owner, name)))
-    _tell(writing, owner, name)
+    tell(writing, owner, name)
     return number
 
 
@@ -134,7 +134,7 @@ def delete_model(writing: Writing, owner: str, name: str) -> int:
     versions = len(model_of(writing.conn, owner, name).versions)
     for table in (model_aliases, model_versions, models):  # in this order: each refers to the next
         writing.conn.execute(sa.delete(table).where(of_owner(table, owner, name)))
-    _tell(writing, owner, name)
+    tell(writing, owner, name)
     return versions
 
 
@@ -160,7 +160,7 @@ def _add(writing: Writing, owner: str, values: dict[str, Any]) -> int:
         conn.execute(sa.insert(models).values(owner=owner, name=name, latest=1, updated_at=now))
     number = int(conn.scalar(sa.select(models.c.latest).where(mine)) or 0)
     conn.execute(sa.insert(model_versions).values(owner=owner, number=number, status="ready", created_at=now, **values))
-    _tell(writing, owner, name)
+    tell(writing, owner, name)
     return number
 
 
@@ -169,7 +169,7 @@ def _point(writing: Writing, owner: str, name: str, alias: str, number: int) -> 
     if writing.conn.execute(moved).rowcount == 0:
         new = sa.insert(model_aliases).values(owner=owner, name=name, alias=alias, number=number)
         writing.conn.execute(new)
-    _tell(writing, owner, name)
+    tell(writing, owner, name)
 
 
 def _alias(owner: str, name: str, alias: str) -> sa.ColumnElement[bool]:
@@ -186,7 +186,7 @@ def _check_unused(writing: Writing, owner: str, name: str, number: int) -> None:
         )
 
 
-def _tell(writing: Writing, owner: str, name: str) -> None:
+def tell(writing: Writing, owner: str, name: str) -> None:
     """The model has changed: who watches is told once the change is committed."""
     writing.conn.execute(sa.update(models).where(of_owner(models, owner, name)).values(updated_at=time.time()))
     writing.conn.execute(sa.update(revisions).values(models=revisions.c.models + 1))

@@ -23,7 +23,7 @@ Clause = sa.ColumnElement[bool]
 #: The numbers (`seq`) of runs.
 Numbers = sa.Select[Any]
 
-_COMPARED: dict[str, Callable[[Any, Any], Clause]] = {
+COMPARED: dict[str, Callable[[Any, Any], Clause]] = {
     "=": operator.eq,
     "!=": operator.ne,
     "<": operator.lt,
@@ -31,7 +31,7 @@ _COMPARED: dict[str, Callable[[Any, Any], Clause]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-_OF_NUMBERS = (*_COMPARED, "in")
+_OF_NUMBERS = (*COMPARED, "in")
 _OF_TEXTS = ("=", "!=", "~", "!~", "in")
 _OF_PATTERNS = re.compile(r"(?=[%_/])")
 _STATES = {state.value for state in State}
@@ -128,7 +128,7 @@ def _texts(conn: sa.Connection, one: Comparison, column: sa.ColumnElement[str]) 
 def _numbers(one: Comparison, column: sa.ColumnElement[Any], read: Callable[[Comparison, Token], float]) -> Clause:
     _check(one, _OF_NUMBERS, "is a number")
     values = [read(one, value) for value in one.values]
-    return column.in_(values) if one.operator == "in" else _COMPARED[one.operator](column, values[0])
+    return column.in_(values) if one.operator == "in" else COMPARED[one.operator](column, values[0])
 
 
 def _state(_: sa.Connection, one: Comparison, __: Column) -> Clause:

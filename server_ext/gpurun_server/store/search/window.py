@@ -101,7 +101,13 @@ def numbers(
     conn: sa.Connection, owner: str, filters: Filters, offset: int = 0, limit: int | None = None
 ) -> Sequence[int]:
     """The numbers of the runs in a window, of all without a limit. Raises InvalidRequest."""
-    order, found = order_of(conn, owner, filters.sort), criteria(conn, owner, filters)
+    return ordered(conn, order_of(conn, owner, filters.sort), criteria(conn, owner, filters), offset, limit)
+
+
+def ordered(
+    conn: sa.Connection, order: Order, found: list[Clause], offset: int = 0, limit: int | None = None
+) -> Sequence[int]:
+    """The numbers of the runs in a window of those that are not deleted and fulfil all of these, in an order."""
     if isinstance(order.subject, Metric | Parameter):
         return _by_value(conn, order, found, offset, limit)
     query = _matching(found)

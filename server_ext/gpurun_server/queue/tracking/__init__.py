@@ -1,0 +1,1 @@
+"""MLflow's tracking REST over the database and the folders: everything that is a person's own, and nothing else."""
