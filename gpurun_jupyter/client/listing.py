@@ -20,13 +20,15 @@ class Search(TypedDict, total=False):
     """Which runs, and in which order.
 
     `where` is a condition, `acc > 0.9 and lr = 0.1`; `q` is looked for in names, ids, tags and messages; `after` and
-    `before` are dates; `sort` is a column, metric or parameter, with `-` before it from the highest down.
+    `before` are dates; `sort` is a column, metric or parameter, with `-` before it from the highest down. `parent` is
+    the id of the run whose code logs them.
     """
 
     project: str | None
     state: State | str | None
     outcome: Outcome | str | None
     owner: str | None
+    parent: str | None
     q: str | None
     where: str | None
     after: str | None

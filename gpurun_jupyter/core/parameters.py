@@ -21,6 +21,8 @@ PARAMETERS, INJECTED = "parameters", "injected-parameters"
 
 #: Among the facts about a run, the parameters that its code logged.
 LOGGED = "parameters"
+#: And those that MLflow's clients keep their own books with.
+_OF_MLFLOW = "mlflow."
 #: What the arguments that have no name are called where runs are compared.
 ARGUMENTS = "arguments"
 
@@ -46,6 +48,11 @@ def logged_in(meta: Mapping[str, Any]) -> dict[str, str]:
     """The parameters that a run's own code logged, as the facts about the run have them."""
     found = meta.get(LOGGED)
     return {name: _as_text(value) for name, value in found.items()} if isinstance(found, dict) else {}
+
+
+def facts_in(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts about a run that are shown to people: no parameters, and nothing that MLflow notes for itself."""
+    return {name: value for name, value in meta.items() if name != LOGGED and not name.startswith(_OF_MLFLOW)}
 
 
 def told(spec: RunSpec, meta: Mapping[str, Any] = MappingProxyType({})) -> dict[str, str]:

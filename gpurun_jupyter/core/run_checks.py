@@ -11,6 +11,8 @@ from gpurun_jupyter.core.shipped import ShippedDir
 def check_run(spec: RunSpec) -> None:
     """Raises InvalidRequest and TooLarge."""
     limits.check(spec)
+    if spec.logged is not None or spec.parent is not None:
+        raise InvalidRequest("A run that somebody else carries out cannot be submitted.", "Log it with its own client.")
     if spec.code is None and spec.dir is None and spec.notebook is None:
         raise InvalidRequest("There is nothing to run.", 'Give "code", a notebook, or a directory with an entry.')
     if spec.notebook is not None:

@@ -8,7 +8,7 @@ from gpurun_jupyter.core.bars import at_present
 from gpurun_jupyter.core.devices import Agent, Device
 from gpurun_jupyter.core.lifecycle import Outcome, State
 from gpurun_jupyter.core.numbers import written
-from gpurun_jupyter.core.runs import Bar, Run
+from gpurun_jupyter.core.runs import HEARD_OF, LOGGED_KIND, Bar, Run
 from gpurun_jupyter.core.units import format_elapsed
 
 _GLYPHS = {
@@ -40,8 +40,13 @@ def how(run: Run, now: float | None = None) -> str:
         return _how_it_ended(run)
     if run.state is State.QUEUED and run.waiting:
         return f"queued, {ordinal(run.waiting.position)} · {run.waiting.why}"
-    parts = [f"{run.state.value}{_where(run)}", elapsed(run, now), left(run), _behind_sentence(run)]
+    parts = [f"{run.state.value}{_where(run)}", elapsed(run, now), left(run), _behind_sentence(run), _silence(run)]
     return " · ".join(part for part in parts if part)
+
+
+def _silence(run: Run) -> str:
+    """That nothing was heard of a run for long which somebody else carries out."""
+    return run.message if run.kind in HEARD_OF else ""
 
 
 def elapsed(run: Run, now: float | None = None) -> str:
@@ -140,7 +145,7 @@ def _how_it_ended(run: Run) -> str:
 
 
 def _where(run: Run) -> str:
-    if not run.agent:
+    if not run.agent or run.kind == LOGGED_KIND:
         return ""
     return f" on {run.agent}:{','.join(run.devices)}" if run.devices else f" on {run.agent}"
 

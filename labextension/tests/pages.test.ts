@@ -26,6 +26,7 @@ test('a metric stands over steps in their order, over time, and over the epochs 
 
 test('without steps values are counted, also where not all were sent', () => {
   assert.deepEqual(points({ ...metric, step: null, count: 101 }, 'step').x, [0, 50, 100]);
+  assert.deepEqual(points({ ...metric, step: [0, 0, 0], count: 3 }, 'step').x, [0, 1, 2]);
 });
 
 test('a change is a share with its sign', () => {

@@ -34,6 +34,7 @@ from gpurun_server.queue.ledger.ledger import Ledger
 from gpurun_server.queue.tracking.log_writing import LogWriting
 from gpurun_server.queue.tracking.taking_in import TakingIn
 from gpurun_server.queue.upkeep.deletion import purge, remove_folders
+from gpurun_server.queue.upkeep.silence import tell_of_silence
 from gpurun_server.store.content.blobs import Blobs
 from gpurun_server.store.database import Database
 from gpurun_server.store.presence import REINDEX
@@ -264,6 +265,8 @@ class GpurunApp(ExtensionApp):
             await asyncio.get_running_loop().run_in_executor(self._threads, self._purge, self._parts)
 
     def _purge(self, parts: Parts) -> None:
+        tell_of_silence(parts.database, parts.home)
+
         def act() -> list[str]:
             with parts.database.write() as writing:
                 return purge(writing)

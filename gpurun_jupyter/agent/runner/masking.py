@@ -36,7 +36,7 @@ class Masking:
 
     def text(self, text: str) -> str:
         """A text that is whole, without them."""
-        return self._found.sub(MASK, text) if self.forms else text
+        return self._found.sub(MASK, text) if self._has_some(text) else text
 
     def file(self, path: Path) -> None:
         """A file that others may have written to: what kernels and their children say apart from their messages."""
@@ -61,8 +61,12 @@ class Masking:
 
     def first(self, text: str, start: int) -> tuple[int, int] | None:
         """Where the first one stands, from `start` on."""
-        found = self._found.search(text, start)
+        found = self._found.search(text, start) if self._has_some(text) else None
         return found and found.span()
+
+    def _has_some(self, text: str) -> bool:
+        """Whether there is anything to look for: ten times as quick as the expression, and mostly there is not."""
+        return any(form in text for form in self.forms)
 
     def _masked(self, value: Any, mime: str = "text/") -> Any:
         if isinstance(value, str):

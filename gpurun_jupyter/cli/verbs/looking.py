@@ -13,15 +13,15 @@ from gpurun_jupyter.cli.streams import whatever_is_shown
 from gpurun_jupyter.core.devices import Agent
 from gpurun_jupyter.core.lifecycle import Outcome, State
 from gpurun_jupyter.core.numbers import written
-from gpurun_jupyter.core.parameters import LOGGED, logged_in
-from gpurun_jupyter.core.runs import MetricSummary
+from gpurun_jupyter.core.parameters import facts_in, logged_in
+from gpurun_jupyter.core.runs import HEARD_OF, MetricSummary
 from gpurun_jupyter.core.runs import Run as RunRecord
 from gpurun_jupyter.core.sessions import Session
 from gpurun_jupyter.views import words
 from gpurun_jupyter.views.tables import Table
 
 _RECENT = 200
-_FINISHED_SHOWN = 5
+_OTHERS_SHOWN = 5
 _ATTACH_LINES = 100
 _ASKED = {"end": "ending", "restart": "restarting"}
 #: The exit code of a command that was left by Ctrl-C, as shells have it.
@@ -140,6 +140,8 @@ def _one_run(to: Invocation, record: RunRecord, as_json: bool) -> None:
         "id": record.id,
         "project": record.project,
         "owner": record.owner,
+        "logged by": record.spec and record.spec.logged,
+        "parent": record.parent,
         "created": words.ago(record.created_at),
         "progress": " · ".join(part for part in (words.percent(record), *words.bars(record)) if part),
         "tags": ", ".join(record.tags),
@@ -147,7 +149,7 @@ def _one_run(to: Invocation, record: RunRecord, as_json: bool) -> None:
     }
     rows = [(key, value) for key, value in facts.items() if value]
     metrics = [_metric_row(name, summary) for name, summary in record.metrics.items()]
-    meta = {name: value for name, value in record.meta.items() if name != LOGGED}
+    meta = facts_in(record.meta)
     told = [(name, value if isinstance(value, str) else json.dumps(value)) for name, value in meta.items()]
     logged = [*logged_in(record.meta).items()]
     parts = (("RUN", rows), ("METRICS", metrics), ("LOGGED PARAMETERS", logged), ("META", told))
@@ -160,10 +162,14 @@ def _metric_row(name: str, summary: MetricSummary) -> tuple[str, ...]:
 
 
 def _of_interest(records: list[RunRecord]) -> list[RunRecord]:
-    """Everything that is not over, and the last few that are."""
-    live = [record for record in records if record.state is not State.FINISHED]
-    over = [record for record in records if record.state is State.FINISHED]
-    return live + over[:_FINISHED_SHOWN]
+    """Everything that waits or is at work here, and the last few of the others."""
+    live = [record for record in records if _is_live(record)]
+    others = [record for record in records if not _is_live(record)]
+    return live + others[:_OTHERS_SHOWN]
+
+
+def _is_live(record: RunRecord) -> bool:
+    return record.state is not State.FINISHED and record.kind not in HEARD_OF
 
 
 def _run_row(record: RunRecord) -> tuple[str, str]:

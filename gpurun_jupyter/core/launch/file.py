@@ -11,7 +11,7 @@ from msgspec import Meta
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.core.labels import On
 from gpurun_jupyter.core.names import Name, RunName
-from gpurun_jupyter.core.runs import DataUse, RunSpec, ShippedNotebook
+from gpurun_jupyter.core.runs import HEARD_OF, DataUse, RunSpec, ShippedNotebook
 from gpurun_jupyter.core.shipped import ShippedDir
 
 
@@ -132,8 +132,9 @@ class LaunchFile(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True,
     def spec_like(self, before: RunSpec) -> RunSpec:
         """The run as it is submitted, with the files and variables of one that was before. Raises InvalidRequest."""
         spec = self.spec()
-        if before.kind == "files":
-            raise InvalidRequest("That run was imported: there is no code of it.", "Name the files that made it.")
+        if before.kind in HEARD_OF:
+            how = "imported" if before.logged is None else "only logged"
+            raise InvalidRequest(f"That run was {how}: there is no code of it.", "Name the files that made it.")
         if (self.notebook is None) != (before.notebook is None) or (not self.in_kernel and before.dir is None):
             raise InvalidRequest("That run had no such files.", "Say notebook or entry as it did.")
         if self.notebook is not None and before.notebook is not None:

@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 
 from gpurun_jupyter.core.errors import StorageUnusable
 from gpurun_jupyter.core.lifecycle import ACTIVE, Outcome, State
+from gpurun_jupyter.core.runs import HEARD_OF
 from gpurun_server.queue.ledger.known_agents import offers
 from gpurun_server.queue.ledger.ledger import Ledger
 from gpurun_server.queue.placement.offers import Offer
@@ -39,6 +40,7 @@ _NEWS = (
     .where(
         history.c.after.in_([State.STARTING.value, State.FINISHED.value]),
         history.c.before.is_distinct_from(history.c.after),
+        runs.c.kind.not_in(HEARD_OF),
     )
 )
 _ON_HOLD = sa.select(sa.func.count()).where(runs.c.state == State.CREATED.value)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from gpurun_jupyter.core.lifecycle import State
+from gpurun_jupyter.core.runs import LOGGED_KIND
 from gpurun_server.store.database import Writing
 from gpurun_server.store.queries import KEPT
 from gpurun_server.store.tables import history, notices, runs
@@ -49,7 +50,7 @@ def lines_between(conn: sa.Connection, wish: Wish, after: int, latest: int) -> l
         .join(runs, runs.c.id == history.c.run_id)
         # none that came since `latest` was read, as PostgreSQL may show: the next look tells them
         .where(history.c.seq > after, history.c.seq <= latest, sa.or_(ended, lost))
-        .where(KEPT, runs.c.owner.in_(wish.owners))
+        .where(KEPT, runs.c.owner.in_(wish.owners), runs.c.kind != LOGGED_KIND)  # of those their clients tell
         .order_by(history.c.seq)
     )
     if wish.projects:

@@ -13,7 +13,7 @@ from gpurun_jupyter.core.errors import AmbiguousRun, RunNotFound
 from gpurun_jupyter.core.lifecycle import ACTIVE, Outcome, Reason, State
 from gpurun_jupyter.core.limits import LARGEST
 from gpurun_jupyter.core.names import mended
-from gpurun_jupyter.core.runs import MetricSummary, Run, RunProgress, RunSpec, Waiting
+from gpurun_jupyter.core.runs import HEARD_OF, MetricSummary, Run, RunProgress, RunSpec, Waiting
 from gpurun_jupyter.core.secrets import as_shown
 from gpurun_server.store.statements import KEY, one_run
 from gpurun_server.store.tables import history, runs
@@ -40,13 +40,15 @@ class Filters(msgspec.Struct, omit_defaults=True):
     """Conditions on a list of runs. `q` is looked for in names, ids, tags and messages; `where` is a condition.
 
     `after` and `before` limit the time of creation: dates, or seconds since the epoch. `sort` is a column, metric or
-    parameter, with `-` before it from the highest down. `cursor` is the `next` of the page before.
+    parameter, with `-` before it from the highest down. `cursor` is the `next` of the page before. `parent` is the id
+    of the run whose code logs them.
     """
 
     project: str | None = None
     state: State | None = None
     outcome: Outcome | None = None
     owner: str | None = None
+    parent: str | None = None
     q: str | None = None
     where: str | None = None
     after: str | None = None
@@ -57,6 +59,11 @@ class Filters(msgspec.Struct, omit_defaults=True):
 
 #: Runs that were not deleted.
 KEPT = runs.c.deleted_at.is_(None)
+
+
+#: As which a run is counted where runs are counted by state.
+_ELSEWHERE = sa.and_(runs.c.kind.in_(HEARD_OF), runs.c.state != State.FINISHED.value)
+COUNTED_AS = sa.case((_ELSEWHERE, sa.literal_column("'elsewhere'")), else_=runs.c.state).label("counted_as")
 
 
 def kept_of(owner: str) -> sa.ColumnElement[bool]:
@@ -134,7 +141,8 @@ def _by_prefix(conn: sa.Connection, prefix: str, owner: str) -> sa.Row[Any] | No
 def unfinished(conn: sa.Connection, owner: str) -> list[sa.Row[Any]]:
     """Runs of an owner that are at work, and those at the front of the queue."""
     states = [state.value for state in sorted(ACTIVE)]
-    at_work = sa.select(*LISTED).where(KEPT, owned_by(owner), runs.c.state.in_(states))
+    mine = sa.select(*LISTED).where(KEPT, owned_by(owner), runs.c.kind.not_in(HEARD_OF))
+    at_work = mine.where(runs.c.state.in_(states))
     return [*conn.execute(at_work.order_by(runs.c.seq.desc())), *conn.execute(_queue_front(owner))]
 
 
@@ -162,8 +170,8 @@ def with_ids(conn: sa.Connection, owner: str, run_ids: Collection[str]) -> list[
 
 
 def count_by_state(conn: sa.Connection, owner: str) -> dict[str, int]:
-    """How many runs an owner has in each state."""
-    rows = conn.execute(sa.select(runs.c.state, sa.func.count()).where(kept_of(owner)).group_by(runs.c.state))
+    """How many runs an owner has in each state; those at work that gpurun only hears of are so `elsewhere`."""
+    rows = conn.execute(sa.select(COUNTED_AS, sa.func.count()).where(kept_of(owner)).group_by(COUNTED_AS))
     return {row[0]: row[1] for row in rows}
 
 

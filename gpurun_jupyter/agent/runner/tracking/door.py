@@ -7,17 +7,19 @@ import contextlib
 import secrets
 import socket
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gpurun_jupyter.agent.runner.tracking.answering import Answering
-from gpurun_jupyter.agent.runner.tracking.logged_run import Tell
 from gpurun_jupyter.agent.tracking_environment import PATH, linked, tracking_environment, tracks_elsewhere
 from gpurun_jupyter.core.events import Meta
 from gpurun_jupyter.core.grants import Grant
 from gpurun_jupyter.core.home import AttemptFolder
 
-if TYPE_CHECKING:  # nobody may ever knock, and it takes a while to import
+if TYPE_CHECKING:  # nobody may ever knock, and these take a while to import
     from tornado.httpserver import HTTPServer
+
+    from gpurun_jupyter.agent.runner.tracking.answering import Answering
+    from gpurun_jupyter.agent.runner.tracking.logged_run import Tell
 
 _WAITING = 128
 
@@ -27,8 +29,8 @@ class Door:
 
     def __init__(self) -> None:
         self.token = secrets.token_urlsafe(24)
-        self.earlier: set[str] = set()  # ids of the attempts before
-        self._answering: Answering | None = None
+        self._earlier: set[str] = set()  # ids of the attempts before
+        self._attempt: _Attempt | None = None  # that is answered at the moment
         self._socket: socket.socket | None = None
         self._server: HTTPServer | None = None
 
@@ -41,16 +43,16 @@ class Door:
         return f"http://127.0.0.1:{self._socket.getsockname()[1]}{PATH}"
 
     @contextlib.contextmanager
-    def answers(self, answering: Answering, run_id: str) -> Iterator[None]:
-        """While this lasts, an attempt answers. The server begins once somebody knocks."""
-        self._answering = answering
+    def answers(self, folder: AttemptFolder, grant: Grant, tell: Tell) -> Iterator[None]:
+        """While this lasts, an attempt answers; `tell` writes its events. The server begins once somebody knocks."""
+        self._attempt = _Attempt(folder, grant, tell)
         if self._server is None and self._socket is not None:
             asyncio.get_running_loop().add_reader(self._socket.fileno(), self._begin)
         try:
             yield
         finally:
-            self._answering = None
-            self.earlier.add(run_id)
+            self._attempt = None
+            self._earlier.add(grant.run_id)
 
     async def close(self) -> None:
         """Hang up."""
@@ -61,12 +63,33 @@ class Door:
             asyncio.get_running_loop().remove_reader(self._socket.fileno())
             self._socket.close()
 
+    def _answering(self) -> Answering | None:
+        """Who answers at the moment; nobody between the cells of a session."""
+        from gpurun_jupyter.agent.runner.tracking.answering import Answering
+
+        if self._attempt is None:
+            return None
+        if self._attempt.answering is None:
+            of_it = (self._attempt.folder, self._attempt.grant, self._attempt.tell)
+            self._attempt.answering = Answering(*of_it, self._earlier)
+        return self._attempt.answering
+
     def _begin(self) -> None:
         from gpurun_jupyter.agent.runner.tracking.http import serve
 
         assert self._socket is not None
         asyncio.get_running_loop().remove_reader(self._socket.fileno())
-        self._server = serve(self._socket, self.token, lambda: self._answering)
+        self._server = serve(self._socket, self.token, self._answering)
+
+
+@dataclass
+class _Attempt:
+    """One that is under way; who answers for it is made once somebody asks."""
+
+    folder: AttemptFolder
+    grant: Grant
+    tell: Tell
+    answering: Answering | None = None
 
 
 class Tracking:
@@ -97,7 +120,7 @@ class Tracking:
         if link := linked(self._elsewhere or ""):
             tell([Meta(values={"mlflow": link})])
         try:
-            with self._door.answers(Answering(folder, self._grant, tell, self._door.earlier), self._grant.run_id):
+            with self._door.answers(folder, self._grant, tell):
                 yield
         finally:
             if self._is_own:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from gpurun_jupyter.core.events import End
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
+from gpurun_jupyter.core.runs import HEARD_OF
 from gpurun_server.queue.lifecycle.ending import finish, retry
 from gpurun_server.queue.lifecycle.transitions import move
 from gpurun_server.store.database import Writing
@@ -81,7 +82,7 @@ def _enforce_on(writing: Writing, agent_id: str, silent_s: float, terms: Terms) 
     query = (
         sa.select(runs.c.id, runs.c.state, runs.c.retries_left, runs.c.stop_by, runs.c.started_at)
         .join(attempts, attempts.c.run_id == runs.c.id)
-        .where(attempts.c.agent_id == agent_id, attempts.c.ended_at.is_(None))
+        .where(attempts.c.agent_id == agent_id, attempts.c.ended_at.is_(None), runs.c.kind.not_in(HEARD_OF))
     )
     for run in writing.conn.execute(query).all():  # all of it, before these rows are changed
         message = f"agent {agent_id} has not been heard for {silent_s:.0f} s"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from gpurun_jupyter.core.runs import HEARD_OF
 from gpurun_server.queue.agents.leases import machine_gone
 from gpurun_server.queue.ledger.sessions import end_all
 from gpurun_server.queue.lifecycle.ending import end_attempt
@@ -14,7 +15,7 @@ from gpurun_server.store.tables import agents, attempts, runs
 _OPEN = (
     sa.select(attempts.c.run_id, attempts.c.number, runs.c.stop_by)
     .join(runs, runs.c.id == attempts.c.run_id)
-    .where(attempts.c.agent_id == sa.bindparam("agent"), attempts.c.ended_at.is_(None))
+    .where(attempts.c.agent_id == sa.bindparam("agent"), attempts.c.ended_at.is_(None), runs.c.kind.not_in(HEARD_OF))
 )
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from gpurun_jupyter.core import events
 from gpurun_jupyter.core.errors import StorageUnusable
+from gpurun_jupyter.core.home import AttemptFolder
 from gpurun_jupyter.core.system.records import size_of
+from gpurun_server.queue.intake.children import take_children
 from gpurun_server.queue.intake.stretches import CHUNK_BYTES, keep, next_stretch
 from gpurun_server.store.database import OUTAGE, Database, Writing
 
@@ -34,17 +36,18 @@ def ingest(
         return False
     if not ends:
         stretch.digest.end = None
+    take_children(writing, stretch)  # before the run's own end, with which theirs comes
     keep(writing, stretch)
     return True
 
 
 def ingest_long(database: Database, run_id: str, attempt: int, path: Path, by: str) -> None:
-    """Take in most of a long log, in transactions of its own: that which ends the attempt holds up all others.
+    """Take in most of a long log, or one with children, in transactions of its own: that of the end holds up others.
 
     Whatever is wrong with it is found again, and said, when the attempt ends.
     """
     try:
-        more = size_of(path) > CHUNK_BYTES
+        more = size_of(path) > CHUNK_BYTES or AttemptFolder(path.parent).children.exists()
         while more:
             with database.write() as writing:
                 more = ingest(writing, run_id, attempt, path, by, ends=False)

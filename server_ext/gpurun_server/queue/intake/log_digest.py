@@ -36,7 +36,7 @@ class Digest:
     goes_on: bool = False  # the last that it says of this is that it began
     end: events.End | None = None
     models: list[tuple[events.Model, dict[str, Number]]] = field(default_factory=list)  # with the metrics then
-    children: list[tuple[int, events.Child]] = field(default_factory=list)  # behind which byte of the log each stands
+    children: dict[str, list[tuple[int, events.Child]]] = field(default_factory=dict)  # with the place behind each
     has_progressed: bool = False
     has_told: bool = False  # facts
     changed: dict[str, MetricSummary] = field(default_factory=dict)  # of the metrics
@@ -58,7 +58,7 @@ class Digest:
         elif isinstance(event, events.Parameters):
             self._take_parameters(event.values)
         elif isinstance(event, events.Child):
-            self.children.append((place, event))
+            self.children.setdefault(event.run, []).append((place, event))
         elif isinstance(event, events.End):
             self.end, self.goes_on = event, False
 

@@ -20,7 +20,9 @@ from gpurun_jupyter.core.names import told
 from gpurun_jupyter.core.runs import LOGGED_KIND, RunSpec
 from gpurun_jupyter.core.system.bells import ring
 from gpurun_server.queue.intake.run_rows import insert_logged
-from gpurun_server.queue.intake.stretches import keep, next_stretch
+from gpurun_server.queue.intake.stretches import keep, next_stretch, not_to_come
+from gpurun_server.queue.lifecycle.transitions import touch
+from gpurun_server.queue.upkeep.deletion import deleted_at
 from gpurun_server.store.database import Writing
 from gpurun_server.store.folders import own_logs
 from gpurun_server.store.folders.records import RunRecord, write
@@ -44,7 +46,7 @@ class NewRun(msgspec.Struct, kw_only=True):
 def begin(writing: Writing, home: Home, new: NewRun) -> None:
     """Have a run that goes on. Raises InvalidRequest for names that no run can have."""
     make(writing, home, new, by=new.owner)
-    append(home, new.id, [_start(new.began_at)])
+    append(home, new.id, [start(new.began_at)])
     take_in(writing, home, new.id)
 
 
@@ -55,7 +57,14 @@ def make(writing: Writing, home: Home, new: NewRun, *, by: str) -> None:
     folder = home.run(new.id)
     writing.if_undone.append(lambda: shutil.rmtree(folder.path, ignore_errors=True))
     write(folder, record)
-    folder.attempt(_FIRST).path.mkdir(mode=0o700, parents=True)
+    folder.attempt(_FIRST).path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def take_up(writing: Writing, home: Home, record: RunRecord, *, by: str) -> None:
+    """The row of one whose folder is there; of its log nothing is taken in yet."""
+    insert_logged(writing, record, by)
+    if (at := deleted_at(home.run(record.id))) is not None:
+        touch(writing, record.id, deleted_at=at)
 
 
 def append(home: Home, run_id: str, happened: Sequence[events.Event]) -> None:
@@ -83,11 +92,12 @@ def take_in(writing: Writing, home: Home, run_id: str) -> None:
 def reopen(writing: Writing, home: Home, run_id: str) -> None:
     """A run that has finished goes on, and its log does: a second start says so."""
     now, began = time.time(), writing.conn.scalar(sa.select(runs.c.started_at).where(runs.c.id == run_id))
-    append(home, run_id, [_start(now, max(0.0, now - (began or now)))])
+    append(home, run_id, [start(now, max(0.0, now - (began or now)))])
     take_in(writing, home, run_id)
 
 
-def _start(t: float, m: float = 0.0) -> events.Start:
+def start(t: float, m: float = 0.0) -> events.Start:
+    """The first line of a log, and that which says that the run goes on."""
     return events.Start(v=events.FORMAT_VERSION, attempt=_FIRST, pid=0, devices=[], t=t, m=m)
 
 
@@ -97,7 +107,7 @@ def _record_of(new: NewRun) -> RunRecord:
         spec = msgspec.convert({name: value for name, value in fields.items() if value is not None}, RunSpec)
     except msgspec.ValidationError as error:
         raise InvalidRequest(f"It cannot be a run: {told(error)}.", "Give it another name.") from error
-    at = max(0.0, new.began_at)
+    at = not_to_come(new.began_at)
     return RunRecord(id=new.id, name=new.name, project=new.project, owner=new.owner, gpu=0, created_at=at, spec=spec)
 
 

@@ -19,9 +19,9 @@ from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
 from gpurun_jupyter.core.runs import FILES_KIND, HEARD_OF, LOGGED_KIND
 from gpurun_jupyter.core.system.locks import holder
 from gpurun_jupyter.core.system.records import read_record
+from gpurun_server.queue.intake import logged_runs
 from gpurun_server.queue.intake.ingest import ingest
-from gpurun_server.queue.intake.logged_runs import take_in
-from gpurun_server.queue.intake.run_rows import insert, insert_logged
+from gpurun_server.queue.intake.run_rows import insert
 from gpurun_server.queue.lifecycle.ending import end_attempt
 from gpurun_server.queue.lifecycle.transitions import move, touch
 from gpurun_server.queue.upkeep.deletion import deleted_at
@@ -48,12 +48,10 @@ def take_up(writing: Writing, home: Home, one: RunRecord, *, by: str = BY) -> St
     restored until it would have been gone.
     """
     if one.spec.kind == LOGGED_KIND:
-        insert_logged(writing, one, by)
-        take_in(writing, home, one.id)
+        logged_runs.take_up(writing, home, one, by=by)
+        logged_runs.take_in(writing, home, one.id)
     else:
         _take_up_attempts(writing, home, one, by)
-    if (at := deleted_at(home.run(one.id))) is not None:
-        touch(writing, one.id, deleted_at=at)
     found = by_id(writing.conn, one.id)
     assert found is not None
     return State(found.state)
@@ -69,6 +67,8 @@ def _take_up_attempts(writing: Writing, home: Home, one: RunRecord, by: str) -> 
         writing.conn.execute(insert_into(predecessors), {"run_id": one.id, "after_id": after_id})
     if tried:
         _replay(writing, home, one, tried, by)
+    if (at := deleted_at(home.run(one.id))) is not None:
+        touch(writing, one.id, deleted_at=at)
 
 
 def attempts_of(folder: RunFolder) -> list[int]:
@@ -135,7 +135,7 @@ def _settle(writing: Writing, one: RunRecord, number: int, folder: AttemptFolder
     """What is to be said of a run whose log has no end."""
     row = by_id(writing.conn, one.id)
     assert row is not None
-    if row.state == State.FINISHED.value or row.agent_id == FILES_AGENT:
+    if row.state == State.FINISHED.value or one.spec.kind in HEARD_OF:
         return
     here = row.agent_id == socket.gethostname()
     if (end := _exit_of(folder)) is not None:

@@ -29,7 +29,7 @@ from gpurun_server.store.tables import attempts, history, runs
 log = logging.getLogger("gpurun.queue")
 
 CHUNK_BYTES = 4 * 2**20  # in one transaction, for which all other writers wait
-#: The same of children, each of which may have to be made: a stretch that tells of more ends there.
+#: And so many children, each of which may have to be made: a stretch that tells of more ends there.
 _MOST_CHILDREN = 100
 DAMAGE = "There are lines in its log that cannot be read; they are passed over."
 
@@ -101,9 +101,14 @@ def _digested(row: sa.Row[Any], lines: list[bytes], offset: int) -> tuple[Digest
             # what was appended to half a line is sound, and counts
             is_damaged, event = True, events.event_on(events.sound_part(line) or b"")
         digest.take(event, place)
-        if len(digest.children) >= _MOST_CHILDREN and len({one.run for _, one in digest.children}) >= _MOST_CHILDREN:
+        if len(digest.children) >= _MOST_CHILDREN:
             return digest, place, is_damaged
     return digest, offset, is_damaged
+
+
+def not_to_come(at: float) -> float:
+    """A time that somebody else's clock gave."""
+    return max(0.0, min(at, time.time()))
 
 
 def keep(writing: Writing, stretch: Stretch) -> None:
@@ -154,13 +159,13 @@ def _keep_of_logged(writing: Writing, stretch: Stretch, columns: dict[str, Any])
     """Of a run that is only heard of: it may tell more after its end, end in another way, and go on."""
     run_id, digest, row = stretch.run_id, stretch.digest, stretch.row
     if row.started_at is None and digest.started_at is not None:
-        columns["started_at"] = _not_to_come(digest.started_at)
+        columns["started_at"] = not_to_come(digest.started_at)
     is_over = row.state == State.FINISHED.value
     if row.message and not is_over:  # that nothing was heard of it
         columns["message"] = ""
     if columns:
         touch(writing, run_id, **columns)
-    end = digest.end and msgspec.structs.replace(digest.end, t=_not_to_come(digest.end.t))
+    end = digest.end and msgspec.structs.replace(digest.end, t=not_to_come(digest.end.t))
     if end is not None and is_over and _is_known(row, end):
         return
     if is_over and (digest.goes_on or end is not None):
@@ -173,11 +178,6 @@ def _is_known(row: sa.Row[Any], end: events.End) -> bool:
     """Whether that is how it ended: the server itself may have ended it, and written that down."""
     same_time = row.finished_at is not None and abs(row.finished_at - end.t) < 1e-3
     return same_time and (row.outcome, row.reason) == (end.outcome.value, end.reason.value)
-
-
-def _not_to_come(at: float) -> float:
-    """A time that somebody else's clock gave."""
-    return max(0.0, min(at, time.time()))
 
 
 def _by_our_clock(started_at: float, granted_at: float) -> float:

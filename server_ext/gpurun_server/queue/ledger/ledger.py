@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from gpurun_jupyter.core.lifecycle import ACTIVE, State
-from gpurun_jupyter.core.runs import RunSpec
+from gpurun_jupyter.core.runs import HEARD_OF, RunSpec
 from gpurun_jupyter.core.secrets import needed_on
 from gpurun_server.queue.ledger.roster import Roster
 from gpurun_server.queue.ledger.running_attempts import STOPPING_S, RunningAttempts, running_attempt
@@ -71,7 +71,7 @@ class Ledger:
         state = State(row.state)
         if state is State.QUEUED:
             self._enqueue(row)
-        elif state in ACTIVE:
+        elif state in ACTIVE and row.kind not in HEARD_OF:  # these hold no devices, and nobody here carries them out
             self.running.add(running_attempt(row, state))
 
     def _enqueue(self, row: Any) -> None:
@@ -97,7 +97,7 @@ class Ledger:
 _alike = attrgetter("priority", "owner", "gpu", "memory_bytes", "pin", "on", "kernel", "limit_s", "session")
 _age = attrgetter("seq")
 
-_OF_RUNS = ("id", "state", "gpu", "priority", "seq", "owner", "name", "session", "reserved_on", "spec_json")
+_OF_RUNS = ("id", "kind", "state", "gpu", "priority", "seq", "owner", "name", "session", "reserved_on", "spec_json")
 _OF_ATTEMPTS = ("attempt", "agent_id", "stop_by", "stop_kill", "started_at", "progress_json")
 _OF_THE_ATTEMPT = (attempts.c.devices_json.label("held_json"), attempts.c.granted_at)
 _ROWS = (

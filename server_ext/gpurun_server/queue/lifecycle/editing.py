@@ -10,7 +10,7 @@ import msgspec
 from gpurun_jupyter.core.errors import InvalidRequest, WrongState
 from gpurun_jupyter.core.lifecycle import State
 from gpurun_jupyter.core.names import Name, told
-from gpurun_jupyter.core.runs import RunSpec
+from gpurun_jupyter.core.runs import HEARD_OF, RunSpec
 from gpurun_jupyter.core.secrets import unmasked, values_missing
 from gpurun_server.queue.lifecycle.transitions import move, touch
 from gpurun_server.store.database import Writing
@@ -31,8 +31,9 @@ def changed(spec: RunSpec, changes: Mapping[str, Any]) -> RunSpec:
     That it waited to be started, or for other runs, is not repeated. Raises InvalidRequest, and WrongState for a run
     that another tool carried out.
     """
-    if spec.kind == "files":
-        raise WrongState("It was imported: of another tool's run there is no code.", "Submit the code that made it.")
+    if spec.kind in HEARD_OF:
+        how = "It was imported" if spec.logged is None else f"It was logged by a client of {spec.logged}"
+        raise WrongState(f"{how}: of another tool's run there is no code.", "Submit the code that made it.")
     fields = msgspec.to_builtins(spec)
     for name in ("hold", "after", *(name for name, value in changes.items() if value is None)):
         fields.pop(name, None)

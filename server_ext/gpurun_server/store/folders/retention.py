@@ -15,8 +15,10 @@ from gpurun_jupyter.core.events import LONGEST_LINE_BYTES, opening
 from gpurun_jupyter.core.home import AttemptFolder, RunFolder
 from gpurun_jupyter.core.system.records import open_plain
 
-#: Events that stay in a log.
-_KEPT = tuple(map(opening, ("start", "metric", "meta", "error", "checkpoint", "artifact", "model", "end")))
+#: Events that stay in a log; those of children are in logs of their own.
+_KEPT = tuple(
+    map(opening, ("start", "metric", "parameters", "meta", "error", "checkpoint", "artifact", "model", "end"))
+)
 
 
 def weight(folder: RunFolder) -> int:

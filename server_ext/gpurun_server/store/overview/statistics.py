@@ -9,7 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from gpurun_server.store.overview.best import BestRun, best_of_projects
-from gpurun_server.store.queries import kept_of
+from gpurun_server.store.queries import COUNTED_AS, kept_of
 from gpurun_server.store.tables import model_versions, runs
 
 _DAY_S = 86_400.0
@@ -51,15 +51,15 @@ def projects(conn: sa.Connection, owner: str) -> list[Project]:
     """Every project that has runs of this owner; the one with the newest run first."""
     count = sa.func.count().label("number")
     rows = conn.execute(
-        sa.select(runs.c.project, runs.c.state, runs.c.outcome, count, sa.func.max(runs.c.created_at).label("latest"))
+        sa.select(runs.c.project, COUNTED_AS, runs.c.outcome, count, sa.func.max(runs.c.created_at).label("latest"))
         .where(kept_of(owner))
-        .group_by(runs.c.project, runs.c.state, runs.c.outcome)
+        .group_by(runs.c.project, COUNTED_AS, runs.c.outcome)
     )
     found: dict[str, Project] = {}
     for row in rows:
         project = found.setdefault(row.project, Project(row.project, 0, {}, {}, 0.0))
         project.runs += row.number
-        project.states[row.state] = project.states.get(row.state, 0) + row.number
+        project.states[row.counted_as] = project.states.get(row.counted_as, 0) + row.number
         if row.outcome:
             project.outcomes[row.outcome] = row.number
         project.latest_at = max(project.latest_at, row.latest)
@@ -77,7 +77,7 @@ def statistics(conn: sa.Connection, owner: str) -> Statistics:
     of_last_day = sa.and_(finished, runs.c.finished_at > time.time() - _DAY_S)
     mean = sa.select(runs.c.kind, sa.func.avg(duration)).where(finished, runs.c.started_at.is_not(None))
     return Statistics(
-        states=_counted(conn, runs.c.state, kept),
+        states=_counted(conn, COUNTED_AS, kept),
         outcomes=_counted(conn, runs.c.outcome, finished),
         outcomes_last_day=_counted(conn, runs.c.outcome, of_last_day),
         mean_duration_s={row[0]: float(row[1]) for row in conn.execute(mean.group_by(runs.c.kind))},

@@ -9,6 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from gpurun_jupyter.core.lifecycle import Outcome, State
+from gpurun_jupyter.core.runs import HEARD_OF
 from gpurun_server.store.queries import decode_devices
 from gpurun_server.store.tables import attempts, runs
 
@@ -68,7 +69,7 @@ def _between(after: float, before: float) -> sa.Select[Any]:
     return (
         sa.select(attempts, *shown)
         .join(runs, runs.c.id == attempts.c.run_id)
-        .where(*meets, runs.c.deleted_at.is_(None))
+        .where(*meets, runs.c.deleted_at.is_(None), runs.c.kind.not_in(HEARD_OF))
         .order_by(attempts.c.granted_at.desc())
         .limit(_MOST_READ)
     )

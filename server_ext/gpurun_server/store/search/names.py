@@ -57,6 +57,7 @@ COLUMNS: dict[str, Column] = {
     "attempt": Column(runs.c.attempt, "number"),
     "agent": Column(runs.c.agent_id, "text"),
     "session": Column(runs.c.session, "text"),
+    "parent": Column(runs.c.parent, "text"),
     "created": Column(runs.c.created_at, "time"),
     "queued": Column(runs.c.queued_at, "time"),
     "started": Column(runs.c.started_at, "time"),

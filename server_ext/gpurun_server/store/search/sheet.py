@@ -45,6 +45,7 @@ _OF_RUN: dict[str, Callable[[Run], Any]] = {
     "gpu": lambda run: run.gpu,
     "attempt": lambda run: run.attempt,
     "agent": lambda run: run.agent or "",
+    "parent": lambda run: run.parent or "",
     "created": lambda run: _time(run.created_at),
     "queued": lambda run: _time(run.queued_at),
     "started": lambda run: _time(run.started_at),

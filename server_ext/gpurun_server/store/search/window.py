@@ -43,7 +43,7 @@ def criteria(conn: sa.Connection, owner: str, filters: Filters) -> list[Clause]:
     """What runs of an owner have to fulfil, beside not being deleted. Raises InvalidRequest."""
     found: list[Clause] = [
         runs.c[column] == wanted
-        for column in ("project", "state", "outcome", "owner")
+        for column in ("project", "state", "outcome", "owner", "parent")
         if (wanted := getattr(filters, column)) is not None
     ]
     if not is_everybody(conn, owner):
