@@ -102,7 +102,8 @@ class AttemptRuns:
 
     def _child(self, request: asked.CreateRun, parent: str | None) -> LoggedRun:
         named = next((tag.value for tag in request.tags if tag.key == RUN_NAME), "")
-        said = self._new(new_run_id(), request.run_name or named, request.start_time or _ms(time.time()))
+        numbered = f"{self._grant.name[:90]}.{len(self._children) + 1}"
+        said = self._new(new_run_id(), request.run_name or named or numbered, request.start_time or _ms(time.time()))
         said.user, said.parent = request.user_id, parent or self._grant.run_id
         tell = of_child(said, parent, self._tell)
         tell([start_of_child(said.start_ms / 1000)])
@@ -184,7 +185,7 @@ class AttemptRuns:
     def _new(self, run_id: str, name: str, start_ms: int) -> TrackedRun:
         return TrackedRun(
             id=run_id,
-            name=name or run_id,
+            name=name,
             experiment_id=self._experiment,
             user=self._grant.owner,
             status="RUNNING",
