@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPConnection
+from http.client import HTTPConnection, RemoteDisconnected
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +62,12 @@ class Peer:
         def ask(method: str, path: str, body: Any = None) -> dict[str, Any]:
             sent = None if body is None else json.dumps(body).encode()
             headers = {**self.headers, "Content-Type": "application/json"}
-            connection.request(method, f"{self.below}{API}{path}", sent, headers)
-            answer = connection.getresponse()
+            try:
+                connection.request(method, f"{self.below}{API}{path}", sent, headers)
+                answer = connection.getresponse()
+            except RemoteDisconnected:  # MLflow's server ends a process of its own that is slow for a while
+                connection.close()
+                return ask(method, path, body)
             said = answer.read()
             assert answer.status == 200, said[:500]
             return json.loads(said)  # type: ignore[no-any-return]

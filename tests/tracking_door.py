@@ -11,9 +11,9 @@ from servers import TOKEN, JupyterServer
 class Door:
     """What a client says to `gpurun/mlflow`; answers are what JSON says, refusals fail but where they are wanted."""
 
-    def __init__(self, server: JupyterServer, token: str = TOKEN) -> None:
+    def __init__(self, server: JupyterServer, token: str = TOKEN, scheme: str = "Bearer") -> None:
         self.http = httpx.Client(
-            base_url=f"{server.url}gpurun/mlflow/", headers={"Authorization": f"Bearer {token}"}, timeout=60
+            base_url=f"{server.url}gpurun/mlflow/", headers={"Authorization": f"{scheme} {token}"}, timeout=60
         )
 
     def ask(self, method: str, path: str, /, **asked: Any) -> httpx.Response:

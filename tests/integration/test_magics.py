@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from notebooks import ServerKernel
-from servers import JupyterServer, wait_until
+from servers import TOKEN, JupyterServer, wait_until
 
 RUN_MIME = "application/vnd.gpurun.run+json"
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
@@ -194,3 +194,22 @@ def test_loading_the_magics_imports_nothing_heavy() -> None:
     heavy = ("httpx", "click", "rich", "anywidget", "sqlalchemy", "msgspec")
     code = f"import sys, gpurun_jupyter.notebook.magics; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_mlflow_in_this_kernel_logs_to_the_server(server: JupyterServer, notebook: ServerKernel) -> None:
+    notebook.execute("import sys, types; said = []; sys.modules['mlflow'] = types.ModuleType('mlflow')")
+    notebook.execute("sys.modules['mlflow'].set_tracking_uri = said.append")
+    output = notebook.execute("%gpurun mlflow")
+    address = f"{server.url}gpurun/mlflow"
+    assert address in output.text
+    assert TOKEN not in output.text
+    asked = (
+        "import os, urllib.request as web\n"
+        "headers = {'Authorization': f\"Bearer {os.environ['MLFLOW_TRACKING_TOKEN']}\"}\n"
+        "request = web.Request(os.environ['MLFLOW_TRACKING_URI'] + '/health', headers=headers)\n"
+        "print(web.urlopen(request).read().decode(), said)"
+    )
+    assert notebook.execute(asked).text == f"OK ['{address}']\n"
+    notebook.execute(
+        "del sys.modules['mlflow'], os.environ['MLFLOW_TRACKING_URI'], os.environ['MLFLOW_TRACKING_TOKEN']"
+    )

@@ -21,6 +21,7 @@ import pytest
 import sqlalchemy as sa
 from receivers import Webhook
 from servers import TOKEN, JupyterServer, wait_until
+from tracking_door import Door
 
 NUMBERED = "import time\nfor n in range(100):\n    print(n, flush=True)\n    time.sleep(0.05)"
 
@@ -159,6 +160,36 @@ def test_runs_are_found_by_conditions_and_sorted(server: JupyterServer) -> None:
     assert found(where="LR = 0.1", sort="-acc") == [2, 0]
     assert found(where="LR ~ AUT or acc.max < 0.3", sort="LR") == [0, 1]
     assert found(where="not acc > 0.3 and acc >= 0") == [0]
+
+
+def test_mlflows_clients_log_and_search(server: JupyterServer) -> None:
+    door = Door(server)
+    project = door.post("experiments/create", name="tracked")["experiment_id"]
+    ids = []
+    for number, word in enumerate(("NaN", 0.5, 0.9)):
+        run_id = door.create(project, run_name=f"run_{number}", tags=[{"key": "kind", "value": f"a\\b_{number}"}])
+        door.post("runs/log-batch", run_id=run_id, metrics=[{"key": "acc", "value": word, "timestamp": 5, "step": 1}])
+        door.post("runs/log-parameter", run_id=run_id, key="lr", value=f"0.{number}")
+        ids.append(run_id)
+    first, second, third = ids
+    fitting = {
+        "metrics.acc > 0.4 and params.lr != '0.1'": [third],
+        "tags.kind = 'a\\\\b_1'": [second],
+        "tags.kind LIKE 'A%'": [],
+        "tags.kind ILIKE 'A%1'": [second],
+        "tags.kind LIKE 'a\\\\b__'": [third, second, first],
+        "tags.nothing IS NULL and run_name LIKE 'run__'": [third, second, first],
+        "start_time > 5 and attributes.status = 'RUNNING'": [third, second, first],
+    }
+    assert {text: door.search(project, filter=text) for text in fitting} == fitting
+    assert door.search(project, order_by=["metrics.acc DESC", "tags.kind"]) == [third, second, first]
+    assert door.search(project, order_by=["tags.kind"], run_view_type="ALL") == ids
+    assert door.history(first, "acc") == [("NaN", 5, 1)]
+    put = door.artifact("PUT", f"{third}/{third}/model/weights", content=b"x")
+    assert put.status_code == 200
+    made = door.post("model-versions/create", name="tracked", source=f"runs:/{third}/model", run_id=third)
+    assert made["model_version"]["version"] == "1"
+    door.http.close()
 
 
 def test_metrics_and_notices_read_the_history(server: JupyterServer, hook: Webhook) -> None:

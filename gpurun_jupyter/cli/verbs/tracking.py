@@ -18,12 +18,11 @@ def mlflow(to: Invocation) -> None:
 
     A terminal gets the lines that have it do so: eval "$(gpurun mlflow)"
     """
-    variables = to.client.use_mlflow()
     if isinstance(to.screen, TerminalScreen) and not _in_ipython():
+        variables = to.client.mlflow_variables()
         to.screen.text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()))
     else:
-        token = " with this server's token" if len(variables) > 1 else ""
-        to.screen.say(f"MLflow logs to {variables['MLFLOW_TRACKING_URI']} from now on{token}.")
+        to.screen.say(f"MLflow logs to {to.client.use_mlflow()} from now on, with this server's token.")
 
 
 def _in_ipython() -> bool:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from pathlib import Path
 
 import httpx
@@ -166,3 +167,13 @@ def test_variables_of_a_cancelled_run_that_left_them_are_given(monkeypatch: pyte
     known["x"] = values.Output(file="0", type="int", size_bytes=2, digest="0" * 64)
     assert terminal("result", "last", "--json") == 0
     assert json.loads(terminal.out.getvalue())["x"]["type"] == "int"
+
+
+def test_a_terminal_is_told_what_has_mlflow_log_to_the_server() -> None:
+    terminal = Terminal(FakeServer())
+    before = dict(os.environ)
+    assert terminal("mlflow") == 0
+    lines = terminal.out.getvalue().splitlines()
+    assert lines[0] == "export MLFLOW_TRACKING_URI=http://fake:1/base/gpurun/mlflow"
+    assert [line.partition("=")[0] for line in lines[1:]] == ["export MLFLOW_TRACKING_TOKEN"]
+    assert dict(os.environ) == before
