@@ -23,6 +23,7 @@ NAMES = (
     "search",
     "comparing",
     "scraping",
+    "tracking",
     "rings",
     "idle",
     "shipping",

@@ -16,24 +16,24 @@ class Door:
             base_url=f"{server.url}gpurun/mlflow/", headers={"Authorization": f"Bearer {token}"}, timeout=60
         )
 
-    def ask(self, method: str, path: str, **asked: Any) -> httpx.Response:
+    def ask(self, method: str, path: str, /, **asked: Any) -> httpx.Response:
         """A request for what follows `api/2.0/mlflow/`: of GET its query, of others a JSON body."""
         how = {"params": asked} if method == "GET" else {"json": asked}
         return self.http.request(method, f"api/2.0/mlflow/{path}", **how)  # type: ignore[arg-type]
 
-    def get(self, path: str, **query: Any) -> dict[str, Any]:
+    def get(self, path: str, /, **query: Any) -> dict[str, Any]:
         return _told(self.ask("GET", path, **query))
 
-    def post(self, path: str, **body: Any) -> dict[str, Any]:
+    def post(self, path: str, /, **body: Any) -> dict[str, Any]:
         return _told(self.ask("POST", path, **body))
 
-    def patch(self, path: str, **body: Any) -> dict[str, Any]:
+    def patch(self, path: str, /, **body: Any) -> dict[str, Any]:
         return _told(self.ask("PATCH", path, **body))
 
-    def delete(self, path: str, **body: Any) -> dict[str, Any]:
+    def delete(self, path: str, /, **body: Any) -> dict[str, Any]:
         return _told(self.ask("DELETE", path, **body))
 
-    def refused(self, method: str, path: str, **asked: Any) -> tuple[int, str, str]:
+    def refused(self, method: str, path: str, /, **asked: Any) -> tuple[int, str, str]:
         """Status, code and sentence of a refusal."""
         answer = self.ask(method, path, **asked)
         assert answer.status_code >= 400, answer.text

@@ -35,6 +35,7 @@ IN_PYTHON = {
     "sweep": "sweep",
     "compare": "compare",
     "models": "models",
+    "mlflow": "use_mlflow",
     "import": "import_folder",
     "prune": "prune",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from gpurun_jupyter.cli.completion import completion
-from gpurun_jupyter.cli.verbs import acting, listing, looking, notebooks, overviews, results, upkeep
+from gpurun_jupyter.cli.verbs import acting, listing, looking, notebooks, overviews, results, tracking, upkeep
 from gpurun_jupyter.cli.verbs.agent import agent
 from gpurun_jupyter.cli.verbs.data import data
 from gpurun_jupyter.cli.verbs.decode import decode
@@ -57,6 +57,7 @@ for _verb in (
     overviews.stats,
     data,
     models,
+    tracking.mlflow,
     decode,
     doctor,
     server,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Any
 from urllib.parse import quote
 
@@ -33,6 +35,21 @@ class Overviews:
     def projects(self) -> list[dict[str, Any]]:
         """Each project: name, runs, states, outcomes, latest_at; the one with the newest run first."""
         return self._connection.get("projects", dict[str, list[dict[str, Any]]])["projects"]
+
+    def use_mlflow(self) -> dict[str, str]:
+        """Have MLflow in this process, and in those that it starts, log to the server; returns the variables for that.
+
+        These are MLFLOW_TRACKING_URI and, where the server wants one, MLFLOW_TRACKING_TOKEN.
+        """
+        address = self._connection.address
+        variables = {"MLFLOW_TRACKING_URI": f"{address.url}gpurun/mlflow"}
+        if address.token:
+            variables["MLFLOW_TRACKING_TOKEN"] = address.token
+        os.environ.pop("MLFLOW_TRACKING_TOKEN", None)  # of another server
+        os.environ |= variables
+        if (mlflow := sys.modules.get("mlflow")) is not None:  # it looks at the variable only before it has an address
+            mlflow.set_tracking_uri(variables["MLFLOW_TRACKING_URI"])
+        return variables
 
     def stats(self) -> dict[str, Any]:
         """Runs by state and outcome, of the last day too; mean durations by kind; use of devices; models."""

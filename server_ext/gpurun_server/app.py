@@ -31,7 +31,6 @@ from gpurun_server.queue.agents.leases import LOOK_S, Judge, Terms, enforce, las
 from gpurun_server.queue.agents.remote_agents import RemoteAgents
 from gpurun_server.queue.intake.importing import QUIET_S, Importer
 from gpurun_server.queue.ledger.ledger import Ledger
-from gpurun_server.queue.tracking.log_writing import LogWriting
 from gpurun_server.queue.tracking.taking_in import TakingIn
 from gpurun_server.queue.upkeep.deletion import purge, remove_folders
 from gpurun_server.queue.upkeep.silence import tell_of_silence
@@ -87,6 +86,9 @@ class GpurunApp(ExtensionApp):
     lost_after_s = Float(86_400.0, min=1, help="Seconds of silence after which a lost run has failed.").tag(config=True)
     labels = List(
         Unicode(), help="What runs may ask this machine for with --on: words, or `model:NAME` for models that it keeps."
+    ).tag(config=True)
+    mlflow = Unicode(
+        "", help="The MLflow tracking server to which runs log that name none; by default gpurun itself answers them."
     ).tag(config=True)
     local_agent = Bool(True, help="Whether this machine's own devices are offered.").tag(config=True)
 
@@ -158,11 +160,12 @@ class GpurunApp(ExtensionApp):
             blobs=Blobs(home),
             hub=Hub(home, database, ledger),
             remote=RemoteAgents(home, database),
-            logs=LogWriting(home, database),
+            logs=TakingIn(home, database, self._threads),
             notices=Notices(database, self.notices, getpass.getuser(), self.log),
             threads=self._threads,
             owner=_owner_of(self.serverapp.identity_provider),
             ensure_agent=self._agent.ensure if self.local_agent else lambda: None,
+            mlflow=self.mlflow,
         )
         parts.blobs.tidy()
         self._show(parts)
@@ -199,9 +202,7 @@ class GpurunApp(ExtensionApp):
         undo.callback(parts.hub.close)  # before it starts: a start that fails half way is undone, too
         parts.hub.start()
         parts.remote.start()
-        taking_in = TakingIn(parts.logs, parts.threads)
-        undo.callback(taking_in.close)
-        taking_in.start()
+        undo.callback(parts.logs.start())
         metrics = QueueMetrics(parts.database)
         undo.callback(metrics.unregister)
         if not metrics.register():

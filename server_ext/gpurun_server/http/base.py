@@ -23,7 +23,7 @@ from gpurun_jupyter.core.units import format_size
 from gpurun_server.notices.notices import Notices
 from gpurun_server.queue.agents.remote_agents import RemoteAgents
 from gpurun_server.queue.ledger.ledger import Ledger
-from gpurun_server.queue.tracking.log_writing import LogWriting
+from gpurun_server.queue.tracking.taking_in import TakingIn
 from gpurun_server.store.content.blobs import Blobs
 from gpurun_server.store.database import OUTAGE, Database, Writing
 from gpurun_server.store.disk import refusal_in, refusal_of
@@ -56,10 +56,11 @@ class Parts:
     hub: Hub
     remote: RemoteAgents
     notices: Notices
-    logs: LogWriting
+    logs: TakingIn
     threads: Executor
     owner: Callable[[Any], str]
     ensure_agent: Callable[[], None]
+    mlflow: str = ""  # the tracking server of runs that name none
 
 
 def parts_in(settings: Mapping[str, Any]) -> Parts:

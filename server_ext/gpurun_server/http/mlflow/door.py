@@ -130,6 +130,11 @@ class ArtifactsHandler(_Door, ReceivingHandler):
             self._refused = refused
             return _LetBy()
 
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """As its neighbours, and whether the connection ends."""
+        self.say_whether_it_ends()
+        super().write_error(status_code, **kwargs)
+
     @web.authenticated
     @authorized
     async def get(self) -> None:

@@ -78,9 +78,13 @@ class ReceivingHandler(GpurunHandler):
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Say that the connection ends with a refusal that came before the body was read."""
+        self.say_whether_it_ends()
+        super().write_error(status_code, **kwargs)
+
+    def say_whether_it_ends(self) -> None:
+        """What a body that is not read is followed by cannot be read either."""
         if self._receiver is None and self._refusal is None:
             self.set_header("Connection", "close")
-        super().write_error(status_code, **kwargs)
 
     def on_finish(self) -> None:
         """Leave nothing behind that was not kept."""

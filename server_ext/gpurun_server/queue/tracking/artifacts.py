@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from gpurun_jupyter.core.errors import FileMissing
 from gpurun_jupyter.core.home import AttemptFolder
+from gpurun_jupyter.core.runs import LOGGED_KIND
 from gpurun_jupyter.report.file_names import as_text, from_text
 from gpurun_jupyter.tracking import requests as asked
 from gpurun_jupyter.tracking.answers import artifact_uri
@@ -98,7 +99,7 @@ class Artifacts:
             row = self._asking.run(conn, root)
         if row.deleted_at is not None:
             raise Refused(f"The run {row.name} ({row.id}) is deleted; restore it first.", NOT_FOUND)
-        if to_change and row.kind != "logged":
+        if to_change and row.kind != LOGGED_KIND:
             raise Refused(
                 f"The run {row.name} ({row.id}) is carried out by gpurun: its own code leaves its artifacts.", DENIED
             )

@@ -7,23 +7,33 @@ there are, whichever server wrote them.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import msgspec
+import sqlalchemy as sa
 
 from gpurun_jupyter.core import events
 from gpurun_jupyter.core.errors import RunNotFound
 from gpurun_jupyter.core.home import Home
+from gpurun_jupyter.core.lifecycle import State
+from gpurun_jupyter.core.runs import LOGGED_KIND
 from gpurun_server.queue.intake import logged_runs
 from gpurun_server.store.database import Database
 from gpurun_server.store.folders.logs import read_lines
+from gpurun_server.store.tables import attempts, runs
 
 _PARAMETERS = events.opening("parameters")
 _CHUNK_BYTES = 2**20
 _MOST_KNOWN = 10_000  # runs
+_GOING_ON = (
+    sa.select(runs.c.id, attempts.c.ingested_offset)
+    .join(attempts, attempts.c.run_id == runs.c.id)
+    .where(runs.c.kind == LOGGED_KIND, runs.c.state == State.RUNNING.value)
+)
 
 
 @dataclass
@@ -86,6 +96,17 @@ class LogWriting:
         with self._changing:
             self._grown.add(run_id)
         self.when_grown()
+
+    def catch_up(self) -> None:
+        """Take in what a server that was killed had only written down."""
+        with self._database.read() as conn:
+            going_on = conn.execute(_GOING_ON).all()
+        for run_id, offset in going_on:
+            with contextlib.suppress(OSError):
+                if self._home.attempt(run_id, 1).events.stat().st_size > offset:
+                    with self._changing:
+                        self._grown.add(run_id)
+        self.take_in()
 
     def take_in(self) -> None:
         """Have the database know what was logged until now."""

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from gpurun_jupyter.core import events
 from gpurun_jupyter.core.lifecycle import Outcome, Reason, State
 from gpurun_jupyter.core.names import new_run_id
+from gpurun_jupyter.core.runs import LOGGED_KIND
 from gpurun_jupyter.tracking import requests as asked
 from gpurun_jupyter.tracking.answers import PARENT, RUN_NAME, USER, TrackedRun, outcome_of, run_info, run_message
 from gpurun_jupyter.tracking.logged import metric_events, parameter_events, tag_events
@@ -106,7 +107,7 @@ class RunChanges:
         """Delete it, for ten minutes so that it can be restored; one that a client still logs ends before."""
         with self._asking.write() as writing:
             row = self._asking.run(writing.conn, request.run)
-            if row.kind == "logged" and row.state != State.FINISHED.value and row.deleted_at is None:
+            if row.kind == LOGGED_KIND and row.state != State.FINISHED.value and row.deleted_at is None:
                 self._end(writing, self._writable_row(writing.conn, row.id), None, Outcome.CANCELLED, None)
             if row.deleted_at is None:
                 delete(writing, row.id, by=self._asking.owner)
@@ -197,7 +198,7 @@ class RunChanges:
         row = self._asking.run(conn, run_id)
         if row.deleted_at is not None:
             raise Refused(f"The run {row.name} ({row.id}) is deleted; restore it first.")
-        if row.kind != "logged" or roots_of(conn, [row])[row.id] != row.id:
+        if row.kind != LOGGED_KIND or roots_of(conn, [row])[row.id] != row.id:
             raise Refused(
                 f"The run {row.name} ({row.id}) is carried out by gpurun, and its own code logs to it. "
                 "Log in that code, or begin a run of your own with mlflow.start_run().",

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from gpurun_jupyter.core.lifecycle import Outcome, State
 from gpurun_jupyter.core.parameters import LOGGED, logged_in, parameters_of
-from gpurun_jupyter.core.runs import RunSpec
+from gpurun_jupyter.core.runs import LOGGED_KIND, RunSpec
 from gpurun_jupyter.core.secrets import as_shown
 from gpurun_jupyter.tracking.answers import TrackedRun, status_of, text_of
 from gpurun_jupyter.tracking.experiments import experiment_id
@@ -57,7 +57,7 @@ def _root(run_id: str, above: Mapping[str, str | None], kinds: Mapping[str, str]
         if parent is None:
             break
         top, parent = parent, above.get(parent)
-    return top if kinds.get(top, "logged") != "logged" else run_id
+    return top if kinds.get(top, LOGGED_KIND) != LOGGED_KIND else run_id
 
 
 def shown_spec(row: sa.Row[Any]) -> RunSpec:

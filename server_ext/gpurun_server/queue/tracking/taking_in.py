@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from functools import partial
 
 from gpurun_jupyter.core.errors import StorageUnusable
+from gpurun_jupyter.core.home import Home
 from gpurun_server.queue.tracking.log_writing import LogWriting
-from gpurun_server.store.database import OUTAGE
+from gpurun_server.store.database import OUTAGE, Database
 
 log = logging.getLogger("gpurun.tracking")
 
@@ -18,37 +20,39 @@ log = logging.getLogger("gpurun.tracking")
 WAIT_S = 0.25
 
 
-class TakingIn:
+class TakingIn(LogWriting):
     """One for each server; `start` in its event loop."""
 
-    def __init__(self, logs: LogWriting, threads: Executor) -> None:
-        self._logs = logs
+    def __init__(self, home: Home, database: Database, threads: Executor) -> None:
+        super().__init__(home, database)
         self._threads = threads
         self._due: asyncio.TimerHandle | None = None
 
-    def start(self) -> None:
-        """Hear of logs that grow."""
+    def start(self) -> Callable[[], None]:
+        """Hear of logs that grow, and take in what nobody has; returns what ends that."""
         loop = asyncio.get_running_loop()
-        self._logs.when_grown = partial(self._wake, loop)
+        self._threads.submit(self.catch_up).add_done_callback(_say_what_failed)
+        self.when_grown = partial(self._wake, loop)
+        return self._close
 
-    def close(self) -> None:
+    def _close(self) -> None:
         """Take in what there is, and hear of no more."""
-        self._logs.when_grown = lambda: None
+        self.when_grown = lambda: None
         if self._due is not None:
             self._due.cancel()
             with contextlib.suppress(*OUTAGE, StorageUnusable):  # the database may be why it ends
-                self._logs.take_in()
+                self.take_in()
 
     def _wake(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.call_soon_threadsafe(self._soon, loop)
 
     def _soon(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._due is None:
-            self._due = loop.call_later(WAIT_S, self._take_in)
+            self._due = loop.call_later(WAIT_S, self._begin)
 
-    def _take_in(self) -> None:
+    def _begin(self) -> None:
         self._due = None
-        self._threads.submit(self._logs.take_in).add_done_callback(_say_what_failed)
+        self._threads.submit(self.take_in).add_done_callback(_say_what_failed)
 
 
 def _say_what_failed(done: Future[None]) -> None:
