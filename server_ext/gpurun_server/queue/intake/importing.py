@@ -25,7 +25,8 @@ from gpurun_jupyter.core.numbers import all_in_json
 from gpurun_jupyter.core.runs import RunSpec
 from gpurun_jupyter.core.system.bells import ring
 from gpurun_server.queue.intake.ingest import ingest
-from gpurun_server.queue.intake.rebuilding import FILES_AGENT, take_up
+from gpurun_server.queue.intake.new_run import append, new_run
+from gpurun_server.queue.intake.rebuilding import FILES_AGENT
 from gpurun_server.queue.lifecycle.transitions import touch
 from gpurun_server.store.database import OUTAGE, Database
 from gpurun_server.store.folders.plain_files import CSV_PLACE, EPOCH_S, PlainRun, Reader, began_at, runs_below, runs_in
@@ -126,22 +127,14 @@ class Importer:
         if is_over:
             rows += reader.new_rows(is_last=True)  # nobody will end the last line any more
         record = _record_of(run, run_id, self._owner, known.began_at, spec)
-        write(self._home.run(run_id), record)
-        known.folder.path.mkdir(mode=0o700, parents=True)
-        start = events.Start(v=events.FORMAT_VERSION, attempt=1, pid=0, devices=[], t=known.began_at)
-        _append(known.folder.events, [start])
-        self._write_rows(run, known, rows)
-        if is_over:
-            self._write_end(run, known, Outcome.SUCCEEDED)
-        else:
+        with new_run(self._home, self._database, record):
+            start = events.Start(v=events.FORMAT_VERSION, attempt=1, pid=0, devices=[], t=known.began_at)
+            append(known.folder, [start])
+            self._write_rows(run, known, rows)
+            if is_over:
+                self._write_end(run, known, Outcome.SUCCEEDED)
+        if not is_over:
             self.open[run] = known
-        try:
-            with self._database.write() as writing:
-                take_up(writing, self._home, record, by=FILES_AGENT)
-        except BaseException:  # no row, no folder: the next look begins it again, by another id
-            self.open.pop(run, None)
-            shutil.rmtree(self._home.run(run_id).path, ignore_errors=True)
-            raise
         return run_id
 
     def _go_on(self, run: PlainRun, known: Open, changes: Sequence[float]) -> str | None:
@@ -168,7 +161,7 @@ class Importer:
         measured = [_metric(row, known.began_at, now) for row in rows]
         place = events.Meta(values={CSV_PLACE: known.reader.read_bytes}, t=now, m=max(0.0, now - known.began_at))
         # in one write: rows behind the last place are cut off and read again
-        _append(known.folder.events, [*measured, place])
+        append(known.folder, [*measured, place])
 
     def _end(self, run: PlainRun, known: Open, outcome: Outcome) -> str:
         if outcome is Outcome.SUCCEEDED:  # a last line without its end is complete by now
@@ -184,9 +177,9 @@ class Importer:
         m = max(0.0, last - known.began_at)
         if self._keep_checkpoint(run, known.folder):
             kept = events.Checkpoint(path=run.checkpoint.name, step=known.step, t=last, m=m)
-            _append(known.folder.events, [kept])
+            append(known.folder, [kept])
         reason = Reason.COMPLETED if is_done else Reason.CANCELLED_BY
-        _append(known.folder.events, [events.End(outcome=outcome, reason=reason, t=last, m=m)])
+        append(known.folder, [events.End(outcome=outcome, reason=reason, t=last, m=m)])
 
     def _take_in(self, known: Open) -> None:
         with self._database.write() as writing:
@@ -257,12 +250,6 @@ def _record_of(run: PlainRun, run_id: str, owner: str, at: float, spec: RunSpec)
 def _metric(row: Row, began: float, now: float) -> events.Metric:
     elapsed = now - began if row.time is None else row.time - (began if row.time > EPOCH_S else 0.0)
     return events.Metric(values=all_in_json(row.values), step=row.step, t=began + elapsed, m=elapsed)
-
-
-def _append(path: Path, lines: Sequence[events.Event]) -> None:
-    path.touch(mode=0o600)  # else the umask decides who may read it
-    with path.open("ab", buffering=0) as file:
-        file.write(b"".join(map(events.encode_line, lines)))
 
 
 def _last_place(log: Path) -> tuple[int, int]:
