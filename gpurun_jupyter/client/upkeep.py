@@ -1,9 +1,10 @@
-"""What a client can do for what is kept: take in runs of other tools, free what old runs left."""
+"""What a client can do for what is kept: take in runs of other tools, give runs to them, free what old runs left."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -16,6 +17,7 @@ from gpurun_jupyter.core.runs import Run as RunRecord
 
 if TYPE_CHECKING:
     from gpurun_jupyter.client.http import Connection
+    from gpurun_jupyter.client.mlflow_export import Exported
 
 _SQLITE = "sqlite:///"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
@@ -61,6 +63,19 @@ class Upkeep:
             if tell is not None:
                 tell(f"{len(ids):,} runs so far")
             asked["after"] = answer.next
+
+    def export_to_mlflow(
+        self, uri: str, runs: Sequence[Run], *, files: bool = False, tell: Callable[[str], None] = print
+    ) -> list[Exported]:
+        """Write runs that are over to the tracking server at http://HOST:PORT, each once; `files`: and what they left.
+
+        It is told who asks as by `import_mlflow`. Returns where each is there; `tell` hears in sentences of what stays
+        here. Raises InvalidRequest, TrackingFailed and TrackingUnreachable.
+        """
+        from gpurun_jupyter.client.mlflow_export import Export
+
+        with closing(Export(uri, tell, files=files)) as export:
+            return list(export.write(runs))
 
     def prune(
         self,

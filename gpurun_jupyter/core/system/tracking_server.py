@@ -6,7 +6,7 @@ import base64
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
 import httpx
@@ -114,7 +114,7 @@ class TrackingServer:
             self._check(response)
             yield from response.iter_bytes()
 
-    def put(self, path: str, content: Iterator[bytes]) -> None:
+    def put(self, path: str, content: BinaryIO) -> None:
         """Give the server an artifact to keep."""
         self._answer("PUT", f"{PROXY}/{quote(path)}", content=content)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -63,14 +63,14 @@ class Import:
     def piece(self, after: str | None, models: Registry) -> Piece:
         """Take in what stands behind a place. Raises InvalidRequest and TrackingFailed where nothing can be read."""
         give_up, ids, place = time.monotonic() + BUDGET_S, list[str](), after
-        found = sorted(self._store.runs(), key=_place)
-        self._ours = self._exported(found)
+        found = _placed(self._store.runs())
+        self._ours = self._exported(found.values())
         try:
-            for run in [run for run in found if _place(run) > (after or "")]:
+            for here in sorted(here for here in found if here > (after or "")):
                 if time.monotonic() > give_up:
                     return Piece(ids, place)
-                ids += self._taken(run)
-                place = _place(run)
+                ids += self._taken(found[here])
+                place = here
             if not models.take(self._store, self.id_of, give_up):
                 return Piece(ids, _MODELS)
             self._tell_of_the_rest()
@@ -152,7 +152,7 @@ class Import:
         facts = decode_meta(row.meta_json) if row else {}
         return row and _Known(row.id, facts.get(logs.MARK, ""), facts.get(logs.LACKS, ""))
 
-    def _exported(self, found: list[FoundRun]) -> dict[str, str]:
+    def _exported(self, found: Iterable[FoundRun]) -> dict[str, str]:
         """Those that came from here, and are still here."""
         named = {run.id: run.tags[EXPORTED] for run in found if EXPORTED in run.tags}
         mine = sa.select(runs.c.id).where(runs.c.owner == self._owner, runs.c.deleted_at.is_(None))
@@ -166,7 +166,9 @@ class Import:
             meta = decode_meta(conn.scalar(sa.select(runs.c.meta_json).where(runs.c.id == run_id)))
         lost = run.parameters.keys() - logged_in(meta).keys()
         if lost:
-            self._tell(f"{run.name or run.id}: {counted(len(lost), 'parameter')} too many, or too long, to be shown.")
+            verb = "is" if len(lost) == 1 else "are"
+            said = f"{counted(len(lost), 'parameter')} {verb} too long to be shown, or there are too many"
+            self._tell(f"{run.name or run.id}: {said}. Its log has them.")
 
     def _tell_of_artifacts(self) -> None:
         for (where, hint), number in self._lacking.items():
@@ -203,6 +205,16 @@ def import_mlflow(
         store.close()
 
 
-def _place(run: FoundRun) -> str:
-    """Parents begin before what is nested in them."""
-    return f"{max(0, run.started_ms or 0):020} {int(run.parent is not None)} {run.id}"
+def _placed(found: Iterable[FoundRun]) -> dict[str, FoundRun]:
+    """Each run at its place: by time, and behind the run in which it is nested."""
+    by_id = {run.id: run for run in found}
+    return {_place(run, by_id): run for run in by_id.values()}
+
+
+def _place(run: FoundRun, by_id: Mapping[str, FoundRun]) -> str:
+    way: dict[str, str] = {}  # from the run upwards
+    above: FoundRun | None = run
+    while above is not None and above.id not in way:
+        way[above.id] = f"{max(0, above.started_ms or 0):020} {above.id}"
+        above = by_id.get(above.parent or "")
+    return "/".join(reversed(way.values()))
