@@ -150,7 +150,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer("POST", self.path, json.loads(self._body()))
 
     def do_PUT(self) -> None:
-        self.tracking.artifacts[unquote(self.path[len(PROXY) + 1 :])] = self._body()
+        path, body = unquote(self.path[len(PROXY) + 1 :]), self._body()
+        if "#" in path:
+            self._send(400, b'{"error_code": "INVALID_PARAMETER_VALUE", "message": "Invalid path"}')
+            return
+        self.tracking.artifacts[path] = body
         self._send(200, b"{}")
 
     def _answer(self, method: str, path: str, asked: dict[str, Any]) -> None:

@@ -162,9 +162,17 @@ class Export:
         with tempfile.TemporaryDirectory() as folder:
             for file in files:
                 place = run.download(file.path, folder)
-                with place.open("rb") as content:
-                    self._server.put(f"{root}/{file.path.removeprefix(f'{_ARTIFACTS}/{run.id}/')}", content)
+                self._put(place, f"{root}/{file.path.removeprefix(f'{_ARTIFACTS}/{run.id}/')}", run.name)
                 place.unlink()
+
+    def _put(self, place: Path, path: str, of: str) -> None:
+        try:
+            with place.open("rb") as content:
+                self._server.put(path, content)
+        except TrackingUnreachable:
+            raise
+        except TrackingFailed as error:  # it takes no `#` in a name
+            self._tell(f"The file {place.name!r} of {of} stays here. {error.message}")
 
 
 def _address(uri: str) -> Address:

@@ -59,7 +59,7 @@ def test_a_run_comes_from_a_server(client: Client, there: TrackingServer, tmp_pa
     run_id = logged(there, "kills/it", status="KILLED")
     (tmp_path / "notes.txt").write_bytes(b"hello")
     with (tmp_path / "notes.txt").open("rb") as file:
-        there.put(f"0/{run_id}/artifacts/my notes/a#1.txt", file)
+        there.put(f"0/{run_id}/artifacts/my notes/a 1.txt", file)
     found, _ = client.import_mlflow(f"{there.url}/#/experiments/0")  # as it stands in a browser
     (run,) = [run.refresh() for run in found if run.name == "kills-it"]
     assert (run.record.project, run.record.kind, str(run.outcome)) == ("default", "files", "cancelled")
@@ -69,7 +69,7 @@ def test_a_run_comes_from_a_server(client: Client, there: TrackingServer, tmp_pa
     assert run.record.meta["parameters"] == {"lr": "0.1"}
     assert (run.record.meta["team"], run.record.meta["imported_from"]) == ("vision", there.url)
     (file,) = run.files()
-    assert file.path == f"mlartifacts/{run.id}/my notes/a#1.txt"
+    assert file.path == f"mlartifacts/{run.id}/my notes/a 1.txt"
     assert run.download(file.path, tmp_path).read_bytes() == b"hello"
     assert client.import_mlflow(there.url)[0] == []
 
@@ -119,9 +119,12 @@ def test_tensorboard_into_mlflow(client: Client, there: TrackingServer, tmp_path
 
 
 def test_what_a_run_left_goes_along(client: Client, there: TrackingServer) -> None:
-    code = "from gpurun_jupyter import report\nreport.log(step=1, **{'val/acc@1': float('inf')})\nopen('a b.txt','w')"
+    logs = "from gpurun_jupyter import report\nreport.log(step=1, **{'val/acc@1': float('inf')})"
+    code = f"{logs}\nfor name in ('a b.txt', 'a#1.txt'): open(name, 'w')"
     run = client.submit(code, gpu=0, project="exported", env={"lr": "0.1"}, name="left").wait()
-    (exported,) = client.export_to_mlflow(there.url, [run], files=True)
+    told: list[str] = []
+    (exported,) = client.export_to_mlflow(there.url, [run], files=True, tell=told.append)
+    assert [sentence.partition(". ")[0] for sentence in told] == ["The file 'a#1.txt' of left stays here"]
     found = there.get("runs/get", run_id=exported.url.rpartition("/")[2])["run"]
     tags = {one["key"]: one["value"] for one in found["data"]["tags"]}
     assert (tags["gpurun.run_id"], tags["gpurun.outcome"]) == (run.id, "succeeded")
