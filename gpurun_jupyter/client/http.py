@@ -60,9 +60,10 @@ class Connection:
             raise refusal(response, self.address.url)
         return response.json() if response.is_success else None
 
-    def post(self, path: str, type: type[T], body: Any = None) -> T:  # noqa: A002
+    def post(self, path: str, type: type[T], body: Any = None, timeout: httpx.Timeout = TIMEOUT) -> T:  # noqa: A002
         """POST JSON once; not repeated when the connection breaks."""
-        return self._decode(self._send("POST", _below(path), content=msgspec.json.encode(body)), type)
+        content = msgspec.json.encode(body)
+        return self._decode(self._send("POST", _below(path), content=content, timeout=timeout), type)
 
     def delete(self, path: str, type: type[T]) -> T:  # noqa: A002
         """DELETE once."""

@@ -182,6 +182,23 @@ class ServerUnreachable(GpurunError):
     status = 503
 
 
+class TrackingFailed(GpurunError):
+    """Raised when a tracking server of MLflow's refuses a request; `answer` is its own word for why."""
+
+    code = "tracking_failed"
+    status = 502
+
+    def __init__(self, message: str, hint: str = "", answer: str = "") -> None:
+        super().__init__(message, hint)
+        self.answer = answer
+
+
+class TrackingUnreachable(TrackingFailed):
+    """Raised when a tracking server does not answer, is none, or does not know who asks."""
+
+    code = "tracking_unreachable"
+
+
 class StorageUnusable(GpurunError):
     """Raised when the state directory or the database cannot be used as it is."""
 

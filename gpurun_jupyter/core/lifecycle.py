@@ -70,7 +70,8 @@ class Reason(Word):
     AGENT_LOST = "agent_lost"  # not heard of for too long
 
 
-#: The only changes of state there are. gpurun_server.queue.lifecycle.transitions applies them and refuses any other.
+#: The only changes of state there are. gpurun_server.queue.lifecycle.transitions applies them and refuses any other,
+#: but that a run of which gpurun only hears may go on when it has finished.
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.CREATED: frozenset({State.QUEUED, State.FINISHED}),
     State.QUEUED: frozenset({State.STARTING, State.FINISHED}),

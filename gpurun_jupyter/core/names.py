@@ -6,6 +6,7 @@ Names are parts of paths and addresses, where `.` and `..` mean something else.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Collection, Iterable, Iterator
 from typing import Annotated
@@ -13,6 +14,7 @@ from typing import Annotated
 import msgspec
 
 _ID_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # without those that look alike
+_LONGEST = 100
 _NAME = r"^(?!\.\.?$)[^\x00-\x1f/\\]+$(?!\n)"
 _RUN_NAME = r"^(?!\.\.?(/[0-9]+)?$)[^\x00-\x1f/\\]+(/[0-9]+)?$(?!\n)"
 _ATTEMPT_KEY = r"^(?!\.\.?/)[^\x00-\x1f/\\]+/[0-9]{1,9}$(?!\n)"
@@ -24,13 +26,13 @@ _RULES = {
     _RUN_NAME: "a name on one line, without slashes but for the number of a sweep, that is neither '.' nor '..'",
 }
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=_NAME)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=_LONGEST, pattern=_NAME)]
 #: A text that every database takes.
 Text = Annotated[str, msgspec.Meta(max_length=10_000, pattern=r"^[^\x00]*$")]
 #: As `new_run_id` makes them.
 RunId = Annotated[str, msgspec.Meta(pattern=_RUN_ID)]
 #: The name of a run; those of a sweep are NAME/1, NAME/2.
-RunName = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=_RUN_NAME)]
+RunName = Annotated[str, msgspec.Meta(min_length=1, max_length=_LONGEST, pattern=_RUN_NAME)]
 #: An attempt, as its agent and its server call it: RUN/NUMBER.
 AttemptKey = Annotated[str, msgspec.Meta(max_length=120, pattern=_ATTEMPT_KEY)]
 
@@ -53,6 +55,12 @@ def mended(name: str) -> str:
     """A name that an earlier gpurun accepted, as one that can be."""
     name = name.rstrip("\n")
     return name.replace(".", "_") if name.partition("/")[0] in (".", "..") else name
+
+
+def fitting(name: str, default: str) -> str:
+    """A name from elsewhere as one that can be, with dashes for what it may not hold; else the default."""
+    found = re.sub(r"[\x00-\x1f/\\]+", "-", name).strip(" -")[:_LONGEST].rstrip()
+    return default if found in ("", ".", "..") else found
 
 
 def listed(texts: Iterable[str], known: Collection[str]) -> list[str]:

@@ -17,6 +17,8 @@ from gpurun_jupyter.tracking import model_requests as models_asked
 from gpurun_jupyter.tracking import requests as asked
 from gpurun_jupyter.tracking.refusals import NO_ENDPOINT, Refused
 
+#: The variable that leads clients to a tracking server.
+TRACKING_URI = "MLFLOW_TRACKING_URI"
 #: What stands before each path.
 PREFIX = r"(?:ajax-)?api/\d\.\d/"
 

@@ -29,6 +29,11 @@ def glyph(run: Run) -> str:
     return _GLYPHS.get(run.outcome or run.state, "●")
 
 
+def listed_name(run: Run) -> str:
+    """Its name in a list; one that the code of another run logs is told from others."""
+    return f"↳ {run.name} of {run.parent}" if run.parent else run.name
+
+
 def state_line(run: Run, now: float | None = None) -> str:
     """`● digits  running on lab:gpu1 · 1:42 · about 3:10 left`; `now` is seconds since the epoch."""
     return f"{glyph(run)} {run.name}  {how(run, now)}"

@@ -29,6 +29,8 @@ export const Commands = {
 };
 
 export const RUN_ROW = '.gpurun-run';
+/** The row of a run that can be run again. */
+export const CARRIED_OUT = `${RUN_ROW}:not([data-heard-of])`;
 
 export interface Parts {
   app: JupyterFrontEnd;

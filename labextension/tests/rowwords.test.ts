@@ -51,6 +51,12 @@ test('a run at work says how long still', () => {
   assert.equal(detail(running), 'on lab:gpu0');
 });
 
+test('a run that is only logged says what was logged, or that nothing was', () => {
+  const logged = { kind: 'logged', state: 'running', outcome: null, finished_at: null };
+  assert.equal(detail(logged), 'running · acc 0.962');
+  assert.equal(detail({ ...logged, message: 'Not heard of since 2026-11-29 13:05.' }), 'Not heard of since 2026-11-29 13:05.');
+});
+
 test('a notice is one sentence of at most 140 letters', () => {
   assert.equal(notice({}), 'digits-cnn succeeded in 4:51 · acc 0.962');
   assert.equal(notice({ outcome: 'failed', reason: 'cuda_oom', metrics: {} }), 'digits-cnn failed after 4:51 · OOM on the GPU');

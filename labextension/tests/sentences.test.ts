@@ -95,3 +95,11 @@ test('a run on another machine says how far what is shown is behind', () => {
   assert.match(said({ ...running, behind_s: 3600, sync: 'behind' }), /behind by 60 min,/);
   assert.equal(said({ ...running, behind_s: 0, sync: 'synced' }), 'running on lab-a100:gpu1 · 1:42');
 });
+
+test('a run that is only logged is at no place, and says that nothing was heard of it', () => {
+  const logged: Partial<Run> = { kind: 'logged', agent: 'logged', state: 'running', started_at: 0 };
+  assert.equal(said(logged), 'running · 1:42');
+  const silent = 'Not heard of since 2026-11-29 13:05.';
+  assert.equal(said({ ...logged, message: silent }), `running · 1:42 · ${silent}`);
+  assert.equal(said({ ...logged, state: 'finished', outcome: 'succeeded', finished_at: 48 }), 'succeeded in 48 s');
+});

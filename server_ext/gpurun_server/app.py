@@ -87,6 +87,9 @@ class GpurunApp(ExtensionApp):
     labels = List(
         Unicode(), help="What runs may ask this machine for with --on: words, or `model:NAME` for models that it keeps."
     ).tag(config=True)
+    mlflow = Unicode(
+        "", help="The MLflow tracking server to which runs log that name none; by default gpurun itself answers them."
+    ).tag(config=True)
     local_agent = Bool(True, help="Whether this machine's own devices are offered.").tag(config=True)
 
     _parts: Parts | None = None
@@ -162,6 +165,7 @@ class GpurunApp(ExtensionApp):
             threads=self._threads,
             owner=_owner_of(self.serverapp.identity_provider),
             ensure_agent=self._agent.ensure if self.local_agent else lambda: None,
+            mlflow=self.mlflow,
         )
         parts.blobs.tidy()
         self._show(parts)

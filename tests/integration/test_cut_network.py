@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from cable import Cable
 from machines import Machine
+from mlflow_client import said_in, script
 from servers import JupyterServer, wait_until
 
 #: Numbered lines, 20 a second; each start of an attempt leaves a line, too.
@@ -147,3 +149,22 @@ def _lines(log: Path) -> int:
         return 0
     events = [json.loads(line) for line in log.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
     return sum(event["text"].count("\n") for event in events if event["kind"] == "output")
+
+
+def test_what_an_mlflow_client_logs_during_a_cut_is_all_there(hosts: Hosts) -> None:
+    run_id = hosts.server.submit(script("of-a-cut", pause_s=0.5), gpu=0)
+    wait_until(lambda: hosts.server.run(run_id)["metrics"].get("acc"), 120, "for the first metric")
+    hosts.cable.cut()
+    time.sleep(CUT_S)
+    hosts.cable.heal()
+    run = hosts.server.wait(run_id, timeout_s=180)
+    assert run["outcome"] == "succeeded", hosts.server.log(run_id)
+    said = said_in(hosts.server.log(run_id))
+    assert said["itself"] == run_id
+    assert hosts.server.run(said["children"][1])["metrics"]["score"]["last"] == 1.5
+    told = hosts.server.http.get(f"runs/{run_id}/metrics").json()["metrics"]["acc"]
+    assert (told["step"], told["value"]) == ([0, 1, 2, 3, 4], [0, 0.25, 0.5, 0.75, 1])
+    model = hosts.server.http.get("models/of-a-cut").json()
+    assert (model["aliases"]["release"], model["versions"][0]["run_id"]) == (1, run_id)
+    places = (hosts.server.home / "runs" / run_id / "attempts" / "1" / "work" / "mlartifacts" / run_id).rglob("*")
+    assert {path.name for path in places if path.is_file()} == {"note.txt", "1", "2", "a.json", "a.txt"}

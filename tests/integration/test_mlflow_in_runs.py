@@ -76,4 +76,17 @@ print(mlflow.get_run(run.info.run_id).data.metrics)
     run = server.wait(run_id, timeout_s=120)
     assert run["outcome"] == "succeeded", server.log(run_id)
     assert "{'acc': 1.0}" in server.log(run_id)
-    assert run["meta"] == run["metrics"] == {}
+    assert run["meta"] == {}
+
+
+def test_a_server_can_name_another_tracking_server(tmp_path: Path) -> None:
+    option = "--GpurunApp.mlflow=https://tracking.example/ml"
+    server = JupyterServer(tmp_path / "other", options=(option,)).start()
+    try:
+        code = "import os; print({name for name in os.environ.items() if name[0].startswith('MLFLOW')})"
+        run_id, own = server.submit(code), server.submit(code, env={"MLFLOW_TRACKING_URI": "http://mine.example"})
+        for one, uri in ((run_id, "https://tracking.example/ml"), (own, "http://mine.example")):
+            assert server.wait(one)["meta"] == {"mlflow": uri}
+            assert server.log(one).strip() == str({("MLFLOW_TRACKING_URI", uri)})
+    finally:
+        server.close()

@@ -76,7 +76,7 @@ def _row(record: RunRecord) -> tuple[str, ...]:
     now = " · ".join(part for part in (f"{words.glyph(record)} {how} {done}".rstrip(), words.behind(record)) if part)
     return (
         record.id,
-        record.name,
+        words.listed_name(record),
         record.project,
         now,
         words.elapsed(record),

@@ -174,7 +174,9 @@ def _is_live(record: RunRecord) -> bool:
 
 def _run_row(record: RunRecord) -> tuple[str, str]:
     done = words.percent(record) if record.state is not State.FINISHED else ""
-    return f"{words.glyph(record)} {record.name}", " · ".join(part for part in (words.how(record), done) if part)
+    return f"{words.glyph(record)} {words.listed_name(record)}", " · ".join(
+        part for part in (words.how(record), done) if part
+    )
 
 
 def _device_table(agents: list[Agent]) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from gpurun_jupyter.cli.verbs.looking import as_json
 from gpurun_jupyter.cli.verbs.sweeps import as_file, launch
 from gpurun_jupyter.core.errors import InvalidRequest
 from gpurun_jupyter.views import words
+
+_MOST = 1_000_000  # runs at once
 
 
 def _parameters(_: click.Context, parameter: click.Parameter, pairs: tuple[str, ...]) -> dict[str, Any]:
@@ -65,16 +68,31 @@ def notebook(
 
 
 @click.command()
-@click.argument("run", type=RUN)
+@click.argument("run", nargs=-1, type=RUN)
 @click.option("-o", "--output", metavar="FILE", help="Where to write it; default: the run's name in this directory.")
 @click.option("--plain", metavar="DIR", help="Write plain files below DIR instead: PROJECT/RUN.csv, .yaml, .pt.")
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
+@click.option("--to-mlflow", "uri", metavar="URI", help="Write RUNs to this tracking server instead, http://HOST:PORT.")
+@click.option("--where", metavar="CONDITION", help="To MLflow: all runs that fulfil it, 'project = digits'.")
+@click.option("--files", is_flag=True, help="To MLflow: also the files that they left, as artifacts.")
 @click.pass_obj
-def export(to: Invocation, run: str, output: str | None, plain: str | None, force: bool) -> None:
+def export(
+    to: Invocation, /, run: tuple[str, ...], output: str | None, plain: str | None, force: bool, **there: Any
+) -> None:
     """Write RUN, a cell, a notebook or a script, as a notebook: code, outputs, parameters.
 
-    Plain files are its metrics, its parameters and its last checkpoint; `gpurun import DIR` reads them.
+    Plain files are its metrics, its parameters and its last checkpoint; `gpurun import DIR` reads them. A tracking
+    server of MLflow's gets runs with all of their metrics, once each.
     """
+    if there["uri"] is not None:
+        _to_mlflow(to, run, **there)
+        return
+    if len(run) != 1 or there["where"] is not None or there["files"]:
+        raise click.UsageError("One RUN is written as a notebook or as plain files; --to-mlflow URI takes several.")
+    _export(to, run[0], output, plain, force)
+
+
+def _export(to: Invocation, run: str, output: str | None, plain: str | None, force: bool) -> None:
     from gpurun_jupyter.client import notebooks, plain_files
 
     found = to.client.get(run)
@@ -87,3 +105,15 @@ def export(to: Invocation, run: str, output: str | None, plain: str | None, forc
         raise InvalidRequest(f"There is a file {path} already.", "Name another with -o, or say --force.")
     notebooks.write(notebooks.as_notebook(found), path)
     to.screen.text(f"{path}\n")
+
+
+def _to_mlflow(to: Invocation, named: tuple[str, ...], uri: str, where: str | None, files: bool) -> None:
+    """Write runs to a tracking server, a line for each."""
+    if bool(named) == (where is not None):
+        raise click.UsageError("Name the runs, or say --where CONDITION.")
+    from gpurun_jupyter.client.mlflow_export import Export
+
+    runs = [to.client.get(one) for one in named] if where is None else to.client.runs(limit=_MOST, where=where)
+    with closing(Export(uri, to.screen.say, files=files)) as export:
+        for one in export.write(runs):
+            to.screen.text(f"{one.run.name} ({one.run.id}){'' if one.is_new else ' is there already'}: {one.url}\n")

@@ -34,21 +34,25 @@ def reindex(to: Invocation, home: str | None) -> None:
 
 
 @click.command("import")
-@click.argument("what", nargs=-1, required=True, metavar="[tensorboard|wandb] PATH")
+@click.argument("what", nargs=-1, required=True, metavar="[tensorboard|wandb|mlflow] PATH")
 @as_json
 @click.pass_obj
 def import_(to: Invocation, what: tuple[str, ...], as_json: bool) -> None:
     """Show as runs what another tool wrote: PATH, a folder of the server's machine, holds PROJECT/RUN.csv, .yaml, .pt.
 
     PATH may also be the folder of one project. `import tensorboard PATH` and `import wandb PATH` take the event files
-    and the offline runs below it. What was imported before is not imported again.
+    and the offline runs below it, `import mlflow URI` what MLflow knows: sqlite:///mlflow.db, a folder mlruns, or a
+    tracking server, http://HOST:PORT. What was imported before is not imported again.
     """
     *kinds, path = what
-    if kinds not in ([], ["tensorboard"], ["wandb"]):
+    if kinds not in ([], ["tensorboard"], ["wandb"], ["mlflow"]):
         raise click.UsageError(
-            f"{kinds[0]!r} is nothing that is imported: say tensorboard PATH, wandb PATH or PATH alone."
+            f"{kinds[0]!r} is nothing that is imported: say tensorboard PATH, wandb PATH, mlflow URI or PATH alone."
         )
-    found, left_out = to.client.import_folder(path, *kinds)
+    if kinds == ["mlflow"]:
+        found, left_out = to.client.import_mlflow(path, None if as_json else to.screen.say)
+    else:
+        found, left_out = to.client.import_folder(path, *kinds)
     if as_json:
         to.screen.json({"runs": [run.record for run in found], "left_out": left_out})
         return

@@ -7,7 +7,7 @@ import { FileDialog } from '@jupyterlab/filebrowser';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { ReadonlyPartialJSONObject, UUID } from '@lumino/coreutils';
 import type { Widget } from '@lumino/widgets';
-import { RUN_ROW, runOf } from '../commands';
+import { CARRIED_OUT, runOf } from '../commands';
 import { gpuIcon } from '../look/icons';
 import type { Translate } from '../look/words';
 import { addPage, hasRoomFor } from '../pages/placing';
@@ -145,7 +145,7 @@ const launch: JupyterFrontEndPlugin<void> = {
     });
     const category = trans.__('GPU runs');
     palette?.addItem({ command: OPEN, category, args: { isPalette: true } });
-    app.contextMenu.addItem({ command: OPEN, selector: RUN_ROW, rank: 11, args: { clicked: true } });
+    app.contextMenu.addItem({ command: OPEN, selector: CARRIED_OUT, rank: 11, args: { clicked: true } });
     void restorer?.restore(pages.tracker, {
       command: OPEN,
       args: ({ content }) => ({ yaml: content.model.text, path: content.model.path, side: content.side, id: content.id }),

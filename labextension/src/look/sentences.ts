@@ -3,7 +3,7 @@
  * cell, the page of a run and the sidebar say the same.
  */
 import * as format from './format';
-import type { Facts, Run, Sample } from '../server/types';
+import { Facts, isHeardOf, Run, Sample } from '../server/types';
 import type { Translate } from './words';
 
 export type GlyphName =
@@ -30,6 +30,11 @@ export function glyphOf(run: Run): GlyphName {
   }
 }
 
+/** Its name in a list: one that is logged by the code of another run is told from others. */
+export function listedName(run: Run): string {
+  return run.parent ? `↳ ${run.name}` : run.name;
+}
+
 /** The state in one or two words, for those who cannot see the glyph. */
 export function stateName(run: Run, trans: Translate): string {
   const names: Record<GlyphName, string> = {
@@ -46,9 +51,9 @@ export function stateName(run: Run, trans: Translate): string {
   return names[glyphOf(run)];
 }
 
-/** Where it runs: `lab-a100:gpu0, gpu1`. */
+/** Where it runs: `lab-a100:gpu0, gpu1`; nothing of one that is only logged. */
 export function place(run: Run): string {
-  return [run.agent, run.devices.join(', ')].filter(part => part).join(':');
+  return run.kind === 'logged' ? '' : [run.agent, run.devices.join(', ')].filter(part => part).join(':');
 }
 
 /** Seconds that the run has taken by `now` (seconds since the epoch); null before it started. */
@@ -102,7 +107,8 @@ export function stateSentence(run: Run, now: number, trans: Translate): string {
         where ? trans.__('running on %1', where) : trans.__('running'),
         clock,
         timeLeft(run, trans),
-        behindSentence(run, trans)
+        behindSentence(run, trans),
+        isHeardOf(run) ? run.message : '' // that nothing was heard of it
       );
     case 'stopping':
       return dots(
@@ -132,7 +138,7 @@ function untilWhen(run: Run, trans: Translate): string {
 function ending(run: Run, time: number | null, trans: Translate): string {
   if (run.outcome === 'succeeded') {
     const how = time === null ? trans.__('succeeded') : trans.__('succeeded in %1', format.took(time));
-    return run.agent ? trans.__('%1 on %2', how, place(run)) : how;
+    return place(run) ? trans.__('%1 on %2', how, place(run)) : how;
   }
   if (run.outcome === 'cancelled' && time === null && run.message) {
     return run.message; // it says itself that the run never started, and who cancelled it

@@ -7,7 +7,7 @@ import { gpuIcon } from '../look/icons';
 import { dots } from '../look/sentences';
 import { addStylesheet } from '../look/stylesheet';
 import type { Translate } from '../look/words';
-import { isLive } from '../server/types';
+import { isHeardOf, isLive } from '../server/types';
 import { loadWords } from '../sidebar/loadwords';
 import { isWaiting } from '../sidebar/panelmodel';
 import { Glyph, useClock } from '../sidebar/panelparts';
@@ -111,7 +111,7 @@ function Cards({ now, ...props }: OverviewProps & { now: number }): JSX.Element 
 
 /** `2/3 GPUs · 1 waiting · 2 runs at work`. */
 function nowWords({ live }: OverviewModel, trans: Translate): string {
-  const working = live.runs.filter(run => isLive(run) && !isWaiting(run)).length;
+  const working = live.runs.filter(run => isLive(run) && !isWaiting(run) && !isHeardOf(run)).length;
   return live.loaded.devices ? dots(loadWords(live, trans), trans._n('%1 run at work', '%1 runs at work', working)) : '';
 }
 

@@ -140,7 +140,7 @@ export function NumbersCard({ statistics, trans }: CardProps & { statistics: Sta
     key: outcome,
     cells: [word, day[outcome as keyof typeof words] ?? 0, outcomes[outcome as keyof typeof words] ?? 0]
   }));
-  const kinds: Record<string, string> = { cell: trans.__('Cells'), dir: trans.__('Scripts'), notebook: trans.__('Notebooks') };
+  const kinds: Record<string, string> = { cell: trans.__('Cells'), dir: trans.__('Scripts'), notebook: trans.__('Notebooks'), files: trans.__('Imported'), logged: trans.__('Logged') };
   const took = Object.entries(means).map(([kind, seconds]) => trans.__('%1: %2 on average', kinds[kind] ?? kind, format.took(seconds)));
   return (
     <Card title={trans.__('Runs that are over')}>

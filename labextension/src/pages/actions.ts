@@ -2,7 +2,7 @@
 import { Dialog, Notification, showDialog, showErrorMessage } from '@jupyterlab/apputils';
 import { INotebookTracker, NotebookActions } from '@jupyterlab/notebook';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
-import { Commands, Parts, RUN_ROW, runOf } from '../commands';
+import { CARRIED_OUT, Commands, Parts, RUN_ROW, runOf } from '../commands';
 import * as format from '../look/format';
 import type { Translate } from '../look/words';
 import { rerunRun, RunRequests } from '../server/requests';
@@ -39,8 +39,8 @@ export function addRunActions(parts: Parts, notebooks: INotebookTracker | null):
 
 function addMenu({ app }: Parts, inNotebooks: boolean): void {
   const items = [
-    { command: Commands.rerun, selector: RUN_ROW },
-    { command: 'gpurun:open-launch', selector: RUN_ROW },
+    { command: Commands.rerun, selector: CARRIED_OUT },
+    { command: 'gpurun:open-launch', selector: CARRIED_OUT },
     { command: Commands.compare, selector: RUN_ROW },
     { command: 'gpurun:register-model', selector: RUN_ROW },
     ...(inNotebooks ? [{ command: Commands.insertAttach, selector: RUN_ROW }] : []),

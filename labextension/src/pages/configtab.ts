@@ -4,7 +4,10 @@ import { element } from '../look/dom';
 import * as format from '../look/format';
 import type { Environment, Origin } from '../server/requests';
 import type { Drawn, ReadOnly } from './readonly';
+import { isHeardOf } from '../server/types';
 import { note, pageButton, PageParts, Tab, table } from './tab';
+
+const OF_MLFLOW = 'mlflow.'; // facts that its clients keep their own books with
 
 export class ConfigTab extends Tab {
   private place = element('div', 'gpurun-tab-body');
@@ -27,7 +30,7 @@ export class ConfigTab extends Tab {
 
   protected async load(): Promise<void> {
     const { requests, trans } = this.parts;
-    const [{ spec, meta }, told] = await Promise.all([requests.run(), requests.environment()]);
+    const [{ spec, meta, ...run }, told] = await Promise.all([requests.run(), requests.environment()]);
     this.drawn?.dispose();
     this.place.replaceChildren();
     const buttons = element('div', 'gpurun-page-buttons', this.place);
@@ -35,7 +38,7 @@ export class ConfigTab extends Tab {
       [trans.__('Rerun'), 'gpurun:rerun-run'],
       [trans.__('Edit and rerun'), 'gpurun:open-launch']
     ];
-    for (const [label, id] of actions) {
+    for (const [label, id] of isHeardOf(run) ? [] : actions) {
       const act = this.parts.command(id, { run: requests.id });
       if (act) {
         buttons.append(pageButton(label, act));
@@ -43,11 +46,14 @@ export class ConfigTab extends Tab {
     }
     const host = element('div', 'gpurun-config-code', this.place);
     this.drawn = await this.readOnly.show(host, stringify(spec), 'run.yaml', trans.__('Configuration of the run'));
-    element('h3', 'gpurun-tab-title', this.place).textContent = trans.__('Environment');
-    this.environment(told.environment, told.origin);
+    if (!isHeardOf(run)) { // of the others nobody here knows it
+      element('h3', 'gpurun-tab-title', this.place).textContent = trans.__('Environment');
+      this.environment(told.environment, told.origin);
+    }
     const { parameters, ...facts } = meta ?? {};
     this.told(trans.__('Parameters that its code logged'), (parameters ?? {}) as Record<string, unknown>);
-    this.told(trans.__('Told by the run'), facts);
+    const shown = Object.entries(facts).filter(([name]) => !name.startsWith(OF_MLFLOW));
+    this.told(trans.__('Told by the run'), Object.fromEntries(shown));
   }
 
   /** What the run said of itself. */

@@ -8,12 +8,13 @@ import { Panel, Widget } from '@lumino/widgets';
 import { gpuIcon } from '../look/icons';
 import { stateName } from '../look/sentences';
 import { FollowedRun, followRun } from '../runview/follow';
-import type { Run } from '../server/types';
+import { isHeardOf, Run } from '../server/types';
 import { ChartsTab } from './chartstab';
 import { CompareTab } from './comparetab';
 import { ConfigTab } from './configtab';
 import { FilesTab } from './filestab';
 import { HistoryTab } from './historytab';
+import { NestedRuns } from './nested';
 import { OutputTab } from './outputtab';
 import { Notebooks, OriginLine } from './origin';
 import type { ReadOnly } from './readonly';
@@ -33,6 +34,7 @@ export class RunContent extends Panel {
   private tabs = new TabPanelSvg({ tabPlacement: 'top', tabsMovable: false });
   private output: OutputTab;
   private origin: OriginLine;
+  private nested: NestedRuns;
   private view: FollowedRun | null = null;
   // Lumino knows of sizes that it has given itself; the head grows by itself.
   private resized = new ResizeObserver(() => MessageLoop.postMessage(this.tabs, Widget.ResizeMessage.UnknownSize));
@@ -51,6 +53,7 @@ export class RunContent extends Panel {
     this.head.addClass('gpurun-page-head');
     this.output = new OutputTab(parts, rendermime);
     this.origin = new OriginLine(parts, notebooks);
+    this.nested = new NestedRuns(parts);
     const others = [new FilesTab(parts, readOnly), new ConfigTab(parts, readOnly), new CompareTab(parts, readOnly)];
     [this.output, new ChartsTab(parts), ...others, new HistoryTab(parts)].forEach(tab => this.tabs.addWidget(tab));
     this.tabs.tabBar.node.setAttribute('aria-label', parts.trans.__('Parts of the run'));
@@ -87,7 +90,7 @@ export class RunContent extends Panel {
       onDiff: () => this.showTab('compare'),
       onRun: run => this.changed(run)
     });
-    this.head.node.append(this.origin.node);
+    this.head.node.append(this.origin.node, this.nested.node);
     this.resized.observe(this.tabs.node);
     this.looked();
   }
@@ -107,6 +110,7 @@ export class RunContent extends Panel {
     if (!this.isDisposed) {
       this.resized.disconnect();
       this.view?.dispose();
+      this.nested.dispose();
       super.dispose();
     }
   }
@@ -114,6 +118,8 @@ export class RunContent extends Panel {
   private changed(run: Run): void {
     this.run = run;
     void this.origin.load(run);
+    void this.nested.load(run);
+    this.parent?.node.toggleAttribute('data-heard-of', isHeardOf(run)); // what cannot be done with it is not offered
     this.title.label = run.name;
     this.title.caption = `${run.name} (${run.id}): ${stateName(run, this.parts.trans)}`;
     if (run.deleted) {

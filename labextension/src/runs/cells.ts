@@ -2,7 +2,7 @@
 import * as format from '../look/format';
 import { element } from '../look/dom';
 import { drawing } from '../look/glyphs';
-import { elapsedSeconds, glyphOf, place, stateName } from '../look/sentences';
+import { elapsedSeconds, glyphOf, listedName, place, stateName } from '../look/sentences';
 import type { Translate } from '../look/words';
 import { isLive } from '../server/types';
 import type { Columns } from './query';
@@ -54,7 +54,7 @@ function ofRuns(trans: Translate): Column[] {
   const when = (seconds: number | null) => (seconds === null ? '' : new Date(seconds * 1000).toLocaleString());
   return [
     { key: 'state', label: trans.__('State'), width: 120, sort: 'state', text: ({ run }) => stateName(run, trans), draw: drawState(trans) },
-    { key: 'name', label: trans.__('Name'), width: 220, grows: true, sort: 'name', text: ({ run }) => run.name },
+    { key: 'name', label: trans.__('Name'), width: 220, grows: true, sort: 'name', text: ({ run }) => listedName(run) },
     { key: 'project', label: trans.__('Project'), width: 110, sort: 'project', text: ({ run }) => run.project },
     {
       key: 'created',

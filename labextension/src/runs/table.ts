@@ -7,6 +7,7 @@ import type { Message } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 import { element, setText } from '../look/dom';
 import type { Translate } from '../look/words';
+import { isHeardOf } from '../server/types';
 import type { Column } from './cells';
 import { TableHead } from './head';
 import type { Row, Rows } from './rows';
@@ -180,6 +181,7 @@ export class RunsTable extends Widget {
     node.dataset.runId = run.id;
     node.dataset.state = run.outcome ?? run.state;
     node.dataset.live = String(run.state !== 'finished');
+    node.toggleAttribute('data-heard-of', isHeardOf(run));
     node.setAttribute('aria-selected', String(selected));
     setText(node.firstElementChild as HTMLElement, selected ? '✓' : '');
     this.columns.forEach((column, i) => this.fillCell(node.children[i + 1] as HTMLElement, column, row, now));

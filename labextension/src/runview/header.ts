@@ -2,7 +2,7 @@
 import { element, setText } from '../look/dom';
 import { drawing, DrawingName } from '../look/glyphs';
 import { glyphOf, syncWords } from '../look/sentences';
-import { isLive, Run } from '../server/types';
+import { isHeardOf, isLive, Run } from '../server/types';
 import type { Translate } from '../look/words';
 
 /** What can be done from the line; a button stands only for what is given. */
@@ -92,7 +92,7 @@ export class Header {
       this.stop.setAttribute('aria-label', `${label} ${run.name}`);
     }
     if (this.rerun) {
-      this.rerun.hidden = isLive(run);
+      this.rerun.hidden = isLive(run) || isHeardOf(run);
       this.rerun.title = trans.__('Run it again as it was');
       this.rerun.setAttribute('aria-label', trans.__('Rerun %1', run.name));
     }
@@ -115,6 +115,9 @@ export class Header {
 
 /** What the button does now, and what that means. */
 function stopWords(run: Run, trans: Translate): [string, string] {
+  if (isHeardOf(run)) {
+    return [trans.__('Cancel'), trans.__('Call it cancelled; what carries it out is not stopped')];
+  }
   switch (run.state) {
     case 'created':
     case 'queued':

@@ -127,6 +127,11 @@ export class RunRequests {
     return this.get('');
   }
 
+  /** The newest of those that its own code logs; with a `next` where there are more. */
+  nested(limit: number): Promise<{ runs: Run[]; next: number | null }> {
+    return this.api.request(`runs?parent=${encodeURIComponent(this.id)}&limit=${limit}`);
+  }
+
   metrics(points: number): Promise<Metrics> {
     return this.get(`/metrics?points=${points}`);
   }

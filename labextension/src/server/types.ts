@@ -39,7 +39,7 @@ export interface Run {
   name: string;
   project: string;
   owner: string;
-  kind: 'cell' | 'dir' | 'notebook' | 'files';
+  kind: 'cell' | 'dir' | 'notebook' | 'files' | 'logged';
   state: State;
   outcome: Outcome | null;
   reason: string | null;
@@ -61,6 +61,8 @@ export interface Run {
   waiting: { position: number; why: string; starts_in_s?: number | null } | null;
   deleted?: boolean;
   rerun_of?: string | null;
+  /** The run whose code logs it. */
+  parent?: string | null;
   revision: number;
   /** How far the server's log is behind the one on another machine, in seconds; 0: in step; null on this machine. */
   behind_s?: number | null;
@@ -190,6 +192,11 @@ export type Frame =
   | ({ type: 'before'; run: string; cursor: string } & Before)
   | { type: 'error'; run?: string; error: ServerError }
   | { type: 'beat' };
+
+/** Whether somebody else carries it out: nobody here can interrupt it or run it again. */
+export function isHeardOf(run: Run): boolean {
+  return run.kind === 'files' || run.kind === 'logged';
+}
 
 /** Whether a run may still change. */
 export function isLive(run: Run): boolean {

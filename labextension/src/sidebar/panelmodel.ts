@@ -3,7 +3,7 @@ import { ISignal, Signal } from '@lumino/signaling';
 import { RequestError } from '../server/api';
 import type { Stop } from '../server/live';
 import type { IRunServer } from '../server/server';
-import { Agent, Device, isLive, Run } from '../server/types';
+import { Agent, Device, isHeardOf, isLive, Run } from '../server/types';
 import type { Translate } from '../look/words';
 
 const MOST_RUNS = 400;
@@ -110,9 +110,12 @@ export class PanelModel {
     this.tell();
   };
 
-  /** Whether it is news that the run is over: it was seen before its end, or is younger than all that were seen. */
+  /**
+   * Whether it is news that the run is over: it was seen before its end, or is younger than all that were seen. Of those
+   * that are only logged there may be hundreds, and whoever logs them knows.
+   */
   private isNews(run: Run, before: Run | undefined): boolean {
-    return !isLive(run) && (before ? isLive(before) : this.newest > 0 && run.created_at > this.newest);
+    return !isLive(run) && run.kind !== 'logged' && (before ? isLive(before) : this.newest > 0 && run.created_at > this.newest);
   }
 
   private async askForOwner(): Promise<void> {
@@ -188,9 +191,9 @@ export function isWaiting(run: Run): boolean {
   return run.state === 'queued' || run.state === 'created';
 }
 
-/** At work first, then the queue in its order, then what is over; the newest first in each. */
+/** At work here first, then the queue in its order, then all others; the newest first in each. */
 function inOrder(a: Run, b: Run): number {
-  const group = (run: Run) => (!isLive(run) ? 2 : isWaiting(run) ? 1 : 0);
+  const group = (run: Run) => (!isLive(run) || isHeardOf(run) ? 2 : isWaiting(run) ? 1 : 0);
   const queue = (run: Run) => run.waiting?.position ?? Infinity;
   const time = (run: Run) => run.finished_at ?? run.created_at;
   return group(a) - group(b) || compare(queue(a), queue(b)) || time(b) - time(a) || (a.id < b.id ? 1 : -1);

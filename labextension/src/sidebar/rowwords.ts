@@ -1,7 +1,7 @@
 /** What a row of the sidebar says of a run beside its name. */
 import * as format from '../look/format';
 import { behindWords, dots, elapsedSeconds, place, stateName, syncWords } from '../look/sentences';
-import { isLive, Run } from '../server/types';
+import { isHeardOf, isLive, Run } from '../server/types';
 import type { Translate } from '../look/words';
 
 const MOST_METRICS = 2;
@@ -17,6 +17,9 @@ export function detailWords(run: Run, trans: Translate): string {
   }
   if (run.waiting) {
     return run.waiting.why;
+  }
+  if (isHeardOf(run)) {
+    return run.message || dots(stateName(run, trans), metricWords(run));
   }
   const where = place(run);
   return where && run.state === 'running' ? trans.__('on %1', where) : dots(stateName(run, trans), where);
@@ -51,6 +54,7 @@ export function hoverWords(run: Run, trans: Translate): string {
     `${run.name}: ${stateName(run, trans)}`,
     start && trans.__('started %1', start),
     run.owner && trans.__('by %1', run.owner),
+    run.parent && trans.__('nested in %1', run.parent),
     place(run) && dots(trans.__('on %1', place(run)), syncWords(run, trans)),
     run.waiting?.why || run.message,
     run.id

@@ -1,9 +1,9 @@
 /** A run in a list of the sidebar: two quiet lines. */
 import React from 'react';
 import * as format from '../look/format';
-import { dots, glyphOf, stateName } from '../look/sentences';
+import { dots, glyphOf, listedName, stateName } from '../look/sentences';
 import type { Translate } from '../look/words';
-import { isLive, Run } from '../server/types';
+import { isHeardOf, isLive, Run } from '../server/types';
 import { Glyph, Meter } from './panelparts';
 import { detailWords, hoverWords, timeWords } from './rowwords';
 
@@ -24,20 +24,20 @@ export interface RunRowProps extends RunActions {
 }
 
 export function RunRow({ run, now, trans, onOpen, onStop, children, row, shortcuts }: RunRowProps): JSX.Element {
-  const stop = run.state === 'stopping' ? trans.__('Kill %1', run.name) : trans.__('Stop %1', run.name);
+  const stop = stopWords(run, trans);
   return (
-    <li className="gpurun-run" data-run-id={run.id} data-state={run.outcome ?? run.state} data-live={isLive(run)} {...row}>
+    <li className="gpurun-run" data-run-id={run.id} data-state={run.outcome ?? run.state} data-live={isLive(run)} data-heard-of={isHeardOf(run) || undefined} {...row}>
       {children}
       <button
         type="button"
         className="gpurun-run-open"
         title={hoverWords(run, trans)}
-        aria-label={dots(`${run.name}: ${stateName(run, trans)}`, detailWords(run, trans), timeWords(run, now, trans))}
+        aria-label={dots(`${run.name}: ${stateName(run, trans)}`, run.parent && trans.__('nested'), detailWords(run, trans), timeWords(run, now, trans))}
         aria-keyshortcuts={shortcuts}
         onClick={() => onOpen(run)}
       >
         <Glyph name={glyphOf(run)} />
-        <span className="gpurun-run-name">{run.name}</span>
+        <span className="gpurun-run-name">{listedName(run)}</span>
         <span className="gpurun-run-time">{timeWords(run, now, trans)}</span>
         <RunDetail run={run} trans={trans} />
       </button>
@@ -48,6 +48,13 @@ export function RunRow({ run, now, trans, onOpen, onStop, children, row, shortcu
       )}
     </li>
   );
+}
+
+function stopWords(run: Run, trans: Translate): string {
+  if (isHeardOf(run)) {
+    return trans.__('Cancel %1', run.name);
+  }
+  return run.state === 'stopping' ? trans.__('Kill %1', run.name) : trans.__('Stop %1', run.name);
 }
 
 function RunDetail({ run, trans }: { run: Run; trans: Translate }): JSX.Element {

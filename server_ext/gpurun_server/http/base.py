@@ -60,6 +60,7 @@ class Parts:
     threads: Executor
     owner: Callable[[Any], str]
     ensure_agent: Callable[[], None]
+    mlflow: str = ""  # the tracking server of runs that name none
 
 
 def parts_in(settings: Mapping[str, Any]) -> Parts:

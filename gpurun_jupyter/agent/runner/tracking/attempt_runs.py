@@ -111,12 +111,14 @@ class AttemptRuns:
         return child
 
     def update_run(self, request: asked.UpdateRun) -> Answered:
-        """That the run itself is FINISHED ends nothing; a child does end."""
+        """That the run itself is FINISHED ends nothing; a child does end, and may go on again."""
         run = self.run(request.run)
         before = run.said.status
         run.update(request.status, request.end_time, request.run_name)
-        if run is not self.itself and run.said.status != before and (outcome := outcome_of(request.status)):
-            of_child(run.said, _parent_of(run.said, self._grant.run_id), self._tell)([end_of_child(outcome)])
+        if run is not self.itself and run.said.status != before:
+            outcome = outcome_of(request.status)
+            tell = of_child(run.said, _parent_of(run.said, self._grant.run_id), self._tell)
+            tell([start_of_child(time.time()) if outcome is None else end_of_child(outcome)])
         return {"run_info": run_info(run.now)}
 
     def get_run(self, request: asked.OfRun) -> Answered:

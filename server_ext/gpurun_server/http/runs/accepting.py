@@ -10,9 +10,11 @@ import msgspec
 
 from gpurun_jupyter.core.data_sets import DATA_LIMITS
 from gpurun_jupyter.core.errors import FileMissing, InvalidRequest, NotShipped
+from gpurun_jupyter.core.launch.grid import environment
 from gpurun_jupyter.core.manifests import Manifest
 from gpurun_jupyter.core.run_checks import check_run
 from gpurun_jupyter.core.runs import Run, RunSpec
+from gpurun_jupyter.tracking.endpoints import TRACKING_URI
 from gpurun_server.http.base import GpurunHandler, Parts
 from gpurun_server.http.sse import follow_accepted, wants_stream
 from gpurun_server.queue.ledger.known_agents import offers
@@ -122,6 +124,8 @@ async def make_ready(parts: Parts, spec: RunSpec, owner: str) -> None:
     Raises InvalidRequest, NoSuchDevices, NotShipped, BadArchive, FileMissing and DataNotFound.
     """
     check_run(spec)
+    if parts.mlflow and TRACKING_URI not in (*environment(spec), *spec.secrets):
+        spec.env[TRACKING_URI] = parts.mlflow
     if spec.notebook is not None and not parts.home.blob(spec.notebook.digest).exists():
         raise NotShipped("The server lacks the notebook.", "Send it with PUT blobs/DIGEST.")
     if lacking := [name for name, digest in spec.inputs.items() if not parts.home.blob(digest).exists()]:

@@ -25,7 +25,8 @@ from gpurun_jupyter.core.numbers import all_in_json
 from gpurun_jupyter.core.runs import RunSpec
 from gpurun_jupyter.core.system.bells import ring
 from gpurun_server.queue.intake.ingest import ingest
-from gpurun_server.queue.intake.rebuilding import FILES_AGENT, take_up
+from gpurun_server.queue.intake.new_run import new_run
+from gpurun_server.queue.intake.rebuilding import FILES_AGENT
 from gpurun_server.queue.lifecycle.transitions import touch
 from gpurun_server.store.database import OUTAGE, Database
 from gpurun_server.store.folders.own_logs import append, last_fact
@@ -125,22 +126,14 @@ class Importer:
         if is_over:
             rows += reader.new_rows(is_last=True)  # nobody will end the last line any more
         record = _record_of(run, run_id, self._owner, known.began_at, spec)
-        write(self._home.run(run_id), record)
-        known.folder.path.mkdir(mode=0o700, parents=True)
-        start = events.Start(v=events.FORMAT_VERSION, attempt=1, pid=0, devices=[], t=known.began_at)
-        append(known.folder, [start])
-        self._write_rows(run, known, rows)
-        if is_over:
-            self._write_end(run, known, Outcome.SUCCEEDED)
-        else:
+        with new_run(self._home, self._database, record):
+            start = events.Start(v=events.FORMAT_VERSION, attempt=1, pid=0, devices=[], t=known.began_at)
+            append(known.folder, [start])
+            self._write_rows(run, known, rows)
+            if is_over:
+                self._write_end(run, known, Outcome.SUCCEEDED)
+        if not is_over:
             self.open[run] = known
-        try:
-            with self._database.write() as writing:
-                take_up(writing, self._home, record, by=FILES_AGENT)
-        except BaseException:  # no row, no folder: the next look begins it again, by another id
-            self.open.pop(run, None)
-            shutil.rmtree(self._home.run(run_id).path, ignore_errors=True)
-            raise
         return run_id
 
     def _go_on(self, run: PlainRun, known: Open, changes: Sequence[float]) -> str | None:

@@ -6,8 +6,8 @@ another.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -26,9 +26,10 @@ from gpurun_jupyter.core.system.records import open_plain
 from gpurun_jupyter.progress.readers.files.formats import reader_for
 from gpurun_jupyter.progress.readers.files.found import Found, Points
 from gpurun_jupyter.progress.readers.files.names import Names
-from gpurun_server.queue.intake.rebuilding import FILES_AGENT, take_up
+from gpurun_server.queue.intake.new_run import new_run
 from gpurun_server.store.database import OUTAGE, Database
-from gpurun_server.store.folders.records import RunRecord, write
+from gpurun_server.store.folders.own_logs import append
+from gpurun_server.store.folders.records import RunRecord
 from gpurun_server.store.queries import decode_meta
 from gpurun_server.store.tables import runs
 
@@ -91,8 +92,10 @@ def _runs_below(folder: Path, kind: str) -> Iterator[LoggedRun]:
 def _imported(home: Home, database: Database, owner: str, folder: Path, run: LoggedRun) -> str | None:
     """The id of the run that was made of it; None where it is there already, or nothing can be read."""
     size, place = run.size_bytes, str(run.place.resolve())
-    if _is_known(database, owner, place, size):
-        return None
+    is_known = partial(_is_known, owner, place, size)
+    with database.read() as conn:
+        if is_known(conn):
+            return None
     found = [*_found(run)]
     points = [one for one in found if isinstance(one, Points)]
     values = {name: value for one in found if not isinstance(one, Points) for name, value in one.values.items()}
@@ -105,7 +108,8 @@ def _imported(home: Home, database: Database, owner: str, folder: Path, run: Log
     record = RunRecord(
         id=new_run_id(), name=run.name, project=project, owner=owner, gpu=0, created_at=max(0.0, min(times)), spec=spec
     )
-    _take_up(home, database, record, _log(points, min(times), max(times), size))
+    with new_run(home, database, record, is_known) as attempt:
+        append(attempt, _log(points, min(times), max(times), size))
     return record.id
 
 
@@ -116,12 +120,11 @@ def _spec(place: str, name: str, project: str, values: dict[str, str | int | flo
         raise InvalidRequest(f"It cannot be a run: {told(error)}.", "Rename its folder.") from error
 
 
-def _is_known(database: Database, owner: str, place: str, size: int) -> bool:
+def _is_known(owner: str, place: str, size: int, conn: sa.Connection) -> bool:
     mine = sa.select(runs.c.meta_json).where(
         runs.c.owner == owner, runs.c.origin == RunSpec(files=place).origin_key, runs.c.deleted_at.is_(None)
     )
-    with database.read() as conn:
-        return any(decode_meta(meta).get(_BYTES) == size for meta in conn.scalars(mine))
+    return any(decode_meta(meta).get(_BYTES) == size for meta in conn.scalars(mine))
 
 
 def _found(run: LoggedRun) -> Iterator[Found]:
@@ -157,17 +160,3 @@ def _log(points: list[Points], began: float, ended: float, size: int) -> list[ev
         events.Meta(values={_BYTES: size}, t=ended, m=ended - began),
         events.End(outcome=Outcome.SUCCEEDED, reason=Reason.COMPLETED, t=ended, m=ended - began),
     ]
-
-
-def _take_up(home: Home, database: Database, record: RunRecord, log: list[events.Event]) -> None:
-    folder = home.attempt(record.id, 1)
-    write(home.run(record.id), record)
-    try:
-        folder.path.mkdir(mode=0o700, parents=True)
-        folder.events.touch(mode=0o600)
-        folder.events.write_bytes(b"".join(map(events.encode_line, log)))
-        with database.write() as writing:
-            take_up(writing, home, record, by=FILES_AGENT)
-    except BaseException:  # no row, no folder: it is imported another time
-        shutil.rmtree(home.run(record.id).path, ignore_errors=True)
-        raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 import sqlalchemy as sa
@@ -105,13 +105,18 @@ def purge(writing: Writing, undo_s: float = UNDO_S, owner: str | None = None) ->
     over = sa.select(runs.c.id, runs.c.seq).where(runs.c.deleted_at <= time.time() - undo_s)
     if owner is not None:
         over = over.where(runs.c.owner == owner)
-    rows = writing.conn.execute(over).all()
-    gone = [row.id for row in rows]
+    gone = {row.seq: row.id for row in writing.conn.execute(over)}
     if gone:
-        forget(writing.conn, [row.seq for row in rows])
-        of_them = (history.c.run_id, attempts.c.run_id, predecessors.c.run_id, predecessors.c.after_id)
-        # before the runs, to which these refer
-        for column in of_them:
-            writing.conn.execute(sa.delete(column.table).where(column.in_(gone)))
-        writing.conn.execute(sa.delete(runs).where(runs.c.id.in_(gone)))
-    return gone
+        forget_runs(writing.conn, gone)
+    return list(gone.values())
+
+
+def forget_runs(conn: sa.Connection, ids: Mapping[int, str]) -> None:
+    """Take runs, whose ids are given by their numbers, out of the database, with all that refers to them."""
+    gone = list(ids.values())
+    forget(conn, list(ids))
+    of_them = (history.c.run_id, attempts.c.run_id, predecessors.c.run_id, predecessors.c.after_id)
+    # before the runs, to which these refer
+    for column in of_them:
+        conn.execute(sa.delete(column.table).where(column.in_(gone)))
+    conn.execute(sa.delete(runs).where(runs.c.id.in_(gone)))

@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ _FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _BEFORE, _DONE = re.compile(rb"(\d{20})\n"), b"-" * 20 + b"\n"
 
 
-def append(folder: AttemptFolder, happened: Sequence[events.Event]) -> None:
+def append(folder: AttemptFolder, happened: Iterable[events.Event]) -> None:
     """Write events at one stroke; where that fails, or the process is killed, none of them stays. Raises OSError."""
     data = memoryview(b"".join(map(events.encode_line, happened)))
     with _alone(folder) as (log, journal):
