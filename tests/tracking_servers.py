@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import threading
 import time
@@ -188,13 +189,21 @@ class RealTracking:
 
     def __init__(self, folder: Path, *options: str) -> None:
         self.folder, self.url = folder, f"http://127.0.0.1:{free_port()}"
-        self.env = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_TRACKING_URI": self.url}
+        # its jobs would be a dozen processes
+        quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        self.env = os.environ | quiet | {"MLFLOW_TRACKING_URI": self.url}
         port = self.url.rpartition(":")[2]
         command = [programs("tracking") / "mlflow", "server", "--backend-store-uri", "sqlite:///mlflow.db"]
         command += ["--port", port, "--workers", "1", *options]
         with (folder / "server.log").open("wb") as log:
-            self._process = subprocess.Popen(command, cwd=folder, env=self.env, stdout=log, stderr=log)
-        wait_until(self._answers, 170, "for MLflow's server")
+            self._process = subprocess.Popen(
+                command, cwd=folder, env=self.env, stdout=log, stderr=log, start_new_session=True
+            )
+        try:
+            wait_until(self._answers, 170, "for MLflow's server")
+        except AssertionError:
+            self.close()
+            raise
 
     def python(self, code: str) -> str:
         """What a program prints."""
@@ -204,7 +213,7 @@ class RealTracking:
         return done.stdout
 
     def close(self) -> None:
-        self._process.terminate()
+        os.killpg(self._process.pid, signal.SIGKILL)  # its workers, too
         self._process.wait(30)
 
     def _answers(self) -> bool:

@@ -116,7 +116,7 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw
     data: list[DataUse] = []
     wait_for_device: bool = False
     origin: Origin | None = None  # which cell or script of the person's it is
-    files: Text | None = None  # another tool's run: the path of its FILES.csv, .yaml and .pt without the ending
+    files: Text | None = None  # another tool's run: where it is, such as FILES of FILES.csv, or mlflow:ID
     logged: Text | None = None  # a run that nobody carries out for gpurun: the client that logs it, such as mlflow
     parent: RunId | None = None  # the run whose code logs it
     hold: bool = False  # create it, but queue it only when it is started

@@ -60,9 +60,7 @@ class GpurunApp(ExtensionApp):
     database_url = Unicode(help="A database URL. Default: GPURUN_DB, else SQLite in the state directory.").tag(
         config=True
     )
-    cpu_slots = Int(settings.DEFAULT_CPU_SLOTS, min=0, help="Runs without a GPU that go at the same time here.").tag(
-        config=True
-    )
+    cpu_slots = Int(settings.DEFAULT_CPU_SLOTS, min=0, help="Runs without a GPU that go at once.").tag(config=True)
     spares = Int(1, min=0, help="Kernels that are kept ready, so that a cell starts at once.").tag(config=True)
     session_idle_s = Float(1800.0, help="Seconds after which a session that nobody uses is ended.").tag(config=True)
     notices = AnyTrait(  # checked by notices/entries.py: a TraitError would show what is secret
@@ -87,9 +85,7 @@ class GpurunApp(ExtensionApp):
     labels = List(
         Unicode(), help="What runs may ask this machine for with --on: words, or `model:NAME` for models that it keeps."
     ).tag(config=True)
-    mlflow = Unicode(
-        "", help="The MLflow tracking server to which runs log that name none; by default gpurun itself answers them."
-    ).tag(config=True)
+    mlflow = Unicode("", help="The MLflow tracking server of runs that name none; default: gpurun itself.").tag(config=True)
     local_agent = Bool(True, help="Whether this machine's own devices are offered.").tag(config=True)
 
     _parts: Parts | None = None
@@ -242,8 +238,7 @@ class GpurunApp(ExtensionApp):
     def _watch_folders(self, parts: Parts) -> Watch | None:
         if not self.watched_folders:
             return None
-        tell = self.log.warning
-        importer = Importer(parts.home, parts.database, getpass.getuser(), tell, self.watched_quiet_s)
+        importer = Importer(parts.home, parts.database, getpass.getuser(), self.log.warning, self.watched_quiet_s)
         watch = Watch(parts.home, self.watched_folders, importer, parts.threads)
         watch.start()
         return watch

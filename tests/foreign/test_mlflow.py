@@ -115,9 +115,8 @@ def test_what_is_here_mlflow_can_read(client: Client, tracking: RealTracking) ->
     assert (good["tags"]["gpurun.run_id"], good["tags"]["gpurun.tags"]) == (runs[0].id, "good")
     assert bad["tags"]["gpurun.message"] == "ZeroDivisionError: division by zero"
     measured = runs[0].metrics()["loss"]
-    assert good["points"]["loss"] == [
-        [str(value), step] for value, step in zip(measured["value"], measured["step"], strict=True)
-    ]
+    values, steps = [value for value, _ in good["points"]["loss"]], [step for _, step in good["points"]["loss"]]
+    assert (values, steps) == ([str(value) for value in measured["value"]], measured["step"])
     assert good["points"]["val acc"] == [["nan", 0]]
     assert good["files"] == ["model.pt"]
     assert [one.is_new for one in client.export_to_mlflow(tracking.url, runs)] == [False, False]

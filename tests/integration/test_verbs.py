@@ -6,6 +6,7 @@ import gzip
 import shlex
 import shutil
 import subprocess
+import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -81,6 +82,8 @@ def world(server: JupyterServer, tmp_path_factory: pytest.TempPathFactory) -> It
     (folder / "experiments" / "digits" / "elsewhere.csv").write_text("step,loss\n1,0.5\n")
     shutil.copytree(LOGGED / "tensorboard_torch", folder / "runs")
     shutil.copytree(LOGGED / "wandb_offline", folder / "wandb")
+    with tarfile.open(LOGGED / "mlflow_sqlite.tar.xz") as archive:
+        archive.extractall(folder, filter="data")
     (folder / "backup" / "runs").mkdir(parents=True)
     (folder / "digits" / "one.csv").write_text("1,2\n")
     (folder / "train.cast").write_bytes(gzip.decompress(RECORDING.read_bytes()))

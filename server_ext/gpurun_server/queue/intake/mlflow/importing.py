@@ -62,12 +62,12 @@ class Import:
 
     def piece(self, after: str | None, models: Registry) -> Piece:
         """Take in what stands behind a place. Raises InvalidRequest and TrackingFailed where nothing can be read."""
-        give_up, ids, place = time.monotonic() + BUDGET_S, list[str](), after
-        found = _placed(self._store.runs())
+        found, ids, place = _placed(self._store.runs()), list[str](), after or ""
         self._ours = self._exported(found.values())
+        give_up = time.monotonic() + BUDGET_S
         try:
             for here in sorted(here for here in found if here > (after or "")):
-                if time.monotonic() > give_up:
+                if place != (after or "") and time.monotonic() > give_up:  # one at least, or it would never end
                     return Piece(ids, place)
                 ids += self._taken(found[here])
                 place = here

@@ -33,11 +33,13 @@ class Registry:
 
     def __init__(self, home: Home, database: Database, owner: str, tell: Callable[[str], None]) -> None:
         self._blobs, self._database, self._owner, self._tell = Blobs(home), database, owner, tell
+        self._registered = 0
 
     def take(self, store: Store, id_of: Callable[[str | None], str | None], give_up: float) -> bool:
         """Register each version that is new; `id_of` knows our runs. Whether it came to the end before `give_up`."""
+        before = self._registered
         for version in store.versions():
-            if time.monotonic() > give_up:
+            if self._registered > before and time.monotonic() > give_up:
                 return False
             if _PROMPT in version.tags:  # MLflow keeps them among its models
                 continue
@@ -58,6 +60,7 @@ class Registry:
             if conn.scalar(sa.select(model_versions.c.number).where(model_versions.c.origin == origin)):
                 return
         manifest, digest = self._kept(store, version)
+        self._registered += 1
         name = _NOT_IN_NAMES.sub("-", version.model).strip("-._")[:_LONGEST] or "model"
         new = Registration(
             name=name,
