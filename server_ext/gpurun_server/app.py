@@ -85,9 +85,7 @@ class GpurunApp(ExtensionApp):
     labels = List(
         Unicode(), help="What runs may ask this machine for with --on: words, or `model:NAME` for models that it keeps."
     ).tag(config=True)
-    mlflow = Unicode("", help="MLflow's tracking server for runs that name none. Default: gpurun itself.").tag(
-        config=True
-    )
+    mlflow = Unicode("", help="MLflow's tracking server for runs that name none; default: gpurun.").tag(config=True)
     local_agent = Bool(True, help="Whether this machine's own devices are offered.").tag(config=True)
 
     _parts: Parts | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,13 @@ from servers import TOKEN, JupyterServer
 
 from gpurun_jupyter import Client
 
+PAGE = Path(__file__).parents[2] / "docs" / "your-script.md"
+_BEFORE = """
+import mlflow
+open("plot.png", "w").close()
+def double(model_input: list[int]) -> list[int]:
+    return [2 * one for one in model_input]
+"""
 _READ_BACK = """
     runs = mlflow.search_runs(search_all_experiments=True, filter_string="tags.kind = 'digits'", output_format="list")
     said = [[run.info.run_id, run.data.params, run.data.metrics["acc"]] for run in runs]
@@ -35,6 +43,31 @@ def test_a_script_that_nobody_changed(server: JupyterServer, tmp_path: Path) -> 
     assert model["aliases"]["release"] == int(said["version"]) == 1
     assert model["versions"][0]["run_id"] == run_id
     assert [run_id, {"lr": "0.1", "layers": "2", "name": "a b"}, 1.0] in in_a_notebook(server.url, TOKEN, _READ_BACK)
+
+
+def test_the_page_says_what_a_run_has_of_what_its_code_logs(server: JupyterServer) -> None:
+    rows = re.findall(r"^\| `(mlflow\..*)` \| (.*) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(rows) > 6
+    code = "\n".join(line for line, _ in rows)
+    run_id = server.submit(f"{_BEFORE}\n{code}")
+    run = server.wait(run_id, timeout_s=180)
+    assert run["outcome"] == "succeeded", server.log(run_id)
+    within = server.http.get("runs", params={"parent": run_id}).json()["runs"]
+    files = [file["path"].replace(run_id, "RUN") for file in server.http.get(f"runs/{run_id}/files").json()["files"]]
+    for line, read in rows:
+        what, name, value = (re.findall(r"^(\w+) `([^`]+)` ?(.*)$", read) or [(read, "", "")])[0]
+        has = {
+            "metric": lambda name: str(run["metrics"][name]["last"]),
+            "parameter": lambda name: run["meta"]["parameters"][name],
+            "fact": lambda name: run["meta"][name],
+            "file": lambda name: "" if name in files else "no such file",
+            "model": lambda name: str(server.http.get(f"models/{name}").json()["latest"]),
+        }
+        if what in has:
+            assert has[what](name) == value, line
+        else:
+            assert read in ("nothing more: the run is that run", "a run within it"), read
+    assert len(within) == 1
 
 
 def test_a_cell_that_nobody_changed(server: JupyterServer) -> None:
