@@ -22,7 +22,7 @@ from gpurun_server.settings import DATABASE_VARIABLE
 from gpurun_server.store.presence import REINDEX, DatabaseLost, Presence, told
 
 #: The newest migration; a test holds it equal to what Alembic says.
-SCHEMA = "0016"
+SCHEMA = "0017"
 
 #: What SQLAlchemy raises where the database cannot be reached, is shutting down, or is locked for too long.
 OUTAGE = (sa.exc.OperationalError, sa.exc.InterfaceError)

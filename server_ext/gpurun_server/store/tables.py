@@ -56,6 +56,9 @@ sa.Index("runs_by_revision", runs.c.revision)
 sa.Index("runs_by_state", runs.c.state, runs.c.seq)
 sa.Index("runs_by_outcome", runs.c.outcome, runs.c.seq)
 sa.Index("runs_by_project", runs.c.project, runs.c.seq)
+#: When a run began, or was there; with the project, so that rows are not looked into.
+began = sa.func.coalesce(runs.c.started_at, runs.c.created_at)
+sa.Index("runs_by_start", began, runs.c.project, runs.c.seq)
 sa.Index(
     # partial: nearly all runs have finished, and the rest is read from the front
     "runs_queue",

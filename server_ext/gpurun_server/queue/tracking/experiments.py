@@ -11,7 +11,13 @@ import sqlalchemy as sa
 
 from gpurun_jupyter.tracking import requests as asked
 from gpurun_jupyter.tracking.answers import experiment_message
-from gpurun_jupyter.tracking.experiments import DEFAULT_PROJECT, experiment_id, experiment_named, project_named
+from gpurun_jupyter.tracking.experiments import (
+    DEFAULT_ID,
+    DEFAULT_PROJECT,
+    experiment_id,
+    experiment_named,
+    project_named,
+)
 from gpurun_jupyter.tracking.fitting import Item, searched
 from gpurun_jupyter.tracking.refusals import EXISTS, NOT_FOUND, Refused
 from gpurun_server.queue.tracking.asking import Asking, page_of, paged
@@ -148,10 +154,24 @@ def experiment(conn: sa.Connection, owner: str, its_id: str) -> Known:
     return _of_runs(conn, owner, project)
 
 
-def projects_of(conn: sa.Connection, owner: str, ids: list[str]) -> list[str]:
-    """The projects that ids of experiments mean; ids of none are passed over, as MLflow's server does."""
+def open_project(conn: sa.Connection, owner: str, its_id: str, known: str) -> str:
+    """The project of an experiment in which runs may begin; `known`: its name, if that is known. Raises Refused."""
+    deleted_at = None
+    if known or its_id == DEFAULT_ID:
+        known = known or DEFAULT_PROJECT
+        deleted_at = conn.scalar(sa.select(experiments.c.deleted_at).where(_mine(owner), experiments.c.id == its_id))
+    else:
+        found = experiment(conn, owner, its_id)
+        known, deleted_at = found.project, found.deleted_at
+    if deleted_at is not None:
+        raise Refused(f"The experiment {known!r} is deleted; restore it first.")
+    return known
+
+
+def projects_of(conn: sa.Connection, owner: str, ids: list[str]) -> list[str] | None:
+    """The projects that ids of experiments mean, None for all; ids of none are passed over, as MLflow's server does."""
     named = {experiment_id(name): name for name in _projects(conn, owner)}
-    return [named[one] for one in ids if one in named]
+    return None if named.keys() <= set(ids) else [named[one] for one in ids if one in named]
 
 
 def _projects(conn: sa.Connection, owner: str) -> list[str]:

@@ -56,6 +56,8 @@ class LogWriting:
         self._grown: set[str] = set()  # logs, by their runs, that the database does not know to their ends
         self._changing = threading.Lock()
         self._taking = threading.Lock()
+        #: Projects by owner and the id of the experiment, which stands for the same name for ever.
+        self.projects: dict[tuple[str, str], str] = {}
         #: Called when a log has grown, in whatever thread.
         self.when_grown: Callable[[], None] = lambda: None
 
@@ -93,6 +95,10 @@ class LogWriting:
     def append(self, run_id: str, happened: Iterable[events.Event]) -> None:
         """Add to the log of a run."""
         logged_runs.append(self._home, run_id, list(happened))
+        self.has_grown(run_id)
+
+    def has_grown(self, run_id: str) -> None:
+        """Take in what its log has by now, soon."""
         with self._changing:
             self._grown.add(run_id)
         self.when_grown()

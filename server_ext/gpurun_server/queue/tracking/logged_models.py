@@ -112,7 +112,9 @@ class LoggedModels:
         orders = [_in_words(one) for one in request.order_by]
         with self._asking.read() as conn:
             projects = projects_of(conn, owner, request.experiment_ids)
-            mine = sa.select(runs).where(kept_of(owner), runs.c.project.in_(projects), _names(FACT))
+            mine = sa.select(runs).where(kept_of(owner), _names(FACT))
+            if projects is not None:
+                mine = mine.where(runs.c.project.in_(projects))
             rows = conn.execute(mine.order_by(runs.c.seq.desc())).all()
             roots = roots_of(conn, rows)
         every = [one for row in rows for one in _models(row, roots[row.id])]

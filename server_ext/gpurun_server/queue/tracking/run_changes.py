@@ -22,7 +22,7 @@ from gpurun_server.queue.intake import logged_runs
 from gpurun_server.queue.intake.logged_runs import NewRun
 from gpurun_server.queue.lifecycle.transitions import touch
 from gpurun_server.queue.tracking.asking import Asking
-from gpurun_server.queue.tracking.experiments import experiment
+from gpurun_server.queue.tracking.experiments import open_project
 from gpurun_server.queue.tracking.log_writing import KnownRun
 from gpurun_server.queue.tracking.run_messages import roots_of, tracked_runs
 from gpurun_server.queue.upkeep.deletion import delete, restore
@@ -60,10 +60,7 @@ class RunChanges:
             began_at=began,
         )
         facts = [asked.Tag(key=key, value=value) for key, value in tags.items() if key not in (RUN_NAME, PARENT, USER)]
-        told = [*tag_events(facts)]  # before there is a run: it may be refused
-        self.begin(new, request.experiment_id)
-        if told:
-            self.append(new.id, self._asking.logs.known(new.id, new.owner) or KnownRun(new.owner, began), told)
+        self.begin(new, request.experiment_id, tag_events(facts))
         run = TrackedRun(
             id=new.id,
             name=new.name,
@@ -77,16 +74,23 @@ class RunChanges:
         )
         return {"run": run_message(run)}
 
-    def begin(self, new: NewRun, experiment_id: str) -> None:
-        """Have a new run in an experiment. Raises Refused."""
+    def begin(self, new: NewRun, experiment_id: str, told: Iterable[events.Event] = ()) -> None:
+        """Have a new run in an experiment, of which this was told. Raises Refused.
+
+        That it has begun is in its log at once, and in the database as all else that is logged.
+        """
+        known, home, logs = KnownRun(new.owner, new.began_at), self._asking.home, self._asking.logs
+        happened = [logged_runs.start(new.began_at), *_stamped(known, told)]
         with self._asking.database.write() as writing:
-            found = experiment(writing.conn, new.owner, experiment_id)
-            if found.deleted_at is not None:
-                raise Refused(f"The experiment {found.project!r} is deleted; restore it first.")
+            project = logs.projects.get((new.owner, experiment_id), "")
+            project = open_project(writing.conn, new.owner, experiment_id, project)
             if new.parent is not None:
                 self._writable_row(writing.conn, new.parent)
-            logged_runs.begin(writing, self._asking.home, msgspec.structs.replace(new, project=found.project))
-        self._asking.logs.remember(new.id, KnownRun(new.owner, new.began_at))
+            logged_runs.make(writing, home, msgspec.structs.replace(new, project=project), by=new.owner)
+            logged_runs.append(home, new.id, happened)
+        logs.projects[new.owner, experiment_id] = project
+        logs.remember(new.id, known)
+        logs.has_grown(new.id)
 
     def update_run(self, request: asked.UpdateRun) -> dict[str, Any]:
         """Its end, that it goes on after all, or another name."""
@@ -179,18 +183,15 @@ class RunChanges:
 
     def append(self, run_id: str, known: KnownRun, happened: Iterable[events.Event]) -> None:
         """Write what has no time of its own as of now."""
-        now = time.time()
-        told = (msgspec.structs.replace(one, t=now, m=max(0.0, now - known.began_at)) for one in happened)
-        self._asking.logs.append(run_id, told)
+        self._asking.logs.append(run_id, _stamped(known, happened))
 
     def _log(
         self, run_id: str, points: list[asked.Point], params: list[asked.Param], tags: list[asked.Tag]
     ) -> dict[str, Any]:
-        known, now = self.writable(run_id), time.time()
+        known = self.writable(run_id)
         there = self._asking.logs.parameters(run_id, known) if params else {}
         told = [*parameter_events(there, params), *tag_events(tags)]
-        stamped = [msgspec.structs.replace(one, t=now, m=max(0.0, now - known.began_at)) for one in told]
-        if happened := [*metric_events(points, known.began_at), *stamped]:
+        if happened := [*metric_events(points, known.began_at), *_stamped(known, told)]:
             self._asking.logs.append(run_id, happened)
         return {}
 
@@ -217,6 +218,12 @@ class RunChanges:
         end = events.End(outcome=outcome, reason=_REASONS[outcome], t=t, m=max(0.0, t - began))
         logged_runs.append(home, row.id, [end])
         logged_runs.take_in(writing, home, row.id)
+
+
+def _stamped(known: KnownRun, happened: Iterable[events.Event]) -> list[events.Event]:
+    """What has no time of its own, as of now."""
+    now = time.time()
+    return [msgspec.structs.replace(one, t=now, m=max(0.0, now - known.began_at)) for one in happened]
 
 
 def _rename(writing: Writing, run_id: str, name: str) -> None:

@@ -44,7 +44,7 @@ class Runs:
         with self._asking.read() as conn:
             projects = projects_of(conn, owner, request.experiment_ids)
             wanted = Wanted(projects, where, orders, request.run_view_type)
-            rows = tracked(conn, owner, wanted, at, request.max_results + 1) if projects else []
+            rows = tracked(conn, owner, wanted, at, request.max_results + 1) if projects != [] else []
             found = tracked_runs(conn, rows)
         return paged("runs", [run_message(run) for run in found], at, request.max_results)
 

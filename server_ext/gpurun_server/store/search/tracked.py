@@ -15,14 +15,13 @@ from gpurun_jupyter.tracking.answers import PARENT, RUN_NAME, USER
 from gpurun_jupyter.tracking.filters import Comparison, Order
 from gpurun_jupyter.tracking.fitting import fits
 from gpurun_jupyter.tracking.refusals import Refused
-from gpurun_server.store.queries import is_everybody
+from gpurun_server.store.queries import encode, is_everybody
 from gpurun_server.store.search import window
 from gpurun_server.store.search.criteria import COMPARED, Clause
 from gpurun_server.store.search.names import Column, Metric, Parameter
-from gpurun_server.store.summaries import LONGEST
-from gpurun_server.store.tables import run_metrics, run_params, runs
+from gpurun_server.store.summaries import LONGEST, number_of
+from gpurun_server.store.tables import began, run_metrics, run_params, runs
 
-_BEGAN = sa.func.coalesce(runs.c.started_at, runs.c.created_at)
 _STATUSES: dict[str, Clause] = {
     "FINISHED": runs.c.outcome == Outcome.SUCCEEDED.value,
     "FAILED": runs.c.outcome.in_([Outcome.FAILED.value, Outcome.TIMED_OUT.value]),
@@ -37,17 +36,22 @@ _TEXTS: dict[str, sa.ColumnElement[Any]] = {
     "user_id": runs.c.owner,
     "artifact_uri": sa.literal("mlflow-artifacts:/") + runs.c.id + "/" + runs.c.id,  # of a run that is its own root
 }
-_TIMES: dict[str, sa.ColumnElement[Any]] = {"start_time": _BEGAN, "end_time": runs.c.finished_at}
+_TIMES: dict[str, sa.ColumnElement[Any]] = {"start_time": began, "end_time": runs.c.finished_at}
 _STATUS = "status"
 #: Tags that are columns.
 _TAGS: dict[str, sa.ColumnElement[Any]] = {RUN_NAME: runs.c.name, USER: runs.c.owner, PARENT: runs.c.parent}
 _MS = 1000
+#: So many runs with a value are few: they are found first, then looked at. Of more, each run that comes is looked at.
+_FEW = 2000
 
 
 class Wanted(NamedTuple):
-    """A search: in which projects, what has to be fulfilled, in which order, and which of deleted runs and others."""
+    """A search: what has to be fulfilled, in which order, and which of deleted runs and others.
 
-    projects: Sequence[str]
+    `projects` are those in which it looks, None for all of the owner's.
+    """
+
+    projects: Sequence[str] | None
     where: Sequence[Comparison] = ()
     orders: Sequence[Order] = ()
     view: str = "ACTIVE_ONLY"
@@ -55,14 +59,17 @@ class Wanted(NamedTuple):
 
 def tracked(conn: sa.Connection, owner: str, wanted: Wanted, offset: int, limit: int) -> Sequence[sa.Row[Any]]:
     """Rows of an owner's runs that fit. Raises Refused for what runs do not have."""
-    found = [runs.c.project.in_(wanted.projects), *(_clause(conn, one) for one in wanted.where)]
-    if len(wanted.projects) == 1:
-        found[0] = runs.c.project == wanted.projects[0]
+    found = [_clause(conn, one) for one in wanted.where]
+    if wanted.projects is not None:
+        in_one = len(wanted.projects) == 1
+        found.insert(0, runs.c.project == wanted.projects[0] if in_one else runs.c.project.in_(wanted.projects))
     if not is_everybody(conn, owner):
         found.append(runs.c.owner == owner)
     orders = wanted.orders[:1] if wanted.orders and wanted.orders[0] == _NEWEST else wanted.orders
-    if wanted.view == "ACTIVE_ONLY" and len(orders) < 2 and (known := _order(conn, orders)):
-        return _read(conn, window.ordered(conn, known, found, offset, limit))
+    if wanted.view == "ACTIVE_ONLY" and len(orders) < 2:
+        first = _by_metric(conn, orders[0], found, offset, limit) if orders and orders[0].kind == "metric" else []
+        whole = len(first) == limit
+        return _read(conn, first if whole else window.ordered(conn, _order(conn, orders), found, offset, limit))
     if wanted.view != "ALL":
         is_kept = window.kept(runs.c.seq)
         found.append(is_kept if wanted.view == "ACTIVE_ONLY" else sa.not_(is_kept))
@@ -80,8 +87,20 @@ def _read(conn: sa.Connection, numbers: Sequence[int]) -> list[sa.Row[Any]]:
 _NEWEST = Order("attribute", "start_time", is_descending=True)
 
 
-def _order(conn: sa.Connection, orders: Sequence[Order]) -> window.Order | None:
-    """A single order as our lists have it; None where it is something that they do not know."""
+def _by_metric(conn: sa.Connection, by: Order, found: Sequence[Clause], offset: int, limit: int) -> Sequence[int]:
+    """Those that have the metric, read in its order until there are enough; none where few fit, who are found first."""
+    if any(isinstance(clause, sa.BinaryExpression) and clause.left is runs.c.seq for clause in found):
+        return []
+    fits_too = sa.exists(sa.select(runs.c.seq).where(runs.c.seq == run_metrics.c.run, *found).correlate(run_metrics))
+    value = run_metrics.c.last
+    query = sa.select(run_metrics.c.run).where(run_metrics.c.name == by.key, value.is_not(None), fits_too)
+    directed = value.desc() if by.is_descending else value.asc()
+    query = query.where(window.kept(run_metrics.c.run)).order_by(directed, run_metrics.c.run.desc())
+    return conn.scalars(query.offset(offset).limit(limit)).all()
+
+
+def _order(conn: sa.Connection, orders: Sequence[Order]) -> window.Order:
+    """A single order as our lists have it."""
     if not orders:
         return window.Order()
     by = orders[0]
@@ -109,7 +128,7 @@ def _expression(conn: sa.Connection, by: Order) -> sa.ColumnElement[Any]:
     if by.key == _STATUS:
         return sa.case(*((clause, word) for word, clause in _STATUSES.items()))
     if by.key in ("created", "Created"):  # as MLflow's page calls it
-        return _BEGAN
+        return began
     if (found := _TEXTS.get(by.key, _TIMES.get(by.key))) is not None:
         return found
     raise _unknown(by)
@@ -117,18 +136,28 @@ def _expression(conn: sa.Connection, by: Order) -> sa.ColumnElement[Any]:
 
 def _clause(conn: sa.Connection, one: Comparison) -> Clause:
     if one.kind == "metric":
-        return _having(one, run_metrics, COMPARED[one.operator](run_metrics.c.last, one.values[0]))
+        return _having(conn, one, run_metrics, COMPARED[one.operator](run_metrics.c.last, one.values[0]))
     if one.kind == "param":
         fitting = _texts(conn, one, run_params.c.text) if one.values else sa.true()
-        return _having(one, run_params, fitting)
+        if one.operator == "=":  # the index has the number before the text
+            number = number_of(str(one.values[0])[:LONGEST])
+            fitting = sa.and_(run_params.c.number.is_not_distinct_from(number), fitting)
+        return _having(conn, one, run_params, fitting)
     if one.kind == "tag":
-        return _texts(conn, one, _tag(conn, one.key))
+        told = _texts(conn, one, _tag(conn, one.key))
+        is_there = runs.c.meta_json.contains(encode(one.key), autoescape=True)  # costs less than to read it
+        return told if one.operator == "IS NULL" or one.key in _TAGS else sa.and_(is_there, told)
     return _attribute(conn, one)
 
 
-def _having(one: Comparison, table: sa.Table, fitting: Clause) -> Clause:
+def _having(conn: sa.Connection, one: Comparison, table: sa.Table, fitting: Clause) -> Clause:
+    """The runs that have such a value."""
     having = sa.select(table.c.run).where(table.c.name == one.key, fitting)
-    return runs.c.seq.not_in(having) if one.operator == "IS NULL" else runs.c.seq.in_(having)
+    some = sa.select(sa.func.count()).select_from(having.limit(_FEW).subquery())
+    if one.operator != "IS NULL" and (conn.scalar(some) or 0) < _FEW:
+        return runs.c.seq.in_(having)
+    is_there = sa.exists(having.where(table.c.run == runs.c.seq).correlate(runs))
+    return sa.not_(is_there) if one.operator == "IS NULL" else is_there
 
 
 def _attribute(conn: sa.Connection, one: Comparison) -> Clause:
