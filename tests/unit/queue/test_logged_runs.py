@@ -119,6 +119,15 @@ def test_one_that_is_undone_leaves_nothing(logged: Logged) -> None:
         append(logged.home, "abcdefgh", [metric(1)])
 
 
+def test_somebody_elses_run_is_no_parent(logged: Logged) -> None:
+    run_id = logged.begin(owner="berta")
+    with pytest.raises(RunNotFound):
+        logged.begin(parent=run_id)
+    assert logged.run(logged.begin(parent="notyet22")).parent == "notyet22"
+    with pytest.raises(RunNotFound), logged.database.write() as writing:
+        take_in(writing, logged.home, "notyet22")
+
+
 @pytest.mark.parametrize("name", ["", "..", "a/b", "two\nlines", "x" * 101])
 def test_a_name_that_no_run_can_have_is_refused(logged: Logged, name: str) -> None:
     with pytest.raises(InvalidRequest):
