@@ -101,5 +101,5 @@ test('a run that is only logged is at no place, and says that nothing was heard 
   assert.equal(said(logged), 'running · 1:42');
   const silent = 'Not heard of since 2026-11-29 13:05.';
   assert.equal(said({ ...logged, message: silent }), `running · 1:42 · ${silent}`);
-  assert.equal(said({ ...logged, state: 'finished', outcome: 'succeeded', finished_at: 48 }), 'succeeded in 48 s');
+  assert.equal(said({ ...logged, state: 'finished', outcome: 'succeeded', finished_at: 48 }), 'succeeded in 0:48');
 });
