@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import signal
-import subprocess
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -21,6 +18,7 @@ import httpx
 import psutil
 import pytest
 import sqlalchemy as sa
+from postgres import Cluster, lacking
 from receivers import Webhook
 from servers import TOKEN, JupyterServer, wait_until
 from tracking_door import Door
@@ -45,63 +43,10 @@ from gpurun_server.store.tables import attempts, runs
 NUMBERED = "import time\nfor n in range(100):\n    print(n, flush=True)\n    time.sleep(0.05)"
 
 
-def _programs() -> Path | None:
-    """Where the newest PostgreSQL has its programs."""
-    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4]))
-    on_path = shutil.which("initdb")
-    return installed[-1].parent if installed else Path(on_path).resolve().parent if on_path else None
-
-
-PROGRAMS = _programs()
-
-
-class Cluster:
-    """A PostgreSQL that can be reached by a socket in its folder only. It refuses to run as root."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._as: dict[str, Any] = {}
-        if os.getuid() == 0:
-            user = pwd.getpwnam("nobody")
-            self._as = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-            os.chown(folder, user.pw_uid, user.pw_gid)
-        self.url = f"postgresql+psycopg://gpurun@/postgres?host={folder}"
-        self._run("initdb", "--no-sync", "--auth=trust", "--username=gpurun", "--encoding=UTF8", "--locale=C")
-
-    def start(self) -> None:
-        options = f"-c listen_addresses='' -c unix_socket_directories={self._folder} -c fsync=off"
-        self._run("pg_ctl", "start", "--wait", f"--options={options}", f"--log={self._folder}/log")
-
-    def stop(self) -> None:
-        self._run("pg_ctl", "stop", "--mode=immediate", "--wait")
-
-    def database(self, name: str) -> str:
-        """The URL of a new database: a server whose files are elsewhere needs one of its own."""
-        with sa.create_engine(self.url, isolation_level="AUTOCOMMIT").connect() as conn:
-            conn.exec_driver_sql(f"CREATE DATABASE {name}")
-        return self.url.replace("/postgres?", f"/{name}?")
-
-    def _run(self, program: str, *arguments: str) -> None:
-        assert PROGRAMS is not None
-        command = [str(PROGRAMS / program), f"--pgdata={self._folder}/data", *arguments]
-        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-        done = subprocess.run(command, cwd=self._folder, text=True, timeout=60, **quiet, **self._as)
-        assert done.returncode == 0, done.stderr
-
-
-def _lacking() -> str:
-    """What is not here; tests of it are skipped at home, and fail where they have to run."""
-    if PROGRAMS is None:
-        return "PostgreSQL is not installed: there is no initdb"
-    if find_spec("psycopg") is None:
-        return "there is no driver for PostgreSQL: install gpurun-jupyter[postgres]"
-    return ""
-
-
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    if lacking := _lacking():
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(lacking)
+    if problem := lacking():
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(problem)
     folder = Path(tempfile.mkdtemp(prefix="gpurun-pg-", dir="/tmp"))  # the path of a socket must be short
     made = Cluster(folder)
     made.start()
