@@ -6,11 +6,14 @@ import os
 import pwd
 import shutil
 import signal
+import sqlite3
 import subprocess
+import tarfile
 import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,7 @@ import httpx
 import psutil
 import pytest
 import sqlalchemy as sa
+from logged_files import LOGGED
 from receivers import Webhook
 from servers import TOKEN, JupyterServer, wait_until
 
@@ -166,6 +170,25 @@ def test_metrics_and_notices_read_the_history(server: JupyterServer, hook: Webho
     wait_until(lambda: hook.titles("/") == ["Run bad: failed"], what="for the notice")
     url, headers = f"{server.url}metrics", {"Authorization": f"token {TOKEN}"}
     assert 'gpurun_runs_finished_total{outcome="failed"} 1.0' in httpx.get(url, headers=headers).text
+
+
+def test_runs_of_mlflow_are_imported_and_brought_up_to_date(server: JupyterServer, tmp_path: Path) -> None:
+    with tarfile.open(LOGGED / "mlflow_sqlite.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+
+    def imported() -> list[str]:
+        answer = server.http.post("import", json={"kind": "mlflow", "path": f"{tmp_path}/mlflow.db"}).json()
+        assert answer["left_out"] == []
+        return list(answer["runs"])
+
+    first = imported()
+    assert [server.run(run_id)["name"] for run_id in first] == ["first", "second", "inner"]
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as conn, conn:
+        conn.execute("INSERT INTO tags SELECT 'nul', 'a' || char(0) || 'b', run_uuid FROM runs WHERE name = 'second'")
+    (changed,) = imported()
+    assert changed == first[1]
+    assert server.run(changed)["meta"]["nul"] == "ab"
+    assert imported() == []
 
 
 def test_one_submission_sent_many_times_at_once_is_one_run(server: JupyterServer) -> None:

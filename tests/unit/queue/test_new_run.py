@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from databases import empty_database
 
 from gpurun_jupyter.core import events
 from gpurun_jupyter.core.errors import WrongState
@@ -20,16 +21,12 @@ from gpurun_server.store.queries import by_id, to_run
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    made = Home(tmp_path / "home")
-    made.create()
-    return made
+    return Home(tmp_path / "home")
 
 
 @pytest.fixture
 def database(home: Home) -> Database:
-    made = Database(home)
-    made.prepare()
-    return made
+    return empty_database(home)
 
 
 RECORD = RunRecord(
