@@ -17,6 +17,7 @@ from gpurun_server.queue.intake.mlflow import importing
 from gpurun_server.queue.intake.mlflow.found import FoundRun, StoredFile
 from gpurun_server.queue.intake.mlflow.importing import import_mlflow
 from gpurun_server.queue.intake.mlflow.sqlite_store import SqliteStore
+from gpurun_server.reindex import reindexed
 from gpurun_server.store.database import Database
 from gpurun_server.store.tables import model_versions, runs
 
@@ -115,3 +116,20 @@ def test_a_disk_that_takes_nothing_leaves_no_halves(
         imported(home, database, store)
     assert names(database, "anna") == []
     assert [*home.runs.iterdir()] == []
+
+
+def test_a_database_that_was_lost_has_them_again(home: Home, database: Database, store: Path) -> None:
+    imported(home, database, store)
+    database.close()
+    home.database.unlink()
+    said, *_ = reindexed(home)
+    assert said.startswith("3 runs are back")
+    again = Database(home)
+    assert names(again, "anna") == ["first", "second", "inner"]
+    assert imported(home, again, store) == ([0], [])  # and they are known
+    with again.read() as conn:
+        assert conn.scalar(sa.select(sa.func.count()).select_from(model_versions)) == 1
+        inner = conn.execute(sa.select(runs).where(runs.c.name == "inner")).one()
+        second = conn.execute(sa.select(runs).where(runs.c.name == "second")).one()
+    assert f'"parent":"{second.id}"' in inner.spec_json
+    again.close()
