@@ -84,6 +84,7 @@ def test_runs_of_mlflow_are_imported_and_brought_up_to_date(server: JupyterServe
 
     first = imported()
     assert [server.run(run_id)["name"] for run_id in first] == ["first", "second", "inner"]
+    assert server.run(first[2])["parent"] == first[1]
     with closing(sqlite3.connect(tmp_path / "mlflow.db")) as conn, conn:
         conn.execute("INSERT INTO tags SELECT 'nul', 'a' || char(0) || 'b', run_uuid FROM runs WHERE name = 'second'")
     (changed,) = imported()
