@@ -108,7 +108,7 @@ def _absolute(path: Path | str) -> str:
 def _of_mlflow(uri: str) -> dict[str, str]:
     """What the server is asked; a path is meant from here, and a password stands apart from the address."""
     asked = {"kind": "mlflow", "path": uri}
-    if uri.startswith(("http://", "https://")):
+    if uri.lower().startswith(("http://", "https://")):
         from gpurun_jupyter.core.system.tracking_server import Address
 
         address = Address.parse(uri)

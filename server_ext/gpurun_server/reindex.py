@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -90,9 +90,11 @@ def _rebuild(home: Home, database: Database) -> Iterator[str]:
     records, broken = _records(home)
     yield from broken
     states: Counter[State | None] = Counter()
+    with database.read() as conn:
+        known = set(conn.scalars(sa.select(runs.c.id)))
     for one in records:
         try:
-            states[_taken_up(home, database, one)] += 1
+            states[_taken_up(home, database, one, known)] += 1
         except (GpurunError, OSError, ValueError, OverflowError, sa.exc.IntegrityError) as error:
             yield f"{home.run(one.id).path} is left out: {type(error).__name__}: {error}"
     there, held = states.pop(None, 0), states.pop(State.CREATED, 0)
@@ -119,11 +121,13 @@ def _records(home: Home) -> tuple[list[RunRecord], list[str]]:
     return sorted(found, key=lambda one: one.created_at), broken
 
 
-def _taken_up(home: Home, database: Database, one: RunRecord) -> State | None:
-    """The state of a run that was added; None for one that was there."""
+def _taken_up(home: Home, database: Database, one: RunRecord, known: Collection[str]) -> State | None:
+    """The state of a run that was added; None for one that was `known`."""
     with database.write() as writing:
+        if (row := by_id(writing.conn, one.id)) is not None:
+            return None if one.id in known else State(row.state)  # a nested run comes with its parent
         # a server at work may have deleted it since the records were read
-        if by_id(writing.conn, one.id) is not None or not home.run(one.id).record.exists():
+        if not home.run(one.id).record.exists():
             return None
         return take_up(writing, home, one)
 

@@ -123,3 +123,29 @@ def test_a_server_can_name_another_tracking_server(tmp_path: Path) -> None:
             assert server.log(one).strip() == str({("MLFLOW_TRACKING_URI", uri)})
     finally:
         server.close()
+
+
+def test_one_gpurun_is_a_tracking_server_to_another(
+    server: JupyterServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", TOKEN)
+    there = JupyterServer(tmp_path / "there").start()
+    uri = f"{there.url}gpurun/mlflow"
+    try:
+        code = "from gpurun_jupyter import report\nfor step in range(3): report.log(step=step, loss=1 / (step + 1))"
+        run_id = server.submit(code, name="travels", project="far")
+        assert server.wait(run_id)["outcome"] == "succeeded"
+        with Client(server.url, TOKEN) as client:
+            (exported,) = client.export_to_mlflow(uri, [client.get(run_id)])
+            assert exported.is_new
+            (found,) = there.http.get("runs").json()["runs"]
+            assert (found["name"], found["project"], found["kind"]) == ("travels", "far", "logged")
+            assert (found["outcome"], found["metrics"]["loss"]["last"]) == ("succeeded", 1 / 3)
+            own = there.submit(code, name="comes back")
+            assert there.wait(own)["outcome"] == "succeeded"
+            imported, left_out = client.import_mlflow(uri)
+            assert [run.name for run in imported] == ["comes back"]
+            assert any("came from here" in sentence for sentence in left_out)
+            assert imported[0].metrics()["loss"]["value"] == [1, 1 / 2, 1 / 3]
+    finally:
+        there.close()

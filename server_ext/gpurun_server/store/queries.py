@@ -23,6 +23,9 @@ _FOR_ONE = ("spec_json", "metrics_json", "few_metrics_json", "meta_json")
 LISTED = [
     *(column for column in runs.c if column.name not in _FOR_ONE),
     sa.func.coalesce(runs.c.few_metrics_json, runs.c.metrics_json).label("metrics_json"),
+    # nothing in their place: to find out which columns a row has takes longer than all the rest
+    sa.null().label("spec_json"),
+    sa.null().label("meta_json"),
 ]
 
 #: So many of the queue are shown with their places kept up to date.
@@ -251,7 +254,7 @@ def to_run(
         finished_at=row.finished_at,
         progress=_progress.decode(row.progress_json) if row.progress_json else None,
         metrics=metrics_in(row),
-        more_metrics=0 if "spec_json" in row._fields else row.more_metrics,
+        more_metrics=0 if row.spec_json else row.more_metrics,
         waiting=waiting,
         behind_s=behind_s,
         sync=sync,
@@ -259,6 +262,6 @@ def to_run(
         rerun_of=row.rerun_of,
         parent=row.parent,
         deleted=row.deleted_at is not None,
-        spec=as_shown(decode_spec(row.spec_json)) if "spec_json" in row._fields else None,
-        meta=decode_meta(row.meta_json) if "meta_json" in row._fields else {},
+        spec=as_shown(decode_spec(row.spec_json)) if row.spec_json else None,
+        meta=decode_meta(row.meta_json),
     )

@@ -34,6 +34,7 @@ from gpurun_server.store import notices
 from gpurun_server.store.database import Database
 from gpurun_server.store.folders import own_logs
 from gpurun_server.store.folders.records import read
+from gpurun_server.store.folders.retention import thin_logs, weight
 from gpurun_server.store.overview.statistics import projects, statistics
 from gpurun_server.store.overview.timeline import timeline
 from gpurun_server.store.queries import by_id, count_by_state, history_of, to_run
@@ -118,6 +119,15 @@ def test_one_that_is_undone_leaves_nothing(logged: Logged) -> None:
         append(logged.home, "abcdefgh", [metric(1)])
 
 
+def test_somebody_elses_run_is_no_parent(logged: Logged) -> None:
+    run_id = logged.begin(owner="berta")
+    with pytest.raises(RunNotFound):
+        logged.begin(parent=run_id)
+    assert logged.run(logged.begin(parent="notyet22")).parent == "notyet22"
+    with pytest.raises(RunNotFound), logged.database.write() as writing:
+        take_in(writing, logged.home, "notyet22")
+
+
 @pytest.mark.parametrize("name", ["", "..", "a/b", "two\nlines", "x" * 101])
 def test_a_name_that_no_run_can_have_is_refused(logged: Logged, name: str) -> None:
     with pytest.raises(InvalidRequest):
@@ -181,6 +191,15 @@ def test_it_is_found_in_its_folder_again(logged: Logged, ends: tuple[events.Even
     again = logged.run(run_id)
     for name in ("state", "outcome", "reason", "message", "metrics", "meta", "started_at", "finished_at", "created_at"):
         assert getattr(again, name) == getattr(before, name)
+
+
+def test_pruning_leaves_its_log_as_it_is(logged: Logged) -> None:
+    run_id = logged.begin()
+    logged.log(run_id, metric(1), events.Parameters(values={"lr": "x"}), SUCCEEDED)
+    before = logged.lines(run_id)
+    assert weight(logged.home.run(run_id)) == 0
+    thin_logs(logged.home.run(run_id))
+    assert logged.lines(run_id) == before
 
 
 def test_what_a_killed_process_wrote_in_part_is_taken_away(logged: Logged) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from databases import empty_database
 from logged_files import LOGGED
 
 from gpurun_jupyter.core.errors import TrackingUnreachable
@@ -16,21 +17,19 @@ from gpurun_server.queue.intake.mlflow import importing
 from gpurun_server.queue.intake.mlflow.found import FoundRun, StoredFile
 from gpurun_server.queue.intake.mlflow.importing import import_mlflow
 from gpurun_server.queue.intake.mlflow.sqlite_store import SqliteStore
+from gpurun_server.reindex import reindexed
 from gpurun_server.store.database import Database
 from gpurun_server.store.tables import model_versions, runs
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    made = Home(tmp_path / "home")
-    made.create()
-    return made
+    return Home(tmp_path / "home")
 
 
 @pytest.fixture
 def database(home: Home) -> Iterator[Database]:
-    made = Database(home)
-    made.prepare()
+    made = empty_database(home)
     yield made
     made.close()
 
@@ -113,8 +112,24 @@ def test_a_disk_that_takes_nothing_leaves_no_halves(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(importing, "copy_artifacts", full)
-    counts, told = imported(home, database, store)
-    assert counts == [0]
-    assert next(sentence for sentence in told if "No space left" in sentence).startswith("first: ")
+    with pytest.raises(OSError, match="No space left"):  # which is told as any full disk is
+        imported(home, database, store)
     assert names(database, "anna") == []
     assert [*home.runs.iterdir()] == []
+
+
+def test_a_database_that_was_lost_has_them_again(home: Home, database: Database, store: Path) -> None:
+    imported(home, database, store)
+    database.close()
+    home.database.unlink()
+    said, *_ = reindexed(home)
+    assert said.startswith("3 runs are back")
+    again = Database(home)
+    assert names(again, "anna") == ["first", "second", "inner"]
+    assert imported(home, again, store) == ([0], [])  # and they are known
+    with again.read() as conn:
+        assert conn.scalar(sa.select(sa.func.count()).select_from(model_versions)) == 1
+        inner = conn.execute(sa.select(runs).where(runs.c.name == "inner")).one()
+        second = conn.execute(sa.select(runs).where(runs.c.name == "second")).one()
+    assert f'"parent":"{second.id}"' in inner.spec_json
+    again.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -94,8 +95,16 @@ def test_artifacts_that_only_the_server_has_the_keys_to(store: ServerStore) -> N
     (run,) = store.runs()
     (file,) = store.files(run.artifacts, run)
     assert (file.path, b"".join(file.pieces())) == ("notes/a b.txt", b"bytes of notes/a b.txt")
-    with pytest.raises(NotReadable, match="in s3://bucket"):
+    with pytest.raises(NotReadable, match="in s3://bucket/model, which the tracking server does not hand out"):
         store.files("s3://bucket/model", None)
+
+
+def test_no_other_machine_names_paths_of_this_one(store: ServerStore, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(NotReadable, match="does not hand out"):
+        store.files(str(tmp_path), None)
+    here = ServerStore(TrackingServer(Address("http://127.0.0.1:5000"), httpx.MockTransport(answer)))
+    assert [file.path for file in here.files(str(tmp_path), None)] == ["mine.txt"]
 
 
 def test_the_models_that_a_run_logged(store: ServerStore) -> None:

@@ -5,31 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from databases import empty_database
 
 from gpurun_jupyter.core import events
 from gpurun_jupyter.core.errors import WrongState
 from gpurun_jupyter.core.home import AttemptFolder, Home
 from gpurun_jupyter.core.lifecycle import Outcome, Reason
 from gpurun_jupyter.core.runs import RunSpec
-from gpurun_server.queue.intake.new_run import append, new_run, run_anew
+from gpurun_server.queue.intake.new_run import new_run, run_anew
 from gpurun_server.queue.upkeep.deletion import delete
 from gpurun_server.store.database import Database
+from gpurun_server.store.folders.own_logs import append
 from gpurun_server.store.folders.records import RunRecord
 from gpurun_server.store.queries import by_id, to_run
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    made = Home(tmp_path / "home")
-    made.create()
-    return made
+    return Home(tmp_path / "home")
 
 
 @pytest.fixture
 def database(home: Home) -> Database:
-    made = Database(home)
-    made.prepare()
-    return made
+    return empty_database(home)
 
 
 RECORD = RunRecord(

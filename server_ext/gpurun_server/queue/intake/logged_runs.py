@@ -29,6 +29,7 @@ from gpurun_server.store.folders.records import RunRecord, write
 from gpurun_server.store.tables import runs
 
 _FIRST = 1  # such a run has one attempt
+_OWNER = sa.select(runs.c.owner).where(runs.c.id == sa.bindparam("run"))
 
 
 class NewRun(msgspec.Struct, kw_only=True):
@@ -44,7 +45,12 @@ class NewRun(msgspec.Struct, kw_only=True):
 
 
 def begin(writing: Writing, home: Home, new: NewRun) -> None:
-    """Have a run that goes on. Raises InvalidRequest for names that no run can have."""
+    """Have a run that goes on. Raises InvalidRequest for names that no run can have, and RunNotFound.
+
+    The parent need not be there yet, but must not be somebody else's.
+    """
+    if new.parent is not None and writing.conn.scalar(_OWNER, {"run": new.parent}) not in (None, new.owner):
+        raise RunNotFound(f"There is no run {new.parent!r}.")  # nobody learns that there is such a run
     make(writing, home, new, by=new.owner)
     append(home, new.id, [start(new.began_at)])
     take_in(writing, home, new.id)
@@ -81,7 +87,9 @@ def append(home: Home, run_id: str, happened: Sequence[events.Event]) -> None:
 
 
 def take_in(writing: Writing, home: Home, run_id: str) -> None:
-    """What the log of a run has that the database lacks."""
+    """What the log of a run has that the database lacks. Raises RunNotFound."""
+    if writing.conn.scalar(_OWNER, {"run": run_id}) is None:
+        raise RunNotFound(f"There is no run {run_id!r}.")
     folder, until = home.attempt(run_id, _FIRST), 0
     with contextlib.suppress(FileNotFoundError):
         until = own_logs.whole_bytes(folder)

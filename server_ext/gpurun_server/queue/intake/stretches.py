@@ -30,7 +30,7 @@ log = logging.getLogger("gpurun.queue")
 
 CHUNK_BYTES = 4 * 2**20  # in one transaction, for which all other writers wait
 #: And so many children, each of which may have to be made: a stretch that tells of more ends there.
-_MOST_CHILDREN = 100
+_MOST_CHILDREN = 30
 DAMAGE = "There are lines in its log that cannot be read; they are passed over."
 
 _MINE = sa.and_(attempts.c.run_id == sa.bindparam("run"), attempts.c.number == sa.bindparam("attempt"))

@@ -148,9 +148,9 @@ def _counted(by_age: list[Wanted], weight: Callable[[Wanted], float], future: Fu
     """Those far back, each counted as if those before it had been served and nobody had ended."""
     shares: dict[str, float] = {}
     keyed = []
-    for wanted in by_age:
-        share = shares.get(wanted.owner) or future.of(wanted.owner).share
-        keyed.append((-wanted.priority, round(share, _DIGITS), wanted.seq, wanted))
+    for number, wanted in enumerate(by_age):
+        share = shares[wanted.owner] if wanted.owner in shares else future.of(wanted.owner).share
+        keyed.append((-wanted.priority, round(share, _DIGITS), number))
         shares[wanted.owner] = share + weight(wanted)
-    keyed.sort(key=lambda one: one[:3])
-    return [wanted for *_, wanted in keyed]
+    keyed.sort()
+    return [by_age[number] for *_, number in keyed]

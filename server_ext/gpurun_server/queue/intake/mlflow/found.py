@@ -10,7 +10,8 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from gpurun_jupyter.core.errors import GpurunError
+from gpurun_jupyter.core.errors import GpurunError, StorageFull, StorageUnusable, TrackingUnreachable
+from gpurun_server.store.disk import refusal_of
 
 PARENT = "mlflow.parentRunId"
 NAME = "mlflow.runName"
@@ -139,6 +140,13 @@ def counted(number: int, what: str) -> str:
 def in_order(points: Iterable[Point]) -> Iterator[Point]:
     """By time and steps."""
     return iter(sorted(points, key=lambda point: (point.at, point.step)))
+
+
+def ends_all(error: GpurunError | OSError) -> bool:
+    """Whether what has gone wrong with one run or model will go wrong with the others, too."""
+    if isinstance(error, OSError):
+        return refusal_of(error) is not None
+    return isinstance(error, TrackingUnreachable | StorageFull | StorageUnusable)
 
 
 def with_stages(

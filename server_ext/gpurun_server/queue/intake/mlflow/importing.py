@@ -19,11 +19,11 @@ from gpurun_jupyter.core.parameters import logged_in
 from gpurun_jupyter.core.runs import RunSpec
 from gpurun_server.queue.intake.mlflow import logs
 from gpurun_server.queue.intake.mlflow.artifacts import FOLDER, are_there, copy_artifacts
-from gpurun_server.queue.intake.mlflow.found import FoundRun, NotReadable, Store, counted
+from gpurun_server.queue.intake.mlflow.found import FoundRun, NotReadable, Store, counted, ends_all
 from gpurun_server.queue.intake.mlflow.places import opened
 from gpurun_server.queue.intake.mlflow.registry import Registry
 from gpurun_server.queue.intake.new_run import new_run, run_anew
-from gpurun_server.store.database import OUTAGE, Database
+from gpurun_server.store.database import Database
 from gpurun_server.store.folders.records import RunRecord
 from gpurun_server.store.queries import decode_meta
 from gpurun_server.store.tables import runs
@@ -61,7 +61,10 @@ class Import:
         self._lacking: Counter[tuple[str, str]] = Counter()
 
     def piece(self, after: str | None, models: Registry) -> Piece:
-        """Take in what stands behind a place. Raises InvalidRequest and TrackingFailed where nothing can be read."""
+        """Take in what stands behind a place.
+
+        Raises InvalidRequest and TrackingFailed where nothing can be read, StorageFull where nothing can be kept.
+        """
         found, ids, place = _placed(self._store.runs()), list[str](), after or ""
         self._ours = self._exported(found.values())
         give_up = time.monotonic() + BUDGET_S
@@ -98,9 +101,9 @@ class Import:
             return []
         try:
             return self._imported(run)
-        except TrackingUnreachable:
-            raise
-        except (GpurunError, OSError, *OUTAGE) as error:
+        except (GpurunError, OSError) as error:
+            if ends_all(error):
+                raise
             self._tell(f"{name}: {error}".encode(errors="backslashreplace").decode())
             return []
 

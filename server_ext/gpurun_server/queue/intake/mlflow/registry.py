@@ -9,15 +9,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from gpurun_jupyter.core.errors import GpurunError, InvalidRequest, TrackingUnreachable
+from gpurun_jupyter.core.errors import GpurunError, InvalidRequest
 from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.manifests import Entry, Manifest
 from gpurun_jupyter.core.models import MODEL_LIMITS, Promotion
 from gpurun_jupyter.core.parameters import logged_in
 from gpurun_server.queue.intake.mlflow.artifacts import files_of
-from gpurun_server.queue.intake.mlflow.found import FoundVersion, NotReadable, Store
+from gpurun_server.queue.intake.mlflow.found import FoundVersion, NotReadable, Store, ends_all
 from gpurun_server.store.content.blobs import Blobs
-from gpurun_server.store.database import OUTAGE, Database
+from gpurun_server.store.database import Database
 from gpurun_server.store.models.changes import Registration, promote, register
 from gpurun_server.store.queries import by_id, encode, to_run
 from gpurun_server.store.tables import model_versions
@@ -45,13 +45,11 @@ class Registry:
                 continue
             try:
                 self._take(store, version, id_of(version.run_id))
-            except TrackingUnreachable:
-                raise
-            except NotReadable as error:
-                where = f"its files are {error.message}. {error.hint}"
-                self._tell(f"Version {version.version} of {version.model} is left out: {where}")
-            except (GpurunError, OSError, *OUTAGE) as error:
-                self._tell(f"Version {version.version} of {version.model} is left out: {error}")
+            except (GpurunError, OSError) as error:
+                if ends_all(error):
+                    raise
+                why = f"its files are {error.message}. {error.hint}" if isinstance(error, NotReadable) else error
+                self._tell(f"Version {version.version} of {version.model} is left out: {why}")
         return True
 
     def _take(self, store: Store, version: FoundVersion, run_id: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from gpurun_jupyter.core.errors import TrackingFailed, TrackingUnreachable
-from gpurun_jupyter.core.system.tracking_server import PROXIED, PROXY, TrackingServer
+from gpurun_jupyter.core.remote import is_loopback
+from gpurun_jupyter.core.system.tracking_server import PROXIED, PROXY, TrackingServer, shown
 from gpurun_jupyter.report.file_names import as_text
 from gpurun_server.queue.intake.mlflow.found import (
     FoundRun,
@@ -37,6 +39,7 @@ class ServerStore:
     def __init__(self, server: TrackingServer) -> None:
         self._server = server
         self._logged: dict[str, list[str]] = {}  # the ids of the models that a run logged
+        self._is_here = is_loopback(urlsplit(server.url).hostname or "")
         self.name = server.url
 
     def runs(self) -> list[FoundRun]:
@@ -71,11 +74,12 @@ class ServerStore:
                 lambda path: self._server.listed(f"{root}/{path}".rstrip("/")),
                 lambda path: self._server.pieces(f"{PROXY}/{root}/{path}"),
             )
-        try:  # on the same machine
-            return iter([*local_files(uri, Path("/"))])
-        except NotReadable:
-            if run is None or uri != run.artifacts:
-                raise
+        if self._is_here:  # no other machine names paths of this one
+            with contextlib.suppress(NotReadable):
+                return iter([*local_files(uri, Path("/"))])
+        if run is None or uri != run.artifacts:
+            where = f"in {shown(uri)}, which the tracking server does not hand out"
+            raise NotReadable(where, "Start it with --serve-artifacts, and import again.")
         # it has the keys to where they are, and hands them to its own pages
         return self._below(
             lambda path: self._listed(run.id, path),
