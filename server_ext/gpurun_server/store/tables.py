@@ -47,8 +47,7 @@ runs = sa.Table(
     sa.Column("origin", sa.Text),
     sa.Column("parent", sa.Text),
 )
-# runs without a key do not collide: null equals nothing
-sa.Index("runs_by_key", runs.c.owner, runs.c.idempotency_key, unique=True)
+sa.Index("runs_by_key", runs.c.owner, runs.c.idempotency_key, unique=True)  # null equals nothing: many have none
 sa.Index("runs_by_owner", runs.c.owner, runs.c.seq)
 sa.Index("runs_by_name", runs.c.name, runs.c.seq)
 sa.Index("runs_by_origin", runs.c.owner, runs.c.origin, runs.c.seq)
@@ -56,9 +55,8 @@ sa.Index("runs_by_revision", runs.c.revision)
 sa.Index("runs_by_state", runs.c.state, runs.c.seq)
 sa.Index("runs_by_outcome", runs.c.outcome, runs.c.seq)
 sa.Index("runs_by_project", runs.c.project, runs.c.seq)
-#: When a run began, or was there; with the project, so that rows are not looked into.
 began = sa.func.coalesce(runs.c.started_at, runs.c.created_at)
-sa.Index("runs_by_start", began, runs.c.project, runs.c.seq)
+sa.Index("runs_by_start", began, runs.c.project, runs.c.seq)  # with the project: rows are not looked into
 sa.Index(
     # partial: nearly all runs have finished, and the rest is read from the front
     "runs_queue",
@@ -186,8 +184,7 @@ data_sets = sa.Table(
     sa.Column("uploaded_at", sa.Float, nullable=False),
 )
 
-#: The registry. `latest` counts versions, so that the number of a deleted one is not given again; it is 0 where a
-#: client has named a model and no version yet. Description and tags are what clients say of all versions.
+#: The registry. `latest` counts versions: the number of a deleted one is not given again. It is 0 before the first.
 models = sa.Table(
     "models",
     metadata,
