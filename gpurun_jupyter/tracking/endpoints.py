@@ -109,6 +109,11 @@ def artifact_in(path: str) -> str:
     return unquote(found[1]) if found else ""
 
 
+def endpoint_named(method: str, path: str) -> str:
+    """What a path asks for, by the name of its endpoint. Raises Refused."""
+    return _found(method, path)[0]
+
+
 def endpoint_at(method: str, path: str, query: Mapping[str, Sequence[str]], body: bytes) -> Endpoint:
     """What is asked. `path` is what follows the address of the door. Raises Refused."""
     name, kind, in_path = _found(method, path)

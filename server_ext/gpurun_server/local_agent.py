@@ -31,7 +31,7 @@ from gpurun_server.agent_process import AgentRecord
 from gpurun_server.queue.agents.syncing import sync
 from gpurun_server.queue.intake.ingest import ingest, ingest_long
 from gpurun_server.queue.ledger.ledger import Ledger
-from gpurun_server.queue.tracking.tracking import answer
+from gpurun_server.queue.tracking.questions import answer_run
 from gpurun_server.settings import DATABASE_VARIABLE, DEFAULT_CPU_SLOTS
 from gpurun_server.store.content.blobs import Blobs
 from gpurun_server.store.database import Database
@@ -84,8 +84,8 @@ class DatabaseLink:
     async def answer(self, grant: Grant, question: Question) -> Answer:
         """Ask the database, once it has what was logged so far."""
         await self.advance(grant)
-        ask = partial(answer, self._home, self._database, Blobs(self._home), grant.owner)
-        found = await asyncio.to_thread(ask, question.method, question.path, question.query, question.body)
+        ask = partial(answer_run, self._home, self._database, Blobs(self._home), grant.owner)
+        found = await asyncio.to_thread(ask, question)
         return Answer(found.status, found.body, None if found.file is None else str(found.file))
 
     async def deliver(self, grant: Grant) -> None:

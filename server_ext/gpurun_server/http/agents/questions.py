@@ -10,7 +10,8 @@ from gpurun_jupyter.core.errors import FileMissing
 from gpurun_jupyter.core.questions import Answer, Question
 from gpurun_server.http.agents.handler import ATTEMPT, BYTES, AttemptHandler, allow_unauthenticated
 from gpurun_server.http.base import checked, operation
-from gpurun_server.queue.tracking.tracking import Answered, answer
+from gpurun_server.queue.tracking.questions import answer_run
+from gpurun_server.queue.tracking.tracking import Answered
 from gpurun_server.store.queries import by_id
 
 _ARTIFACTS = "api/2.0/mlflow-artifacts/artifacts"
@@ -22,19 +23,7 @@ class _Handler(AttemptHandler):
         await self.parts.remote.take_in(self.run_id, self.number)
         parts, run = self.parts, await self.read_database(lambda conn: by_id(conn, self.run_id))
         assert run is not None  # its agent holds it
-        return await self.in_thread(
-            lambda: answer(
-                parts.home,
-                parts.database,
-                parts.blobs,
-                run.owner,
-                question.method,
-                question.path,
-                question.query,
-                question.body,
-                logs=parts.logs,
-            )
-        )
+        return await self.in_thread(lambda: answer_run(parts.home, parts.database, parts.blobs, run.owner, question))
 
 
 class QuestionsHandler(_Handler):
