@@ -107,12 +107,14 @@ class Progress(Event, tag="progress"):
 class Metric(Event, tag="metric"):
     """Values that were logged together, such that are not finite as words; `step` is None where the run named none.
 
-    `by` is the reader that found them, where the run did not log them itself.
+    `by` is the reader that found them, where the run did not log them itself. Of the metrics `anew` count no values
+    that were told before: a reader that knew less had found them.
     """
 
     values: dict[str, Number]
     step: float | None = None
     by: Text = ""
+    anew: list[Text] = []
 
 
 class Parameters(Event, tag="parameters"):

@@ -37,6 +37,9 @@ class Record:
         if isinstance(event, Output):
             self.text.append(event.text)
         elif isinstance(event, Metric):
+            for name in event.anew:
+                self.metrics.pop(name, None)
+                self.by.pop(name, None)
             self.metrics.update(event.values)
             self.by.update(dict.fromkeys(event.values, event.by))
             self.step = self.step if event.step is None else event.step

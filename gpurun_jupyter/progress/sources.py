@@ -64,9 +64,12 @@ class Sources:
     def _believed(self, event: Metric) -> Metric | None:
         rank = _rank(event.by)
         values: dict[str, Number] = {}
+        anew: list[str] = []
         for name, value in event.values.items():
             same = _BETWEEN_WORDS.sub(" ", name).casefold()
             known = self._known.get(same)
+            if known is not None and known.rank < rank:
+                anew.append(known.told_as)  # its steps may be of another kind, such as epochs
             if known is None or known.rank < rank:
                 # one metric goes on under the name that it began with, unless the run's code says another
                 known = _Known(rank, name, known.told_as if known and rank < _NAMED else name)
@@ -74,9 +77,9 @@ class Sources:
                     self._known[same] = known
             if known.rank == rank:
                 values[known.told_as if known.name == name else name] = value
-        if len(values) == len(event.values) and values.keys() == event.values.keys():
+        if not anew and len(values) == len(event.values) and values.keys() == event.values.keys():
             return event
-        return msgspec.structs.replace(event, values=values) if values else None
+        return msgspec.structs.replace(event, values=values, anew=anew) if values else None
 
 
 def _rank(by: str) -> int:

@@ -25,6 +25,8 @@ class Facts:
     def take(self, event: AnyEvent) -> bool:
         """Take an event; says whether there was something in it."""
         if isinstance(event, Metric):
+            for name in event.anew:
+                self._curves.pop(name, None)
             for name, value in event.values.items():
                 self._curves.setdefault(name, Curve()).add(value)
         elif isinstance(event, Sample):

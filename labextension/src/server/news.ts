@@ -57,6 +57,7 @@ export class News {
         this.bars.set(event.id, event);
         return true;
       case 'metric':
+        event.anew?.forEach(name => this.curves.delete(name)); // a better source of it has come
         Object.entries(event.values).forEach(([name, value]) => this.takeValue(name, value));
         return true;
       case 'sample':

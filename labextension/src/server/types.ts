@@ -172,7 +172,7 @@ export type Event =
   | { kind: 'result'; data: MimeBundle; metadata?: MimeBundle }
   | { kind: 'error'; name: string; value: string; traceback: string[] }
   | ({ kind: 'progress' } & Bar)
-  | { kind: 'metric'; values: Record<string, Measured>; step?: number | null }
+  | { kind: 'metric'; values: Record<string, Measured>; step?: number | null; anew?: readonly string[] }
   | ({ kind: 'sample' } & Sample)
   | ({ kind: 'checkpoint' } & Checkpoint)
   | { kind: 'meta' | 'model' | 'end' };

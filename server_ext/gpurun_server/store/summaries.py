@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -66,6 +66,11 @@ def keep_metrics(conn: sa.Connection, seq: int, metrics: Mapping[str, MetricSumm
     ]
     if rows:
         conn.execute(_KEEP_METRICS, rows)
+
+
+def forget_metrics(conn: sa.Connection, seq: int, names: Iterable[str]) -> None:
+    """Metrics of the run `seq` that are not there any more."""
+    conn.execute(sa.delete(run_metrics).where(run_metrics.c.run == seq, run_metrics.c.name.in_(list(names))))
 
 
 def forget_logged(conn: sa.Connection, run_id: str) -> None:

@@ -35,6 +35,26 @@ def test_one_metric_goes_on_under_the_name_it_began_with() -> None:
     assert told(first, metric("", val_loss=2)) == [{"Val Loss": 1}, {"val_loss": 2}]  # what the run says stays as it is
 
 
+def test_a_better_source_begins_a_metric_anew() -> None:
+    """Its steps may be of another kind: a line says epochs, a file says steps."""
+    sources = Sources()
+    events = [
+        Metric(values={"Loss": 1, "acc": 1}, step=1, by="lines/prose"),
+        Metric(values={"loss": 2}, step=40, by="files/tensorboard"),
+        Metric(values={"loss": 3}, step=80, by="files/tensorboard"),
+        Metric(values={"loss": 4}, step=2, by="lines/prose"),
+        Metric(values={"loss": 5, "acc": 2}, step=3),
+    ]
+    admitted = [sources.admit(event) for event in events]
+    assert [event and (event.values, event.anew) for event in admitted] == [
+        ({"Loss": 1, "acc": 1}, []),
+        ({"Loss": 2}, ["Loss"]),
+        ({"Loss": 3}, []),
+        None,
+        ({"loss": 5, "acc": 2}, ["Loss", "acc"]),
+    ]
+
+
 def test_two_metrics_of_one_source_are_two() -> None:
     assert told(Metric(values={"a.b": 1, "a_b": 2}, by="files/tensorboard")) == [{"a.b": 1, "a_b": 2}]
 

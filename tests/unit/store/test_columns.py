@@ -64,6 +64,17 @@ def test_what_was_read_once_is_not_read_from_the_log_again(folder: AttemptFolder
     assert losses(folder) == [1.0, 2.0]
 
 
+def test_a_metric_that_begins_anew_has_nothing_of_before(folder: AttemptFolder) -> None:
+    log(folder, Metric(values={"loss": 9.0}, step=1), Metric(values={"Acc": 1.0}))
+    assert losses(folder) == [9.0]  # a block of its own
+    log(folder, Metric(values={"loss": 8.0}), Metric(values={"loss": 1.0, "acc": 2.0}, step=40, anew=["loss", "Acc"]))
+    log(folder, Metric(values={"loss": 2.0}, step=80))
+    for _ in range(2):  # read from the log, then from the file
+        found = measured(folder)
+        assert found.metrics.keys() == {"loss", "acc"}
+        assert ([*found.metrics["loss"].step], losses(folder)) == ([40, 80], [1.0, 2.0])
+
+
 def test_many_small_pieces_become_one(folder: AttemptFolder) -> None:
     for number in range(200):
         log(folder, Metric(values={"loss": float(number)}))

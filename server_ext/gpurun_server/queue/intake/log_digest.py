@@ -40,6 +40,7 @@ class Digest:
     has_progressed: bool = False
     has_told: bool = False  # facts
     changed: dict[str, MetricSummary] = field(default_factory=dict)  # of the metrics
+    forgotten: set[str] = field(default_factory=set)  # metrics that are not there any more
     logged: set[str] = field(default_factory=set)  # parameters that are new or changed
 
     def take(self, event: events.AnyEvent | None, place: int) -> None:
@@ -68,6 +69,11 @@ class Digest:
         self.end, self.goes_on = None, True  # a run that is only heard of may go on after its end
 
     def _take_metrics(self, event: events.Metric) -> None:
+        for name in event.anew:
+            if self.metrics.pop(name, None) is not None:
+                self.changed.pop(name, None)
+                self.forgotten.add(name)
+        self.forgotten -= event.values.keys()
         for name, value in event.values.items():
             if name in self.metrics or (len(self.metrics) < _MOST_METRICS and len(name) <= _LONGEST_NAME):
                 self.changed[name] = self.metrics[name] = _summed(self.metrics.get(name), value, event.step)

@@ -23,7 +23,7 @@ from gpurun_server.queue.lifecycle.transitions import go_on, move, record, touch
 from gpurun_server.store.database import Writing
 from gpurun_server.store.folders.logs import read_lines
 from gpurun_server.store.queries import encode
-from gpurun_server.store.summaries import in_columns, keep_logged_parameters, keep_metrics
+from gpurun_server.store.summaries import forget_metrics, in_columns, keep_logged_parameters, keep_metrics
 from gpurun_server.store.tables import attempts, history, runs
 
 log = logging.getLogger("gpurun.queue")
@@ -114,6 +114,8 @@ def not_to_come(at: float) -> float:
 def keep(writing: Writing, stretch: Stretch) -> None:
     """Write down what a stretch says of its run. A model is registered only where its files are there."""
     digest, row = stretch.digest, stretch.row
+    if digest.forgotten:
+        forget_metrics(writing.conn, row.seq, digest.forgotten)
     keep_metrics(writing.conn, row.seq, digest.changed)
     logged = logged_in(digest.meta)
     keep_logged_parameters(writing.conn, row.seq, {name: logged[name] for name in digest.logged})
@@ -130,7 +132,7 @@ def _columns(digest: Digest) -> dict[str, Any]:
         columns["progress_json"] = encode(digest.progress)
     if digest.has_told:
         columns["meta_json"] = encode(digest.meta)
-    if digest.changed:
+    if digest.changed or digest.forgotten:
         columns |= in_columns(digest.metrics)
     return columns
 

@@ -42,6 +42,7 @@ class _Metric(msgspec.Struct):
     t: float = 0.0
     m: float = 0.0
     step: float | None = None
+    anew: list[str] = []
 
 
 class _Sample(msgspec.Struct):
@@ -102,6 +103,7 @@ class _Block(msgspec.Struct, array_like=True):
     end: int
     metrics: dict[str, list[bytes]]
     samples: dict[str, list[bytes]]
+    anew: list[str] = []  # metrics of which nothing before it counts
 
 
 _blocks = msgspec.msgpack.Decoder(_Block)
@@ -117,12 +119,16 @@ class Measured:
     metrics: dict[str, Columns] = field(default_factory=dict)
     samples: dict[str, Columns] = field(default_factory=dict)
     end: int = 0
+    anew: list[str] = field(default_factory=list)  # metrics that began anew in what was taken by lines
 
     def take_line(self, line: bytes) -> None:
         """Take a line of the log."""
         if line.startswith(_METRIC):
             metric = _metric.decode(line)
             epoch = finite(metric.values.get("epoch"))
+            for name in metric.anew:
+                self.metrics.pop(name, None)
+                self.anew.append(name)
             for name, value in metric.values.items():
                 _of(self.metrics, name).add(metric.t, metric.m, float(value), metric.step, epoch)
         elif line.startswith(_SAMPLE):
@@ -132,6 +138,8 @@ class Measured:
 
     def take_block(self, block: _Block) -> None:
         """Take what was measured after it."""
+        for name in block.anew:
+            self.metrics.pop(name, None)
         for kept, packed in ((self.metrics, block.metrics), (self.samples, block.samples)):
             for name, columns in packed.items():
                 _of(kept, name).take(columns)
@@ -140,7 +148,7 @@ class Measured:
     def block(self, begin: int) -> _Block:
         """This as a block of the file; `begin` is where its stretch of the log does."""
         metrics, samples = ({name: one.packed() for name, one in kept.items()} for kept in (self.metrics, self.samples))
-        return _Block(FORMAT_VERSION, begin, self.end, metrics, samples)
+        return _Block(FORMAT_VERSION, begin, self.end, metrics, samples, self.anew)
 
 
 def measured(folder: AttemptFolder) -> Measured:

@@ -120,6 +120,8 @@ class Before:
 
     def _take_event(self, event: events.AnyEvent | None) -> None:
         if isinstance(event, events.Metric):
+            for name in event.anew:
+                self.curves.pop(name, None)
             for name, value in event.values.items():
                 self.curves.setdefault(name, Curve()).add(value)
         elif isinstance(event, events.Checkpoint):
