@@ -20,6 +20,20 @@ def curve(server: JupyterServer) -> str:
     return run_id
 
 
+def test_what_a_better_source_says_replaces_what_was_read_before(server: JupyterServer) -> None:
+    code = """
+import time; from gpurun_jupyter import report
+for n in (1, 2): print(f"epoch {n} Val-Loss: 0.{n}", flush=True)
+time.sleep(1.5)
+for n in (40, 80): report.log(step=n, val_loss=n)"""
+    run = server.wait(server.submit(code))
+    assert run["metrics"] == {"val_loss": {"last": 80.0, "min": 40.0, "max": 80.0, "step": 80.0}}
+    told = server.http.get(f"runs/{run['id']}/metrics").json()["metrics"]
+    assert (told.keys(), told["val_loss"]["step"]) == ({"val_loss"}, [40, 80])
+    found = server.http.get("runs", params={"where": "metric.val_loss < 1"}).json()["runs"]
+    assert run["id"] not in [one["id"] for one in found]
+
+
 def test_metrics_come_in_columns(server: JupyterServer, curve: str) -> None:
     told = server.http.get(f"runs/{curve}/metrics").json()
     assert told["attempt"] == 1

@@ -23,7 +23,9 @@ class _Handler(AttemptHandler):
         await self.parts.remote.take_in(self.run_id, self.number)
         parts, run = self.parts, await self.read_database(lambda conn: by_id(conn, self.run_id))
         assert run is not None  # its agent holds it
-        return await self.in_thread(lambda: answer_run(parts.home, parts.database, parts.blobs, run.owner, question))
+        return await self.in_thread(
+            lambda: answer_run(parts.home, parts.database, parts.blobs, run.owner, question, parts.logs)
+        )
 
 
 class QuestionsHandler(_Handler):

@@ -9,6 +9,7 @@ from gpurun_jupyter.core.home import Home
 from gpurun_jupyter.core.questions import Question
 from gpurun_jupyter.tracking.endpoints import artifact_in, endpoint_named
 from gpurun_jupyter.tracking.refusals import DENIED, Refused
+from gpurun_server.queue.tracking.log_writing import LogWriting
 from gpurun_server.queue.tracking.tracking import Answered, answer, refusal
 from gpurun_server.store.content.blobs import Blobs
 from gpurun_server.store.database import Database
@@ -21,13 +22,18 @@ _OF_THE_REGISTRY = (
 )
 
 
-def answer_run(home: Home, database: Database, blobs: Blobs, owner: str, question: Question) -> Answered:
-    """What the code of a run of this owner is answered, errors included. Takes a while: for a thread."""
+def answer_run(
+    home: Home, database: Database, blobs: Blobs, owner: str, question: Question, logs: LogWriting | None = None
+) -> Answered:
+    """What the code of a run of this owner is answered, errors included. Takes a while: for a thread.
+
+    `logs` is what a server keeps of what clients logged a moment ago.
+    """
     try:
         _check(question)
     except Refused as refused:
         return refusal(refused)
-    return answer(home, database, blobs, owner, question.method, question.path, question.query, question.body)
+    return answer(home, database, blobs, owner, question.method, question.path, question.query, question.body, logs)
 
 
 def _check(question: Question) -> None:
