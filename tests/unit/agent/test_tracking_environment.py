@@ -1,8 +1,17 @@
 from __future__ import annotations
 
+import asyncio
+import socket
+from pathlib import Path
+from unittest import mock
+
 import pytest
 
+from gpurun_jupyter.agent.runner.tracking.door import Tracking
 from gpurun_jupyter.agent.tracking_environment import linked, tracking_environment, tracks_elsewhere
+from gpurun_jupyter.core.grants import Grant
+from gpurun_jupyter.core.home import AttemptFolder
+from gpurun_jupyter.core.runs import RunSpec
 
 URL = "http://127.0.0.1:4000/gpurun/mlflow"
 
@@ -65,3 +74,17 @@ def test_a_proxy_does_not_stand_between() -> None:
 )
 def test_a_run_says_where_it_tracks_without_a_password(uri: str, link: str) -> None:
     assert linked(uri) == link
+
+
+def test_a_machine_without_loopback_runs_code_all_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(socket, "create_server", mock.Mock(side_effect=OSError("no address")))
+    grant = Grant(run_id="k3f9x2ab", name="a", project="p", attempt=1, token="t", devices=[], spec=RunSpec(code="1"))
+    tracking = Tracking({}, (), grant, None)
+    tracking.open()
+    assert (tracking.variables, tracking.secrets) == ({}, ())
+
+    async def carry_out() -> None:
+        async with tracking.answered(AttemptFolder(tmp_path), mock.Mock()):
+            pass
+
+    asyncio.run(carry_out())

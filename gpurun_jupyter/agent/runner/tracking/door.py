@@ -109,8 +109,10 @@ class Tracking:
         self.secrets: tuple[str, ...] = ()
 
     def open(self) -> None:
-        """Have an address, and `variables` that lead there. Raises OSError."""
-        if self._elsewhere is None:
+        """Have an address, and `variables` that lead there; neither where this machine has no loopback."""
+        if self._elsewhere is not None:
+            return
+        with contextlib.suppress(OSError):  # no run fails for want of a port
             self.variables = tracking_environment(self._env, self._door.url, self._door.token, self._grant.project)
             self.secrets = (self._door.token,)
 
