@@ -5,12 +5,14 @@ Fields that are not here are passed over. Times are milliseconds since the epoch
 
 from __future__ import annotations
 
+import time
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 from gpurun_jupyter.core.names import Text
 from gpurun_jupyter.core.numbers import Number
+from gpurun_jupyter.tracking.refusals import Refused
 
 #: As the database and our events know them.
 Int = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
@@ -18,6 +20,10 @@ Key = Annotated[str, msgspec.Meta(min_length=1, max_length=1000, pattern=r"^[^\x
 Value = Annotated[str, msgspec.Meta(max_length=8000, pattern=r"^[^\x00]*$")]
 Status = Literal["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED", "UNFINISHED"]
 Most = Annotated[int, msgspec.Meta(ge=1, le=50_000)]
+
+
+def _now_ms() -> int:
+    return round(time.time() * 1000)
 
 
 class Request(msgspec.Struct, kw_only=True):
@@ -43,7 +49,7 @@ class Point(Request, kw_only=True):
 
     key: Key
     value: Number
-    timestamp: Int = 0
+    timestamp: Int = msgspec.field(default_factory=_now_ms)
     step: Int = 0
 
 
@@ -117,8 +123,10 @@ class OfRun(Request, kw_only=True):
 
     @property
     def run(self) -> str:
-        """The id."""
-        return self.run_id or self.run_uuid
+        """The id. Raises Refused where there is none."""
+        if found := self.run_id or self.run_uuid:
+            return found
+        raise Refused("The request does not say which run: its run_id is missing.")
 
 
 class UpdateRun(OfRun, kw_only=True):
@@ -134,7 +142,7 @@ class LogMetric(OfRun, kw_only=True):
 
     key: Key
     value: Number
-    timestamp: Int = 0
+    timestamp: Int = msgspec.field(default_factory=_now_ms)
     step: Int = 0
 
 

@@ -54,6 +54,20 @@ def test_values_come_back_as_they_were_logged(door: Door) -> None:
     assert door.history(run_id, "many") == [(float(step), step, step) for step in range(5000)]
 
 
+def test_a_value_without_a_time_is_of_now(door: Door) -> None:
+    run_id, before = door.create(), round(time.time() * 1000)
+    door.post("runs/log-metric", run_id=run_id, key="a", value=1)
+    door.post("runs/log-batch", run_id=run_id, metrics=[{"key": "a", "value": 2}])
+    assert all(before <= at <= time.time() * 1000 for _, at, _ in door.history(run_id, "a"))
+
+
+def test_what_began_last_is_found_first(door: Door) -> None:
+    project = door.post("experiments/create", name="begun")["experiment_id"]
+    new, newer, old = (door.create(project, start_time=at) for at in (1_700_000_000_000, 1_700_000_000_001, 1))
+    assert door.search(project) == door.search(project, order_by=["start_time DESC"]) == [newer, new, old]
+    assert door.search(project, max_results=2) == [newer, new]
+
+
 def test_a_parameter_keeps_its_value(door: Door) -> None:
     run_id = door.create()
     for _ in range(2):

@@ -223,6 +223,19 @@ def test_aliases_stages_tags_and_the_end(server: JupyterServer, door: Door) -> N
     assert door.refused("GET", "registered-models/get", name="staged")[0] == 404
 
 
+def test_what_was_registered_last_comes_first_and_each_stage_has_its_newest_version(door: Door) -> None:
+    run_id = door.create()
+    registered = ["b-late", "a-early", "b-late", "a-early"]
+    for number, name in enumerate(registered):
+        source = f"models:/{logged_model(door, run_id, f'{name}-{number}')}"
+        door.post("model-versions/create", name=name, source=source, run_id=run_id)
+    found = door.get("model-versions/search", filter=f"run_id = '{run_id}'")["model_versions"]
+    assert [(one["name"], one["version"]) for one in found] == [*zip(registered[::-1], "2211", strict=True)]
+    door.post("model-versions/transition-stage", name="a-early", version="1", stage="Staging")
+    latest = door.get("registered-models/get", name="a-early")["registered_model"]["latest_versions"]
+    assert [(one["version"], one["current_stage"]) for one in latest] == [("2", "None"), ("1", "Staging")]
+
+
 @pytest.mark.parametrize(
     ("asked", "words"),
     [

@@ -33,6 +33,14 @@ def test_old_clients_say_run_uuid() -> None:
     assert endpoint_at("GET", "api/2.0/mlflow/runs/get", {"run_uuid": ["a"]}, b"").request.run == "a"  # type: ignore[attr-defined]
 
 
+def test_a_request_without_a_run_says_so() -> None:
+    asked = endpoint_at("POST", "api/2.0/mlflow/runs/log-metric", {}, b'{"key": "a", "value": 1}').request
+    assert isinstance(asked, requests.OfRun)
+    with pytest.raises(Refused, match="run_id is missing") as refused:
+        _ = asked.run
+    assert refused.value.status == 400
+
+
 def test_parts_of_the_path_are_fields() -> None:
     path = "api/2.0/mlflow/logged-models/m-1/tags/a%2Fb"
     assert endpoint_at("DELETE", path, {}, b"").request == model_requests.LoggedModelTag(model_id="m-1", tag_key="a/b")

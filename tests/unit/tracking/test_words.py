@@ -104,10 +104,11 @@ def test_states_and_statuses() -> None:
 def test_a_run_is_told_with_its_own_tags() -> None:
     run = TrackedRun(
         id="k3f9x2ab", name="a", experiment_id="0", user="anna", status="RUNNING", start_ms=1, root="k3f9x2ab",
-        parent="b3f9x2ab", tags={"x": "1", "mlflow.user": "somebody"}, metrics=[Point(key="a", value=math.inf)],
+        parent="b3f9x2ab", tags={"x": "1", "mlflow.user": "somebody"},
+        metrics=[Point(key="a", value=math.inf, timestamp=7)],
     )  # fmt: skip
     told = run_message(run)
     tags = {one["key"]: one["value"] for one in told["data"]["tags"]}
     assert tags == {"mlflow.runName": "a", "mlflow.user": "anna", "mlflow.parentRunId": "b3f9x2ab", "x": "1"}
-    assert told["data"]["metrics"] == [{"key": "a", "value": "Infinity", "timestamp": 0, "step": 0}]
+    assert told["data"]["metrics"] == [{"key": "a", "value": "Infinity", "timestamp": 7, "step": 0}]
     assert "end_time" not in told["info"]

@@ -72,11 +72,9 @@ class Registry:
 
     def get_latest_versions(self, request: models_asked.LatestVersions) -> dict[str, Any]:
         """The newest version of each stage, or of those that are asked for."""
-        newest: dict[str, ModelVersion] = {}
-        for version in self._model(request.name).versions:  # the newest first
-            newest.setdefault(stage_of(version), version)
         stages = {stage.lower() for stage in request.stages}
-        found = [one for stage, one in newest.items() if not stages or stage.lower() in stages]
+        newest = _newest_of_stages(self._model(request.name))
+        found = [one for one in newest if not stages or stage_of(one).lower() in stages]
         return {"model_versions": [version_message(one) for one in found]}
 
     def set_model_tag(self, request: models_asked.ModelTag) -> dict[str, Any]:
@@ -180,10 +178,18 @@ def model_message(model: NamedModel) -> dict[str, Any]:
         "creation_timestamp": round(model.created_at * _MS),
         "last_updated_timestamp": round(model.updated_at * _MS),
         "description": model.description,
-        "latest_versions": [version_message(one) for one in model.versions[:1]],
+        "latest_versions": [version_message(one) for one in _newest_of_stages(model)],
         "tags": pairs(model.tags),
         "aliases": [{"alias": alias, "version": str(number)} for alias, number in model.aliases.items()],
     }
+
+
+def _newest_of_stages(model: NamedModel) -> list[ModelVersion]:
+    """The newest version of each stage that any has."""
+    newest: dict[str, ModelVersion] = {}
+    for version in model.versions:  # the newest first
+        newest.setdefault(stage_of(version), version)
+    return list(newest.values())
 
 
 def changed(tags: dict[str, str]) -> VersionChanges:

@@ -28,6 +28,7 @@ MODELS = "models"
 _ARTIFACTS = re.compile(r"(?:https?://.*/mlflow-artifacts/artifacts|mlflow-artifacts:(?://[^/]+)?)/(.+)")
 _LOGGED = re.compile(r"models:/+(m-[^/@]+)/?")
 _VERSION = re.compile(r"models:/+([^/@]+)(?:/|@)([^/@]+)/?")
+_NEWEST = ("last_updated_timestamp DESC",)
 _OF_RUN = re.compile(r"runs:/+([^/]+)/(.+)")
 
 
@@ -68,11 +69,11 @@ class Versions:
         return {"artifact_uri": version_message(found)["source"]}
 
     def search_versions(self, request: models_asked.SearchModels) -> dict[str, Any]:
-        """Those that fit a filter, of each model the newest first."""
+        """Those that fit a filter, the newest first where nobody says otherwise."""
         at = page_of(request.page_token)
         with self._asking.read() as conn:
             every = [one for model in named_models(conn, self._asking.owner) for one in model.versions]
-        found = searched(every, _item, request.filter, request.order_by, ("name", "version_number DESC"))
+        found = searched(every, _item, request.filter, request.order_by or _NEWEST, ("name", "version_number DESC"))
         shown = [version_message(one) for one in found[at : at + request.max_results + 1]]
         return paged("model_versions", shown, at, request.max_results)
 

@@ -65,9 +65,10 @@ def tracked(conn: sa.Connection, owner: str, wanted: Wanted, offset: int, limit:
         found.insert(0, runs.c.project == wanted.projects[0] if in_one else runs.c.project.in_(wanted.projects))
     if not is_everybody(conn, owner):
         found.append(runs.c.owner == owner)
-    orders = wanted.orders[:1] if wanted.orders and wanted.orders[0] == _NEWEST else wanted.orders
+    orders = wanted.orders or [_NEWEST]
+    orders = orders[:1] if orders[0] == _NEWEST else orders
     if wanted.view == "ACTIVE_ONLY" and len(orders) < 2:
-        first = _by_metric(conn, orders[0], found, offset, limit) if orders and orders[0].kind == "metric" else []
+        first = _by_metric(conn, orders[0], found, offset, limit) if orders[0].kind == "metric" else []
         whole = len(first) == limit
         return _read(conn, first if whole else window.ordered(conn, _order(conn, orders), found, offset, limit))
     if wanted.view != "ALL":
@@ -83,7 +84,7 @@ def _read(conn: sa.Connection, numbers: Sequence[int]) -> list[sa.Row[Any]]:
     return [rows[number] for number in numbers if number in rows]
 
 
-#: What pages of MLflow ask for if nobody says otherwise.
+#: The order if nobody says otherwise; pages of MLflow ask for it.
 _NEWEST = Order("attribute", "start_time", is_descending=True)
 
 
@@ -101,8 +102,6 @@ def _by_metric(conn: sa.Connection, by: Order, found: Sequence[Clause], offset: 
 
 def _order(conn: sa.Connection, orders: Sequence[Order]) -> window.Order:
     """A single order as our lists have it."""
-    if not orders:
-        return window.Order()
     by = orders[0]
     if by.kind in ("metric", "param"):
         return window.Order(Metric(by.key) if by.kind == "metric" else Parameter(by.key), by.is_descending)
