@@ -197,7 +197,7 @@ def test_a_database_of_mlflow_2_and_names_that_ours_cannot_have(client: Client, 
         "INSERT INTO metrics VALUES ('loss', 0, 1700000001000, 'abc', 0, 1)",
         "INSERT INTO latest_metrics VALUES ('loss', 0, 1700000001000, 0, 1, 'abc')",
         "INSERT INTO tags VALUES ('mlflow.runName', '..', 'abc')",
-        f"INSERT INTO params VALUES ('prompt', '{'x' * 5000}', 'abc')",
+        f"INSERT INTO params VALUES ('prompt', '{'x' * 7000}', 'abc')",
         "INSERT INTO model_versions VALUES ('deep net', 3, NULL, 'abc', './mlruns/3/abc/artifacts', 'Production', "
         "'READY')",
     )
