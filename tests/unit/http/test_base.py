@@ -25,7 +25,7 @@ def test_a_database_without_room_is_a_full_disk_and_nothing_is_changed(tmp_path:
 
     with pytest.raises(sa.exc.OperationalError) as caught:
         register()
-    told = base._ours(caught.value)
+    told = base.told_as(caught.value)
     assert isinstance(told, StorageFull)
     assert told.hint
     with database.read() as conn:
