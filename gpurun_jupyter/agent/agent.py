@@ -230,11 +230,10 @@ class Agent:
             elif kind == "sync":
                 self._link.asked(run_id)
                 self._wake.set()
-            elif kind in ("log", "question"):
+            else:
                 for held in self._held.values():
                     if held.grant.run_id == run_id:
-                        for event in (held.grown, held.moved) if kind == "log" else (held.asked,):
-                            event.set()
+                        held.hear(kind)
 
     @contextlib.contextmanager
     def _listening(self) -> Iterator[None]:

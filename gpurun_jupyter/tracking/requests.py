@@ -53,10 +53,6 @@ class Point(Request, kw_only=True):
     step: Int = 0
 
 
-class Nothing(Request, kw_only=True):
-    """A request without fields that count."""
-
-
 # experiments
 
 

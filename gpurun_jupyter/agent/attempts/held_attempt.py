@@ -62,6 +62,12 @@ class Held:
         assert self.end is not None
         return Ended(self.grant.run_id, self.grant.attempt, self.end)
 
+    def hear(self, ring: str) -> None:
+        """The bell has rung for its run: its log has grown, or its code has a question."""
+        rung = {"log": (self.grown, self.moved), "question": (self.asked,)}
+        for event in rung.get(ring, ()):
+            event.set()
+
     def stop_it(self, stop: Stop) -> None:
         """Ask its runner to end it; one that does not is killed."""
         self.stop = stop

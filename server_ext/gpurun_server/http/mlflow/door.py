@@ -75,7 +75,10 @@ class _Door(GpurunHandler):
 
 
 class TrackingHandler(_Door):
-    """`api/...` and `ajax-api/...`, as MLflow's clients and pages ask."""
+    """`api/...` and `ajax-api/...`, as MLflow's clients and pages ask.
+
+    Each method is wrapped by itself: `authorized` keeps the action of the first request that it sees.
+    """
 
     @web.authenticated
     @authorized
